@@ -1,0 +1,1 @@
+"""arqlite: arq's API, Oban's guarantees, at Redis speed, with an SQL row for every job."""

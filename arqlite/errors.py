@@ -1,0 +1,125 @@
+"""Every exception of arqlite, in one tree.
+
+ArqliteError
+├── ConfigurationError            settings that cannot work (also a ValueError)
+│   └── MissingExtra              a feature whose optional packages are not installed (also an ImportError)
+├── EmbeddedServerError           no embedded Redis or Valkey server could be started
+├── LedgerError                   the SQL ledger refused something
+├── ResultNotFound                (arq) no result is kept for this job, or the job is unknown
+├── SerializationError            (arq) a value cannot be written to Redis
+│   └── DeserializationError      (arq) bytes from Redis cannot be read
+├── JobExecutionFailed            (arq) a job that ended without success, told in words
+├── FailedJobs                    (arq) raised by `Worker.run_check`
+└── JobControl                    raised by a job to decide its own fate
+    ├── Retry                     (arq) run me again, after a delay
+    └── RetryJob                  (arq) run me again now
+
+arq's errors keep arq's base class (`RuntimeError`), so existing `except` clauses go on working.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+
+class ArqliteError(Exception):
+    """The base of every error that arqlite raises on purpose."""
+
+
+class ConfigurationError(ArqliteError, ValueError):
+    """A setting that cannot work; the message names it, what was expected and what came."""
+
+
+class MissingExtra(ConfigurationError, ImportError):
+    """A feature was used whose optional packages are not installed."""
+
+    def __init__(self, feature: str, extra: str) -> None:
+        self.feature = feature
+        self.extra = extra
+        super().__init__(f'{feature} needs extra packages: pip install "arqlite[{extra}]"')
+
+
+class EmbeddedServerError(ArqliteError):
+    """No embedded server could be started; the message lists what was tried and what to do."""
+
+
+class LedgerError(ArqliteError):
+    """The SQL ledger refused an operation."""
+
+
+class ResultNotFound(ArqliteError, RuntimeError):
+    """No result is kept for this job: it is unknown, its result expired, or results are not kept."""
+
+
+class SerializationError(ArqliteError, RuntimeError):
+    """A job, its arguments or its result cannot be written to Redis."""
+
+
+class DeserializationError(SerializationError):
+    """Bytes read from Redis are no job or result that this deserializer understands."""
+
+
+class JobExecutionFailed(ArqliteError, RuntimeError):
+    """A job ended without success; compares equal to another one with the same arguments, as in arq."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, JobExecutionFailed) and self.args == other.args
+
+    def __hash__(self) -> int:
+        return hash((type(self), self.args))
+
+
+class FailedJobs(ArqliteError, RuntimeError):
+    """Jobs failed during `Worker.run_check`.
+
+    Attributes:
+        count: how many jobs failed.
+        job_results: their `JobResult`s.
+    """
+
+    def __init__(self, count: int, job_results: Sequence[Any]) -> None:
+        self.count = count
+        self.job_results = list(job_results)
+        super().__init__(count, self.job_results)
+
+    def __str__(self) -> str:
+        if self.count == 1 and self.job_results:
+            return f"1 job failed {self.job_results[0].result!r}"
+        lines = "\n".join(f"  {result!r}" for result in self.job_results)
+        return f"{self.count} jobs failed:\n{lines}"
+
+    def __repr__(self) -> str:
+        return f"<{self}>"
+
+
+class JobControl(ArqliteError, RuntimeError):
+    """The base of what a job raises to decide its own fate."""
+
+
+class Retry(JobControl):
+    """Raised by a job to be run again.
+
+    Args:
+        defer: how long to wait first, in seconds or as a timedelta; None is at once.
+    """
+
+    def __init__(self, defer: float | timedelta | None = None) -> None:
+        self.defer_score: int | None = None if defer is None else _milliseconds(defer)
+        super().__init__(self.defer_score)
+
+    def __repr__(self) -> str:
+        return f"<Retry defer {(self.defer_score or 0) / 1000:0.2f}s>"
+
+    def __str__(self) -> str:
+        return repr(self)
+
+
+class RetryJob(JobControl):
+    """Raised by a job to be run again at once."""
+
+
+def _milliseconds(delay: float | timedelta) -> int:
+    seconds = delay.total_seconds() if isinstance(delay, timedelta) else delay
+    return int(seconds * 1000)
