@@ -1,0 +1,86 @@
+"""The one state machine of a job, and its two views: arq's status and the ledger's."""
+
+from __future__ import annotations
+
+from enum import Enum, StrEnum
+
+
+class JobState(StrEnum):
+    """Where a job is in its life. This is the truth; the other two enums are lookups from it."""
+
+    SCHEDULED = "scheduled"
+    AVAILABLE = "available"
+    EXECUTING = "executing"
+    RETRYABLE = "retryable"
+    COMPLETED = "completed"
+    DISCARDED = "discarded"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the job will never run again by itself."""
+        return self in FINAL_STATES
+
+
+FINAL_STATES = frozenset({JobState.COMPLETED, JobState.DISCARDED, JobState.CANCELLED})
+
+MOVES: dict[JobState, frozenset[JobState]] = {
+    JobState.SCHEDULED: frozenset({JobState.AVAILABLE, JobState.CANCELLED}),
+    JobState.RETRYABLE: frozenset({JobState.AVAILABLE, JobState.CANCELLED}),
+    JobState.AVAILABLE: frozenset({JobState.EXECUTING, JobState.CANCELLED}),
+    JobState.EXECUTING: frozenset(
+        {
+            JobState.COMPLETED,
+            JobState.DISCARDED,
+            JobState.CANCELLED,
+            JobState.RETRYABLE,
+            JobState.SCHEDULED,
+            JobState.AVAILABLE,
+        }
+    ),
+    JobState.COMPLETED: frozenset(),
+    JobState.DISCARDED: frozenset(),
+    JobState.CANCELLED: frozenset(),
+}
+"""The moves that a job may make; every other pair is refused."""
+
+
+class JobStatus(str, Enum):
+    """arq's view of a job."""
+
+    deferred = "deferred"
+    queued = "queued"
+    in_progress = "in_progress"
+    complete = "complete"
+    not_found = "not_found"
+
+
+class LedgerStatus(StrEnum):
+    """The ledger's view of a job."""
+
+    QUEUED = "QUEUED"
+    RUNNING = "RUNNING"
+    SUCCESS = "SUCCESS"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+
+
+ARQ_STATUS: dict[JobState, JobStatus] = {
+    JobState.SCHEDULED: JobStatus.deferred,
+    JobState.RETRYABLE: JobStatus.deferred,
+    JobState.AVAILABLE: JobStatus.queued,
+    JobState.EXECUTING: JobStatus.in_progress,
+    JobState.COMPLETED: JobStatus.complete,
+    JobState.DISCARDED: JobStatus.complete,
+    JobState.CANCELLED: JobStatus.complete,
+}
+
+LEDGER_STATUS: dict[JobState, LedgerStatus] = {
+    JobState.SCHEDULED: LedgerStatus.QUEUED,
+    JobState.RETRYABLE: LedgerStatus.QUEUED,
+    JobState.AVAILABLE: LedgerStatus.QUEUED,
+    JobState.EXECUTING: LedgerStatus.RUNNING,
+    JobState.COMPLETED: LedgerStatus.SUCCESS,
+    JobState.DISCARDED: LedgerStatus.FAILED,
+    JobState.CANCELLED: LedgerStatus.CANCELLED,
+}

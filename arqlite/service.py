@@ -1,0 +1,80 @@
+"""Start and stop, written once. A worker is a list of services; a user's plugin is one, too."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Coroutine
+from typing import Any
+
+logger = logging.getLogger("arqlite.service")
+
+
+class Service:
+    """Something with a beginning and an end.
+
+    Override `start` and `stop`, or `run` for a service that is one long coroutine. Both `start` and
+    `stop` may be called twice; the second call does nothing.
+    """
+
+    def __init__(self) -> None:
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def name(self) -> str:
+        """What the service is called in log lines."""
+        return type(self).__name__
+
+    async def start(self) -> None:
+        """Begin; returns as soon as the service is under way."""
+        if self._task is None and type(self).run is not Service.run:
+            self._task = asyncio.create_task(self._guarded(self.run()), name=f"arqlite:{self.name}")
+
+    async def stop(self) -> None:
+        """End; returns when the service has ended."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def run(self) -> None:
+        """Do the work of the service until cancelled."""
+
+    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except Exception:
+            logger.exception("service %s ended by an error", self.name)
+            raise
+
+
+class Ticker(Service):
+    """A service that does the same small duty again and again.
+
+    Args:
+        interval: seconds between the end of one tick and the start of the next.
+        jitter: a random share of the interval added to it, so that many processes spread out.
+    """
+
+    def __init__(self, interval: float, jitter: float = 0.0) -> None:
+        super().__init__()
+        self.interval = interval
+        self.jitter = jitter
+
+    async def tick(self) -> None:
+        """Do the duty once."""
+        raise NotImplementedError
+
+    async def run(self) -> None:
+        """Tick for ever; an error is logged, with its traceback, and the next tick comes all the same."""
+        while True:
+            await self.pause()
+            try:
+                await self.tick()
+            except Exception:  # a duty that failed once is tried again at the next tick
+                logger.exception("service %s failed, trying again in %0.1fs", self.name, self.interval)
+
+    async def pause(self) -> None:
+        """Wait between two ticks."""
+        await asyncio.sleep(self.interval * (1 + random.random() * self.jitter))

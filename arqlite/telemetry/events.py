@@ -1,0 +1,73 @@
+"""Every event with its fields. An event always has the same fields, whatever happened."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+StoppedState = Literal["completed", "discarded", "cancelled", "retryable", "available"]
+
+
+@dataclass(frozen=True, slots=True)
+class JobEnqueued:
+    """A job was accepted by Redis."""
+
+    queue: str
+    job_id: str
+    function: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobStarted:
+    """A worker begins a run of a job; `attempt` counts every start, `at_ms` is the worker's clock."""
+
+    queue: str
+    job_id: str
+    function: str
+    attempt: int
+    worker: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class JobStopped:
+    """A run of a job ended, or a job ended without a run (expired, cancelled while queued, poison).
+
+    Attributes:
+        state: `completed`, `discarded` (failed for good), `cancelled`, `retryable` (will run again by
+            its own wish) or `available` (given back to the queue).
+        duration_ms: how long the run took; 0 when there was none.
+        result: what the function returned.
+        error: the exception that ended the run, if one did.
+    """
+
+    queue: str
+    job_id: str
+    function: str
+    attempt: int
+    worker: str
+    state: StoppedState
+    duration_ms: int
+    result: Any
+    error: BaseException | None
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerStarted:
+    """A worker opened its first session and begins to claim jobs."""
+
+    queue: str
+    worker: str
+    functions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerStopped:
+    """A worker gave its jobs back and left."""
+
+    queue: str
+    worker: str
+    complete: int
+    failed: int
+    retried: int
