@@ -5,6 +5,7 @@ ArqliteError
 │   └── MissingExtra              a feature whose optional packages are not installed (also an ImportError)
 ├── EmbeddedServerError           no embedded Redis or Valkey server could be started
 ├── LedgerError                   the SQL ledger refused something
+├── SessionLost                   a worker's lease ended and its jobs were given to others
 ├── ResultNotFound                (arq) no result is kept for this job, or the job is unknown
 ├── SerializationError            (arq) a value cannot be written to Redis
 │   └── DeserializationError      (arq) bytes from Redis cannot be read
@@ -47,6 +48,10 @@ class EmbeddedServerError(ArqliteError):
 
 class LedgerError(ArqliteError):
     """The SQL ledger refused an operation."""
+
+
+class SessionLost(ArqliteError):
+    """A worker's lease ended before it was renewed; its jobs were put back and may run elsewhere."""
 
 
 class ResultNotFound(ArqliteError, RuntimeError):

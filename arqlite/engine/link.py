@@ -1,0 +1,125 @@
+"""How a script reaches the server: over a connection of its own, or over one borrowed from a pool.
+
+redis-py's asyncio path packs arguments in Python, one by one. Scripts here carry hundreds of them,
+so they are packed by hiredis where it is installed and sent as they are; replies take redis-py's way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from typing import Any, cast
+
+from redis.asyncio.connection import AbstractConnection
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import NoScriptError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from .scripts import Script
+
+try:
+    from hiredis import pack_command as _pack
+except ImportError:  # hiredis is an accelerator; redis-py packs as well
+    _pack = None
+
+_BROKEN = (RedisConnectionError, RedisTimeoutError, OSError, EOFError)
+
+
+class Link:
+    """One connection of its own, for calls that follow one another or that block.
+
+    Args:
+        client: whose connection settings to use.
+        timeout: seconds after which an unanswered call raises `redis.exceptions.TimeoutError`.
+    """
+
+    def __init__(self, client: Any, timeout: float) -> None:
+        self._client = client
+        self._timeout = timeout
+        self._connection: AbstractConnection | None = None
+
+    async def call(self, script: Script, arguments: Sequence[Any]) -> Any:
+        """Run a script; loads it when the server does not know it."""
+        try:
+            return await self.command("EVALSHA", script.sha, *arguments)
+        except NoScriptError:
+            return await self.command("EVAL", script.source, *arguments)
+
+    async def command(self, *parts: Any, timeout: float | None = None) -> Any:
+        """Run any command. After a broken or overdue one the connection is new."""
+        patience = timeout or self._timeout
+        try:
+            async with asyncio.timeout(patience):
+                connection = await self._connected()
+                return await exchange(connection, parts, patience)
+        except TimeoutError as error:
+            await self.close()
+            raise RedisTimeoutError(f"no answer within {patience:0.1f}s") from error
+        except asyncio.CancelledError:
+            await self.close()
+            raise
+        except _BROKEN:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        """Drop the connection; the next call makes a new one."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(Exception):
+                await connection.disconnect(nowait=True)
+
+    async def _connected(self) -> AbstractConnection:
+        if self._connection is None:
+            pool = self._client.connection_pool
+            connection = pool.make_connection()
+            await connection.connect()
+            self._connection = connection
+        return self._connection
+
+
+async def call_on_pool(client: Any, script: Script, arguments: Sequence[Any]) -> Any:
+    """Run a script over a connection of the client's pool.
+
+    A pooled connection may have died unseen since its last use, so a broken call is made once more;
+    scripts are idempotent.
+    """
+    try:
+        return await _on_pool(client, script, arguments)
+    except _BROKEN:
+        return await _on_pool(client, script, arguments)
+
+
+async def _on_pool(client: Any, script: Script, arguments: Sequence[Any]) -> Any:
+    pool = client.connection_pool
+    connection = await pool.get_connection()
+    try:
+        return await _call(connection, script, arguments)
+    except (*_BROKEN, asyncio.CancelledError):
+        await connection.disconnect(nowait=True)
+        raise
+    finally:
+        await pool.release(connection)
+
+
+async def _call(connection: AbstractConnection, script: Script, arguments: Sequence[Any]) -> Any:
+    try:
+        return await exchange(connection, ("EVALSHA", script.sha, *arguments))
+    except NoScriptError:
+        return await exchange(connection, ("EVAL", script.source, *arguments))
+
+
+async def exchange(connection: AbstractConnection, parts: Sequence[Any], timeout: float | None = None) -> Any:
+    """Send one command and read its reply as bytes; error replies are raised.
+
+    Args:
+        connection: nobody else may use it meanwhile.
+        parts: the command and its arguments: bytes, str, int or float.
+        timeout: seconds to wait for the reply; None is the connection's own `socket_timeout`.
+    """
+    if _pack is None:
+        await connection.send_command(*parts)
+    else:
+        await connection.send_packed_command(cast("bytes", _pack(tuple(parts))))
+    return await connection.read_response(disable_decoding=True, timeout=timeout)

@@ -1,0 +1,101 @@
+-- turn: end what a session finished, put back what it gives back, and claim its next jobs.
+--
+-- KEYS     live    zset  session -> lease deadline, ms
+--          jobs    hash  id -> record
+--          ready   zset  id -> priority and time
+--          sched   zset  id -> due time and priority
+--          tries   hash  id -> tries and crashes of troubled jobs
+--          wake    list  the token
+--          wait    set   ids whose end somebody awaits
+--          ttls    set   result lifetimes in use
+--          run     set   ids that this session owns
+-- ARGV     base, channel, sid, want
+--          work*   number of lifetimes, then per lifetime: ttl_ms, n, n ids, n bodies;
+--                  then per job put back: id, place ('r' ready or 's' scheduled), ms (since 1970 for
+--                  'r', from now for 's'), tries ('' leaves it as it is)
+-- RETURNS  {0} when the session is dead, else {1, now, ms to the next due job or -1, jobs owned now,
+--          1 if ready work remains, ids, records, tries, ids whose end or return was refused}
+-- COST     O((ended + claimed) log N)
+-- USES     clock score settle announce wake
+local now = clock()
+if not redis.call('ZSCORE', live, sid) then return {0} end
+
+local lost = {}
+local cursor = work + 1
+for _ = 1, tonumber(ARGV[work]) do
+  local ttl, n = tonumber(ARGV[cursor]), tonumber(ARGV[cursor + 1])
+  local ids, bodies = {}, {}
+  for i = 1, n do ids[i] = ARGV[cursor + 1 + i] end
+  -- The fence: what this session no longer owns was rescued, and its end belongs to a newer run.
+  local owned = redis.call('SMISMEMBER', run, unpack(ids))
+  local kept = {}
+  for i = 1, n do
+    if owned[i] == 1 then
+      kept[#kept + 1] = ids[i]
+      bodies[#kept] = ARGV[cursor + 1 + n + i]
+    else
+      lost[#lost + 1] = ids[i]
+    end
+  end
+  if #kept > 0 then
+    redis.call('SREM', run, unpack(kept))
+    settle(base, jobs, ttls, ttl, now, kept, bodies)
+    if redis.call('EXISTS', tries) == 1 then redis.call('HDEL', tries, unpack(kept)) end
+    announce(wait, channel, kept, bodies)
+  end
+  cursor = cursor + 2 + 2 * n
+end
+
+for i = cursor, #ARGV, 4 do
+  local id, place, ms, memory = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2]), ARGV[i + 3]
+  local record = redis.call('HGET', jobs, id)
+  if redis.call('SREM', run, id) == 0 then
+    lost[#lost + 1] = id
+  elseif record then
+    local priority = priority_of(record)
+    if place == 's' then
+      redis.call('ZADD', sched, sched_score(priority, now + ms), id)
+    else
+      redis.call('ZADD', ready, ready_score(priority, ms), id)
+    end
+    if memory ~= '' then redis.call('HSET', tries, id, memory) end
+    -- Others may have a free slot for it; this session may not come back for it.
+    leave_token(wake)
+  end
+end
+
+want = tonumber(want)
+local next_due = -1
+local head = redis.call('ZRANGE', sched, 0, 0, 'WITHSCORES')[2]
+if head then
+  if due_of(tonumber(head)) <= now then
+    local due = redis.call('ZRANGEBYSCORE', sched, '-inf', sched_score(0, now + 1) - 1, 'WITHSCORES', 'LIMIT', 0, 1000)
+    local starts = {}
+    for i = 1, #due, 2 do
+      local score = tonumber(due[i + 1])
+      starts[i] = ready_score(score % DUE_STEP, due_of(score))
+      starts[i + 1] = due[i]
+    end
+    redis.call('ZREMRANGEBYRANK', sched, 0, #due / 2 - 1)
+    redis.call('ZADD', ready, unpack(starts))
+    if want == 0 then leave_token(wake) end
+    head = redis.call('ZRANGE', sched, 0, 0, 'WITHSCORES')[2]
+  end
+  if head then next_due = math.max(due_of(tonumber(head)) - now, 0) end
+end
+
+local ids, records, memories, more = {}, {}, {}, 0
+if want > 0 then
+  ids = redis.call('ZRANGE', ready, 0, want - 1)
+  if #ids > 0 then
+    redis.call('ZREMRANGEBYRANK', ready, 0, #ids - 1)
+    redis.call('SADD', run, unpack(ids))
+    records = redis.call('HMGET', jobs, unpack(ids))
+    if redis.call('EXISTS', tries) == 1 then memories = redis.call('HMGET', tries, unpack(ids)) end
+    if #ids == want and redis.call('ZCARD', ready) > 0 then
+      more = 1
+      leave_token(wake)
+    end
+  end
+end
+return {1, now, next_due, redis.call('SCARD', run), more, ids, records, memories, lost}

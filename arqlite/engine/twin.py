@@ -1,0 +1,75 @@
+"""A blocking client with the settings of an asyncio one, for the heartbeat's own thread."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import redis
+from redis.asyncio import sentinel as asyncio_sentinel
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+# What a connection is, as opposed to what a pool or an event loop keeps beside it.
+_IDENTITY = (
+    "host",
+    "port",
+    "path",
+    "db",
+    "username",
+    "password",
+    "credential_provider",
+    "client_name",
+    "socket_keepalive",
+    "socket_keepalive_options",
+)
+
+
+def blocking_twin(client: Any, timeout: float) -> redis.Redis:
+    """Make a `redis.Redis` that talks to the same server and database as this `redis.asyncio.Redis`.
+
+    Args:
+        client: the asyncio client; a sentinel-managed one gets a twin that asks the sentinels, too.
+        timeout: seconds for connecting and for each answer.
+    """
+    pool = client.connection_pool
+    settings = pool.connection_kwargs
+    if "server" in settings:  # fakeredis keeps its data in an object, not behind an address
+        import fakeredis
+
+        return fakeredis.FakeRedis(server=settings["server"], db=settings.get("db", 0))
+    limits: dict[str, Any] = {"socket_timeout": timeout, "socket_connect_timeout": timeout}
+    own = {name: settings[name] for name in settings if name in _IDENTITY or name.startswith("ssl_")}
+    if isinstance(pool, asyncio_sentinel.SentinelConnectionPool):
+        return _sentinel_twin(pool, own | limits)
+    twin_class = _blocking_class(pool.connection_class)
+    own = {name: value for name, value in own.items() if _fits(twin_class, name)}
+    return redis.Redis(connection_pool=redis.ConnectionPool(connection_class=twin_class, **own, **limits))
+
+
+def _sentinel_twin(pool: Any, settings: dict[str, Any]) -> redis.Redis:
+    manager = pool.sentinel_manager
+    hosts = []
+    sentinel_settings: dict[str, Any] = {}
+    for sentinel in manager.sentinels:
+        kwargs = sentinel.connection_pool.connection_kwargs
+        hosts.append((kwargs["host"], kwargs["port"]))
+        sentinel_settings = {name: kwargs[name] for name in kwargs if name in ("username", "password")}
+    for name in ("host", "port"):
+        settings.pop(name, None)
+    twin = redis.sentinel.Sentinel(hosts, sentinel_kwargs=sentinel_settings, **settings)
+    master: redis.Redis = twin.master_for(pool.service_name)
+    return master
+
+
+def _blocking_class(asyncio_class: type) -> type[redis.Connection]:
+    for base in asyncio_class.__mro__:
+        twin = getattr(redis.connection, base.__name__, None)
+        if base.__module__.startswith("redis.asyncio") and isinstance(twin, type):
+            return twin
+    raise RedisConnectionError(f"no blocking counterpart of {asyncio_class.__name__} is known")
+
+
+def _fits(connection_class: type, setting: str) -> bool:
+    local = issubclass(connection_class, redis.UnixDomainSocketConnection)
+    if setting in ("host", "port", "socket_keepalive", "socket_keepalive_options"):
+        return not local
+    return setting != "path" or local

@@ -1,0 +1,108 @@
+"""How an idle worker wakes, how it hears of cancellations, and how a waiting caller hears of a job's end.
+
+All of these are hints over Redis; each has a slower way that works when the hint is lost: an idle
+worker looks again after `BLOCK_S`, a heartbeat brings the cancellations, a caller asks again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from .keys import Keys
+from .link import Link
+
+logger = logging.getLogger("arqlite.engine")
+
+# How long an idle worker blocks before it looks by itself: a token lost with its popper costs this much.
+BLOCK_S = 5.0
+_MARGIN_S = 2.0
+
+
+class Waker:
+    """Waits for the wake token on a connection of its own."""
+
+    def __init__(self, client: Any, keys: Keys) -> None:
+        self._link = Link(client, BLOCK_S + _MARGIN_S)
+        self._key = keys.wake
+
+    async def wait(self) -> bool:
+        """Block until the token comes (True) or `BLOCK_S` seconds are over (False)."""
+        return await self._link.command("BLPOP", self._key, BLOCK_S) is not None
+
+    async def close(self) -> None:
+        """Drop the connection."""
+        await self._link.close()
+
+
+class Listener:
+    """Follows channels, each with a callback that gets the message; survives lost connections.
+
+    Args:
+        client: a `redis.asyncio.Redis`.
+        patience: seconds between two attempts to listen again.
+    """
+
+    def __init__(self, client: Any, patience: float = 1.0) -> None:
+        self._client = client
+        self._patience = patience
+        self._callbacks: dict[str, Callable[[bytes], None]] = {}
+        self._pubsub: Any = None
+        self._task: asyncio.Task[None] | None = None
+        self._listening = asyncio.Event()
+
+    async def follow(self, channel: str, callback: Callable[[bytes], None]) -> None:
+        """Call back for every message of a channel from now on."""
+        self._callbacks[channel] = callback
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._run(), name="arqlite:listener")
+            await self._wait_until_listening()
+        elif self._pubsub is not None:
+            await self._pubsub.subscribe(channel)
+
+    async def unfollow(self, channel: str) -> None:
+        """Stop following a channel."""
+        self._callbacks.pop(channel, None)
+        if self._pubsub is not None:
+            with contextlib.suppress(Exception):
+                await self._pubsub.unsubscribe(channel)
+
+    async def close(self) -> None:
+        """Stop listening."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def _wait_until_listening(self) -> None:
+        # Without the hints everything still works, so an unreachable server must not block the caller.
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._listening.wait(), self._patience)
+
+    async def _run(self) -> None:
+        while True:
+            self._pubsub = self._client.pubsub(ignore_subscribe_messages=False)
+            try:
+                await self._pubsub.subscribe(*self._callbacks)
+                while True:
+                    self._dispatch(await self._pubsub.get_message(timeout=BLOCK_S))
+            except Exception as error:
+                logger.debug("listening again in %0.1fs after %r", self._patience, error)
+                self._listening.clear()
+                await asyncio.sleep(self._patience)
+            finally:
+                with contextlib.suppress(Exception):
+                    await self._pubsub.aclose()
+
+    def _dispatch(self, message: dict[str, Any] | None) -> None:
+        if message is None:
+            return
+        if message["type"] == "subscribe":
+            self._listening.set()
+        elif message["type"] == "message":
+            callback = self._callbacks.get(message["channel"].decode())
+            if callback is not None:
+                callback(message["data"])
