@@ -3,10 +3,10 @@
     server = EmbeddedServer.ensure()            # attach to this project's server, or start it
     pool = await create_pool(RedisSettings.from_dsn(server.url(database=1)))
 
-The server listens on a Unix socket in the project's data folder (`.arqlite`), keeps its data in an append-only
-file, and is meant for development, tests and small single-host use: it has no TLS and nothing on the network.
-Processes of one project find each other through four lock files in that folder; the kernel releases a lock
-however its process ends:
+The server listens on a Unix socket in the project's data folder (`.arqlite`), keeps its data in an
+append-only file, and is meant for development, tests and small single-host use: it has no TLS and nothing on
+the network. Processes of one project find each other through four lock files in that folder; the kernel
+releases a lock however its process ends:
 
 | lock file     | held by                   | meaning                                                        |
 |---------------|---------------------------|----------------------------------------------------------------|

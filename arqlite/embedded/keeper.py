@@ -3,8 +3,8 @@
 It runs as a script of its own under `python -I -S` to be small, so it imports a few modules of the standard
 library and nothing of arqlite. The names of the files in the data folder stand here for the same reason.
 
-Waiting costs nothing: users hold `users.lock` shared, the keeper asks for it exclusively, and the kernel wakes it
-when the last user has gone, even one that was killed.
+Waiting costs nothing: users hold `users.lock` shared, the keeper asks for it exclusively, and the kernel
+wakes it when the last user has gone, even one that was killed.
 """
 
 from __future__ import annotations

@@ -29,8 +29,8 @@ _LONGEST_TURN_SECONDS = 2 * keeper.STOP_SECONDS + 5
 class EmbeddedServer:
     """This process's hold on the project's Valkey or Redis server; the server lives while anyone holds it.
 
-    Get one with `ensure`. The hold lasts until `release`, or until the process ends, however it ends. A process
-    forked from this one has no hold of its own: it calls `ensure` if it means to outlive its parent.
+    Get one with `ensure`. The hold lasts until `release`, or until the process ends, however it ends. A
+    process forked from this one has no hold of its own: it calls `ensure` if it means to outlive its parent.
 
     Attributes:
         data_dir: the folder with the server's data, log and socket.
