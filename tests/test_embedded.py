@@ -17,6 +17,7 @@ import redis
 
 from arqlite.embedded import EmbeddedServer, binaries, data_home, keeper, launch, server, status, stop
 from arqlite.embedded.home import socket_path
+from arqlite.embedded.keeper import flock_release
 from arqlite.embedded.locks import FileLock
 from arqlite.errors import ConfigurationError, EmbeddedServerError
 
@@ -371,7 +372,10 @@ class Grace:
         self.home = data_home(home)
         self.periods = 0
         self.meanwhile: list[Callable[[], None]] = []
+        self.found_in_use = threading.Event()
+        self._start_fd = -1
         monkeypatch.setattr(keeper.time, "sleep", self._pass)
+        monkeypatch.setattr(keeper, "flock_release", self._release)
 
     def run(self) -> threading.Thread:
         thread = threading.Thread(target=self._run)
@@ -380,6 +384,7 @@ class Grace:
 
     def _run(self) -> None:
         with FileLock(self.home, keeper.START_LOCK) as start, FileLock(self.home, keeper.USERS_LOCK) as users:
+            self._start_fd = start.fd
             keeper._wait_for_the_end_of_use(start.fd, users.fd, 2.0)
 
     def _pass(self, seconds: float) -> None:
@@ -387,20 +392,23 @@ class Grace:
         if self.meanwhile:
             self.meanwhile.pop(0)()
 
+    def _release(self, fd: int) -> None:
+        flock_release(fd)
+        if fd == self._start_fd:
+            self.found_in_use.set()
+
 
 def test_user_who_comes_in_grace_period_keeps_server(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A user who attaches in the grace period is waited for, and gets a grace period of its own."""
     grace = Grace(home, monkeypatch)
     user = FileLock(grace.home, keeper.USERS_LOCK)
-    came = threading.Event()
 
     def attach() -> None:
         user.acquire(shared=True)
-        came.set()
 
     grace.meanwhile = [attach]
     waiting = grace.run()
-    assert came.wait(WAIT_SECONDS)
+    assert grace.found_in_use.wait(WAIT_SECONDS)
     periods_while_used = grace.periods
     user.release()
     waiting.join(WAIT_SECONDS)
