@@ -1,0 +1,33 @@
+"""The SQL ledger: a row for every job, kept by the job's own runner or by the worker's recorder.
+
+Needs the extra `ledger`: `pip install "arqlite[ledger]"`.
+"""
+
+try:
+    import sqlalchemy  # noqa: F401 (asked for once, here, so that every module below may rely on it)
+except ImportError as error:
+    from ..errors import MissingExtra
+
+    raise MissingExtra("The SQL ledger", "ledger") from error
+
+from ..model.states import LedgerStatus
+from . import store
+from .jobs import BaseJob
+from .recorder import Recorder
+from .rows import JobRowMixin, UtcDateTime, utc_now
+from .runner import JobRunner
+from .schema import create_missing_tables
+from .sqlite import configure_sqlite
+
+__all__ = (
+    "BaseJob",
+    "JobRowMixin",
+    "JobRunner",
+    "LedgerStatus",
+    "Recorder",
+    "UtcDateTime",
+    "configure_sqlite",
+    "create_missing_tables",
+    "store",
+    "utc_now",
+)

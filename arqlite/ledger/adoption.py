@@ -1,0 +1,82 @@
+"""Whose row is it? What a run that begins may do with the row it finds. Pure decisions, no SQL."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum, auto
+from typing import Any
+
+from ..model.states import LedgerStatus
+from .payloads import HISTORY_LENGTH
+from .rows import JobRowMixin
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of one job: together, `attempt` and `worker` are the run's claim on the row."""
+
+    job_id: str
+    function: str
+    queue: str | None
+    attempt: int
+    crashes: int
+    worker: str
+
+
+class Adoption(Enum):
+    """What to do about the row."""
+
+    OPEN = auto()
+    """There is none: open one."""
+    ADOPT = auto()
+    """It is ours now."""
+    KEEP_OUTPUT = auto()
+    """The job succeeded, and its worker died before it could tell the queue: do not run it again."""
+    KEEP_CANCELLED = auto()
+    """Somebody cancelled it before it began: do not run it."""
+    OVERTAKEN = auto()
+    """A later run owns it: this worker lost its lease and does not know yet."""
+
+
+def decide(row: JobRowMixin | None, run: Run) -> Adoption:
+    """Tell what a run that begins may do with the row it finds under its job's id."""
+    if row is None:
+        return Adoption.OPEN
+    if row.status is LedgerStatus.SUCCESS:
+        return Adoption.KEEP_OUTPUT
+    if row.status is LedgerStatus.CANCELLED:
+        return Adoption.KEEP_CANCELLED
+    if row.attempt > run.attempt:
+        return Adoption.OVERTAKEN
+    return Adoption.ADOPT
+
+
+def history_after(row: JobRowMixin, run: Run, now: datetime) -> list[dict[str, Any]]:
+    """The row's error history, with what ended the run before this one added to it.
+
+    The recorder may have told of a dead worker already, so deaths are counted, not compared by attempt.
+    """
+    history = list(row.error_history or [])
+    if run.crashes > sum(entry.get("type") == "WorkerDied" for entry in history):
+        history.append(_entry(row, now, "WorkerDied", _obituary(row, run)))
+    elif row.error_payload:
+        error = row.error_payload
+        history.append(_entry(row, row.updated_at, str(error.get("type")), str(error.get("message"))))
+    return history[-HISTORY_LENGTH:]
+
+
+def _entry(row: JobRowMixin, at: datetime, error_type: str, message: str) -> dict[str, Any]:
+    return {
+        "attempt": row.attempt,
+        "worker": row.worker,
+        "at": at.isoformat(),
+        "type": error_type,
+        "message": message,
+    }
+
+
+def _obituary(row: JobRowMixin, run: Run) -> str:
+    if row.attempt == 0 or row.attempt >= run.attempt:
+        return "a worker died, or lost its lease, before it told the ledger that it ran this job"
+    return f"worker {row.worker} died, or lost its lease"

@@ -1,0 +1,115 @@
+"""What events mean for rows. Pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from ..errors import JobControl
+from ..model.states import LEDGER_STATUS, JobState, LedgerStatus
+from ..telemetry import JobStarted, JobStopped
+from .payloads import describe_error, jsonable_or_text
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is known of one run of one job, from one or both of its events."""
+
+    job_id: str
+    function: str
+    queue: str
+    attempt: int
+    worker: str
+    started_ms: int | None = None
+    stopped: JobStopped | None = None
+    at_ms: int = 0
+
+    @classmethod
+    def of(cls, event: JobStarted | JobStopped, before: Change | None) -> Change:
+        """The change an event tells, joined with what was told of the same run before."""
+        change = cls(
+            job_id=event.job_id,
+            function=event.function,
+            queue=event.queue,
+            attempt=event.attempt,
+            worker=event.worker,
+            started_ms=event.at_ms if isinstance(event, JobStarted) else None,
+            stopped=event if isinstance(event, JobStopped) else None,
+            at_ms=event.at_ms,
+        )
+        return change.after(before)
+
+    def after(self, before: Change | None) -> Change:
+        """This change, told after another one of the same run."""
+        if before is None or self.started_ms is not None:
+            return self
+        return replace(self, started_ms=before.started_ms)
+
+
+@dataclass(slots=True)
+class Rows:
+    """The parameters of the four batch statements."""
+
+    unknown: list[dict[str, Any]] = field(default_factory=list)
+    started: list[dict[str, Any]] = field(default_factory=list)
+    given_back: list[dict[str, Any]] = field(default_factory=list)
+    ended: list[dict[str, Any]] = field(default_factory=list)
+
+
+def rows_of(changes: Iterable[Change]) -> Rows:
+    """Parameters in the order of job ids, so that two writers lock rows in the same order."""
+    rows = Rows()
+    for change in sorted(changes, key=lambda change: (change.job_id, change.attempt)):
+        rows.unknown.append(_unknown(change))
+        if change.stopped is None:
+            rows.started.append(_common(change))
+        elif LEDGER_STATUS[JobState(change.stopped.state)] is LedgerStatus.QUEUED:
+            rows.given_back.append(_common(change) | {"error": _error_of(change.stopped)})
+        else:
+            rows.ended.append(_common(change) | _end_of(change, change.stopped))
+    return rows
+
+
+def _unknown(change: Change) -> dict[str, Any]:
+    return {
+        "id": change.job_id,
+        "job_type": change.function,
+        "function": change.function,
+        "queue": change.queue,
+        "triggered_by": "queue",
+    }
+
+
+def _common(change: Change) -> dict[str, Any]:
+    at = _moment(change.at_ms)
+    return {
+        "job_id": change.job_id,
+        "run_attempt": change.attempt,
+        "run_worker": change.worker,
+        "at": at,
+        "noted_at": at.isoformat(),
+    }
+
+
+def _end_of(change: Change, stopped: JobStopped) -> dict[str, Any]:
+    status = LEDGER_STATUS[JobState(stopped.state)]
+    is_success = status is LedgerStatus.SUCCESS
+    return {
+        "end_status": status,
+        "run_started_at": None if change.started_ms is None else _moment(change.started_ms),
+        "output": jsonable_or_text(stopped.result) if is_success else None,
+        "error": None if is_success else _error_of(stopped),
+    }
+
+
+def _error_of(stopped: JobStopped) -> dict[str, str] | None:
+    """The error in words; a job that only asked to run again has none."""
+    if stopped.error is None or (isinstance(stopped.error, JobControl) and stopped.state == "retryable"):
+        return None
+    return describe_error(stopped.error)
+
+
+def _moment(at_ms: int) -> datetime:
+    return datetime.fromtimestamp(at_ms / 1000, UTC)

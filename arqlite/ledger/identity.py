@@ -1,0 +1,46 @@
+"""Which run is this? In a worker the queue's job tells; elsewhere a run is its own."""
+
+from __future__ import annotations
+
+import os
+import socket
+import uuid
+from contextvars import ContextVar
+
+from ..model.context import current_job
+from .adoption import Run
+
+_runs_so_far: ContextVar[tuple[str, int, int] | None] = ContextVar("arqlite_ledger_runs", default=None)
+
+
+def run_of(name: str) -> Run:
+    """The identity of a run that begins now; `name` stands for the function outside a worker."""
+    job = current_job()
+    if job is None:
+        return Run(
+            job_id=uuid.uuid4().hex,
+            function=name,
+            queue=None,
+            attempt=1,
+            crashes=0,
+            worker=f"{socket.gethostname()}:{os.getpid()}",
+        )
+    return Run(
+        job_id=_row_id(job.job_id, job.job_try),
+        function=job.function,
+        queue=job.queue_name,
+        attempt=job.job_try,
+        crashes=job.crashes,
+        worker=job.worker,
+    )
+
+
+def _row_id(job_id: str, attempt: int) -> str:
+    """The job's id for the first run within a queue job, `<id>:2` for the second, and so on.
+
+    The numbers are the same when the queue job runs again, so each part finds its own row.
+    """
+    so_far = _runs_so_far.get()
+    number = so_far[2] + 1 if so_far is not None and so_far[:2] == (job_id, attempt) else 1
+    _runs_so_far.set((job_id, attempt, number))
+    return job_id if number == 1 else f"{job_id}:{number}"

@@ -1,0 +1,254 @@
+"""`JobRunner`: one job from its row to its end, whatever happens on the way."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from contextlib import suppress
+from typing import Any, Generic, TypeAlias, TypeVar
+
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from ..errors import LedgerError, Retry, RetryJob
+from ..model.context import CancelReason, current_job
+from . import store
+from .adoption import Adoption, Run, decide, history_after
+from .identity import run_of
+from .jobs import BaseJob
+from .payloads import describe_error, jsonable
+from .rows import JobRowMixin, utc_now
+
+logger = logging.getLogger("arqlite.ledger")
+
+RowT = TypeVar("RowT", bound=JobRowMixin)
+_Settling: TypeAlias = Callable[[AsyncSession, type[RowT], Run], Awaitable[bool]]
+
+SETTLE_TIMEOUT_S = 10.0
+"""How long a cancelled job may take to write down its end; the worker waits for it."""
+_ADOPTION_TRIES = 10
+
+
+class JobRunner(Generic[RowT]):
+    """Runs jobs with a row in the ledger. Bind the row model in a subclass:
+
+        class JobRunner(ledger.JobRunner[Job]):
+            row_model = Job
+
+    Args:
+        db: the session of the run. The runner commits it: at the start (the row is RUNNING), before
+            `run` (its clock), and at the end, where SUCCESS and the job's last changes are one
+            transaction. A worker that was overtaken meanwhile therefore changes nothing with it.
+    """
+
+    row_model: type[RowT]
+
+    def __init__(self, db: AsyncSession) -> None:
+        self.db = db
+
+    async def run_job(
+        self,
+        job_class: type[BaseJob[RowT]],
+        job_type: str,
+        input_payload: Mapping[str, Any] | None = None,
+        *,
+        triggered_by: str = "system",
+        user_id: int | None = None,
+    ) -> Any:
+        """Run a job and return its output, as JSON holds it.
+
+        In a worker the row is the one of the queue's job: the QUEUED row is adopted, a missing one is
+        opened. Outside a worker a new row is opened. A second `run_job` within the same queue job gets a
+        row of its own, `<job id>:2`.
+
+        A job whose row says SUCCESS already (its worker died after the commit and before it told the
+        queue) does not run again: the stored output is returned. One that was cancelled before it
+        began does not run either, and gives None.
+
+        Raises:
+            LedgerError: a later run of the same job owns the row.
+            Exception: what the job raised, after the row was written.
+        """
+        run = run_of(job_class.__qualname__)
+        job = job_class(self.db, input_payload)
+        row = await self._take_row(job, run, job_type, triggered_by, user_id)
+        if not _is_ours(row, run):
+            logger.warning("job %s is %s already and does not run again", run.job_id, row.status)
+            return row.output_payload
+        try:
+            return await self._perform(job, run)
+        except asyncio.CancelledError:
+            await _to_the_end(self._settle_cancelled(job, run))
+            raise
+        except (Retry, RetryJob):
+            await self._roll_back()
+            await _to_the_end(self._settle(run, store.give_back))
+            raise
+        except Exception as error:
+            await self._settle_failed(job, run, error)
+            raise
+
+    async def _perform(self, job: BaseJob[RowT], run: Run) -> Any:
+        await job.before_run(await self._fresh_record(job, run))
+        self._must_be_ours(run, await store.mark_started(self.db, self.row_model, run))
+        await self.db.commit()
+        await self._fresh_record(job, run)
+        result = await job.run()
+        output = jsonable(result)
+        await self._fresh_record(job, run)
+        await job.after_run(result)
+        self._must_be_ours(run, await store.succeed(self.db, self.row_model, run, output))
+        await self.db.commit()
+        return output
+
+    # The row at the start.
+
+    async def _take_row(
+        self, job: BaseJob[RowT], run: Run, job_type: str, triggered_by: str, user_id: int | None
+    ) -> RowT:
+        """Open or adopt the row; look again when somebody else changed it in between."""
+        payload = jsonable(job.input_payload, "input")
+        try:
+            for _ in range(_ADOPTION_TRIES):
+                row = await store.find(self.db, self.row_model, run.job_id)
+                adoption = decide(row, run)
+                if row is None:
+                    is_taken = await self._open(run, job_type, payload, triggered_by, user_id)
+                elif adoption is Adoption.ADOPT:
+                    is_taken = await self._adopt(row, run, job_type, payload, user_id)
+                elif adoption is Adoption.OVERTAKEN:
+                    raise _overtaken(run)
+                else:
+                    return row
+                await self.db.commit()
+                if is_taken:
+                    return await self._fresh_record(job, run)
+        except asyncio.CancelledError:  # the row may say RUNNING by now
+            await _to_the_end(self._settle_cancelled(job, run))
+            raise
+        raise LedgerError(f"the row of job {run.job_id} changes faster than it can be adopted")
+
+    async def _adopt(self, row: RowT, run: Run, job_type: str, payload: Any, user_id: int | None) -> bool:
+        return await store.adopt(
+            self.db,
+            self.row_model,
+            run,
+            row,
+            job_type=job_type,
+            input_payload=payload,
+            user_id=user_id,
+            error_history=history_after(row, run, utc_now()),
+        )
+
+    async def _open(
+        self, run: Run, job_type: str, payload: Any, triggered_by: str, user_id: int | None
+    ) -> bool:
+        try:
+            await store.open_row(
+                self.db,
+                self.row_model,
+                run,
+                job_type=job_type,
+                input_payload=payload,
+                triggered_by=triggered_by,
+                user_id=user_id,
+            )
+        except IntegrityError:  # the recorder, or another run of the same job, was quicker
+            await self.db.rollback()
+            return False
+        return True
+
+    async def _fresh_record(self, job: BaseJob[RowT], run: Run) -> RowT:
+        """Load the record anew: a commit or a rollback expired it, and async code cannot load it lazily."""
+        row = await store.find(self.db, self.row_model, run.job_id)
+        if row is None:
+            raise LedgerError(f"the row of job {run.job_id} is gone")
+        job.job_record = row
+        return row
+
+    @staticmethod
+    def _must_be_ours(run: Run, was_moved: bool) -> None:
+        if not was_moved:
+            raise _overtaken(run)
+
+    # The row at the end.
+
+    async def _settle_failed(self, job: BaseJob[RowT], run: Run, error: Exception) -> None:
+        """Roll back what the job left, tell it, and close the row even if it does not bear the news."""
+        payload = describe_error(error)
+        await self._roll_back()
+        try:
+            await self._fresh_record(job, run)
+            await job.on_failure(error)
+        except Exception:
+            logger.exception("job %s: its on_failure hook failed", run.job_id)
+            await self._roll_back()
+        finally:
+            await _to_the_end(self._settle(run, lambda db, model, run: store.fail(db, model, run, payload)))
+
+    async def _settle_cancelled(self, job: BaseJob[RowT], run: Run) -> None:
+        """Write why the job was cancelled: time is up, back to the queue, or somebody said so."""
+        await self._roll_back()
+        match _cancel_reason():
+            case "timeout":
+                await self._settle_failed(job, run, TimeoutError("the job took longer than its timeout"))
+            case "shutdown" | "lost_lease":
+                await self._settle(run, store.give_back)
+            case "abort" | None:
+                await self._settle(run, store.cancel)
+
+    async def _settle(self, run: Run, statement: _Settling[RowT]) -> None:
+        """Write the end of the run: in the job's session, else in a new one, for a job may break its own."""
+        try:
+            if await statement(self.db, self.row_model, run):
+                await self.db.commit()
+            else:
+                logger.warning(
+                    "job %s: attempt %d ended after a later run took over", run.job_id, run.attempt
+                )
+                await self._roll_back()
+        except Exception as error:  # noqa: BLE001 (whatever the job did to its session)
+            logger.warning("job %s left a session that cannot write its end: %r", run.job_id, error)
+            await self._roll_back()
+            await self._settle_apart(run, statement)
+
+    async def _settle_apart(self, run: Run, statement: _Settling[RowT]) -> None:
+        try:
+            async with AsyncSession(self.db.bind) as own, own.begin():
+                await statement(own, self.row_model, run)
+        except Exception:  # the job's own error matters more to the queue than the ledger's
+            logger.exception("job %s: its end could not be written to the ledger", run.job_id)
+
+    async def _roll_back(self) -> None:
+        try:
+            await self.db.rollback()
+        except Exception:
+            logger.exception("a job's session could not be rolled back; its connection is dropped")
+            await self.db.invalidate()
+
+
+def _is_ours(record: JobRowMixin, run: Run) -> bool:
+    return record.is_open and (record.attempt, record.worker) == (run.attempt, run.worker)
+
+
+def _overtaken(run: Run) -> LedgerError:
+    return LedgerError(f"job {run.job_id}: attempt {run.attempt} was overtaken by a later run")
+
+
+def _cancel_reason() -> CancelReason | None:
+    job = current_job()
+    return None if job is None else job.cancel_reason
+
+
+async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
+    """Finish `work` although this task is being cancelled, even when cancelled again, within bounds.
+
+    Every caller goes on to raise the error that brought it here, so no cancellation is forgotten.
+    """
+    task = asyncio.ensure_future(asyncio.wait_for(work, SETTLE_TIMEOUT_S))
+    while not task.done():
+        with suppress(asyncio.CancelledError):
+            await asyncio.wait([task])  # as a shield does, it leaves the task alone when cancelled
+    if not task.cancelled() and (error := task.exception()) is not None:
+        logger.error("the end of a job could not be written to the ledger", exc_info=error)

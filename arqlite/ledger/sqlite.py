@@ -1,0 +1,50 @@
+"""SQLite set up for several processes that write at the same time."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+from sqlalchemy import event
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+BUSY_TIMEOUT_MS = 5_000
+
+
+def configure_sqlite(engine: AsyncEngine, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> AsyncEngine:
+    """Give every connection of a SQLite engine WAL, a busy timeout and foreign keys.
+
+    Does nothing for other databases, so callers need not ask which one they have. Returns the engine.
+    """
+    if engine.dialect.name == "sqlite":
+
+        def set_up(connection: Any, _record: Any) -> None:
+            _set_up(connection, busy_timeout_ms)
+
+        event.listen(engine.sync_engine, "connect", set_up)
+    return engine
+
+
+def _set_up(connection: Any, busy_timeout_ms: int) -> None:
+    cursor = connection.cursor()
+    try:
+        cursor.execute(f"PRAGMA busy_timeout = {int(busy_timeout_ms)}")
+        _use_write_ahead_log(cursor)
+        # NORMAL with WAL: a power cut may cost the last commits, never the file; a killed process costs none.
+        cursor.execute("PRAGMA synchronous = NORMAL")
+        cursor.execute("PRAGMA foreign_keys = ON")
+    finally:
+        cursor.close()
+
+
+def _use_write_ahead_log(cursor: Any) -> None:
+    """Switch the file to WAL, unless another process is doing so at this moment.
+
+    SQLite does not wait out its busy timeout for this switch. The mode belongs to the file, so the
+    other process's switch serves this connection, too.
+    """
+    try:
+        cursor.execute("PRAGMA journal_mode = WAL")
+    except sqlite3.OperationalError as error:
+        if "locked" not in str(error):
+            raise

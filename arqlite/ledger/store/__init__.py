@@ -1,0 +1,35 @@
+"""Every SQL statement of the ledger, as a named function. None of them commits.
+
+A row is moved only by whoever may: statements of a run carry its attempt and worker, statements of
+the recorder carry the attempt, and both name the states they move from. A worker that lost its lease,
+or an event that comes late, moves nothing. SUCCESS and CANCELLED are never left.
+"""
+
+from .accepting import cancel_queued, fail_unpushed, insert_queued
+from .events import BatchStatement, record_ended, record_given_back, record_started, record_unknown
+from .looking import MAX_PAGE, count_open, find, page
+from .moves import table_of
+from .runs import adopt, cancel, fail, give_back, mark_started, open_row, succeed
+
+__all__ = (
+    "MAX_PAGE",
+    "BatchStatement",
+    "adopt",
+    "cancel",
+    "cancel_queued",
+    "count_open",
+    "fail",
+    "fail_unpushed",
+    "find",
+    "give_back",
+    "insert_queued",
+    "mark_started",
+    "open_row",
+    "page",
+    "record_ended",
+    "record_given_back",
+    "record_started",
+    "record_unknown",
+    "succeed",
+    "table_of",
+)

@@ -1,0 +1,73 @@
+"""Rows of jobs that wait: written before the push, closed when they never run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from ..payloads import describe_error
+from ..rows import JobRowMixin, utc_now
+from .moves import CANCELLED, FAILED, QUEUED, checked_id, move, table_of
+
+
+async def insert_queued(
+    db: AsyncSession,
+    row_model: type[JobRowMixin],
+    *,
+    job_id: str,
+    job_type: str,
+    function: str,
+    queue: str | None,
+    input_payload: Any = None,
+    triggered_by: str = "system",
+    user_id: int | None = None,
+) -> None:
+    """Write the QUEUED row of a job that is about to be pushed. Commit before you push."""
+    now = utc_now()
+    await db.execute(
+        insert(table_of(row_model)).values(
+            id=checked_id(job_id),
+            job_type=job_type,
+            function=function,
+            queue=queue,
+            status=QUEUED,
+            input_payload=input_payload,
+            triggered_by=triggered_by,
+            user_id=user_id,
+            created_at=now,
+            queued_at=now,
+            updated_at=now,
+        )
+    )
+
+
+async def fail_unpushed(
+    db: AsyncSession, row_model: type[JobRowMixin], job_id: str, error: BaseException
+) -> bool:
+    """Say that the queue did not take the job. False if a worker has it after all.
+
+    A push whose answer was lost may have arrived; the worker that claims the job then adopts the row.
+    """
+    return await move(
+        db,
+        row_model,
+        [table_of(row_model).c.id == job_id, table_of(row_model).c.attempt == 0],
+        leaving=[QUEUED],
+        status=FAILED,
+        error_payload=describe_error(error),
+        finished_at=utc_now(),
+    )
+
+
+async def cancel_queued(db: AsyncSession, row_model: type[JobRowMixin], job_id: str) -> bool:
+    """Cancel a job that waits. False if it is running, has ended, or is unknown."""
+    return await move(
+        db,
+        row_model,
+        [table_of(row_model).c.id == job_id],
+        leaving=[QUEUED],
+        status=CANCELLED,
+        finished_at=utc_now(),
+    )

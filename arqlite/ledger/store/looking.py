@@ -1,0 +1,66 @@
+"""Reading rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TypeVar
+
+from sqlalchemy import ColumnElement, bindparam, func, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from ...model.states import LedgerStatus
+from ..rows import OPEN_STATUSES, JobRowMixin
+from .moves import table_of
+
+RowT = TypeVar("RowT", bound=JobRowMixin)
+
+MAX_PAGE = 500
+
+
+async def find(db: AsyncSession, row_model: type[RowT], job_id: str) -> RowT | None:
+    """The row as the database has it now, whatever the session remembers of it."""
+    statement = (
+        select(row_model).where(table_of(row_model).c.id == job_id).execution_options(populate_existing=True)
+    )
+    return (await db.execute(statement)).scalar_one_or_none()
+
+
+async def page(
+    db: AsyncSession,
+    row_model: type[RowT],
+    *,
+    status: LedgerStatus | None = None,
+    job_type: str | None = None,
+    before: tuple[datetime, str] | None = None,
+    limit: int = 50,
+) -> Sequence[RowT]:
+    """Rows, the newest first; `before` is the `(created_at, id)` of the last row of the page before."""
+    columns = table_of(row_model).c
+    conditions: list[ColumnElement[bool]] = []
+    if status is not None:
+        conditions.append(columns.status == status)
+    if job_type is not None:
+        conditions.append(columns.job_type == job_type)
+    if before is not None:
+        created_at, job_id = before
+        mark = tuple_(bindparam(None, created_at, columns.created_at.type), bindparam(None, job_id))
+        conditions.append(tuple_(columns.created_at, columns.id) < mark)
+    statement = (
+        select(row_model)
+        .where(*conditions)
+        .order_by(columns.created_at.desc(), columns.id.desc())
+        .limit(min(limit, MAX_PAGE))
+    )
+    return (await db.execute(statement)).scalars().all()
+
+
+async def count_open(db: AsyncSession, row_model: type[JobRowMixin]) -> dict[LedgerStatus, int]:
+    """How many jobs wait and run; reads only the index of open rows."""
+    columns = table_of(row_model).c
+    statement = (
+        select(columns.status, func.count()).where(columns.status.in_(OPEN_STATUSES)).group_by(columns.status)
+    )
+    counted: dict[LedgerStatus, int] = dict.fromkeys(OPEN_STATUSES, 0)
+    counted.update((status, count) for status, count in (await db.execute(statement)).all())
+    return counted

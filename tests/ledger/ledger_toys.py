@@ -1,0 +1,151 @@
+"""The rows, jobs and running jobs that the ledger's tests play with."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from arqlite.errors import Retry
+from arqlite.ledger import BaseJob, JobRowMixin, JobRunner, store
+from arqlite.model.context import CancelReason, running_job
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Row(JobRowMixin, Base):
+    __tablename__ = "jobs"
+
+
+class Note(Base):
+    """What the toy jobs write."""
+
+    __tablename__ = "notes"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    text: Mapped[str]
+
+
+class Runner(JobRunner[Row]):
+    row_model = Row
+
+
+@dataclass
+class FakeJob:
+    """A running job as the worker would tell of it."""
+
+    job_id: str = "job-1"
+    function: str = "work"
+    queue_name: str = "arq:queue"
+    job_try: int = 1
+    crashes: int = 0
+    worker: str = "host:1:a"
+    cancel_reason: CancelReason | None = None
+
+    @contextmanager
+    def running(self) -> Iterator[FakeJob]:
+        """Make `current_job()` tell of this job."""
+        token = running_job.set(self)
+        try:
+            yield self
+        finally:
+            running_job.reset(token)
+
+
+class Toy(BaseJob[Row]):
+    """Does what its `action` says, and keeps a diary of its hooks."""
+
+    diary: ClassVar[list[Any]] = []
+    entered: ClassVar[asyncio.Event]
+
+    async def before_run(self, job: Row) -> None:
+        self.diary.append(("before_run", job.status, job.started_at is not None))
+        if self.input_payload.get("action") == "fail_before":
+            raise ValueError("not even started")
+
+    async def run(self) -> Any:
+        assert self.job_record is not None
+        self.diary.append(("run", self.job_record.status, self.job_record.started_at is not None))
+        return await getattr(self, self.input_payload.get("action", "succeed"))()
+
+    async def after_run(self, result: Any) -> None:
+        assert self.job_record is not None
+        self.diary.append(("after_run", result, self.job_record.status))
+        if self.input_payload.get("action") == "fail_after":
+            raise ValueError("could not tell")
+
+    async def on_failure(self, error: Exception) -> None:
+        assert self.job_record is not None
+        self.diary.append(("on_failure", type(error).__name__, self.job_record.started_at is not None))
+        self.db.add(Note(text="failed"))
+        if self.input_payload.get("hook") == "raises":
+            raise RuntimeError("the hook is broken, too")
+
+    async def succeed(self) -> Any:
+        self.db.add(Note(text="worked"))
+        return {"done": True}
+
+    fail_after = succeed
+
+    async def fail(self) -> Any:
+        self.db.add(Note(text="half"))
+        await self.db.flush()
+        raise ValueError("no luck")
+
+    async def break_session(self) -> Any:
+        self.db.add(Note(id=1, text="one"))
+        await self.db.flush()
+        self.db.expunge_all()
+        self.db.add(Note(id=1, text="the same key again"))
+        await self.db.flush()
+
+    async def retry(self) -> Any:
+        self.db.add(Note(text="half"))
+        await self.db.flush()
+        raise Retry(defer=5)
+
+    async def unjsonable(self) -> Any:
+        return {"value": object()}
+
+    async def nan(self) -> Any:
+        return {"value": float("nan")}
+
+    async def wait(self) -> Any:
+        self.db.add(Note(text="half"))
+        await self.db.flush()
+        self.entered.set()
+        await asyncio.Event().wait()
+
+    async def be_overtaken(self) -> Any:
+        """Another worker takes the row while this one works."""
+        assert self.job_record is not None
+        self.db.add(Note(text="zombie"))
+        return {"late": True}
+
+
+async def notes(sessions: async_sessionmaker[AsyncSession]) -> list[str]:
+    """What the toys left in the database."""
+    async with sessions() as session:
+        return list((await session.execute(select(Note.text).order_by(Note.id))).scalars())
+
+
+async def row_of(sessions: async_sessionmaker[AsyncSession], job_id: str = "job-1") -> Row:
+    """The row, as another session sees it."""
+    async with sessions() as session:
+        row = await store.find(session, Row, job_id)
+        assert row is not None
+        return row
+
+
+async def queue(sessions: async_sessionmaker[AsyncSession], job_id: str = "job-1", **values: Any) -> None:
+    """Write the QUEUED row of a job."""
+    given: dict[str, Any] = {"job_type": "TOY", "function": "work", "queue": "arq:queue"}
+    async with sessions.begin() as session:
+        await store.insert_queued(session, Row, job_id=job_id, **(given | values))

@@ -1,0 +1,304 @@
+"""Rows that follow what a worker tells."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+from ledger_toys import FakeJob, Row, Runner, Toy, queue, row_of
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+
+from arqlite import telemetry
+from arqlite.errors import JobExecutionFailed, Retry
+from arqlite.ledger import LedgerStatus, Recorder, store
+from arqlite.telemetry import JobStarted, JobStopped
+
+Sessions = async_sessionmaker[AsyncSession]
+QUEUED, RUNNING, SUCCESS, FAILED, CANCELLED = LedgerStatus
+START_MS = 1_700_000_000_000
+
+
+def started(job_id: str = "job-1", attempt: int = 1, worker: str = "host:1:a", at: int = 0) -> JobStarted:
+    return JobStarted("arq:queue", job_id, "work", attempt, worker, START_MS + at)
+
+
+def stopped(
+    state: Any = "completed",
+    job_id: str = "job-1",
+    *,
+    attempt: int = 1,
+    worker: str = "host:1:a",
+    result: Any = None,
+    error: BaseException | None = None,
+    at: int = 50,
+) -> JobStopped:
+    return JobStopped("arq:queue", job_id, "work", attempt, worker, state, 50, result, error, START_MS + at)
+
+
+class Outage:
+    """Sessions that fail while the database is away."""
+
+    def __init__(self, sessions: Sessions) -> None:
+        self.sessions = sessions
+        self.is_away = False
+        self.tries = 0
+        self.tried = asyncio.Event()
+
+    def __call__(self) -> AsyncSession:
+        self.tries += 1
+        self.tried.set()
+        if self.is_away:
+            raise OperationalError("SELECT", {}, Exception("gone"))
+        return self.sessions()
+
+
+@pytest.fixture
+def outage(sessions: Sessions) -> Outage:
+    return Outage(sessions)
+
+
+@pytest.fixture
+async def recorder(outage: Outage) -> AsyncIterator[Recorder]:
+    made = Recorder(outage, Row, max_backoff=0.01, capacity=100)
+    await made.start()
+    yield made
+    await made.stop()
+
+
+async def tell(recorder: Recorder, *events: object) -> None:
+    """Tell events one by one, each written before the next."""
+    for event in events:
+        telemetry.execute(event)
+        await written(lambda: recorder.waiting == 0)
+
+
+async def written(is_true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not is_true():  # noqa: ASYNC110 (there is no event for what another task wrote)
+            await asyncio.sleep(0.001)
+
+
+async def test_row_follows_a_job(recorder: Recorder, sessions: Sessions) -> None:
+    """QUEUED becomes RUNNING becomes SUCCESS, with the worker's times and the result."""
+    await queue(sessions)
+
+    await tell(recorder, started())
+    running = await row_of(sessions)
+    await tell(recorder, stopped(result={"sent": 1}))
+
+    row = await row_of(sessions)
+    assert (running.status, running.worker, running.attempt) == (RUNNING, "host:1:a", 1)
+    assert (row.status, row.output_payload) == (SUCCESS, {"sent": 1})
+    assert row.duration is not None
+    assert row.duration.total_seconds() == 0.05
+
+
+async def test_start_and_end_in_one_window(recorder: Recorder, sessions: Sessions) -> None:
+    """A job that is quicker than the window gets both its times in one write."""
+    await queue(sessions)
+
+    telemetry.execute(started())
+    await tell(recorder, stopped())
+
+    row = await row_of(sessions)
+    assert (row.status, row.duration is not None) == (SUCCESS, True)
+
+
+async def test_job_without_a_row_gets_one(recorder: Recorder, sessions: Sessions) -> None:
+    """A job that was enqueued past the ledger is recorded from its start on."""
+    await tell(recorder, started("cron:tick"), stopped(job_id="cron:tick"))
+
+    row = await row_of(sessions, "cron:tick")
+    assert (row.status, row.job_type, row.triggered_by) == (SUCCESS, "work", "queue")
+
+
+@pytest.mark.parametrize(
+    ("state", "error", "status", "error_type"),
+    [
+        ("discarded", ValueError("no"), FAILED, "ValueError"),
+        ("discarded", JobExecutionFailed("job expired"), FAILED, "JobExecutionFailed"),
+        ("cancelled", None, CANCELLED, None),
+        ("retryable", Retry(), QUEUED, None),
+        ("retryable", ValueError("again"), QUEUED, "ValueError"),
+        ("available", None, QUEUED, None),
+    ],
+)
+async def test_every_end(
+    recorder: Recorder,
+    sessions: Sessions,
+    state: str,
+    error: BaseException | None,
+    status: LedgerStatus,
+    error_type: str | None,
+) -> None:
+    """Each way a run can stop has its status and tells its error."""
+    await queue(sessions)
+
+    await tell(recorder, started(), stopped(state, error=error))
+
+    row = await row_of(sessions)
+    assert row.status is status
+    assert (row.error_payload or {}).get("type") == error_type
+    assert (row.finished_at is None) == (status is QUEUED)
+
+
+async def test_job_that_never_ran_is_closed(recorder: Recorder, sessions: Sessions) -> None:
+    """A job cancelled while it waited is closed without ever having started."""
+    await queue(sessions)
+
+    await tell(recorder, stopped("cancelled", attempt=0))
+
+    row = await row_of(sessions)
+    assert (row.status, row.started_at) == (CANCELLED, None)
+
+
+async def test_late_events_do_not_go_backwards(recorder: Recorder, sessions: Sessions) -> None:
+    """What a zombie or a slow writer tells of an earlier attempt changes nothing."""
+    await queue(sessions)
+    await tell(recorder, started(), stopped("retryable"), started(attempt=2, worker="host:2:b"))
+
+    await tell(recorder, stopped(attempt=1, result="late"), started(attempt=1))
+
+    row = await row_of(sessions)
+    assert (row.status, row.attempt, row.worker) == (RUNNING, 2, "host:2:b")
+
+
+async def test_success_is_never_overwritten(recorder: Recorder, sessions: Sessions) -> None:
+    """Nothing that is told after SUCCESS changes the row, whatever its attempt."""
+    await queue(sessions)
+    await tell(recorder, started(), stopped(result=1))
+
+    await tell(recorder, started(attempt=2), stopped("discarded", attempt=2, error=ValueError("no")))
+
+    row = await row_of(sessions)
+    assert (row.status, row.output_payload, row.attempt) == (SUCCESS, 1, 1)
+
+
+async def test_dead_worker_is_told(recorder: Recorder, sessions: Sessions) -> None:
+    """A start that follows a start tells that the worker in between died."""
+    await queue(sessions)
+
+    await tell(recorder, started(), started(attempt=2, worker="host:2:b"), stopped(attempt=2))
+
+    row = await row_of(sessions)
+    assert (row.status, row.crashes) == (SUCCESS, 1)
+    [entry] = row.error_history
+    assert (entry["type"], entry["worker"], entry["attempt"]) == ("WorkerDied", "host:1:a", 1)
+
+
+async def test_runner_and_recorder_together(recorder: Recorder, sessions: Sessions, db: AsyncSession) -> None:
+    """The row that a JobRunner keeps is the runner's; a dead worker is told once, by whoever is first."""
+    await queue(sessions)
+    await tell(recorder, started(), started(attempt=2, worker="host:2:b"))
+
+    with FakeJob(job_try=2, crashes=1, worker="host:2:b").running():
+        await Runner(db).run_job(Toy, "TOY")
+    await tell(recorder, stopped(attempt=2, worker="host:2:b", result="of the function"))
+
+    row = await row_of(sessions)
+    assert (row.status, row.output_payload, row.crashes) == (SUCCESS, {"done": True}, 1)
+    assert [entry["worker"] for entry in row.error_history] == ["host:1:a"]
+
+
+async def test_failure_that_is_retried_waits_again(
+    recorder: Recorder, sessions: Sessions, db: AsyncSession
+) -> None:
+    """A row that the runner closed as FAILED waits again once the queue says the job will be retried."""
+    with FakeJob().running(), pytest.raises(ValueError, match="no luck"):
+        await Runner(db).run_job(Toy, "TOY", {"action": "fail"})
+
+    await tell(recorder, stopped("retryable", error=ValueError("no luck")))
+
+    row = await row_of(sessions)
+    assert (row.status, row.error_payload["type"], row.finished_at) == (QUEUED, "ValueError", None)
+
+
+async def test_outage_is_survived_and_told_once(
+    recorder: Recorder, outage: Outage, sessions: Sessions, caplog: pytest.LogCaptureFixture
+) -> None:
+    """While the database is away events wait; when it is back all are written; the log says so once."""
+    caplog.set_level(logging.WARNING)
+    await queue(sessions)
+    outage.is_away = True
+    telemetry.execute(started())
+    await written(lambda: outage.tries >= 3)
+    telemetry.execute(stopped(result="kept"))
+
+    outage.is_away = False
+    await written(lambda: recorder.waiting == 0)
+
+    assert (await row_of(sessions)).output_payload == "kept"
+    assert [record.message.split(",")[0] for record in caplog.records if "away" in record.message] == [
+        "the ledger is away"
+    ]
+    assert any("the ledger is back" in record.message for record in caplog.records)
+
+
+async def test_buffer_is_bounded(
+    recorder: Recorder, outage: Outage, caplog: pytest.LogCaptureFixture
+) -> None:
+    """During an outage the buffer holds what it may hold, and the log counts what was lost."""
+    outage.is_away = True
+    for number in range(250):
+        telemetry.execute(started(f"job-{number}"))
+    assert recorder.waiting == 100
+
+    outage.is_away = False
+    await written(lambda: recorder.waiting == 0)
+
+    assert "the ledger missed 150 changes" in caplog.text
+
+
+async def test_refused_change_does_not_hold_up_the_others(
+    recorder: Recorder, sessions: Sessions, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A change that the database refuses is logged and left out; its neighbours are written."""
+    real = store.record_ended
+
+    async def picky(db: AsyncSession, row_model: type[Row], rows: Any) -> None:
+        if any(row["job_id"] == "bad" for row in rows):
+            raise ValueError("not this one")
+        await real(db, row_model, rows)
+
+    monkeypatch.setattr(store, "record_ended", picky)
+    for job_id in ("bad", "good"):
+        telemetry.execute(stopped(job_id=job_id))
+    await written(lambda: recorder.waiting == 0)
+
+    assert (await row_of(sessions, "good")).status is SUCCESS
+    assert "job bad: a change could not be recorded" in caplog.text
+
+
+async def test_stop_writes_what_was_told(outage: Outage, sessions: Sessions) -> None:
+    """A worker that ends leaves no change unwritten."""
+    await queue(sessions)
+    recorder = Recorder(outage, Row, window=60)
+    await recorder.start()
+    telemetry.execute(stopped())
+
+    async with asyncio.timeout(10):
+        await recorder.stop()
+
+    assert (await row_of(sessions)).status is SUCCESS
+    assert not telemetry.has_handlers(JobStopped)
+
+
+async def test_many_jobs_share_few_transactions(
+    recorder: Recorder, outage: Outage, sessions: Sessions
+) -> None:
+    """What arrives within one window is one transaction."""
+    for number in range(50):
+        await queue(sessions, f"job-{number}")
+
+    for number in range(50):
+        telemetry.execute(started(f"job-{number}"))
+        telemetry.execute(stopped(job_id=f"job-{number}"))
+    await written(lambda: recorder.waiting == 0)
+
+    assert outage.tries == 1
+    async with sessions() as session:
+        assert {row.status for row in await store.page(session, Row)} == {SUCCESS}

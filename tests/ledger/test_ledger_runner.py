@@ -1,0 +1,347 @@
+"""One job from its row to its end."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from ledger_toys import FakeJob, Row, Runner, Toy, notes, queue, row_of
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+
+from arqlite.errors import LedgerError, Retry
+from arqlite.ledger import LedgerStatus, store
+from arqlite.ledger.adoption import Run
+
+Sessions = async_sessionmaker[AsyncSession]
+QUEUED, RUNNING, SUCCESS, FAILED, CANCELLED = LedgerStatus
+
+
+@pytest.fixture(autouse=True)
+def fresh_toy() -> None:
+    Toy.diary.clear()
+    Toy.entered = asyncio.Event()
+
+
+async def run(db: AsyncSession, action: str, **extra: object) -> object:
+    return await Runner(db).run_job(Toy, "TOY", {"action": action, **extra}, user_id=7)
+
+
+async def cancel_when_running(db: AsyncSession, job: FakeJob, reason: str | None) -> None:
+    """Cancel the job once it is at work, as the worker does."""
+    with job.running():
+        task = asyncio.create_task(run(db, "wait"))
+    await Toy.entered.wait()
+    job.cancel_reason = reason  # type: ignore[assignment]
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_lifecycle_in_order(db: AsyncSession, sessions: Sessions) -> None:
+    """The row is RUNNING before `before_run`, its clock starts before `run`, `after_run` precedes SUCCESS."""
+    await queue(sessions)
+
+    with FakeJob().running():
+        output = await run(db, "succeed")
+
+    assert output == {"done": True}
+    assert Toy.diary == [
+        ("before_run", RUNNING, False),
+        ("run", RUNNING, True),
+        ("after_run", {"done": True}, RUNNING),
+    ]
+    row = await row_of(sessions)
+    assert (row.status, row.output_payload, row.error_payload) == (SUCCESS, {"done": True}, None)
+    assert row.duration is not None
+    assert row.duration.total_seconds() >= 0
+    assert await notes(sessions) == ["worked"]
+
+
+async def test_queued_row_is_adopted(db: AsyncSession, sessions: Sessions) -> None:
+    """The QUEUED row of the running job is the row of the run; what was asked for stays as it was."""
+    await queue(sessions, input_payload={"asked": 1}, triggered_by="api", user_id=3)
+
+    with FakeJob(worker="host:1:b").running():
+        await run(db, "succeed")
+
+    row = await row_of(sessions)
+    assert (row.status, row.attempt, row.worker) == (SUCCESS, 1, "host:1:b")
+    assert (row.input_payload, row.triggered_by, row.user_id) == ({"asked": 1}, "api", 3)
+
+
+async def test_missing_row_is_opened_with_the_jobs_id(db: AsyncSession, sessions: Sessions) -> None:
+    """A job that was enqueued without a row gets one under its own id."""
+    with FakeJob(job_id="cron:tick:1").running():
+        await run(db, "succeed")
+
+    row = await row_of(sessions, "cron:tick:1")
+    assert (row.status, row.queue, row.function, row.user_id) == (SUCCESS, "arq:queue", "work", 7)
+
+
+async def test_outside_a_worker_every_run_has_its_own_row(db: AsyncSession, sessions: Sessions) -> None:
+    """Without a queue's job, each run opens a row under a fresh id."""
+    await run(db, "succeed")
+    await run(db, "succeed")
+
+    async with sessions() as session:
+        rows = await store.page(session, Row)
+    assert [(row.status, row.queue, row.function) for row in rows] == [(SUCCESS, None, "Toy")] * 2
+
+
+async def test_second_run_within_one_queue_job_has_its_own_row(db: AsyncSession, sessions: Sessions) -> None:
+    """Two runs in one queue job do not take each other's row for their own, also after a crash."""
+    for job in (FakeJob(), FakeJob(job_try=2, crashes=1)):
+        with job.running():
+            await asyncio.create_task(_run_two(db))
+
+    assert (await row_of(sessions, "job-1")).status is SUCCESS
+    assert (await row_of(sessions, "job-1:2")).status is SUCCESS
+    assert await notes(sessions) == ["worked", "worked"]
+
+
+async def _run_two(db: AsyncSession) -> None:
+    await run(db, "succeed")
+    await run(db, "succeed")
+
+
+async def test_failure_is_told_and_rolled_back(db: AsyncSession, sessions: Sessions) -> None:
+    """A job that raises is FAILED with type, message and traceback; its uncommitted work is gone."""
+    await queue(sessions)
+
+    with FakeJob().running(), pytest.raises(ValueError, match="no luck"):
+        await run(db, "fail")
+
+    row = await row_of(sessions)
+    assert row.status is FAILED
+    assert (row.error_payload["type"], row.error_payload["message"]) == ("ValueError", "no luck")
+    assert "in fail" in row.error_payload["traceback"]
+    assert row.finished_at is not None
+    assert await notes(sessions) == ["failed"]
+
+
+async def test_broken_session_still_tells_the_failure(db: AsyncSession, sessions: Sessions) -> None:
+    """A job that breaks its session gets its hook with a fresh record, and the row says FAILED."""
+    await queue(sessions)
+
+    with FakeJob().running(), pytest.raises(Exception, match=r"(?i)unique"):
+        await run(db, "break_session")
+
+    assert Toy.diary[-1] == ("on_failure", "IntegrityError", True)
+    assert (await row_of(sessions)).error_payload["type"] == "IntegrityError"
+
+
+async def test_started_at_survives_the_rollback(db: AsyncSession, sessions: Sessions) -> None:
+    """The start of the work is committed before the work, so a failed job has a duration, too."""
+    with FakeJob().running(), pytest.raises(ValueError, match="no luck"):
+        await run(db, "fail")
+
+    row = await row_of(sessions)
+    assert row.started_at is not None
+    assert row.duration is not None
+
+
+async def test_broken_hook_does_not_keep_the_row_open(db: AsyncSession, sessions: Sessions) -> None:
+    """When `on_failure` raises, the row tells the job's own error all the same."""
+    with FakeJob().running(), pytest.raises(ValueError, match="no luck"):
+        await run(db, "fail", hook="raises")
+
+    row = await row_of(sessions)
+    assert (row.status, row.error_payload["type"]) == (FAILED, "ValueError")
+    assert await notes(sessions) == []
+
+
+@pytest.mark.parametrize("action", ["fail_before", "fail_after"])
+async def test_failing_hooks_fail_the_job(db: AsyncSession, sessions: Sessions, action: str) -> None:
+    """An error in `before_run` or `after_run` is a failure of the job."""
+    with FakeJob().running(), pytest.raises(ValueError, match=r"not even|could not"):
+        await run(db, action)
+
+    assert (await row_of(sessions)).status is FAILED
+    assert Toy.diary[-1][0] == "on_failure"
+
+
+async def test_output_that_is_no_json_fails_the_job(db: AsyncSession, sessions: Sessions) -> None:
+    """An output that JSON cannot hold is a failure that names its type, and `after_run` is not called."""
+    with FakeJob().running(), pytest.raises(TypeError, match="output of type dict"):
+        await run(db, "unjsonable")
+
+    assert (await row_of(sessions)).error_payload["type"] == "TypeError"
+    assert "after_run" not in [entry[0] for entry in Toy.diary]
+
+
+async def test_nan_becomes_null(db: AsyncSession, sessions: Sessions) -> None:
+    """NaN, which JSON and PostgreSQL refuse, is stored as null."""
+    with FakeJob().running():
+        assert await run(db, "nan") == {"value": None}
+
+    assert (await row_of(sessions)).output_payload == {"value": None}
+
+
+async def test_retry_goes_back_to_the_queue(db: AsyncSession, sessions: Sessions) -> None:
+    """A job that asks for a retry waits again: no failure, no hook, its half-done work undone."""
+    await queue(sessions)
+
+    with FakeJob().running(), pytest.raises(Retry):
+        await run(db, "retry")
+
+    row = await row_of(sessions)
+    assert (row.status, row.attempt, row.error_payload, row.finished_at) == (QUEUED, 1, None, None)
+    assert "on_failure" not in [entry[0] for entry in Toy.diary]
+    assert await notes(sessions) == []
+
+
+@pytest.mark.parametrize(
+    ("reason", "status"),
+    [("abort", CANCELLED), (None, CANCELLED), ("shutdown", QUEUED), ("lost_lease", QUEUED)],
+)
+async def test_cancelled_job_says_why(
+    db: AsyncSession, sessions: Sessions, reason: str | None, status: LedgerStatus
+) -> None:
+    """Cancelled by somebody is CANCELLED; given back by its worker is QUEUED with its attempt kept."""
+    await queue(sessions)
+
+    await cancel_when_running(db, FakeJob(job_try=2), reason)
+
+    row = await row_of(sessions)
+    assert (row.status, row.attempt) == (status, 2)
+    assert (row.finished_at is None) == (status is QUEUED)
+    assert await notes(sessions) == []
+
+
+async def test_timeout_is_a_failure(db: AsyncSession, sessions: Sessions) -> None:
+    """A job whose time is up is FAILED with a TimeoutError, and its hook is told."""
+    await cancel_when_running(db, FakeJob(), "timeout")
+
+    row = await row_of(sessions)
+    assert (row.status, row.error_payload["type"]) == (FAILED, "TimeoutError")
+    assert Toy.diary[-1] == ("on_failure", "TimeoutError", True)
+
+
+async def test_second_cancellation_does_not_cut_the_writing(
+    db: AsyncSession, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The row is closed even if the job is cancelled again while its end is being written."""
+    writing, go_on = asyncio.Event(), asyncio.Event()
+    real = store.cancel
+
+    async def slow_cancel(db: AsyncSession, row_model: type[Row], run: Run) -> bool:
+        writing.set()
+        await go_on.wait()
+        return await real(db, row_model, run)
+
+    monkeypatch.setattr(store, "cancel", slow_cancel)
+    with FakeJob(cancel_reason="abort").running():
+        task = asyncio.create_task(run(db, "wait"))
+    await Toy.entered.wait()
+    task.cancel()
+    await writing.wait()
+
+    task.cancel()
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert (await row_of(sessions)).status is CANCELLED
+
+
+async def test_stored_success_is_not_run_again(db: AsyncSession, sessions: Sessions) -> None:
+    """After a crash between the commit and the ack the stored output is returned, and nothing runs."""
+    with FakeJob().running():
+        await asyncio.create_task(run(db, "succeed"))
+    Toy.diary.clear()
+
+    with FakeJob(job_try=2, crashes=1, worker="host:2:b").running():
+        output = await asyncio.create_task(run(db, "fail"))
+
+    assert output == {"done": True}
+    assert Toy.diary == []
+    assert (await row_of(sessions)).attempt == 1
+
+
+async def test_cancelled_before_start_is_not_run(db: AsyncSession, sessions: Sessions) -> None:
+    """A job cancelled while it waited does not run, and its row stays CANCELLED."""
+    await queue(sessions)
+    async with sessions.begin() as session:
+        assert await store.cancel_queued(session, Row, "job-1")
+
+    with FakeJob().running():
+        assert await run(db, "succeed") is None
+
+    assert (await row_of(sessions)).status is CANCELLED
+    assert Toy.diary == []
+
+
+async def test_dead_worker_is_told(db: AsyncSession, sessions: Sessions) -> None:
+    """A run after a crash adopts the RUNNING row and tells of the dead worker, for good."""
+    await queue(sessions)
+    async with sessions.begin() as session:
+        row = await store.find(session, Row, "job-1")
+        assert row is not None
+        dead = Run("job-1", "work", "arq:queue", attempt=1, crashes=0, worker="host:1:dead")
+        assert await store.adopt(
+            session, Row, dead, row, job_type="TOY", input_payload=None, user_id=None, error_history=[]
+        )
+
+    with FakeJob(job_try=2, crashes=1, worker="host:2:b").running():
+        await run(db, "succeed")
+
+    row = await row_of(sessions)
+    assert (row.status, row.attempt, row.crashes, row.error_payload) == (SUCCESS, 2, 1, None)
+    [entry] = row.error_history
+    assert (entry["type"], entry["attempt"], entry["worker"]) == ("WorkerDied", 1, "host:1:dead")
+
+
+async def test_failed_attempt_stays_in_the_history(db: AsyncSession, sessions: Sessions) -> None:
+    """When a later attempt succeeds, the earlier error is still told."""
+    with FakeJob().running(), pytest.raises(ValueError, match="no luck"):
+        await asyncio.create_task(run(db, "fail"))
+    with FakeJob(job_try=2).running():
+        await run(db, "succeed")
+
+    row = await row_of(sessions)
+    assert (row.status, row.error_payload) == (SUCCESS, None)
+    assert [(entry["type"], entry["attempt"]) for entry in row.error_history] == [("ValueError", 1)]
+
+
+async def test_zombie_does_not_start(db: AsyncSession, sessions: Sessions) -> None:
+    """A worker that lost its lease before it began finds the row taken and leaves it alone."""
+    with FakeJob(job_try=2, worker="host:2:b").running():
+        task = asyncio.create_task(run(db, "wait"))
+    await Toy.entered.wait()
+    async with sessions() as other:
+        with FakeJob(job_try=1, worker="host:1:a").running(), pytest.raises(LedgerError, match="overtaken"):
+            await run(other, "succeed")
+
+    assert (await row_of(sessions)).worker == "host:2:b"
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_zombie_does_not_finish(
+    db: AsyncSession, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that was overtaken while it worked changes neither the row nor anything else."""
+
+    async def overtake(self: Toy) -> object:
+        async with sessions.begin() as session:
+            row = await store.find(session, Row, "job-1")
+            assert row is not None
+            newer = Run("job-1", "work", "arq:queue", attempt=2, crashes=1, worker="host:2:b")
+            assert await store.adopt(
+                session, Row, newer, row, job_type="TOY", input_payload=None, user_id=None, error_history=[]
+            )
+        return await self.be_overtaken()
+
+    monkeypatch.setattr(Toy, "succeed", overtake)
+    with FakeJob().running(), pytest.raises(LedgerError, match="overtaken"):
+        await run(db, "succeed")
+
+    row = await row_of(sessions)
+    assert (row.status, row.attempt, row.output_payload) == (RUNNING, 2, None)
+    assert await notes(sessions) == []
+
+
+async def test_input_that_is_no_json_is_refused(db: AsyncSession) -> None:
+    """A payload that JSON cannot hold is the caller's error, before any row."""
+    with pytest.raises(TypeError, match="input of type dict"):
+        await run(db, "succeed", value=object())
