@@ -1,0 +1,142 @@
+"""The bars that arqlite has to clear, and whether it did."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from .catalogue import OUR_OWN
+from .rounds import Results
+from .stats import Spread, percentile, ratio, spread
+
+Verdict = Literal["PASS", "FAIL", "not measured"]
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One requirement and what was measured against it.
+
+    Attributes:
+        text: the requirement.
+        limit: the bar.
+        at_least: whether more is better.
+        measured: the figure with its spread over the rounds, None when it is missing.
+        unit: how the figure is written.
+        note: what a reader has to know beside it.
+    """
+
+    text: str
+    limit: float
+    at_least: bool
+    measured: Spread | None
+    unit: str
+    note: str = ""
+
+    @property
+    def verdict(self) -> Verdict:
+        if self.measured is None:
+            return "not measured"
+        held = self.measured.median >= self.limit if self.at_least else self.measured.median <= self.limit
+        return "PASS" if held else "FAIL"
+
+
+def judge(results: Results, *, is_redis_7: bool, server: str) -> list[Bar]:
+    """Hold the results against every bar, the project's first, then the engine design's own."""
+    memory_note = "" if is_redis_7 else f"measured on {server}; the bar is meant for Redis 7"
+    return [
+        _times(results, "drain, 100 slots: times arq at its best", "rate", ["arq"], 20),
+        _times(results, "drain, 10 slots: times arq at its best", "drain10.rate", ["arq"], 8),
+        _times(
+            results,
+            "drain: times the best of saq, streaq, taskiq",
+            "rate",
+            ["saq", "streaq", "taskiq", "taskiq list"],
+            15,
+            or_figure="drain10.rate",
+        ),
+        _times(results, "drain: times the best of dramatiq, huey", "rate", ["dramatiq", "huey"], 6),
+        _times(results, "enqueue in bulk: times arq", "bulk", ["arq"], 10),
+        _most(results, "pickup latency, p50", "pickup_ms", 1.5, "ms", lambda v: percentile(v, 0.5)),
+        _most(results, "pickup latency, p99", "pickup_ms", 5, "ms", lambda v: percentile(v, 0.99)),
+        _most(
+            results,
+            "lateness of 2,000 jobs due at once, median",
+            "late_ms",
+            150,
+            "ms",
+            lambda v: percentile(v, 0.5),
+        ),
+        _most(results, "round trips per drained job", "round_trips", 0.1, ""),
+        _most(results, "commands per second of an idle worker", "idle_commands", 3, "/s"),
+        _most(results, "server memory per queued small job", "queued_bytes", 350, "B", note=memory_note),
+        _claim_growth(results),
+        _share_of_floor(results),
+        _times(results, "design: enqueue, 32 callers: times arq", "callers", ["arq"], 7),
+        _most(results, "design: client CPU per drained job", "client_cpu_us", 12, "µs"),
+        _most(results, "design: server CPU per drained job", "server_cpu_us", 4, "µs"),
+    ]
+
+
+def _times(
+    results: Results, text: str, figure: str, peers: list[str], limit: float, or_figure: str | None = None
+) -> Bar:
+    """Compare with the fastest peer; with `or_figure` in the better of its two settings."""
+    ours = results.of(OUR_OWN, figure)
+    figures = [figure] if or_figure is None else [figure, or_figure]
+    rivals = {(peer, one): values for peer in peers for one in figures if (values := results.of(peer, one))}
+    if not ours or not rivals:
+        return Bar(text, limit, at_least=True, measured=None, unit="x")
+    best = max(rivals, key=lambda rival: spread(rivals[rival]).median)
+    notes = []
+    if len(peers) > 1:
+        notes.append(f"best: {best[0]}" + (" at its better 10 slots" if best[1] == or_figure else ""))
+    if missing := [peer for peer in peers if not any(rival[0] == peer for rival in rivals)]:
+        notes.append(f"missing: {', '.join(missing)}")
+    return Bar(
+        text, limit, at_least=True, measured=ratio(ours, rivals[best]), unit="x", note="; ".join(notes)
+    )
+
+
+def _most(
+    results: Results,
+    text: str,
+    figure: str,
+    limit: float,
+    unit: str,
+    reduce: Callable[[list[float]], float] | None = None,
+    note: str = "",
+) -> Bar:
+    values = results.of(OUR_OWN, figure)
+    if values and reduce:
+        values = [reduce(values)]
+    return Bar(text, limit, at_least=False, measured=spread(values) if values else None, unit=unit, note=note)
+
+
+def _claim_growth(results: Results) -> Bar:
+    deep, shallow = results.of(OUR_OWN, "claim_deep_us"), results.of(OUR_OWN, "claim_shallow_us")
+    depth = results.of(OUR_OWN, "claim_depth")
+    text = (
+        f"claim cost with {depth[0]:,.0f} jobs queued against 1,000"
+        if depth
+        else "claim cost, deep against shallow"
+    )
+    measured = ratio(deep, shallow) if deep and shallow else None
+    note = f"server {shallow[0]:.2f} -> {deep[0]:.2f} µs per job" if measured else ""
+    if depth and depth[0] < 1_000_000:
+        note += "; the bar is meant for 1,000,000"
+    return Bar(text, 2.5, at_least=False, measured=measured, unit="x", note=note)
+
+
+def _share_of_floor(results: Results) -> Bar:
+    ours, floor = results.of(OUR_OWN, "rate"), results.of("floor", "rate")
+    measured = None
+    if ours and floor:
+        share = ratio(ours, floor)
+        measured = Spread(share.median * 100, share.low * 100, share.high * 100)
+    return Bar("design: drain, share of the floor", 40, at_least=True, measured=measured, unit="%")
+
+
+def all_held(bars: Iterable[Bar]) -> bool:
+    """Tell whether nothing that was measured failed."""
+    return all(bar.verdict != "FAIL" for bar in bars)

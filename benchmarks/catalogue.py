@@ -1,0 +1,216 @@
+"""The systems under test: what to install, how fast to expect them, and how to see their queue empty."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from .wire import Wire
+
+OUR_OWN = "arqlite"
+
+
+@dataclass(frozen=True)
+class System:
+    """One program under test.
+
+    Attributes:
+        name: what the tables call it.
+        adapter: module under `benchmarks.systems` that runs it.
+        installs: what pip puts into its environment; empty for what runs in the project's own.
+        prints: distributions whose versions belong into the report.
+        expected_rate: jobs/s of a first guess, for sizing the first drain.
+        left: how many jobs the server still holds for it, acknowledgements included.
+        setup: what the report says about its configuration.
+        measures: measures it takes part in; None for all that it can.
+        options: settings handed to the adapter.
+    """
+
+    name: str
+    adapter: str
+    installs: tuple[str, ...]
+    prints: tuple[str, ...]
+    expected_rate: int
+    left: Callable[[Wire], int]
+    setup: str
+    can_defer: bool = True
+    has_coroutines: bool = True
+    measures: frozenset[str] | None = None
+    options: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def venv(self) -> str:
+        """Name of the environment: variants of one system share it."""
+        return self.adapter
+
+
+def _arqlite_left(wire: Wire) -> int:
+    base = "aq:{arq:queue}:"
+    running = sum(wire.call("SCARD", f"{base}run:{sid}") for sid in wire.call("ZRANGE", base + "live", 0, -1))
+    return int(wire.call("ZCARD", base + "ready") + wire.call("ZCARD", base + "sched") + running)
+
+
+def _floor_left(wire: Wire) -> int:
+    return int(wire.call("HLEN", "floor:jobs"))
+
+
+def _arq_left(wire: Wire) -> int:
+    # The id leaves the queue in the transaction that stores the result.
+    return int(wire.call("ZCARD", "arq:queue"))
+
+
+def _saq_left(wire: Wire) -> int:
+    # `incomplete` holds every job until the transaction that finishes it.
+    return int(wire.call("ZCARD", "saq:default:incomplete"))
+
+
+def _streaq_left(wire: Wire) -> int:
+    # The stream entry is deleted in the transaction that acknowledges and stores the result.
+    return int(
+        wire.call("XLEN", "streaq:default:queues:normal")
+        + wire.call("ZCARD", "streaq:default:queues:delayed:normal")
+    )
+
+
+def _taskiq_stream_left(wire: Wire) -> int:
+    # Acknowledged entries stay in the stream, so its length says nothing: undelivered + unacknowledged do.
+    (group,) = wire.call("XINFO", "GROUPS", "taskiq")
+    facts = dict(zip(group[::2], group[1::2], strict=True))
+    return int(facts["pending"]) + int(facts["lag"] or 0)
+
+
+def _taskiq_list_left(wire: Wire) -> int:
+    # Without acknowledgements the stored results are the only sign of an end, see `expects_results`.
+    return int(wire.call("LLEN", "taskiq"))
+
+
+def _dramatiq_left(wire: Wire) -> int:
+    # Bodies leave the hash with their acknowledgement.
+    return int(wire.call("HLEN", "dramatiq:default.msgs") + wire.call("HLEN", "dramatiq:default.DQ.msgs"))
+
+
+def _huey_left(wire: Wire) -> int:
+    return int(wire.call("LLEN", "huey.redis.huey") + wire.call("ZCARD", "huey.schedule.huey"))
+
+
+_WITH_LOOP = ("uvloop>=0.21", "hiredis>=3")
+
+SYSTEMS: tuple[System, ...] = (
+    System(
+        "floor",
+        "floor",
+        (),
+        ("redis",),
+        180_000,
+        _floor_left,
+        "minimal loop: fixed consumers over a deque, one script acks and claims 100, no features, no results",
+        can_defer=False,
+        measures=frozenset({"drain", "enqueue"}),
+    ),
+    System(
+        OUR_OWN,
+        "arqlite",
+        (),
+        ("arqlite", "redis", "hiredis", "uvloop"),
+        100_000,
+        _arqlite_left,
+        "Worker, results kept 1 h, uvloop",
+    ),
+    System(
+        "arq",
+        "arq",
+        ("arq==0.28.*", *_WITH_LOOP),
+        ("arq", "redis", "hiredis", "uvloop"),
+        3_000,
+        _arq_left,
+        "its best: uvloop, poll_delay=0, results kept 1 h",
+        options={"poll_delay": 0.0},
+    ),
+    System(
+        "arq default poll",
+        "arq",
+        ("arq==0.28.*", *_WITH_LOOP),
+        ("arq",),
+        1_000,
+        _arq_left,
+        "poll_delay=0.5 as it comes: the idle figures of a normal installation",
+        measures=frozenset({"pickup", "idle"}),
+        options={"poll_delay": 0.5},
+    ),
+    System(
+        "saq",
+        "saq",
+        # saq 0.26 imports typing_extensions without asking for it.
+        ("saq[redis,hiredis]", "typing-extensions", *_WITH_LOOP),
+        ("saq", "redis", "hiredis", "uvloop"),
+        2_800,
+        _saq_left,
+        "RedisQueue, uvloop, results kept 1 h",
+    ),
+    System(
+        "streaq",
+        "streaq",
+        ("streaq", *_WITH_LOOP),
+        ("streaq", "coredis", "uvloop"),
+        1_600,
+        _streaq_left,
+        "Worker, uvloop, results kept 1 h",
+    ),
+    System(
+        "taskiq",
+        "taskiq",
+        ("taskiq", "taskiq-redis", *_WITH_LOOP),
+        ("taskiq", "taskiq-redis", "redis", "uvloop"),
+        1_500,
+        _taskiq_stream_left,
+        "RedisStreamBroker (its README's choice, acknowledges), RedisAsyncResultBackend kept 1 h, uvloop",
+        can_defer=False,
+    ),
+    System(
+        "taskiq list",
+        "taskiq",
+        ("taskiq", "taskiq-redis", *_WITH_LOOP),
+        ("taskiq",),
+        2_500,
+        _taskiq_list_left,
+        "ListQueueBroker: no acknowledgements, loses what runs in a crash; the faster of its two",
+        can_defer=False,
+        measures=frozenset({"drain", "enqueue"}),
+        options={"list_broker": 1.0},
+    ),
+    System(
+        "dramatiq",
+        "dramatiq",
+        ("dramatiq[redis]", "hiredis>=3"),
+        ("dramatiq", "redis", "hiredis"),
+        2_100,
+        _dramatiq_left,
+        "RedisBroker, 8 worker threads (its default), Results middleware on RedisBackend kept 1 h",
+        has_coroutines=False,
+    ),
+    System(
+        "huey",
+        "huey",
+        ("huey", "redis", "hiredis>=3"),
+        ("huey", "redis", "hiredis"),
+        7_000,
+        _huey_left,
+        "RedisHuey, 8 worker threads, results and None kept (for ever: it has no lifetime); pops without "
+        "acknowledgement, loses what runs in a crash",
+        has_coroutines=False,
+    ),
+)
+
+
+def select(names: list[str] | None) -> list[System]:
+    """Pick systems by name, in the catalogue's order; all when no name is given.
+
+    Raises:
+        ValueError: a name that the catalogue does not have.
+    """
+    if not names:
+        return list(SYSTEMS)
+    known = {system.name for system in SYSTEMS}
+    if unknown := set(names) - known:
+        raise ValueError(f"unknown systems {sorted(unknown)}; there are {sorted(known)}")
+    return [system for system in SYSTEMS if system.name in names]

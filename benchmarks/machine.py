@@ -1,0 +1,66 @@
+"""What the run stood on, and which cores it was given."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+from collections.abc import Iterator
+from pathlib import Path
+
+
+def cores() -> list[int]:
+    """List the cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return sorted(os.sched_getaffinity(0))
+    return list(range(os.cpu_count() or 1))
+
+
+def split_cores() -> tuple[list[int], list[int]]:
+    """Give the server the first core and the clients the second; all get everything when there is one."""
+    mine = cores()
+    if len(mine) < 2 or not hasattr(os, "sched_setaffinity"):
+        return mine, mine
+    return mine[:1], mine[1:2]
+
+
+@contextlib.contextmanager
+def pinned(to: list[int]) -> Iterator[None]:
+    """Run on these for a while: a child started meanwhile inherits them with its first instruction."""
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, to)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def cpu_model() -> str:
+    """Name the processor as the kernel names it."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def load() -> float:
+    """Tell the load average of the last minute: other work on the machine makes every figure noisier."""
+    return os.getloadavg()[0]
+
+
+def describe() -> dict[str, str]:
+    """Say what the figures were made on."""
+    server, clients = split_cores()
+    return {
+        "cpu": cpu_model(),
+        "cores": str(len(cores())),
+        "pinning": f"server on core {server[0]}, clients on core {clients[0]}"
+        if server != clients
+        else "none",
+        "system": f"{platform.system()} {platform.release()}",
+        "python": platform.python_version(),
+    }

@@ -1,0 +1,36 @@
+"""The measures. Each takes the bench and one system, and returns its figures by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..bench import Bench
+from ..catalogue import OUR_OWN, System
+from . import claim, deferred, drain, enqueue, idle, memory, pickup
+
+Figures = dict[str, float | list[float]]
+
+MEASURES: dict[str, Callable[[Bench, System], Figures]] = {
+    "drain": drain.at_100,
+    "drain10": drain.at_10,
+    "enqueue": enqueue.rates,
+    "pickup": pickup.latencies,
+    "deferred": deferred.lateness,
+    "idle": idle.traffic,
+    "memory": memory.per_job,
+    "claim": claim.cost,
+}
+
+ONCE = frozenset({"idle", "memory", "claim"})
+"""Figures of the server's own counters: they barely move between rounds, and they are long."""
+
+
+def takes_part(system: System, measure: str) -> bool:
+    """Tell whether this measure makes sense for this system."""
+    if system.measures is not None and measure.removesuffix("10") not in system.measures:
+        return False
+    if measure == "drain10":
+        return system.has_coroutines
+    if measure == "deferred":
+        return system.can_defer
+    return system.name == OUR_OWN if measure == "claim" else True

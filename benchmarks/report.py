@@ -1,0 +1,156 @@
+"""The results as tables that read well in a terminal and in Markdown alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from .bars import Bar
+from .catalogue import OUR_OWN, System
+from .rounds import Results
+from .stats import Spread, percentile, ratio, spread
+
+DASH = "–"
+
+
+def render(results: Results, systems: Sequence[System], bars: Sequence[Bar], setting: dict[str, str]) -> str:
+    """Write the whole report."""
+    names = [system.name for system in systems]
+    parts = [
+        "## The bars\n\n" + _bars(bars),
+        *_figures(results, names),
+        "## What was compared\n\n"
+        + _table(["system", "configuration"], [[s.name, s.setup] for s in systems]),
+        "## What it ran on\n\n" + _table(["", ""], [[key, value] for key, value in setting.items()]),
+    ]
+    if results.failures:
+        parts.append(
+            "## Not measured\n\n" + "\n".join(f"- {_one_line(failure)}" for failure in results.failures)
+        )
+    return "\n\n".join(parts) + "\n"
+
+
+def _figures(results: Results, names: Sequence[str]) -> list[str]:
+    tables = [
+        ("Drain of no-op jobs, results kept (jobs/s)", _drain(results, names)),
+        ("Cost per drained job, 100 slots", _cost(results, names)),
+        ("Enqueue of a small job (jobs/s)", _enqueue(results, names)),
+        ("Latency (ms)", _latency(results, names)),
+        ("Standing costs", _standing(results, names)),
+    ]
+    return [f"## {title}\n\n{table}" for title, table in tables if table]
+
+
+def _bars(bars: Sequence[Bar]) -> str:
+    rows = []
+    for bar in bars:
+        bound = f"{'>=' if bar.at_least else '<='} {bar.limit:g} {bar.unit}".strip()
+        measured = f"{_ranged(bar.measured)} {bar.unit}".strip() if bar.measured else DASH
+        rows.append([bar.text, bound, measured, bar.verdict, bar.note])
+    return _table(["bar", "demanded", "measured (range over rounds)", "verdict", "note"], rows)
+
+
+def _drain(results: Results, names: Sequence[str]) -> str:
+    rows = []
+    for name in names:
+        row = [name]
+        for figure in ("rate", "drain10.rate"):
+            values = results.of(name, figure)
+            row += [_ranged(spread(values)) if values else DASH, _our_times(results, name, figure)]
+        rows.append(row)
+    return _table(["system", "100 slots", "arqlite is", "10 slots", "arqlite is"], rows)
+
+
+def _cost(results: Results, names: Sequence[str]) -> str:
+    figures = ("client_cpu_us", "server_cpu_us", "commands", "round_trips", "bytes")
+    head = [
+        "system",
+        "client CPU µs",
+        "server CPU µs",
+        "commands (in scripts too)",
+        "round trips",
+        "bytes in + out",
+    ]
+    return _table(head, [[name, *(_median(results, name, figure) for figure in figures)] for name in names])
+
+
+def _enqueue(results: Results, names: Sequence[str]) -> str:
+    rows = []
+    for name in names:
+        row = [name]
+        for figure in ("single", "callers", "bulk"):
+            row += [_median(results, name, figure), _our_times(results, name, figure)]
+        rows.append(row)
+    head = ["system", "one by one", "arqlite is", "32 callers", "arqlite is", "in bulk", "arqlite is"]
+    return _table(head, rows)
+
+
+def _latency(results: Results, names: Sequence[str]) -> str:
+    reducers: list[tuple[str, Callable[[list[float]], float]]] = [
+        ("pickup_ms", lambda values: percentile(values, 0.5)),
+        ("pickup_ms", lambda values: percentile(values, 0.99)),
+        ("late_ms", min),
+        ("late_ms", lambda values: percentile(values, 0.5)),
+        ("late_ms", lambda values: percentile(values, 0.99)),
+        ("late_ms", max),
+    ]
+    rows = []
+    for name in names:
+        cells = [(results.of(name, figure), reduce) for figure, reduce in reducers]
+        rows.append([name, *(_number(reduce(values)) if values else DASH for values, reduce in cells)])
+    head = ["system", "pickup p50", "p99", "2,000 due at once: first", "median", "p99", "last"]
+    return _table(head, rows)
+
+
+def _standing(results: Results, names: Sequence[str]) -> str:
+    figures = ("idle_commands", "idle_round_trips", "idle_server_cpu", "queued_bytes")
+    head = [
+        "system",
+        "idle commands/s",
+        "idle round trips/s",
+        "idle server CPU %",
+        "bytes per queued small job",
+    ]
+    return _table(head, [[name, *(_median(results, name, figure) for figure in figures)] for name in names])
+
+
+def _our_times(results: Results, name: str, figure: str) -> str:
+    ours, theirs = results.of(OUR_OWN, figure), results.of(name, figure)
+    if name == OUR_OWN or not ours or not theirs:
+        return DASH
+    return f"{_number(ratio(ours, theirs).median)}x"
+
+
+def _median(results: Results, name: str, figure: str) -> str:
+    values = results.of(name, figure)
+    return _number(spread(values).median) if values else DASH
+
+
+def _ranged(value: Spread) -> str:
+    if value.low == value.high:
+        return _number(value.median)
+    return f"{_number(value.median)} ({_number(value.low)}..{_number(value.high)})"
+
+
+def _number(value: float) -> str:
+    if abs(value) >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}" if abs(value) >= 0.1 else f"{value:.3f}"
+
+
+def _one_line(text: str) -> str:
+    words = " ".join(text.split())
+    return words if len(words) <= 300 else f"{words[:80]} [...] {words[-200:]}"
+
+
+def _table(head: list[str], rows: list[list[str]]) -> str:
+    """Lay out a table; rows without a figure are left out, and so is a table without rows."""
+    rows = [row for row in rows if any(cell != DASH for cell in row[1:])]
+    if not rows:
+        return ""
+    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
+    lines = [
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
+        for row in [head, *rows]
+    ]
+    rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
+    return "\n".join([lines[0], rule, *lines[1:]])

@@ -1,0 +1,1 @@
+"""Adapters: each runs one system as worker and as producer, inside that system's own environment."""

@@ -1,0 +1,62 @@
+"""arq at its best: uvloop, `poll_delay=0` (its default of 0.5 s caps what one poll can start)."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any
+
+from arq import create_pool, func
+from arq.connections import ArqRedis, RedisSettings
+from arq.worker import Worker
+
+from benchmarks.roles import RESULT_TTL_S, Recorder, System, run
+
+# arq has no bulk call. A gather over all jobs opens a connection for each; 50 at a time is the fastest here.
+GATHER = 50
+
+
+class Arq(System):
+    pool: ArqRedis
+
+    async def work(self) -> None:
+        worker = Worker(
+            functions=_functions(self.recorder),
+            redis_settings=RedisSettings.from_dsn(self.order.url),
+            max_jobs=self.order.concurrency,
+            poll_delay=self.order.options["poll_delay"],
+            keep_result=RESULT_TTL_S,
+            handle_signals=False,
+        )
+        await worker.async_run()
+
+    async def connect(self) -> None:
+        self.pool = await create_pool(RedisSettings.from_dsn(self.order.url))
+
+    async def enqueue(self, job: str, arguments: dict[str, Any]) -> None:
+        await self.pool.enqueue_job(job, **arguments)
+
+    async def enqueue_bulk(self, job: str, arguments: dict[str, Any], count: int) -> None:
+        for start in range(0, count, GATHER):
+            share = min(GATHER, count - start)
+            await asyncio.gather(*(self.pool.enqueue_job(job, **arguments) for _ in range(share)))
+
+    async def enqueue_at(self, job: str, arguments: dict[str, Any], due_s: float) -> None:
+        await self.pool.enqueue_job(job, _defer_until=datetime.fromtimestamp(due_s, UTC), **arguments)
+
+
+def _functions(recorder: Recorder) -> list[Any]:
+    async def noop(ctx: dict[str, Any]) -> None:
+        recorder.tick()
+
+    async def small(ctx: dict[str, Any], user_id: int, template: str) -> None:
+        recorder.tick()
+
+    async def stamp(ctx: dict[str, Any], n: int) -> None:
+        recorder.stamp(n)
+
+    return [func(noop, name="noop"), func(small, name="small"), func(stamp, name="stamp")]
+
+
+if __name__ == "__main__":
+    run(Arq)

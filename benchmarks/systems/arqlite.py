@@ -1,0 +1,59 @@
+"""arqlite as it comes, on uvloop: the settings are arq's, without `poll_delay`, which it does not need."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from arqlite.connections import ArqRedis, RedisSettings
+from arqlite.worker import Worker
+
+from arqlite import create_pool, func
+from benchmarks.roles import RESULT_TTL_S, Recorder, System, run
+
+CHUNK = 10_000
+
+
+class Arqlite(System):
+    pool: ArqRedis
+
+    async def work(self) -> None:
+        worker = Worker(
+            functions=_functions(self.recorder),
+            redis_settings=RedisSettings.from_dsn(self.order.url),
+            max_jobs=self.order.concurrency,
+            keep_result=RESULT_TTL_S,
+            handle_signals=False,
+        )
+        await worker.async_run()
+
+    async def connect(self) -> None:
+        self.pool = await create_pool(RedisSettings.from_dsn(self.order.url))
+
+    async def enqueue(self, job: str, arguments: dict[str, Any]) -> None:
+        await self.pool.enqueue_job(job, **arguments)
+
+    async def enqueue_bulk(self, job: str, arguments: dict[str, Any], count: int) -> None:
+        for start in range(0, count, CHUNK):
+            share = min(CHUNK, count - start)
+            await self.pool.enqueue_many([(job, (), arguments)] * share)
+
+    async def enqueue_at(self, job: str, arguments: dict[str, Any], due_s: float) -> None:
+        await self.pool.enqueue_job(job, _defer_until=datetime.fromtimestamp(due_s, UTC), **arguments)
+
+
+def _functions(recorder: Recorder) -> list[Any]:
+    async def noop(ctx: dict[str, Any]) -> None:
+        recorder.tick()
+
+    async def small(ctx: dict[str, Any], user_id: int, template: str) -> None:
+        recorder.tick()
+
+    async def stamp(ctx: dict[str, Any], n: int) -> None:
+        recorder.stamp(n)
+
+    return [func(noop, name="noop"), func(small, name="small"), func(stamp, name="stamp")]
+
+
+if __name__ == "__main__":
+    run(Arqlite)
