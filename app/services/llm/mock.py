@@ -1,16 +1,88 @@
-"""The offline language model."""
+"""The offline language model: reads messages by rules, gives the same answer every time, asks nobody."""
 
 from __future__ import annotations
 
-from decimal import Decimal
+import asyncio
+import datetime as dt
+from typing import Any
 
-from app.services.llm.base import ExtractionResult, LLMService, LLMUsage, ReadableMessage
+from app.services.llm.base import Direction, ExtractionResult, LLMService, LLMUsage, ReadableMessage
+from app.services.llm.rules import vocabulary as words
+from app.services.llm.rules.category import categorise
+from app.services.llm.rules.currency import country_of
+from app.services.llm.rules.dates import transaction_day
+from app.services.llm.rules.merchant import find_merchant
+from app.services.llm.rules.money import find_money
+from app.services.llm.rules.roles import Role, see_roles
+from app.services.llm.rules.text import Prepared, fold, prepare
+from app.services.llm.rules.verdict import Verdict, judge
+from app.services.llm.tokens import INSTRUCTION_TOKENS, cost_usd, estimate_tokens
+
+MODEL = "mock-rules-1"
 
 
 class MockLLMService(LLMService):
-    """Reads messages by rules: deterministic, offline, free of charge."""
+    """Reads messages by rules; nothing leaves the process. The same message always gets the same answer.
+
+    Tokens are estimated from the text, and the cost is what a small hosted model would have asked for them.
+    """
 
     async def extract_financial_data(self, message: ReadableMessage) -> ExtractionResult:
-        """Read one message by the rules."""
-        usage = LLMUsage(model="mock", prompt_tokens=0, completion_tokens=0, cost=Decimal(0))
-        return ExtractionResult(is_transaction=False, confidence=0.5, reason="not read", usage=usage)
+        """Read one message, in a thread: the rules take milliseconds of the processor."""
+        return await asyncio.to_thread(_read, message)
+
+
+def _read(message: ReadableMessage) -> ExtractionResult:
+    text = prepare(message.text)
+    subject = fold(message.subject)
+    amounts = see_roles(text.folded, find_money(text.folded, country_of(message.sender)))
+    verdict = judge(subject, text.folded, amounts)
+    facts = _facts(message, subject, text, verdict) if verdict.is_transaction else {}
+    return ExtractionResult(
+        is_transaction=verdict.is_transaction,
+        confidence=verdict.confidence,
+        reason=verdict.reason,
+        usage=_usage(message, verdict),
+        **facts,
+    )
+
+
+def _facts(message: ReadableMessage, subject: str, text: Prepared, verdict: Verdict) -> dict[str, Any]:
+    """Everything that a transaction has beside the verdict."""
+    sentence = verdict.seen.sentence if verdict.seen else ""
+    direction = _direction(subject, text.folded, verdict)
+    merchant = find_merchant(text, message.sender_name, message.sender, verdict.seen)
+    return {
+        "amount": verdict.amount,
+        "currency": verdict.seen.money.currency if verdict.seen else None,
+        "merchant": merchant,
+        "date": transaction_day(text.folded, _day_sent(message), sentence),
+        "direction": direction,
+        "category": categorise(subject, text.folded, fold(merchant or ""), direction),
+    }
+
+
+def _direction(subject: str, folded: str, verdict: Verdict) -> Direction:
+    """A written sign decides; else the words of the sentence, or of the first lines of a tabular notice."""
+    seen = verdict.seen
+    if seen is not None and seen.role is Role.AMOUNT and seen.money.sign:
+        return "credit" if seen.money.sign == "+" else "debit"
+    if seen is not None and seen.role is Role.STATED:
+        return "credit" if words.CREDITED.search(seen.sentence) else "debit"
+    return "credit" if words.CREDITED.search(f"{subject}\n{folded[:250]}") else "debit"
+
+
+def _day_sent(message: ReadableMessage) -> dt.date | None:
+    return message.date.date() if message.date else None
+
+
+def _usage(message: ReadableMessage, verdict: Verdict) -> LLMUsage:
+    asked = f"{message.subject}\n{message.sender_name} {message.sender}\n{message.text}"
+    prompt_tokens = INSTRUCTION_TOKENS + estimate_tokens(asked)
+    completion_tokens = 60 + estimate_tokens(verdict.reason)
+    return LLMUsage(
+        model=MODEL,
+        prompt_tokens=prompt_tokens,
+        completion_tokens=completion_tokens,
+        cost=cost_usd(prompt_tokens, completion_tokens),
+    )

@@ -28,19 +28,19 @@ class Money:
 _SIGN_WORDS = "|".join(map(re.escape, sign_words()))
 # A code or word must not be the tail or head of a longer word; a sign such as "$" may stand anywhere.
 _BEFORE = rf"(?P<before>(?<![a-z])(?:{_SIGN_WORDS}))"
-_AFTER = rf"(?P<after>(?:{_SIGN_WORDS})(?![a-z]))"
+_AFTER = rf"(?P<after>(?:{_SIGN_WORDS})(?![a-z]|[ .]?[-+]?\d))"
 _NUMBER = (
     r"(?P<number>\d{1,3}(?:[ ']\d{3})+(?:[.,]\d{1,2})?(?!\d)"  # 1 234,56 and 1'234.50
     r"|\d+(?:[.,]\d+)*"  # 1,234.56 and 1.234,56 and 1,00,000.00
     r"|(?<!\d)\.\d{2})"
     r"(?:[.,](?:-{1,2}|–)|/-)?"  # 12.- and 500/-
 )
-_SIGNED = r"(?P<sign>(?<![\w])[-+−–]\s?)?"
+_SIGNED = r"(?P<sign>(?<![\w])[-+−–] ?)?"
 # "2 March 2025 USD 5" and "12:11 EUR 3": the code belongs to the number after it.
 _NO_DATE = r"(?<![\w.,/#])(?<!\d:)(?!(?:19|20)\d\d\s?[a-z$€£¥]+\s?\d)"
 _MONEY = re.compile(
-    rf"{_SIGNED}(?:{_BEFORE}\s?(?P<inner>[-+−]\s?)?{_NUMBER}(?:\s?{_AFTER})?)"
-    rf"|{_SIGNED.replace('sign', 'sign2')}{_NO_DATE}{_NUMBER.replace('number', 'number2')}\s?"
+    rf"{_SIGNED}(?:{_BEFORE} ?(?P<inner>[-+−] ?)?{_NUMBER}(?: ?{_AFTER})?)"
+    rf"|{_SIGNED.replace('sign', 'sign2')}{_NO_DATE}{_NUMBER.replace('number', 'number2')} ?"
     rf"{_AFTER.replace('after', 'after2')}"
 )
 _GATEWAY = re.compile(r"\bamt=(?P<number>\d+(?:\.\d+)?)\s+curr=(?P<code>\d{3}|[a-z]{3})\b")

@@ -1,0 +1,116 @@
+"""The other party: named in the sentence of the movement, in a label, or the shop that sends the receipt."""
+
+from __future__ import annotations
+
+import re
+
+from app.services.llm.rules import vocabulary as words
+from app.services.llm.rules.roles import Seen
+from app.services.llm.rules.text import Prepared, fold
+
+_MAX_NAME = 60
+# Where a name in a sentence ends: before how, when or from which account it was paid.
+_NAME_END = (
+    r"(?= (?:on|using|via|with|from|for|through|has|have|was|were|is|and|by|ending|in your|to your|at|dated|con|el|desde|mit|am|vom"
+    r"|uber|le|par|avec|avant|con la|il|da|em|dne|z uctu|dnia|op|met|successful|transferred)\b"
+    r"| ?[(<\n\t|;!?]|, |\. |\.$|\.\n| - |$| \d{1,2}[-/.]| https?:)"
+)
+_NAME = rf"(?P<name>[^\s(<][^\n\t(<]{{0,{_MAX_NAME}}}?){_NAME_END}"
+_AFTER_AMOUNT = re.compile(
+    rf"^[^.\n]{{0,70}}?(?<![a-z])(?:to|at|from|on(?= [a-z*]+ using)|towards|paid to|payee|merchant:|bei|an|von|chez|a favor de|aupres de"
+    rf"|presso|para|em|u obchodnika|v obchode|w|bij|hos|till) (?:merchant |the )?{_NAME}"
+)
+_BEFORE_AMOUNT = re.compile(
+    rf"(?<![a-z])(?:(?:purchase|payment|compra|pago|achat|paiement|acquisto|pagamento|zahlung|einkauf|platba|nakup|transaction|payee|you paid"
+    rf"|transfer|donation) (?:at|to|en|in|chez|presso|bei|an|em|a|u|v|from|for)|payee|you paid|de la part de|od|von) {_NAME}"
+)
+_PURCHASE_AT = re.compile(
+    rf"(?<![a-z])(?:compra en|purchase at|einkauf bei|zahlung an|achat chez|acquisto presso|compra em|nakup u|platba u|zakup w) {_NAME}"
+)
+_LABEL = re.compile(
+    r"(?m)^[ \t]*(?:merchant( name)?|from merchant|seller|ebay seller|shop|store|vendor|payee( name)?|paid to|payment to|sent to|sender|received from"
+    r"|beneficiary( name)?|recipient|donations coordinator|biller|company|empresa|comercio|establecimiento|(nombre del )?beneficiario"
+    r"|nombre del remitente|nazev protistrany|nazov protiuctu|protistrana|obchodnik|prijemce|prijemca|handler|handelaar|empfanger|zahlungsempfanger"
+    r"|auftraggeber|verkaufer|beneficiaire|commercant|marchand|vendeur|beneficiario|esercente|negozio|venditore|estabelecimento|favorecido"
+    r"|odbiorca|sprzedawca|begunstigde|winkel|加盟店名?|払込先|受取人名?|ご利用先|利用先|振込先|店舗名?|商户|收款方|가맹점)[ \t]*[::\t\n][ \t\n]*"
+    rf"(?P<name>[^\n\t]{{2,{_MAX_NAME}}})"
+)
+_NO_NAME = re.compile(
+    r"^(no capturad|not (available|provided)|n/?a\b|-+$|\*+|x{3,}|your\b|you\b|tu cuenta|su cuenta|a/c|account|the (seller|merchant)|credited|debited"
+    r"|\d[\d\s*x-]*$|my account|deposit|card\b|us\b|this\b|note\b|a\b|an\b|la cuenta|vas\b|ihr)|you haven't"
+)
+_ROLE_WORDS = re.compile(
+    r"[\s,|:-]*\b(e?-?receipts?|support|team|reservations?|reservation cent(er|re)|notifications?|no-?reply|customer (service|care)|orders?"
+    r"|billing|service|info|news|payments?|alerts?|confirmations?|bookings?|mailer|noreply|donotreply|via .*|shop team|kundenservice)\b\.?$",
+    re.IGNORECASE,
+)
+_FORWARDED_FROM = re.compile(
+    r"(?m)^[ \t]*(?:from|de|von|da|od|van|fra)[ \t]*: *\"?(?P<name>[^\n\"<@]{2,60}?)\"? *[<\[(]"
+)
+_SECOND_LEVEL = frozenset({"co", "com", "org", "net", "gov", "ac", "or", "ne"})
+
+
+def find_merchant(text: Prepared, sender_name: str, sender: str, seen: Seen | None) -> str | None:
+    """The other party as the message names it; None when a bank's notice names none."""
+    if seen is not None and not seen.is_tabular:
+        named = _in_sentence(text, seen)
+        if named:
+            return named
+    is_account_notice = _is_account_notice(text.folded, seen)
+    return (
+        _matched(_LABEL, text)
+        or _matched(_PURCHASE_AT, text)
+        or (
+            None
+            if is_account_notice and not words.CASH.search(text.folded[:600])
+            else _sender(text, sender_name, sender)
+        )
+    )
+
+
+def _in_sentence(text: Prepared, seen: Seen) -> str | None:
+    after = _AFTER_AMOUNT.search(text.folded[seen.money.end : seen.money.end + 200])
+    if after:
+        start = seen.money.end + after.start("name")
+        name = _clean(text.shown[start : start + len(after["name"])])
+        if name:
+            return name
+    label_start = max(0, seen.money.start - len(seen.label) - 3)
+    before = _BEFORE_AMOUNT.search(text.folded, label_start, seen.money.start)
+    return _clean(text.shown[before.start("name") : before.end("name")]) if before else None
+
+
+def _matched(pattern: re.Pattern[str], text: Prepared) -> str | None:
+    for match in pattern.finditer(text.folded[:6000]):
+        name = _clean(text.shown[match.start("name") : match.end("name")])
+        if name:
+            return name
+    return None
+
+
+def _is_account_notice(folded: str, seen: Seen | None) -> bool:
+    """A bank writes about an account; a shop's receipt may name a card, but not the movement on an account."""
+    about = seen.sentence if seen is not None and not seen.is_tabular else folded[:700]
+    return words.ACCOUNT.search(about) is not None and not words.ORDERED.search(folded[:700])
+
+
+def _sender(text: Prepared, sender_name: str, sender: str) -> str | None:
+    forwarded = _FORWARDED_FROM.search(text.folded[:3000])
+    name = text.shown[forwarded.start("name") : forwarded.end("name")] if forwarded else sender_name
+    while (shorter := _ROLE_WORDS.sub("", name)) != name and shorter.strip():
+        name = shorter
+    return name.strip(" \"'-|,") or _domain_name(sender)
+
+
+def _domain_name(sender: str) -> str | None:
+    labels = sender.rpartition("@")[2].split(".")
+    if len(labels) < 2:
+        return None
+    return labels[-3] if len(labels) > 2 and labels[-2] in _SECOND_LEVEL else labels[-2]
+
+
+def _clean(name: str) -> str | None:
+    name = " ".join(name.split()).strip(" .,:;*\"'-–")
+    if len(name) < 2 or _NO_NAME.search(fold(name)) or not any(map(str.isalpha, name)):
+        return None
+    return name

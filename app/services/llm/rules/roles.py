@@ -1,0 +1,176 @@
+"""What each amount in a message is: paid, a total, a balance, an offer, … by the words that stand around it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+
+from app.services.llm.rules import vocabulary as words
+from app.services.llm.rules.money import Money
+
+
+class Role(Enum):
+    """What an amount tells; the first four can be what a transaction was about."""
+
+    STATED = "a sentence says that it moved"
+    PAID = "labelled as paid, or charged to a card"
+    TOTAL = "labelled as a total"
+    AMOUNT = "labelled as the amount"
+    PLAIN = "no label"
+    PART = "a part of a total: tax, fee, item, discount"
+    BALANCE = "what is left on an account"
+    LIMIT = "a limit"
+    DUE = "to be paid later"
+    OFFER = "an advert's promise"
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """An amount with its role, the label (or clause) before it and the sentence it stands in, both folded."""
+
+    money: Money
+    role: Role
+    label: str
+    sentence: str
+    is_tabular: bool
+
+
+_MAX_LABEL = 90
+_SOFT_WRAP = 55
+"""A line of plain text at least this long that ends in the middle of a sentence goes on in the next line."""
+_SENTENCE_END = re.compile(
+    r"(?:[!?。]|(?<![a-z]no)(?<!\brs)(?<!\bmr)(?<!\bltd)(?<!\binc)(?<!\bst)\.)(?=\s|$)"
+)
+_MOVE_BEFORE = re.compile(
+    r"(?:znizen\w*|zvysen\w*|zvysil\w*|snizil\w*|reduced|increased|decreased|verringert|erhoht) (?:se )?(?:o|by|um)"
+    r"(?: castku| sumu)?\s*$"
+)
+_LETTER = re.compile(r"[^\W\d_]")
+
+
+def see_roles(folded: str, found: list[Money]) -> list[Seen]:
+    """Every amount with its role, in the order of the text."""
+    seen = []
+    previous_end = 0
+    for number, money in enumerate(found):
+        next_start = found[number + 1].start if number + 1 < len(found) else len(folded)
+        seen.append(_see(folded, money, previous_end, next_start))
+        previous_end = money.end
+    return seen
+
+
+def _see(folded: str, money: Money, previous_end: int, next_start: int) -> Seen:
+    start = max(_clause_start(folded, money.start), previous_end)
+    before = folded[start : money.start].strip(" \t:-–|")
+    is_tabular = not _is_prose(before)
+    label = before[-_MAX_LABEL:]
+    if not _LETTER.search(label):
+        label = _line_above(folded, money.start, previous_end)
+        is_tabular = True
+    after = folded[money.end : min(next_start, money.end + 60)].partition("\n")[0]
+    sentence = _sentence(folded, money)
+    return Seen(money, _role(money, label, after, sentence, is_tabular), label, sentence, is_tabular)
+
+
+def _role(money: Money, label: str, after: str, sentence: str, is_tabular: bool) -> Role:
+    if money.value == 0:
+        return Role.PART
+    if _MOVE_BEFORE.search(label):
+        return Role.STATED
+    if words.OFFER_BEFORE.search(label[-30:] + " ") or words.OFFER_AFTER.match(after):
+        return Role.OFFER
+    if is_tabular:
+        return _role_by_label(money, label)
+    return _role_by_sentence(label, after, sentence)
+
+
+def _role_by_label(money: Money, label: str) -> Role:
+    """The role that a label in a table or on a line of its own gives."""
+    if words.LIMIT.search(label):
+        return Role.LIMIT
+    if words.TOTAL.search(label) and not words.DUE.search(label):
+        return Role.PART if words.TOTAL_OF_PART.search(label) else _paid_or(Role.TOTAL, label)
+    if words.DUE.search(label):
+        return Role.DUE
+    if words.INSTRUMENT.search(label) and money.sign != "-":
+        return Role.PART if words.OTHER_THAN_MONEY.search(label) else Role.PAID
+    if words.BALANCE.search(label):
+        return Role.BALANCE
+    if words.PAID_LABEL.search(label):
+        return Role.PAID
+    if words.PART.search(label):
+        return Role.PART
+    return Role.AMOUNT if words.AMOUNT.search(label) else Role.PLAIN
+
+
+def _paid_or(role: Role, label: str) -> Role:
+    return Role.PAID if words.PAID_LABEL.search(label) else role
+
+
+def _role_by_sentence(label: str, after: str, sentence: str) -> Role:
+    """The role that a sentence gives: its words before the amount count more than those after it."""
+    tail = label[-40:]
+    if words.BALANCE.search(label):
+        return Role.BALANCE
+    if words.LIMIT.search(tail):
+        return Role.LIMIT
+    if words.UNREAL.search(sentence):
+        return Role.DUE if words.DUE.search(sentence) else Role.OFFER
+    if words.DUE.search(tail):
+        return Role.DUE
+    if words.MOVED.search(label) or words.MOVED.search(after) or words.MOVED.search(sentence):
+        return Role.STATED
+    if words.TOTAL.search(tail) and not words.TOTAL_OF_PART.search(tail):
+        return Role.TOTAL
+    if words.AMOUNT.search(tail):
+        return Role.AMOUNT
+    return Role.PART if words.PART.search(tail) else Role.PLAIN
+
+
+def _is_prose(before: str) -> bool:
+    """Whether words before an amount are part of a sentence rather than a label."""
+    return len(before.split()) >= 5 or bool(before) and before.split()[0] in ("you", "we", "rs", "your")
+
+
+def _clause_start(folded: str, place: int) -> int:
+    """Where the clause before ``place`` starts: at a sentence's end, a table cell or a hard line break."""
+    start = max(0, place - 400)
+    chunk = folded[start:place]
+    line_start = _hard_line_start(chunk)
+    ends = [match.end() for match in _SENTENCE_END.finditer(chunk, line_start)]
+    return start + (ends[-1] if ends else line_start)
+
+
+def _hard_line_start(chunk: str) -> int:
+    line_start = chunk.rfind("\n") + 1
+    while line_start > 0:
+        above_start = chunk.rfind("\n", 0, line_start - 1) + 1
+        above = chunk[above_start : line_start - 1].rstrip()
+        if len(above) < _SOFT_WRAP or "\t" in above or above.endswith((".", ":", "!", "?", "。")):
+            break
+        line_start = above_start
+    return line_start
+
+
+def _line_above(folded: str, place: int, previous_end: int) -> str:
+    """The nearest line above with a letter, if no other amount stands between and it is short: a label."""
+    line_start = folded.rfind("\n", 0, place)
+    above = folded[max(previous_end, 0) : max(line_start, 0)].rstrip()
+    lines = [line for line in above.split("\n")[-4:] if line.strip()]
+    while lines and not _LETTER.search(lines[-1]):
+        lines.pop()
+    if not lines or len(lines[-1]) > _MAX_LABEL:
+        return ""
+    return lines[-1].strip(" \t:-–|")
+
+
+def _sentence(folded: str, money: Money) -> str:
+    start = _clause_start(folded, money.start)
+    end_match = _SENTENCE_END.search(folded, money.end)
+    end = min(end_match.start() if end_match else len(folded), money.end + 250)
+    rest = folded[money.end : end]
+    line, _, below = rest.partition("\n")
+    if len(folded[start : money.end] + line) >= _SOFT_WRAP and "\t" not in line:
+        line = f"{line} {below.partition(chr(10))[0]}"
+    return folded[start : money.end] + line
