@@ -6,6 +6,7 @@ import argparse
 import dataclasses
 import json
 import shlex
+import signal
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -28,6 +29,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ValueError, ServerMissingError) as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 2
+    # Whoever ends this program must not leave its server behind.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return _run(options, systems, measures, server)
     except KeyboardInterrupt:

@@ -80,7 +80,7 @@ def _taskiq_stream_left(wire: Wire) -> int:
 
 
 def _taskiq_list_left(wire: Wire) -> int:
-    # Without acknowledgements the stored results are the only sign of an end, see `expects_results`.
+    # It acknowledges nothing, so its clock stops with its last job; the last results may be under way yet.
     return int(wire.call("LLEN", "taskiq"))
 
 
@@ -90,6 +90,7 @@ def _dramatiq_left(wire: Wire) -> int:
 
 
 def _huey_left(wire: Wire) -> int:
+    # As with taskiq's list: nothing is acknowledged, the last eight results may be under way yet.
     return int(wire.call("LLEN", "huey.redis.huey") + wire.call("ZCARD", "huey.schedule.huey"))
 
 

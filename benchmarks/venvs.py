@@ -54,7 +54,12 @@ def versions_of(system: System, python: str) -> dict[str, str]:
 def _install(folder: Path, python: Path, requirements: tuple[str, ...]) -> None:
     print(f"installing {', '.join(requirements)} into {folder.name} (first use only)", file=sys.stderr)
     HOME.mkdir(parents=True, exist_ok=True)
-    venv.create(folder, clear=True, with_pip=True)
+    try:
+        venv.create(folder, clear=True, with_pip=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise NotInstalledError(
+            f"no virtual environment could be made (is ensurepip there?): {error}"
+        ) from error
     command = [
         str(python),
         "-m",

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from benchmarks.bars import judge
+from benchmarks.catalogue import select
+from benchmarks.report import render
+from benchmarks.rounds import Results
+
+
+def report_of(results: Results) -> str:
+    judged = judge(results, is_redis_7=True, server="redis 7.0")
+    return render(results, select(["arqlite", "arq"]), judged, {"server": "redis 7.0"})
+
+
+def test_report_tells_how_many_times_faster():
+    """Beside each peer's rate stands how many times as fast arqlite was in the same rounds."""
+    results = Results()
+    results.add("arqlite", {"rate": 90_000.0})
+    results.add("arq", {"rate": 3_000.0})
+
+    (row,) = (
+        line for line in report_of(results).splitlines() if line.startswith("| arq ") and "3,000" in line
+    )
+
+    assert "30.0x" in row
+
+
+def test_report_leaves_out_tables_without_figures():
+    """A run of some measures shows those only."""
+    results = Results()
+    results.add("arqlite", {"rate": 90_000.0})
+
+    text = report_of(results)
+
+    assert "## Drain" in text
+    assert "## Latency" not in text
+
+
+def test_report_names_what_failed():
+    """A failure stands in the report, on one line and not endless."""
+    results = Results(failures=["saq: MISSING: pip failed\n" + "x" * 5000])
+
+    (line,) = (line for line in report_of(results).splitlines() if "MISSING" in line)
+
+    assert len(line) < 320
