@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
-import tempfile
 from pathlib import Path
 
 from ..errors import EmbeddedServerError
@@ -54,8 +52,7 @@ def socket_path(home: Path) -> Path:
         return direct
     if direct.is_symlink():
         return Path(os.readlink(direct))
-    name = hashlib.sha256(os.fsencode(home)).hexdigest()[:16]
-    return Path(tempfile.gettempdir()) / f"arqlite-{os.geteuid()}" / f"{name}.sock"
+    return _detour(home)
 
 
 def prepare_socket(home: Path) -> Path:
@@ -80,6 +77,15 @@ def _project_root(start: Path) -> Path:
         if any((folder / mark).exists() for mark in _ROOT_MARKS):
             return folder
     return start
+
+
+def _detour(home: Path) -> Path:
+    # Imported here because they cost a third of this package's import time, and few projects lie this deep.
+    import hashlib
+    import tempfile
+
+    name = hashlib.sha256(os.fsencode(home)).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"arqlite-{os.geteuid()}" / f"{name}.sock"
 
 
 def _make_private_folder(folder: Path) -> None:

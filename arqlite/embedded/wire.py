@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import socket
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from .binaries import BinaryKind, kind_of
 
 _ANSWER_SECONDS = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class ServerInfo:
+class ServerInfo(NamedTuple):
     """What a running server tells about itself."""
 
     pid: int
