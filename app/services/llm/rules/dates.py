@@ -40,9 +40,14 @@ _GOOD_LABEL = re.compile(
     r"|日時|利用日|注文日|取引日|お支払い?日|日期"
 )
 _BAD_LABEL = re.compile(
-    r"(?<![a-z])(depart|arriv|check-?(in|out)|renew|due|expir|expected|estimat|deliver|valid|until|before|by\b|from\b|to\b|return"
+    r"(?<![a-z])(depart|arriv|check-?(in|out)|renew|due|expir|expected|estimat|deliver|valid|until|before|from:|return"
     r"|flight|next|trip|period|statement|ends?|begin|start|birth|since|copyright|vencimiento|fallig|gultig|platnost|lieferung)"
     r"|期限|予定|指定日"
+)
+_WORD = re.compile(r"[^\W\d_]{2}")
+_WEEKDAY = re.compile(
+    r"(?<![a-z])(?:mon|tue|wed|thu|fri|sat|sun|lun|mar|mer|mie|jeu|jue|ven|vie|sam|sab|dim|dom|gio|mo|di|mi|do|fr|sa|so)[a-z]{0,8}"
+    r"[,.]?\s*$"
 )
 _OLDEST = dt.timedelta(days=400)
 _AHEAD = dt.timedelta(days=2)
@@ -92,9 +97,10 @@ def _label_score(folded: str, found: FoundDate) -> int:
     """1 for a date that is labelled as the day of the transaction, -1 as another day, else 0."""
     line_start = folded.rfind("\n", 0, found.start) + 1
     label = folded[max(line_start, found.start - 60) : found.start]
-    if not re.search(r"[^\W\d_]{2}", label):
+    if not _WORD.search(_WEEKDAY.sub("", label)):
         above_start = folded.rfind("\n", 0, max(0, line_start - 1)) + 1
-        label = folded[max(above_start, line_start - 60) : found.start].strip()
+        label = folded[max(above_start, line_start - 60) : found.start]
+    label = _WEEKDAY.sub("", label).rstrip(" ,\n")
     if _BAD_LABEL.search(label[-40:]):
         return -1
     return 1 if _GOOD_LABEL.search(label[-40:]) else 0

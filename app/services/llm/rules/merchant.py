@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from app.services.llm.rules import vocabulary as words
-from app.services.llm.rules.roles import Seen
+from app.services.llm.rules.roles import Role, Seen
 from app.services.llm.rules.text import Prepared, fold
 
 _MAX_NAME = 60
@@ -44,6 +44,10 @@ _ROLE_WORDS = re.compile(
     r"|billing|service|info|news|payments?|alerts?|confirmations?|bookings?|mailer|noreply|donotreply|via .*|shop team|kundenservice)\b\.?$",
     re.IGNORECASE,
 )
+_SELLERS = re.compile(
+    r"(?<![a-z])(?:seller|sold by|vendor|verkaufer|vendeur|venditore|vendedor|prodejce|sprzedawca)"
+)
+_FEEDBACK = re.compile(r" \(\d+\)$")
 _FORWARDED_FROM = re.compile(
     r"(?m)^[ \t]*(?:from|de|von|da|od|van|fra)[ \t]*: *\"?(?P<name>[^\n\"<@]{2,60}?)\"? *[<\[(]"
 )
@@ -81,16 +85,20 @@ def _in_sentence(text: Prepared, seen: Seen) -> str | None:
 
 
 def _matched(pattern: re.Pattern[str], text: Prepared) -> str | None:
-    for match in pattern.finditer(text.folded[:6000]):
-        name = _clean(text.shown[match.start("name") : match.end("name")])
-        if name:
-            return name
-    return None
+    """The name after the pattern; None when several differ, as for an order from many sellers."""
+    found = (
+        _clean(text.shown[match.start("name") : match.end("name")])
+        for match in pattern.finditer(text.folded[:6000])
+    )
+    names = list(dict.fromkeys(name for name in found if name))
+    return names[0] if names and (len(names) == 1 or not _SELLERS.search(text.folded[:6000])) else None
 
 
 def _is_account_notice(folded: str, seen: Seen | None) -> bool:
     """A bank writes about an account; a shop's receipt may name a card, but not the movement on an account."""
-    about = seen.sentence if seen is not None and not seen.is_tabular else folded[:700]
+    if seen is not None and seen.role in (Role.PAID, Role.TOTAL):
+        return False
+    about = folded[:700] if seen is None or seen.is_tabular else seen.sentence
     return words.ACCOUNT.search(about) is not None and not words.ORDERED.search(folded[:700])
 
 
@@ -110,7 +118,7 @@ def _domain_name(sender: str) -> str | None:
 
 
 def _clean(name: str) -> str | None:
-    name = " ".join(name.split()).strip(" .,:;*\"'-–")
+    name = _FEEDBACK.sub("", " ".join(name.split())).strip(" .,:;*\"'-–")
     if len(name) < 2 or _NO_NAME.search(fold(name)) or not any(map(str.isalpha, name)):
         return None
     return name

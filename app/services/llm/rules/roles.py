@@ -39,13 +39,13 @@ class Seen:
 _MAX_LABEL = 90
 _SOFT_WRAP = 55
 """A line of plain text at least this long that ends in the middle of a sentence goes on in the next line."""
-_SENTENCE_END = re.compile(
-    r"(?:[!?。]|(?<![a-z]no)(?<!\brs)(?<!\bmr)(?<!\bltd)(?<!\binc)(?<!\bst)\.)(?=\s|$)"
-)
+_SENTENCE_END = re.compile(r"(?:[!?。]|(?<!\bno)(?<!\brs)(?<!\bmr)(?<!\bltd)(?<!\binc)(?<!\bst)\.)(?=\s|$)")
 _MOVE_BEFORE = re.compile(
     r"(?:znizen\w*|zvysen\w*|zvysil\w*|snizil\w*|reduced|increased|decreased|verringert|erhoht) (?:se )?(?:o|by|um)"
     r"(?: castku| sumu)?\s*$"
 )
+_LABEL_ENDS = " \t:-–|="
+_LABEL_WORD = re.compile(r"[^\W\d_]{2,}")
 _LETTER = re.compile(r"[^\W\d_]")
 
 
@@ -62,13 +62,17 @@ def see_roles(folded: str, found: list[Money]) -> list[Seen]:
 
 def _see(folded: str, money: Money, previous_end: int, next_start: int) -> Seen:
     start = max(_clause_start(folded, money.start), previous_end)
-    before = folded[start : money.start].strip(" \t:-–|")
-    is_tabular = not _is_prose(before)
-    label = before[-_MAX_LABEL:]
-    if not _LETTER.search(label):
+    before = folded[start : money.start]
+    rest = folded[money.end : money.end + 120].partition("\n")[0]
+    after = rest[: max(0, next_start - money.end)]
+    is_tabular = not _is_prose(before, rest)
+    if is_tabular:
+        before = (
+            before.rstrip("\t").rpartition("\t")[2] if _LETTER.search(before.rpartition("\t")[2]) else before
+        )
+    label = before.strip(_LABEL_ENDS)[-_MAX_LABEL:]
+    if is_tabular and not _LETTER.search(label):
         label = _line_above(folded, money.start, previous_end)
-        is_tabular = True
-    after = folded[money.end : min(next_start, money.end + 60)].partition("\n")[0]
     sentence = _sentence(folded, money)
     return Seen(money, _role(money, label, after, sentence, is_tabular), label, sentence, is_tabular)
 
@@ -93,7 +97,7 @@ def _role_by_label(money: Money, label: str) -> Role:
         return Role.PART if words.TOTAL_OF_PART.search(label) else _paid_or(Role.TOTAL, label)
     if words.DUE.search(label):
         return Role.DUE
-    if words.INSTRUMENT.search(label) and money.sign != "-":
+    if (words.INSTRUMENT.search(label) or words.MASKED_CARD.search(label)) and money.sign != "-":
         return Role.PART if words.OTHER_THAN_MONEY.search(label) else Role.PAID
     if words.BALANCE.search(label):
         return Role.BALANCE
@@ -111,6 +115,8 @@ def _paid_or(role: Role, label: str) -> Role:
 def _role_by_sentence(label: str, after: str, sentence: str) -> Role:
     """The role that a sentence gives: its words before the amount count more than those after it."""
     tail = label[-40:]
+    if words.MASKED_CARD.search(label):
+        return Role.PAID
     if words.BALANCE.search(label):
         return Role.BALANCE
     if words.LIMIT.search(tail):
@@ -128,9 +134,11 @@ def _role_by_sentence(label: str, after: str, sentence: str) -> Role:
     return Role.PART if words.PART.search(tail) else Role.PLAIN
 
 
-def _is_prose(before: str) -> bool:
-    """Whether words before an amount are part of a sentence rather than a label."""
-    return len(before.split()) >= 5 or bool(before) and before.split()[0] in ("you", "we", "rs", "your")
+def _is_prose(before: str, after: str) -> bool:
+    """Whether the words around an amount are a sentence rather than a label and its value."""
+    if before.endswith("\t") or after.startswith("\t") or before.rstrip().endswith((":", "=")):
+        return False
+    return len(before.split()) >= 5 or len(_LABEL_WORD.findall(f"{before} {after.partition(chr(9))[0]}")) >= 5
 
 
 def _clause_start(folded: str, place: int) -> int:
@@ -162,7 +170,7 @@ def _line_above(folded: str, place: int, previous_end: int) -> str:
         lines.pop()
     if not lines or len(lines[-1]) > _MAX_LABEL:
         return ""
-    return lines[-1].strip(" \t:-–|")
+    return lines[-1].strip(_LABEL_ENDS)
 
 
 def _sentence(folded: str, money: Money) -> str:

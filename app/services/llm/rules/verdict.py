@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -10,6 +11,9 @@ from app.services.llm.rules.roles import Role, Seen
 
 HEAD_CHARS = 1500
 """What a mail is about is said in its first lines."""
+
+
+_SAME_IN_OTHER_CURRENCY = re.compile(r" ?[|/(=] ?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +33,7 @@ def judge(subject: str, folded: str, seen: list[Seen]) -> Verdict:
     objection = _objection(subject, head, folded, seen)
     if objection:
         return Verdict(False, 0.85, objection)
-    stated = [one for one in seen if one.role is Role.STATED]
+    stated = _in_own_currency([one for one in seen if one.role is Role.STATED], folded)
     paid = [one for one in seen if one.role is Role.PAID]
     totals = [one for one in seen if one.role is Role.TOTAL]
     is_receipt = words.RECEIPT.search(head) is not None
@@ -41,7 +45,11 @@ def judge(subject: str, folded: str, seen: list[Seen]) -> Verdict:
         return _found("a confirmation or receipt with its total", 0.85, *_total_amount(totals))
     labelled = [one for one in seen if one.role is Role.AMOUNT]
     if labelled and words.MOVED.search(head):
-        return _found("a movement with its amount", 0.8, labelled[0].money.value, labelled[0])
+        booked = next((one for one in labelled if one.money.sign), labelled[0])
+        return _found("a movement with its amount", 0.8, booked.money.value, booked)
+    due = [one for one in seen if one.role is Role.DUE]
+    if due and words.SETTLED.search(head):
+        return _found("a bill that was paid", 0.75, due[0].money.value, due[0])
     if stated and words.MOVED.search(head):
         return _found("a sentence speaks of a movement", 0.6, stated[0].money.value, stated[0])
     if not seen and words.BARE_MOVEMENT.search(head):
@@ -51,6 +59,14 @@ def judge(subject: str, folded: str, seen: list[Seen]) -> Verdict:
 
 def _found(reason: str, confidence: float, amount: Decimal, seen: Seen) -> Verdict:
     return Verdict(True, confidence, reason, amount, seen)
+
+
+def _in_own_currency(stated: list[Seen], folded: str) -> list[Seen]:
+    """Of "USD 42.50 | ₹ 3,571.00 from your card" the second is what the card was charged."""
+    if len(stated) < 2 or stated[0].money.currency == stated[1].money.currency:
+        return stated
+    between = folded[stated[0].money.end : stated[1].money.start]
+    return stated[1:] if _SAME_IN_OTHER_CURRENCY.fullmatch(between) else stated
 
 
 def _is_about(stated: Seen, folded: str) -> bool:
@@ -74,7 +90,7 @@ def _objection(subject: str, head: str, folded: str, seen: list[Seen]) -> str | 
         return "a quotation or a cart"
     if not moved and not paid and _is_delivery(subject, folded, head, seen):
         return "a delivery notice"
-    if not moved and not paid and (words.PLANNED.search(head) or words.STATEMENT.search(head)):
+    if not moved and not paid and _is_to_come(subject, head, seen):
         return "a payment to come or a statement"
     if words.ADVERT.search(subject) and not (moved and words.RECEIPT.search(head)):
         return "an advert"
@@ -95,6 +111,15 @@ def _is_delivery(subject: str, folded: str, head: str, seen: list[Seen]) -> bool
     if words.ORDERED.search(head) or any(one.role is Role.AMOUNT for one in seen):
         return False
     return words.SHIPPED.search(_first_lines(subject, folded)) is not None
+
+
+def _is_to_come(subject: str, head: str, seen: list[Seen]) -> bool:
+    if words.SETTLED.search(head) or words.RECEIPT_SUBJECT.search(subject):
+        return False
+    if words.PLANNED.search(head):
+        return True
+    is_order = words.ORDERED.search(head) is not None and any(one.role is Role.TOTAL for one in seen)
+    return words.STATEMENT.search(head) is not None and not is_order
 
 
 def _is_fraud(subject: str, folded: str) -> bool:

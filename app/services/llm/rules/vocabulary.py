@@ -55,7 +55,7 @@ OFFER_BEFORE = re.compile(
 )
 OFFER_AFTER = re.compile(
     r"^\s?(off\b|back\b|discount|a month|a day|a week|a year|an hour|per (hour|day|week|night|min|person)|/ ?(mo|hr"
-    r"|day|bag|night)|or more|or less|and up|bonus|gift|credit\b(?! card)|e-?gift|towards?|when you|if you|reward"
+    r"|day|bag|night)|or more|or less|and up|bonus|gift|credit (?:when|if|for|toward|on your next)|e-?gift|towards?|when you|if you|reward"
     r"|rabatt|de descuento|de reduction|di sconto|value\b|minimum|sleva|coupon|voucher|offert|gratis)"
 )
 PART = any_of(
@@ -76,7 +76,7 @@ TOTAL = any_of(
     r"合計|総額|总计|总额|合计|합계|valor total|importe total|monto total|prix total",
 )
 TOTAL_OF_PART = any_of(
-    r"before|excl|without|ohne|tax$|taxes$|vat$|savings?|saved|discount|points?|items?$|fees?$|tip$|weight|miles",
+    r"before|excl|esclus|parzial|imponibil|parcial|partiel|without|ohne|bez dph|netto|tax$|taxes$|vat$|savings?|saved|discount|points?|items?$|fees?$|tip$|weight|miles",
     r"total (tax|vat|fees|savings|discount|price per|items|qty|quantity)|sub-?total|per (person|passenger)|hors",
 )
 AMOUNT = any_of(
@@ -93,12 +93,13 @@ PAID_LABEL = any_of(
     r"zaplaceno|zaplatene|uhrazeno|uhradene|vraceno|zaplacono|oplacono|zwrot|betaald|terugbetaald|betalt|betalat",
     r"引落金額|引き落とし金額|支払金額|お支払い金額|返金額|入金額|決済金額|ご利用金額|支付金额|实付|결제금액|결제 금액",
 )
+MASKED_CARD = re.compile(r"(?:[*•●·x]{3,}|\.{2,}|[*•]) ?\d{3,4}\)?$")
 INSTRUMENT = re.compile(
     r"(?<![a-z])(visa|master ?card|maestro|amex|american express|discover|diners|jcb|rupay|paypal|apple pay|klarna"
     r"|google pay|gpay|venmo|cash app|revolut|wise|sepa|blik|twint|ideal|bancontact|swish|mobilepay|pix|upi|ec-?karte"
     r"|girocard|(credit|debit|bank|kredit|charge)[- ]?(card|karte)|carte( bancaire| bleue)?|tarjeta|carta di \w+"
     r"|cartao|kreditkarte|karta|karty|kartou|card|direct debit|lastschrift|prelevement|bank (account|transfer))\b"
-    r"[^\n]{0,40}$"
+    r"[^\n]{0,40}$|(?:[*•●·x]{3,}|\.{2,}|[*•●]) ?\d{3,4}\)?$"
 )
 
 OTHER_THAN_MONEY = any_of(r"gift|points?|miles|reward|credits|voucher|promo|store credit|geschenk|gutschein")
@@ -170,16 +171,16 @@ FAILED = any_of(
 )
 PLANNED = any_of(
     r"will be (automatically )?(charged|debited|deducted|processed|paid|collected|billed|taken|withdrawn|transferred|renewed)",
-    r"(is|has been|are) scheduled|scheduled (payment|transfer|for|to)|upcoming (payment|charge|renewal|debit|bill)",
-    r"(we('ll| will)|going to|will (automatically )?) ?(charge|debit|bill|collect|take)|renews (on|soon)|due (to be|on|date|by|in)",
-    r"payment (is )?due|pay(ment)? reminder|reminder|programad|sera (cargado|debitado|cobrado)|se cargara|proximo (pago|cargo)",
+    r"(payment|transfer|charge|debit) (is|has been|was) scheduled|scheduled (payment|transfer|charge|debit)|upcoming (payment|charge|renewal|debit|bill)",
+    r"(we('ll| will)|going to|will (automatically )?) ?(charge|debit|bill|collect|take)|due (to be|on|date)",
+    r"payment (is )?due|(payment|billing|renewal) reminder|programad|sera (cargado|debitado|cobrado)|se cargara|proximo (pago|cargo)",
     r"wird .{0,60}(abgebucht|belastet|eingezogen)|geplant|vorgemerkt|zahlungserinnerung|mahnung|sera (preleve|debite)",
     r"prochain prelevement|verra addebitat|programmat|agendad|bude (strzen|odepsan|zaplacen|provedena)|naplanovan",
     r"zaplanowan|zostanie (pobran|obciaz)|gepland|wordt .{0,40}(afgeschreven|geincasseerd)|予約|予定|事前|指定日",
 )
 STATEMENT = any_of(
     r"(e-?|account |billing |card |monthly |bank )statement( for| is| of| available| ready|:|$)|statement (is|for|ready|available)",
-    r"your (\w+ ){0,3}(bill|invoice) (is|for|from)|(bill|invoice) (is )?(ready|available|attached|enclosed)|minimum (amount|payment)",
+    r"your (\w+ ){0,3}(bill|invoice) (is (ready|available|attached|now|due|here|enclosed|below)|for|from)|(bill|invoice) (is )?(ready|available|attached|enclosed)|minimum (amount|payment)",
     r"payment is due|total amount due|estado de cuenta|kontoauszug|rechnung (im anhang|anbei)|ihre rechnung|releve de compte",
     r"votre facture|estratto conto|extrato|fatura|vypis z|vypis k|faktura (za|c|nr)|wyciag|rekeningoverzicht|ご請求",
     r"請求書|明細書|对账单|账单|명세서",
@@ -202,7 +203,7 @@ SHIPPED = any_of(
 ORDERED = any_of(
     r"order confirm|ordered\b|thank(s| you) for (your |placing |another |making )?(an? |recent )?(order|purchase|payment|subscription)",
     r"order (is |has been |was )?(received|placed|confirmed|complete)|(booking|purchase|payment|reservation) (is |has been )?confirm",
-    r"receipt|recibo|confirmacion de|gracias por (tu|su)|bestellbestatigung|auftragsbestatigung|fur (ihre|deine) bestellung|quittung",
+    r"receipt|recibo|confirmacion de|gracias por (tu|su) (compra|pedido|pago|orden)|bestellbestatigung|auftragsbestatigung|fur (ihre|deine) bestellung|quittung",
     r"confirmation de (votre )?(commande|paiement)|recu\b|merci pour votre|conferma (d'|dell'|di |del )?ordine|ricevuta|grazie per il tuo",
     r"potvrzeni|potvrdenie|dekujeme za|dakujeme za|potwierdzenie (zam|plat)|dziekujemy za|orderbevestiging|bedankt voor|kvitto|kvittering",
     r"orderbekraftelse|ご注文(の確認|ありがとう|を承り|確認)|注文確認|領収書|订单确认|주문 확인",
@@ -249,7 +250,16 @@ ACCOUNT = any_of(
     r"uct[ue]|ucet|karty|kartou|rachun|rekening|口座|デビット|カード|账户|银行卡|계좌|счет|карт[аы]",
 )
 CASH = any_of(
-    r"atm\b|cash withdrawal|withdrawal|retiro|cajero|disposicion de efectivo|geldautomat|bargeld|retrait|preliev|saque|vyber|bankomat|출금"
+    r"atm\b|cash withdrawal|withdrawal|retiro|disposicion de efectivo|geldautomat|bargeld|retrait|preliev|saque|vyber|bankomat|출금"
+)
+
+SETTLED = any_of(
+    r"(was|has been|is) (successfully )?paid|paid successfully|successfully paid|payment (was |is |has been )?(successful|received)",
+    r"pago (exitoso|recibido|aplicado)|zahlung (eingegangen|erhalten)|paiement (recu|accepte)|pagamento (ricevuto|recebido)",
+    r"platba (prijata|prosla|uspesna)|platnosc (przyjeta|otrzymana)|お支払いが完了|支付成功",
+)
+RECEIPT_SUBJECT = any_of(
+    r"receipt|paid|payment (received|confirm)|recibo|comprobante|quittung|recu\b|ricevuta|uctenka|paragon|領収書"
 )
 
 BARE_MOVEMENT = any_of(
