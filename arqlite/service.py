@@ -55,12 +55,14 @@ class Ticker(Service):
     Args:
         interval: seconds between the end of one tick and the start of the next.
         jitter: a random share of the interval added to it, so that many processes spread out.
+        at_once: whether the first tick comes before the first pause.
     """
 
-    def __init__(self, interval: float, jitter: float = 0.0) -> None:
+    def __init__(self, interval: float, jitter: float = 0.0, *, at_once: bool = False) -> None:
         super().__init__()
         self.interval = interval
         self.jitter = jitter
+        self.at_once = at_once
 
     async def tick(self) -> None:
         """Do the duty once."""
@@ -68,12 +70,14 @@ class Ticker(Service):
 
     async def run(self) -> None:
         """Tick for ever; an error is logged, with its traceback, and the next tick comes all the same."""
-        while True:
+        if not self.at_once:
             await self.pause()
+        while True:
             try:
                 await self.tick()
             except Exception:  # a duty that failed once is tried again at the next tick
                 logger.exception("service %s failed, trying again in %0.1fs", self.name, self.interval)
+            await self.pause()
 
     async def pause(self) -> None:
         """Wait between two ticks."""

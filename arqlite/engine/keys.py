@@ -23,6 +23,7 @@ class Keys:
         tries: hash, id -> tries, crashes and what else only troubled jobs have.
         wake: list with at most one token; its popper goes and claims.
         wait: set of ids whose end somebody awaits.
+        cron: hash, name of a cron job -> its last tick in ms.
         ttls: set of the result lifetimes in use, each with its own `done` list.
     """
 
@@ -38,6 +39,7 @@ class Keys:
         self.wake = base + "wake"
         self.wait = base + "wait"
         self.ttls = base + "ttls"
+        self.cron = base + "cron"
         self.channels = f"{PREFIX}{database}:{{{queue}}}:"
         self.finished_channel = self.channels + "fin"
         self.health = queue + health_check_key_suffix

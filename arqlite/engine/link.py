@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from redis.asyncio.connection import AbstractConnection
@@ -18,10 +18,13 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from .scripts import Script
 
+_pack: Callable[[tuple[Any, ...]], bytes] | None
 try:
-    from hiredis import pack_command as _pack
+    from hiredis import pack_command
 except ImportError:  # hiredis is an accelerator; redis-py packs as well
     _pack = None
+else:
+    _pack = cast("Callable[[tuple[Any, ...]], bytes]", pack_command)
 
 _BROKEN = (RedisConnectionError, RedisTimeoutError, OSError, EOFError)
 
@@ -121,5 +124,5 @@ async def exchange(connection: AbstractConnection, parts: Sequence[Any], timeout
     if _pack is None:
         await connection.send_command(*parts)
     else:
-        await connection.send_packed_command(cast("bytes", _pack(tuple(parts))))
+        await connection.send_packed_command(_pack(tuple(parts)))
     return await connection.read_response(disable_decoding=True, timeout=timeout)

@@ -141,7 +141,7 @@ class Engine(Protocol):
 
         Raises:
             SessionLost: the lease ended and the jobs were rescued; nothing was done.
-        """  # fmt: skip
+        """
 
     def beat(self, session: str, lease_ms: int, heard: Sequence[str]) -> Beat:
         """Keep the lease; blocking, for the heartbeat's own thread."""
@@ -160,6 +160,9 @@ class Engine(Protocol):
 
     async def forget(self, job_id: str) -> int:
         """Finished -> nowhere. Returns 1 when done, 0 when nothing was kept, -1 when it has not ended."""
+
+    async def fire(self, name: str, tick_ms: int, job_id: str, record: bytes) -> bool:
+        """Nowhere -> ready, once per tick of a cron job. Returns whether this call did it."""
 
     async def prune(self) -> int:
         """Finished -> nowhere, for all jobs whose time is over. Returns how many."""

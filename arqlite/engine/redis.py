@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 import redis
@@ -42,7 +42,7 @@ class RedisEngine:
         self._turns = Link(client, timeout)
         self._names = {
             name: getattr(self.keys, name)
-            for name in ("jobs", "ready", "sched", "live", "dead", "tries", "wake", "wait", "ttls")
+            for name in ("jobs", "ready", "sched", "live", "dead", "tries", "wake", "wait", "ttls", "cron")
         }
         self._turn_script = load("turn")
         self._turn_keys: tuple[str, list[Any]] | None = None
@@ -85,12 +85,12 @@ class RedisEngine:
         script = load("beat")
         names = {**self._names, "inbox": self.keys.inbox(session)}
         call = script.arguments(names, {"sid": session, "lease_ms": lease_ms}, heard)
-        twin = self._blocking_client()
+        # redis-py leaves `execute_command` of its blocking client unannotated.
+        execute = cast("Callable[..., tuple[int, int, list[bytes]]]", self._blocking_client().execute_command)
         try:
-            reply = twin.execute_command("EVALSHA", script.sha, *call)
+            alive, earliest, cancel = execute("EVALSHA", script.sha, *call)
         except NoScriptError:
-            reply = twin.execute_command("EVAL", script.source, *call)
-        alive, earliest, cancel = cast("tuple[int, int, list[bytes]]", reply)
+            alive, earliest, cancel = execute("EVAL", script.source, *call)
         return Beat(bool(alive), earliest, frozenset(job_id.decode() for job_id in cancel))
 
     async def rescue(self) -> Rescued:
@@ -122,6 +122,11 @@ class RedisEngine:
     async def forget(self, job_id: str) -> int:
         """See `Engine.forget`."""
         return int(await self._call(load("forget"), {"id": job_id}))
+
+    async def fire(self, name: str, tick_ms: int, job_id: str, record: bytes) -> bool:
+        """See `Engine.fire`."""
+        args = {"name": name, "tick": tick_ms, "id": job_id, "record": record}
+        return bool(await self._call(load("fire"), args))
 
     async def prune(self) -> int:
         """See `Engine.prune`."""

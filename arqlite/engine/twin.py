@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
 import redis
 from redis.asyncio import sentinel as asyncio_sentinel
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.sentinel import Sentinel
 
 # What a connection is, as opposed to what a pool or an event loop keeps beside it.
 _IDENTITY = (
@@ -55,9 +57,9 @@ def _sentinel_twin(pool: Any, settings: dict[str, Any]) -> redis.Redis:
         sentinel_settings = {name: kwargs[name] for name in kwargs if name in ("username", "password")}
     for name in ("host", "port"):
         settings.pop(name, None)
-    twin = redis.sentinel.Sentinel(hosts, sentinel_kwargs=sentinel_settings, **settings)
-    master: redis.Redis = twin.master_for(pool.service_name)
-    return master
+    make_sentinel = cast("Callable[..., Any]", Sentinel)  # redis-py leaves it unannotated
+    twin = make_sentinel(hosts, sentinel_kwargs=sentinel_settings, **settings)
+    return cast("redis.Redis", twin.master_for(pool.service_name))
 
 
 def _blocking_class(asyncio_class: type) -> type[redis.Connection]:

@@ -14,6 +14,7 @@ from typing import Any
 
 from .keys import Keys
 from .link import Link
+from .redis import RedisEngine
 
 logger = logging.getLogger("arqlite.engine")
 
@@ -89,7 +90,7 @@ class Listener:
                 await self._pubsub.subscribe(*self._callbacks)
                 while True:
                     self._dispatch(await self._pubsub.get_message(timeout=BLOCK_S))
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 (a hint that is lost is not worth more)
                 logger.debug("listening again in %0.1fs after %r", self._patience, error)
                 self._listening.clear()
                 await asyncio.sleep(self._patience)
@@ -106,3 +107,43 @@ class Listener:
             callback = self._callbacks.get(message["channel"].decode())
             if callback is not None:
                 callback(message["data"])
+
+
+class EndWatch:
+    """Tells waiting callers of one client when a job of a queue ends.
+
+    Args:
+        engine: the queue.
+    """
+
+    def __init__(self, engine: RedisEngine) -> None:
+        self._engine = engine
+        self._listener = Listener(engine.client)
+        self._waiting: dict[str, set[asyncio.Future[bytes]]] = {}
+
+    async def announce(self, job_id: str) -> asyncio.Future[bytes]:
+        """Return a future of the letter that the job's end is announced with; `forget` it afterwards."""
+        future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(job_id, set()).add(future)
+        await self._listener.follow(self._engine.keys.finished_channel, self._ended)
+        await self._engine.mind(job_id)
+        return future
+
+    async def forget(self, job_id: str, future: asyncio.Future[bytes]) -> None:
+        """Wait no longer."""
+        others = self._waiting.get(job_id, set())
+        others.discard(future)
+        if not others:
+            self._waiting.pop(job_id, None)
+            if not future.done():
+                await self._engine.unmind(job_id)
+        future.cancel()
+
+    async def close(self) -> None:
+        """Stop listening."""
+        await self._listener.close()
+
+    def _ended(self, message: bytes) -> None:
+        for future in self._waiting.pop(message[1:].decode(), ()):
+            if not future.done():
+                future.set_result(message[:1])

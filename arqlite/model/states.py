@@ -45,7 +45,7 @@ MOVES: dict[JobState, frozenset[JobState]] = {
 """The moves that a job may make; every other pair is refused."""
 
 
-class JobStatus(str, Enum):
+class JobStatus(str, Enum):  # noqa: UP042 (arq's: its `str()` is not its value)
     """arq's view of a job."""
 
     deferred = "deferred"

@@ -1,0 +1,32 @@
+"""`arqlite embedded`: look at the project's embedded server, or end it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ..embedded import status, stop
+
+
+@click.group()
+def embedded() -> None:
+    """The embedded Valkey of this project."""
+
+
+@embedded.command("status")
+@click.argument("data_dir", required=False, type=click.Path(path_type=Path))
+def status_command(data_dir: Path | None) -> None:
+    """Tell whether it runs, and where."""
+    server = status(data_dir)
+    if server is None:
+        click.echo("no embedded server runs here")
+        raise SystemExit(1)
+    click.echo(str(server))
+
+
+@embedded.command("stop")
+@click.argument("data_dir", required=False, type=click.Path(path_type=Path))
+def stop_command(data_dir: Path | None) -> None:
+    """End it; its data is kept."""
+    click.echo("stopped" if stop(data_dir) else "no embedded server runs here")

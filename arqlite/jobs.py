@@ -1,0 +1,237 @@
+"""A handle on one job: where it is, what it gave, and how to stop it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import warnings
+from collections.abc import AsyncIterator
+from typing import Any
+
+from redis.exceptions import RedisError
+
+from .constants import default_queue_name
+from .engine import Peek, RedisEngine
+from .errors import DeserializationError, ResultNotFound, SerializationError
+from .model import memory
+from .model.codec import (
+    Codec,
+    deserialize_job,
+    deserialize_job_raw,
+    deserialize_result,
+    serialize_job,
+    serialize_result,
+)
+from .model.records import JobDef, JobResult
+from .model.states import JobState, JobStatus
+from .telemetry import JobStopped, execute, has_handlers
+from .typing import Deserializer, Serializer
+from .utils import timestamp_ms
+
+__all__ = (
+    "DeserializationError",
+    "Deserializer",
+    "Job",
+    "JobDef",
+    "JobResult",
+    "JobStatus",
+    "ResultNotFound",
+    "SerializationError",
+    "Serializer",
+    "deserialize_job",
+    "deserialize_job_raw",
+    "deserialize_result",
+    "serialize_job",
+    "serialize_result",
+)
+
+logger = logging.getLogger("arqlite.jobs")
+
+# How long the end of a job that was cancelled before it started is kept.
+_CANCELLED_KEEP_MS = 3_600_000
+_OVER = ("absent", "finished")
+_STATUS = {
+    "absent": JobStatus.not_found,
+    "finished": JobStatus.complete,
+    "ready": JobStatus.queued,
+    "scheduled": JobStatus.deferred,
+    "running": JobStatus.in_progress,
+}
+
+
+class Job:
+    """One job, by its id.
+
+    Args:
+        job_id: its id.
+        redis: the client, an `ArqRedis` or any `redis.asyncio.Redis`.
+        _queue_name: its queue; the client's default, or arq's.
+        _deserializer: how its bytes are read; the client's, or JSON.
+    """
+
+    __slots__ = ("_deserializer", "_engine", "_queue_name", "_redis", "job_id")
+
+    def __init__(
+        self,
+        job_id: str,
+        redis: Any,
+        _queue_name: str | None = None,
+        _deserializer: Deserializer | None = None,
+    ) -> None:
+        self.job_id = job_id
+        self._redis = redis
+        self._queue_name: str = _queue_name or getattr(redis, "default_queue_name", default_queue_name)
+        self._deserializer = _deserializer or getattr(redis, "job_deserializer", None)
+        self._engine: RedisEngine | None = None
+
+    async def result(
+        self, timeout: float | None = None, *, poll_delay: float = 0.5, pole_delay: float | None = None
+    ) -> Any:
+        """Wait for the job's end and return what it returned; an exception of the job is raised.
+
+        Args:
+            timeout: seconds to wait; None waits for ever.
+            poll_delay: seconds between two looks should the announcement of the end be lost.
+            pole_delay: the same, misspelt; deprecated.
+
+        Raises:
+            ResultNotFound: the job is unknown, or its result is not kept.
+            TimeoutError: it has not ended in time.
+            SerializationError: its result could not be stored.
+            JobExecutionFailed: it failed with an exception whose class is not known here.
+        """
+        if pole_delay is not None:
+            warnings.warn(
+                '"pole_delay" is deprecated, use the correct spelling "poll_delay" instead',
+                DeprecationWarning,
+                stacklevel=2,
+            )
+            poll_delay = pole_delay
+        ended = await self._ended(timeout, poll_delay)
+        if ended.success:
+            return ended.result
+        if isinstance(ended.result, BaseException):
+            raise ended.result
+        raise SerializationError(str(ended.result))
+
+    async def info(self) -> JobDef | JobResult | None:
+        """Tell what is known of the job, ended or not; None when nothing is."""
+        peek = await self._peek()
+        if peek.home == "absent":
+            return None
+        return self._decode(peek)
+
+    async def result_info(self) -> JobResult | None:
+        """Tell how the job ended; None when it has not, or that is not kept. Never raises the job's error."""
+        info = await self.info()
+        return info if isinstance(info, JobResult) else None
+
+    async def status(self) -> JobStatus:
+        """Tell where the job is."""
+        return _STATUS[(await self._peek()).home]
+
+    async def abort(self, *, timeout: float | None = None, poll_delay: float = 0.5) -> bool:
+        """Stop the job: one that waits is taken out at once, a running one is cancelled.
+
+        A running job is cancelled only by a worker with `allow_abort_jobs`; from another one this waits
+        for the job's end.
+
+        Args:
+            timeout: seconds to wait for a running job; None waits for ever.
+            poll_delay: see `result`.
+
+        Returns:
+            Whether the job ended as cancelled. False for an unknown job, of which no trace is left.
+
+        Raises:
+            TimeoutError: it has not ended in time.
+        """
+        async with self._announced() as announced:
+            answer = await self._queue().cancel(self.job_id, self._cancelled_body(), _CANCELLED_KEEP_MS)
+            if answer == "unknown":
+                return False
+            if answer == "cancelled":
+                self._report_cancelled()
+                return True
+            async with asyncio.timeout(timeout):
+                peek = await self._wait_for_end(announced, poll_delay)
+            if peek.home == "absent":  # its result is not kept, but the announcement told how it ended
+                return announced is not None and announced.done() and announced.result() == b"C"
+        ended = self._decode(peek)
+        return isinstance(ended, JobResult) and isinstance(ended.result, asyncio.CancelledError)
+
+    async def delete(self) -> bool:
+        """Forget a finished job, so that its id is free again; True if something was kept."""
+        return await self._queue().forget(self.job_id) == 1
+
+    def __repr__(self) -> str:
+        return f"<arq job {self.job_id}>"
+
+    def _queue(self) -> RedisEngine:
+        if self._engine is None:
+            self._engine = RedisEngine(self._redis, self._queue_name)
+        return self._engine
+
+    async def _peek(self) -> Peek:
+        return await self._queue().peek(self.job_id)
+
+    def _decode(self, peek: Peek) -> JobDef | JobResult:
+        codec = Codec(deserializer=self._deserializer)
+        past = memory.decode(peek.memory)
+        started = past.tries + past.crashes + (1 if peek.home == "running" else 0)
+        score = peek.ms if peek.ms >= 0 else None
+        return codec.decode_record(peek.record, self.job_id, self._queue_name, score, started)
+
+    async def _ended(self, timeout: float | None, poll_delay: float) -> JobResult:
+        async with asyncio.timeout(timeout):
+            peek = await self._peek()
+            if peek.home not in _OVER:
+                async with self._announced() as announced:
+                    peek = await self._wait_for_end(announced, poll_delay)
+        if peek.home == "absent":
+            raise ResultNotFound(
+                "Not waiting for job result because the job is not in queue. "
+                "Is the worker function configured to keep result?"
+            )
+        ended = self._decode(peek)
+        assert isinstance(ended, JobResult)  # noqa: S101 (a finished record decodes to nothing else)
+        return ended
+
+    @contextlib.asynccontextmanager
+    async def _announced(self) -> AsyncIterator[asyncio.Future[bytes] | None]:
+        """Have the end of the job announced while the block runs; only an `ArqRedis` can."""
+        if not hasattr(self._redis, "end_watch"):
+            yield None
+            return
+        watch = self._redis.end_watch(self._queue())
+        announced = await watch.announce(self.job_id)
+        try:
+            yield announced
+        finally:
+            with contextlib.suppress(RedisError, OSError):
+                await watch.forget(self.job_id, announced)
+
+    async def _wait_for_end(self, announced: asyncio.Future[bytes] | None, poll_delay: float) -> Peek:
+        while True:
+            peek = await self._peek()
+            if peek.home in _OVER:
+                return peek
+            if announced is None or announced.done():
+                await asyncio.sleep(poll_delay)
+            else:
+                await asyncio.wait([announced], timeout=poll_delay)
+
+    def _cancelled_body(self) -> bytes:
+        now_ms = timestamp_ms()
+        codec = Codec(getattr(self._redis, "job_serializer", None), self._deserializer)
+        return codec.encode_end(JobState.CANCELLED, asyncio.CancelledError(), 0, now_ms, now_ms, b"")
+
+    def _report_cancelled(self) -> None:
+        if has_handlers(JobStopped):
+            error = asyncio.CancelledError()
+            execute(
+                JobStopped(
+                    self._queue_name, self.job_id, "", 0, "", "cancelled", 0, None, error, timestamp_ms()
+                )
+            )

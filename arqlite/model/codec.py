@@ -1,0 +1,292 @@
+"""Jobs and results to bytes and back.
+
+The envelope is arq's dict of one-letter keys, so that a user's own serializer (pickle, msgpack) meets
+what it knows; by default it is JSON. A finished record holds the result's envelope and, unchanged,
+the job's: nothing is encoded twice.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from pydantic_core import PydanticSerializationError, from_json, to_json
+
+from ..errors import DeserializationError, JobExecutionFailed, SerializationError
+from ..typing import Deserializer, Serializer
+from ..utils import ms_to_datetime
+from .failures import describe, message_of, rebuild
+from .records import JobDef, JobResult
+from .states import JobState
+
+_LETTERS = {JobState.COMPLETED: b"S", JobState.DISCARDED: b"F", JobState.CANCELLED: b"C"}
+_STATES = {letter: state for state, letter in _LETTERS.items()}
+# 'R' and 13 digits of expiry stand before the body in a finished record, 'Q' and a priority before a job.
+_FINISHED_HEAD, _QUEUED_HEAD = 14, 2
+UNSERIALIZABLE = "unable to serialize result"
+
+
+class Codec:
+    """One way to write jobs and results.
+
+    Args:
+        serializer: turns an envelope (a dict) into bytes; None is JSON.
+        deserializer: turns those bytes into the dict.
+    """
+
+    def __init__(
+        self, serializer: Serializer | None = None, deserializer: Deserializer | None = None
+    ) -> None:
+        self.serializer = serializer
+        self.deserializer = deserializer
+
+    def encode_job(
+        self,
+        function: str,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        job_try: int | None,
+        enqueue_ms: int,
+        **extras: Any,
+    ) -> bytes:
+        """Write a job.
+
+        Args:
+            function: the name to run it by.
+            args: what to call it with.
+            kwargs: what to call it with, by name.
+            job_try: the number of its first start, if not 1.
+            enqueue_ms: now, in ms since 1970.
+            extras: what only some jobs have: `x` when it expires and `at` when it is due (ms since
+                1970), `n` a nonce.
+
+        Raises:
+            SerializationError: an argument cannot be written.
+        """
+        try:
+            if self.serializer is not None:
+                return self.serializer(
+                    {"t": job_try, "f": function, "a": args, "k": kwargs, "et": enqueue_ms, **extras}
+                )
+            envelope: dict[str, Any] = {"f": function, "et": enqueue_ms}
+            if args:
+                envelope["a"] = args
+            if kwargs:
+                envelope["k"] = kwargs
+            if job_try is not None:
+                envelope["t"] = job_try
+            if extras:
+                envelope |= extras
+            return to_json(envelope)
+        except Exception as error:
+            raise SerializationError(f'unable to serialize job "{function}"{_reason(error)}') from error
+
+    def decode_job(self, blob: bytes) -> dict[str, Any]:
+        """Read a job's envelope.
+
+        Raises:
+            DeserializationError: these bytes are none.
+        """
+        try:
+            envelope = from_json(blob) if self.deserializer is None else self.deserializer(blob)
+            if not isinstance(envelope["f"], str) or not isinstance(envelope.get("et"), int):
+                raise TypeError("the envelope names no function or no time")
+            if not isinstance(envelope.get("a", ()), list | tuple) or not isinstance(
+                envelope.get("k", {}), dict
+            ):
+                raise TypeError("the envelope's arguments are no list and dict")
+        except Exception as error:
+            raise DeserializationError("unable to deserialize job") from error
+        return cast("dict[str, Any]", envelope)
+
+    def encode_end(
+        self, state: JobState, value: Any, job_try: int, start_ms: int, finish_ms: int, blob: bytes
+    ) -> bytes:
+        """Write how a job ended: `value` is its result, or the exception unless it completed.
+
+        Raises:
+            SerializationError: the result cannot be written; `encode_unserializable` can.
+        """
+        if self.serializer is not None:
+            result = self._encode_foreign(state, value, job_try, start_ms, finish_ms)
+        elif state is JobState.COMPLETED:
+            result = _plain_result(value, job_try, start_ms, finish_ms)
+        else:
+            failure = {"s": False, "t": job_try, "st": start_ms, "ft": finish_ms, "e": describe(value)}
+            result = to_json(failure)
+        return _LETTERS[state] + b"%08x" % len(result) + result + blob
+
+    def encode_unserializable(
+        self, error: Exception, job_try: int, start_ms: int, finish_ms: int, blob: bytes
+    ) -> bytes:
+        """Write that a job ended, but that its result could not be written and why."""
+        failure = JobExecutionFailed(f"{UNSERIALIZABLE}: {message_of(error)}")
+        return self.encode_end(JobState.DISCARDED, failure, job_try, start_ms, finish_ms, blob)
+
+    def decode_record(
+        self, record: bytes, job_id: str, queue: str, score: int | None = None, started: int | None = None
+    ) -> JobDef | JobResult:
+        """Read a whole record, of a job that ended or not.
+
+        Args:
+            record: as Redis holds it.
+            job_id: the job's id.
+            queue: the queue's name.
+            score: when the job is due, in ms since 1970.
+            started: how often it has been started.
+        """
+        if record[:1] == b"R":
+            return self._decode_finished(record[_FINISHED_HEAD:], job_id, queue)
+        envelope = self.decode_job(record[_QUEUED_HEAD:])
+        return _job_def(envelope, job_id, score, started)
+
+    def _decode_finished(self, body: bytes, job_id: str, queue: str) -> JobResult:
+        size = int(body[1:9], 16)
+        try:
+            raw = body[9 : 9 + size]
+            ended = from_json(raw) if self.deserializer is None else self.deserializer(raw)
+            value = rebuild(ended["e"]) if "e" in ended else ended["r"]
+            times = ms_to_datetime(ended["st"]), ms_to_datetime(ended["ft"])
+        except Exception as error:
+            raise DeserializationError("unable to deserialize job result") from error
+        job = self._job_of_finished(body[9 + size :], job_id)
+        return JobResult(
+            job.function, job.args, job.kwargs, ended["t"], job.enqueue_time, None, job_id,
+            success=ended["s"], result=value, start_time=times[0], finish_time=times[1], queue_name=queue,
+        )  # fmt: skip
+
+    def _job_of_finished(self, blob: bytes, job_id: str) -> JobDef:
+        """Read the job behind a result; one that could never be read still has its result."""
+        try:
+            return _job_def(self.decode_job(blob), job_id, None, None)
+        except DeserializationError:
+            return JobDef("<unknown>", (), {}, None, ms_to_datetime(0), None, job_id)
+
+    def _encode_foreign(
+        self, state: JobState, value: Any, job_try: int, start_ms: int, finish_ms: int
+    ) -> bytes:
+        assert self.serializer is not None  # noqa: S101 (the caller asked)
+        success = state is JobState.COMPLETED
+        envelope = {"s": success, "t": job_try, "st": start_ms, "ft": finish_ms, "r": value}
+        try:
+            return self.serializer(envelope)
+        except Exception as error:
+            if success:
+                raise SerializationError(f"{UNSERIALIZABLE}{_reason(error)}") from error
+            del envelope["r"]
+            return self.serializer({**envelope, "e": describe(value)})
+
+
+def state_of_finished(body_letter: bytes) -> JobState:
+    """Tell how a job ended from the letter at the head of its body."""
+    return _STATES[body_letter]
+
+
+def queued_record(priority: int, blob: bytes) -> bytes:
+    """Put the head of a live record before an encoded job."""
+    return b"Q" + bytes((priority,)) + blob
+
+
+def blob_of(record: bytes) -> bytes:
+    """Take the encoded job out of a live record."""
+    return record[_QUEUED_HEAD:]
+
+
+def _plain_result(value: Any, job_try: int, start_ms: int, finish_ms: int) -> bytes:
+    head = f'{{"s":true,"t":{job_try},"st":{start_ms},"ft":{finish_ms},"r":'
+    if value is None:
+        return (head + "null}").encode()
+    try:
+        return head.encode() + to_json(value) + b"}"
+    except (PydanticSerializationError, ValueError, TypeError, RecursionError) as error:
+        raise SerializationError(
+            f"{UNSERIALIZABLE}: {type(value).__name__} is not plain data ({message_of(error)})"
+        ) from error
+
+
+def _job_def(envelope: dict[str, Any], job_id: str, score: int | None, started: int | None) -> JobDef:
+    return JobDef(
+        function=envelope["f"],
+        args=tuple(envelope.get("a") or ()),
+        kwargs=envelope.get("k") or {},
+        job_try=envelope.get("t") if not started else (envelope.get("t") or 1) - 1 + started,
+        enqueue_time=ms_to_datetime(envelope["et"]),
+        score=score,
+        job_id=job_id,
+    )
+
+
+def _reason(error: Exception) -> str:
+    text = message_of(error)
+    return f": {text}" if text else ""
+
+
+def serialize_job(
+    function_name: str,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    job_try: int | None,
+    enqueue_time_ms: int,
+    *,
+    serializer: Serializer | None = None,
+) -> bytes:
+    """Write a job's envelope (arq's function)."""
+    return Codec(serializer).encode_job(function_name, args, kwargs, job_try, enqueue_time_ms)
+
+
+def serialize_result(
+    function: str,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    job_try: int | None,
+    enqueue_time_ms: int,
+    success: bool,
+    result: Any,
+    start_ms: int,
+    finished_ms: int,
+    ref: str,
+    queue_name: str,
+    job_id: str,
+    *,
+    serializer: Serializer | None = None,
+) -> bytes | None:
+    """Write a result's envelope as one dict (arq's function); None when it cannot be written."""
+    envelope: dict[str, Any] = {"t": job_try, "f": function, "a": args, "k": kwargs, "et": enqueue_time_ms}
+    envelope |= {"s": success, "st": start_ms, "ft": finished_ms, "q": queue_name, "id": job_id}
+    write = serializer or to_json
+    if serializer is None and isinstance(result, BaseException):
+        envelope["e"] = describe(result)
+    else:
+        envelope["r"] = result
+    try:
+        return write(envelope)
+    except Exception:  # noqa: BLE001 (arq answers None here, and its callers test for it)
+        return None
+
+
+def deserialize_job(r: bytes, *, deserializer: Deserializer | None = None) -> JobDef:
+    """Read a job's envelope (arq's function); the id is not part of it."""
+    return _job_def(Codec(deserializer=deserializer).decode_job(r), "", None, None)
+
+
+def deserialize_job_raw(
+    r: bytes, *, deserializer: Deserializer | None = None
+) -> tuple[str, tuple[Any, ...], dict[str, Any], int | None, int]:
+    """Read a job's envelope as (function, args, kwargs, job_try, enqueue ms) (arq's function)."""
+    envelope = Codec(deserializer=deserializer).decode_job(r)
+    args = tuple(envelope.get("a") or ())
+    return envelope["f"], args, envelope.get("k") or {}, envelope.get("t"), envelope["et"]
+
+
+def deserialize_result(r: bytes, *, deserializer: Deserializer | None = None) -> JobResult:
+    """Read what `serialize_result` wrote (arq's function)."""
+    try:
+        envelope = (deserializer or from_json)(r)
+        return JobResult(
+            envelope["f"], tuple(envelope["a"]), envelope["k"], envelope["t"], ms_to_datetime(envelope["et"]),
+            None, envelope.get("id", "<unknown>"), success=envelope["s"],
+            result=rebuild(envelope["e"]) if "e" in envelope else envelope["r"],
+            start_time=ms_to_datetime(envelope["st"]), finish_time=ms_to_datetime(envelope["ft"]),
+            queue_name=envelope.get("q", "<unknown>"),
+        )  # fmt: skip
+    except Exception as error:
+        raise DeserializationError("unable to deserialize job result") from error

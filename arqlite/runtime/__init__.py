@@ -1,0 +1,1 @@
+"""The services of a worker: claim, run, acknowledge, keep the lease, rescue, wake, prune."""

@@ -1,0 +1,231 @@
+"""Runs one claimed job to its end. Knows no Redis: what is to be stored goes to the acker."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, assert_never
+
+from ..engine import Returned
+from ..errors import SerializationError
+from ..model.codec import Codec
+from ..model.context import running_job
+from ..model.outcomes import Again, End, Gone, Interrupted, Outcome, Raised, Verdict, decide
+from ..model.outcomes import Returned as ReturnedValue
+from ..model.states import JobState
+from ..telemetry import JobStarted, JobStopped, execute, has_handlers
+from ..telemetry.events import StoppedState
+from ..typing import AsyncHook
+from ..utils import ms_to_datetime, timestamp_ms
+from .acker import Acker
+from .deadlines import Deadlines
+from .joblog import JobLog
+from .run import Run
+
+logger = logging.getLogger("arqlite.worker")
+
+
+@dataclass(slots=True)
+class Counters:
+    """What a worker has done since it started."""
+
+    complete: int = 0
+    failed: int = 0
+    retried: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """A worker's hooks around each job; each gets the job's own `ctx`."""
+
+    on_start: AsyncHook | None = None
+    on_end: AsyncHook | None = None
+    after_end: AsyncHook | None = None
+
+
+class Executor:
+    """One claimed job to one acknowledgement.
+
+    Args:
+        ctx: the worker's state, copied for each job.
+        counters: what to count in.
+        hooks: what to call around each job.
+        codec: how results are written.
+        acker: where ends and returns are put.
+        deadlines: who times runs out.
+        log: who writes the lines about jobs.
+        retry_jobs: whether a job may ask to run again.
+        on_done: called with the run when it no longer needs its slot.
+    """
+
+    def __init__(
+        self,
+        *,
+        ctx: dict[Any, Any],
+        counters: Counters,
+        hooks: Hooks,
+        codec: Codec,
+        acker: Acker,
+        deadlines: Deadlines,
+        log: JobLog,
+        retry_jobs: bool,
+        on_done: Callable[[Run], None],
+    ) -> None:
+        self.counters = counters
+        self._ctx = ctx
+        self._hooks = hooks
+        self._codec = codec
+        self._acker = acker
+        self._deadlines = deadlines
+        self._log = log
+        self._retry_jobs = retry_jobs
+        self._on_done = on_done
+        self._loop = asyncio.get_running_loop()
+
+    async def run(self, run: Run) -> None:
+        """Run a job, decide its fate, and hand that over to be acknowledged."""
+        try:
+            self._report_start(run)
+            outcome = await self._call(run)
+            run.deadline = None
+            verdict = self._settle(run, outcome)
+            try:
+                await self._tell_end(run)
+            finally:  # a shutdown may cancel the hook; the job has ended all the same
+                self._hand_over(run, verdict)
+            await self._tell_acknowledged(run)
+        finally:
+            self._on_done(run)
+
+    def refuse(self, run: Run, error: Exception) -> None:
+        """End a job that is not run at all."""
+        run.started_ms = run.started_ms or timestamp_ms()
+        self._log.refused(run, error)
+        self._hand_over(run, End(JobState.DISCARDED, error))
+
+    def _report_start(self, run: Run) -> None:
+        running_job.set(run)
+        run.started_ms = now = timestamp_ms()
+        self._log.started(run)
+        if has_handlers(JobStarted):
+            execute(JobStarted(run.queue_name, run.job_id, run.function, run.job_try, run.worker, now))
+
+    async def _call(self, run: Run) -> Outcome:
+        ctx = run.ctx = self._ctx.copy()
+        ctx["job_id"] = run.job_id
+        ctx["job_try"] = run.job_try
+        ctx["enqueue_time"] = ms_to_datetime(run.enqueue_ms)
+        ctx["score"] = run.score_ms
+        if run.cancel_reason is not None:
+            return Interrupted(run.cancel_reason)
+        try:
+            if self._hooks.on_start is not None:
+                await self._hooks.on_start(ctx)
+            if run.timeout_s is not None:
+                self._deadlines.watch(run, self._loop)
+            value = await run.target.coroutine(ctx, *run.args, **run.kwargs)
+        except asyncio.CancelledError as error:
+            return self._interrupted(run, error)
+        except Exception as error:  # noqa: BLE001 (whatever a job raises is its outcome)
+            return Raised(error)
+        return ReturnedValue(value)
+
+    def _interrupted(self, run: Run, error: asyncio.CancelledError) -> Outcome:
+        if run.cancel_reason is None:
+            return Raised(error)
+        # From here on the task is ours again: hooks may await without meeting the same cancellation.
+        task = asyncio.current_task()
+        if task is not None:
+            task.uncancel()
+        return Interrupted(run.cancel_reason)
+
+    def _settle(self, run: Run, outcome: Outcome) -> Verdict:
+        # A job that swallowed the news of its lost lease still belongs to somebody else.
+        verdict = (
+            Gone() if run.cancel_reason == "lost_lease" else decide(outcome, retry_jobs=self._retry_jobs)
+        )
+        self._log.ended(run, outcome, verdict)
+        return verdict
+
+    async def _tell_end(self, run: Run) -> None:
+        if self._hooks.on_end is not None:
+            await self._guarded(self._hooks.on_end, run, "on_job_end")
+
+    async def _tell_acknowledged(self, run: Run) -> None:
+        if self._hooks.after_end is None:
+            return
+        run.acknowledged = self._loop.create_future()
+        await run.acknowledged
+        await self._guarded(self._hooks.after_end, run, "after_job_end")
+
+    async def _guarded(self, hook: AsyncHook, run: Run, name: str) -> None:
+        try:
+            await hook(run.ctx)
+        except Exception:  # a hook's fault is not the job's, and never the worker's
+            logger.exception("%s of %s failed; the job's outcome stands", name, run.ref)
+
+    def _hand_over(self, run: Run, verdict: Verdict) -> None:
+        finish_ms = timestamp_ms()
+        if run.cancel_reason == "lost_lease":
+            verdict = Gone()
+        match verdict:
+            case End(state, value):
+                state, value = self._store_end(run, state, value, finish_ms)
+                self._count(state)
+                self._report_stop(run, _STOPPED[state], value, finish_ms)
+            case Again(delay_ms, counts):
+                self._return(run, delay_ms, counts, finish_ms)
+                self.counters.retried += 1
+                self._report_stop(run, "retryable" if counts else "available", None, finish_ms)
+            case Gone():
+                self._report_stop(run, "available", None, finish_ms)
+            case _:  # pragma: no cover
+                assert_never(verdict)
+
+    def _store_end(self, run: Run, state: JobState, value: Any, finish_ms: int) -> tuple[JobState, Any]:
+        try:
+            body = self._codec.encode_end(state, value, run.job_try, run.started_ms, finish_ms, run.blob)
+        except SerializationError as error:
+            self._log.unserializable(run, error)
+            state, value = JobState.DISCARDED, error
+            body = self._codec.encode_unserializable(error, run.job_try, run.started_ms, finish_ms, run.blob)
+        self._acker.end(run.job_id, run.keep_ms, body)
+        return state, value
+
+    def _return(self, run: Run, delay_ms: int | None, counts: bool, finish_ms: int) -> None:
+        memory = run.memory
+        if counts:
+            due_ms = run.score_ms if delay_ms is None else finish_ms + delay_ms
+            memory = memory._replace(tries=memory.tries + 1, due_ms=due_ms)
+        text = memory.encode() if counts else ""
+        if delay_ms is None or delay_ms <= 0:
+            self._acker.give_back(Returned(run.job_id, "ready", run.score_ms, text))
+        else:
+            self._acker.give_back(Returned(run.job_id, "scheduled", delay_ms, text))
+
+    def _count(self, state: JobState) -> None:
+        if state is JobState.COMPLETED:
+            self.counters.complete += 1
+        else:
+            self.counters.failed += 1
+
+    def _report_stop(self, run: Run, state: StoppedState, value: Any, finish_ms: int) -> None:
+        if not has_handlers(JobStopped):
+            return
+        failed = isinstance(value, BaseException) and state != "completed"
+        duration = finish_ms - run.started_ms
+        execute(
+            JobStopped(
+                run.queue_name, run.job_id, run.function, run.job_try, run.worker, state, duration,
+                None if failed else value, value if failed else None, finish_ms,
+            )
+        )  # fmt: skip
+
+
+_STOPPED: dict[JobState, StoppedState] = {
+    JobState.COMPLETED: "completed",
+    JobState.DISCARDED: "discarded",
+    JobState.CANCELLED: "cancelled",
+}

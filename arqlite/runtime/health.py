@@ -1,0 +1,55 @@
+"""The health record of a queue: a line of text that lives a little longer than its interval."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from ..engine import Engine
+from ..service import Ticker
+from ..utils import get_tz
+
+logger = logging.getLogger("arqlite.worker")
+
+
+class HealthRecorder(Ticker):
+    """Writes arq's health line.
+
+    Args:
+        client: the Redis client to write with.
+        engine: counts the queue.
+        key: where the line goes.
+        interval: seconds between two lines; each lives one second longer.
+        counters: tells complete, failed, retried and ongoing jobs.
+    """
+
+    def __init__(
+        self,
+        client: Any,
+        engine: Engine,
+        key: str,
+        interval: float,
+        counters: Callable[[], tuple[int, int, int, int]],
+    ) -> None:
+        super().__init__(interval, at_once=True)
+        self._client = client
+        self._engine = engine
+        self._key = key
+        self._counters = counters
+        self._told: tuple[int, ...] | None = None
+
+    async def tick(self) -> None:
+        """Write the line, and log it when the counters have changed."""
+        counters = self._counters()
+        queued = (await self._engine.size()).jobs
+        complete, failed, retried, ongoing = counters
+        line = (
+            f"{datetime.now(get_tz()):%b-%d %H:%M:%S} j_complete={complete} j_failed={failed} "
+            f"j_retried={retried} j_ongoing={ongoing} queued={queued}"
+        )
+        await self._client.psetex(self._key, int((self.interval + 1) * 1000), line.encode())
+        if counters != self._told:
+            self._told = counters
+            logger.info("recording health: %s", line)

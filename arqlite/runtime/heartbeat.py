@@ -1,0 +1,119 @@
+"""Keeps the lease from a thread of its own, so that a job that blocks the event loop cannot starve it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+from ..constants import heartbeats_per_lease
+from ..engine import Beat, Engine
+from ..service import Service
+from .outage import REDIS_TROUBLE, Outage
+
+logger = logging.getLogger("arqlite.worker")
+
+
+class Heartbeat(Service):
+    """Extends the session's lease, three times per lease.
+
+    Args:
+        engine: whose `beat` to call.
+        session: tells the session of now; it changes when a lease was lost.
+        lease_ms: how long a lease lasts.
+        hang_s: how long the event loop may stand still before the process counts as hung and its jobs
+            are left to others; None is for ever.
+        heard: called in the event loop with what each beat heard.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        session: Callable[[], str],
+        lease_ms: int,
+        hang_s: float | None,
+        heard: Callable[[str, Beat], None],
+    ) -> None:
+        super().__init__()
+        self._engine = engine
+        self._session = session
+        self._lease_ms = lease_ms
+        self._hang_s = hang_s
+        self._heard = heard
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._outage = Outage("heartbeat")
+        self._known: set[str] = set()
+        self._last_tick = time.monotonic()
+        self._last_beat = time.monotonic()
+
+    @property
+    def is_overdue(self) -> bool:
+        """Whether the lease may have ended unseen: then nothing new may be started."""
+        margin = self._lease_ms / heartbeats_per_lease / 2000
+        return time.monotonic() - self._last_beat > self._lease_ms / 1000 - margin
+
+    async def start(self) -> None:
+        """Begin to beat."""
+        self._last_tick = self._last_beat = time.monotonic()
+        self._stopping.clear()
+        loop = asyncio.get_running_loop()
+        self._thread = threading.Thread(
+            target=self._beat_on, args=(loop,), name="arqlite:heartbeat", daemon=True
+        )
+        self._thread.start()
+
+    async def stop(self) -> None:
+        """Stop beating; the lease runs out unless the session leaves."""
+        self._stopping.set()
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            await asyncio.to_thread(thread.join)
+
+    def renewed(self) -> None:
+        """A new session was opened, with a full lease."""
+        self._last_beat = time.monotonic()
+
+    def _beat_on(self, loop: asyncio.AbstractEventLoop) -> None:
+        interval = self._lease_ms / 1000 / heartbeats_per_lease
+        pause = interval
+        while not self._stopping.wait(pause):
+            if self._is_hung():
+                continue
+            pause = interval if self._beat(loop) else min(self._outage.next_pause(), interval)
+
+    def _beat(self, loop: asyncio.AbstractEventLoop) -> bool:
+        session = self._session()
+        began = time.monotonic()
+        try:
+            beat = self._engine.beat(session, self._lease_ms, sorted(self._known))
+        except REDIS_TROUBLE as error:
+            self._outage.begins(error)
+            return False
+        except Exception:
+            logger.exception("heartbeat failed")
+            return False
+        self._outage.is_over()
+        self._known = set(beat.cancel)
+        if beat.alive:
+            self._last_beat = began
+        try:
+            loop.call_soon_threadsafe(self._deliver, session, beat)
+        except RuntimeError:  # the loop was closed under us: the worker is gone
+            self._stopping.set()
+        return True
+
+    def _deliver(self, session: str, beat: Beat) -> None:
+        self._last_tick = time.monotonic()
+        self._heard(session, beat)
+
+    def _is_hung(self) -> bool:
+        if self._hang_s is None:
+            return False
+        stood = time.monotonic() - self._last_tick
+        if stood < self._hang_s:
+            return False
+        logger.critical("the event loop stands still since %0.0fs; leaving the lease to end", stood)
+        return True

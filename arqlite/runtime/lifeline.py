@@ -1,0 +1,77 @@
+"""Rescues the jobs of workers that died: as soon as a lease ends, not at some interval."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from ..engine import Engine
+from ..service import Service
+from .outage import REDIS_TROUBLE, Outage
+
+logger = logging.getLogger("arqlite.worker")
+
+# After the deadline of a lease: one ms for its rounding, the rest so that a late beat still wins.
+_AFTER_DEADLINE_S = 0.05
+# The first look comes at once; a clean server says when the next lease ends.
+_FALLBACK_S = 15.0
+
+
+class Lifeline(Service):
+    """Puts the jobs of dead sessions back.
+
+    Args:
+        engine: whose `rescue` to call.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__()
+        self._engine = engine
+        self._outage = Outage("lifeline")
+        self._looked = asyncio.Event()
+        self._next_look = 0.0
+
+    def expect(self, next_deadline_ms: int) -> None:
+        """Somebody's lease ends in so many ms; look then, if that is earlier than planned."""
+        at = asyncio.get_running_loop().time() + max(next_deadline_ms, 0) / 1000 + _AFTER_DEADLINE_S
+        if at < self._next_look:
+            self._next_look = at
+            self._looked.set()
+
+    async def run(self) -> None:
+        """Look whenever a lease may have ended, until cancelled."""
+        while True:
+            await self._until_next_look()
+            try:
+                await self._look()
+            except REDIS_TROUBLE as error:
+                self._outage.begins(error)
+                await self._outage.wait()
+                self._next_look = 0.0
+            except Exception:  # a failed rescue must be tried again, whatever it was
+                logger.exception("rescue failed, trying again")
+                self._plan(1.0)
+
+    async def _look(self) -> None:
+        rescued = await self._engine.rescue()
+        self._outage.is_over()
+        for session, jobs in rescued.moved.items():
+            logger.warning("worker %s died; %d of its jobs were put back", session, jobs)
+        if rescued.more:
+            self._next_look = 0.0
+        elif rescued.next_deadline_ms < 0:
+            self._plan(_FALLBACK_S)
+        else:
+            self._plan(rescued.next_deadline_ms / 1000 + _AFTER_DEADLINE_S)
+
+    async def _until_next_look(self) -> None:
+        loop = asyncio.get_running_loop()
+        while (left := self._next_look - loop.time()) > 0:
+            self._looked.clear()
+            try:
+                await asyncio.wait_for(self._looked.wait(), left)
+            except TimeoutError:
+                return
+
+    def _plan(self, seconds: float) -> None:
+        self._next_look = asyncio.get_running_loop().time() + seconds

@@ -1,0 +1,359 @@
+"""The one loop that owns a session's turns: ends out, claimed jobs in, dispatch.
+
+The next turn travels while the jobs of the last one run, and carries whatever has ended by then:
+batches size themselves by how long Redis takes. Nothing is polled: the loop waits for a job's end,
+a wake token, a due time or a change of plan.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+
+from ..engine import RedisEngine, Returned, Turn, Waker
+from ..errors import SessionLost
+from ..service import Service
+from .acker import Acker, Batch
+from .executor import Executor
+from .intake import Intake, Refused
+from .outage import REDIS_TROUBLE, Outage
+from .run import Run
+from .stager import Stager
+
+logger = logging.getLogger("arqlite.worker")
+
+# Short jobs are claimed ahead, so that slots never wait for Redis. Longer ones are not: a job in
+# hand behind a long one would wait although another worker is free.
+_SHORT_JOB_MS = 20.0
+_AVERAGE_OVER = 0.1
+# A burst ends when nobody has jobs left; those of others are looked for this often.
+_BURST_LOOK_S = 0.25
+
+
+class Producer(Service):
+    """Claims jobs, starts them, and acknowledges them.
+
+    Args:
+        engine: the queue.
+        waker: waits for the wake token.
+        acker: what is to be acknowledged.
+        intake: turns claimed records into runs.
+        max_jobs: how many jobs run at once.
+        lease_ms: how long a lease lasts.
+        new_session: makes the name of a session.
+        lease_is_safe: tells whether the lease is known to hold; nothing new is started otherwise.
+        opened: called after a session was opened, with the ms until the earliest lease ends.
+        burst: whether to end when the queue is empty.
+        max_burst_jobs: how many jobs to start in all; negative is no limit.
+    """
+
+    def __init__(
+        self,
+        engine: RedisEngine,
+        waker: Waker,
+        acker: Acker,
+        intake: Intake,
+        *,
+        max_jobs: int,
+        lease_ms: int,
+        new_session: Callable[[], str],
+        lease_is_safe: Callable[[], bool],
+        opened: Callable[[int], None],
+        burst: bool = False,
+        max_burst_jobs: int = -1,
+    ) -> None:
+        super().__init__()
+        self.session = new_session()
+        self.owned: dict[str, Run | None] = {}
+        self.running = 0
+        self.executor: Executor
+        self._engine = engine
+        self._waker = waker
+        self._acker = acker
+        self._intake = intake
+        self._max_jobs = max_jobs
+        self._lease_ms = lease_ms
+        self._new_session = new_session
+        self._lease_is_safe = lease_is_safe
+        self._opened = opened
+        self._burst = burst
+        self._left_to_start = max_burst_jobs if burst else -1
+        self._buffer: deque[Run] = deque()
+        self._parked: set[str] = set()
+        self._signal = asyncio.Event()
+        self._stager = Stager(self.look)
+        self._waiter: asyncio.Task[None] | None = None
+        self._outage = Outage("worker")
+        self._token_outage = Outage("wake-up")
+        self._hungry = True
+        self._is_dead = False
+        self._claiming = True
+        self._average_ms = 0.0
+        self._seen_any = False
+
+    # -- what others tell the producer
+
+    def look(self) -> None:
+        """There may be something to claim."""
+        self._hungry = True
+        self._signal.set()
+
+    def lease_was_kept(self) -> None:
+        """A heartbeat succeeded: what waited for certainty may go on."""
+        while self._buffer and self._claiming and self.running < self._max_jobs:
+            self._launch(self._buffer.popleft())
+        self._signal.set()
+
+    def session_died(self) -> None:
+        """A heartbeat heard that the lease has ended."""
+        self._is_dead = True
+        self._signal.set()
+
+    def job_is_done(self, run: Run) -> None:
+        """A run no longer needs its slot."""
+        self.running -= 1
+        took = (asyncio.get_running_loop().time() - run.launched_at) * 1000
+        self._average_ms += (took - self._average_ms) * (_AVERAGE_OVER if self._seen_any else 1)
+        self._seen_any = True
+        if self._buffer and self._claiming and self._lease_is_safe():
+            self._launch(self._buffer.popleft())
+        self._signal.set()
+
+    def stop_claiming(self) -> None:
+        """Claim and start nothing more; jobs claimed ahead go back."""
+        self._claiming = False
+        while self._buffer:
+            run = self._buffer.popleft()
+            self._acker.give_back(Returned(run.job_id, "ready", run.score_ms, ""))
+        self._stager.stop()
+        self._signal.set()
+
+    async def drained(self) -> None:
+        """Wait until no job runs."""
+        while self.running:
+            tasks = [run.task for run in self.runs() if run.task is not None and not run.task.done()]
+            if not tasks:
+                return
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+
+    def runs(self) -> list[Run]:
+        """Every job in hand: waiting for a slot, running, or ended and not yet acknowledged."""
+        return [run for run in self.owned.values() if run is not None]
+
+    # -- the loop
+
+    async def start(self) -> None:
+        """Open the first session and begin to claim."""
+        await self._open()
+        await super().start()
+
+    async def finish(self) -> None:
+        """Run until a burst is over; for ever otherwise."""
+        if self._task is not None:
+            await asyncio.shield(self._task)
+
+    async def flush(self, patience_s: float) -> None:
+        """Deliver what is still to be acknowledged, trying for so many seconds."""
+        try:
+            async with asyncio.timeout(patience_s):
+                while self._acker:
+                    await self._turn(0)
+        except TimeoutError:
+            logger.warning("%d ends could not be delivered; those jobs will run again", len(self.owned))
+
+    async def stop(self) -> None:
+        """Stop the loop; ends not yet delivered stay in the acker."""
+        self._stager.stop()
+        if self._waiter is not None:
+            self._waiter.cancel()
+            await asyncio.gather(self._waiter, return_exceptions=True)
+        await super().stop()
+        await self._waker.close()
+
+    async def run(self) -> None:
+        """Turn whenever there is something to do."""
+        while await self._something_to_do():
+            await self._turn(self._want())
+
+    async def _something_to_do(self) -> bool:
+        """Wait for ends to deliver or jobs to claim; False when a burst is over."""
+        while not (self._acker or self._is_dead or (self._hungry and self._want() > 0)):
+            if self._burst and self._claiming and not self.running and not self._buffer:
+                if await self._burst_is_over():
+                    return False
+                continue
+            self._signal.clear()
+            if self._want() > 0:
+                self._wait_for_token()
+            await self._signal.wait()
+        return True
+
+    def _want(self) -> int:
+        if not self._claiming or not self._lease_is_safe():
+            return 0
+        ahead = self._max_jobs if self._seen_any and self._average_ms < _SHORT_JOB_MS else 0
+        free = self._max_jobs + ahead - self.running - len(self._buffer)
+        return free if self._left_to_start < 0 else min(free, self._left_to_start)
+
+    async def _turn(self, want: int) -> None:
+        if self._is_dead:
+            await self._begin_anew()
+            return
+        batch = self._acker.take()
+        try:
+            turn = await self._engine.turn(self.session, want, batch.ended, batch.returned)
+        except SessionLost:
+            await self._begin_anew()
+            return
+        except REDIS_TROUBLE as error:
+            self._acker.put_back(batch)
+            self._outage.begins(error)
+            await self._outage.wait()
+            return
+        except asyncio.CancelledError:
+            self._acker.put_back(batch)
+            raise
+        self._outage.is_over()
+        self._acknowledge(batch, turn)
+        self._take_in(turn)
+        self._hungry = bool(want) and (len(turn.job_ids) >= want or bool(turn.more))
+        self._stager.arm(turn.next_due_ms if self._claiming else -1)
+        if turn.held != len(self.owned):
+            await self._reconcile()
+
+    def _acknowledge(self, batch: Batch, turn: Turn) -> None:
+        for job_id in batch.job_ids():
+            run = self.owned.pop(job_id, None)
+            if run is not None and run.acknowledged is not None and not run.acknowledged.done():
+                run.acknowledged.set_result(None)
+        if turn.lost and not batch.resent:
+            logger.warning("%d ends were refused: the jobs had been given to other workers", len(turn.lost))
+
+    def _take_in(self, turn: Turn) -> None:
+        memories = turn.memories or [None] * len(turn.job_ids)
+        for raw_id, record, memory in zip(turn.job_ids, turn.records, memories, strict=True):
+            job_id = raw_id.decode()
+            if record is None:  # deleted by hand while it waited: there is nothing to run
+                self.owned[job_id] = None
+                self._acker.end(job_id, 0, b"")
+                continue
+            admitted = self._intake.read(job_id, record, memory, turn.now_ms, self.session)
+            if isinstance(admitted, Run):
+                self.owned[job_id] = admitted
+                self._parked.discard(job_id)
+                self._dispatch(admitted)
+            elif isinstance(admitted, Refused):
+                self.owned[job_id] = admitted.run
+                self.executor.refuse(admitted.run, admitted.error)
+            else:
+                self.owned[job_id] = None
+                self._parked.add(job_id)
+                self._acker.give_back(admitted)
+
+    def _dispatch(self, run: Run) -> None:
+        if self._left_to_start > 0:
+            self._left_to_start -= 1
+        if not self._claiming:
+            self._acker.give_back(Returned(run.job_id, "ready", run.score_ms, ""))
+        elif self.running < self._max_jobs:
+            self._launch(run)
+        else:
+            self._buffer.append(run)
+
+    def _launch(self, run: Run) -> None:
+        self.running += 1
+        loop = asyncio.get_running_loop()
+        run.launched_at = loop.time()
+        run.task = loop.create_task(self.executor.run(run))
+
+    # -- sessions
+
+    async def _open(self) -> None:
+        while True:
+            try:
+                earliest = await self._engine.open(self.session, self._lease_ms)
+            except REDIS_TROUBLE as error:
+                self._outage.begins(error)
+                await self._outage.wait()
+            else:
+                self._outage.is_over()
+                self._opened(earliest)
+                return
+
+    async def _begin_anew(self) -> None:
+        """The lease ended unseen: what runs here runs elsewhere, too, and must not be acknowledged."""
+        logger.warning(
+            "the lease of %s ended; %d of its jobs are cancelled here and run elsewhere",
+            self.session,
+            len(self.owned),
+        )
+        for run in self.runs():
+            self._give_up(run)
+        self.owned.clear()
+        self._buffer.clear()
+        self._acker.clear()
+        self.session = self._new_session()
+        self._is_dead = False
+        await self._open()
+        self._hungry = True
+
+    async def _reconcile(self) -> None:
+        """Server and worker differ on who owns what: a reply was lost, or a failover undid something."""
+        try:
+            members = await self._engine.owned(self.session)
+        except REDIS_TROUBLE as error:
+            self._outage.begins(error)
+            return
+        for job_id in members - self.owned.keys():
+            self._acker.give_back(Returned(job_id, "ready", 0, ""))
+        for job_id in self.owned.keys() - members:
+            self._give_up(self.owned.pop(job_id))
+        self._buffer = deque(run for run in self._buffer if run.job_id in self.owned)
+
+    def _give_up(self, run: Run | None) -> None:
+        if run is None:
+            return
+        run.cancel("lost_lease")
+        run.cancel_reason = "lost_lease"
+        if run.acknowledged is not None and not run.acknowledged.done():
+            run.acknowledged.set_result(None)
+
+    # -- waiting
+
+    def _wait_for_token(self) -> None:
+        if self._waiter is None or self._waiter.done():
+            self._waiter = asyncio.get_running_loop().create_task(self._await_token(), name="arqlite:waker")
+
+    async def _await_token(self) -> None:
+        try:
+            got_token = await self._waker.wait()
+            if got_token and self._want() <= 0:
+                # Its slots filled up meanwhile: the token is for somebody who has room.
+                await self._engine.nudge()
+                return
+        except REDIS_TROUBLE as error:
+            self._token_outage.begins(error)
+            await self._token_outage.wait()
+        else:
+            self._token_outage.is_over()
+        self.look()
+
+    async def _burst_is_over(self) -> bool:
+        if self._left_to_start == 0:
+            return True
+        try:
+            size = await self._engine.size()
+        except REDIS_TROUBLE as error:
+            self._outage.begins(error)
+            await self._outage.wait()
+            return False
+        if size.jobs <= len(self._parked):
+            return True
+        self._signal.clear()
+        try:
+            await asyncio.wait_for(self._signal.wait(), _BURST_LOOK_S)
+        except TimeoutError:
+            self._hungry = True
+        return False

@@ -1,0 +1,25 @@
+"""Finished jobs whose results have expired are forgotten."""
+
+from __future__ import annotations
+
+from ..engine import Engine
+from ..service import Ticker
+
+_INTERVAL_S = 30.0
+
+
+class Pruner(Ticker):
+    """Frees the memory of expired results; readers treat them as gone before that.
+
+    Args:
+        engine: whose `prune` to call.
+        interval: seconds between two looks.
+    """
+
+    def __init__(self, engine: Engine, interval: float = _INTERVAL_S) -> None:
+        super().__init__(interval, jitter=0.2)
+        self._engine = engine
+
+    async def tick(self) -> None:
+        """Forget what expired."""
+        await self._engine.prune()

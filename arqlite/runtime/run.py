@@ -1,0 +1,117 @@
+"""One claimed job while this process has it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from ..model.context import CancelReason
+from ..model.functions import Function
+from ..model.memory import Memory
+
+
+class Run:
+    """A claimed job, from the claim to the moment its end is acknowledged.
+
+    Attributes:
+        job_id, queue_name, worker: what and where.
+        function: the name it was enqueued under; `target` is the registered function.
+        args, kwargs: what it is called with.
+        blob: the job as it is stored, to be kept beside its result.
+        job_try: which start this is, from 1.
+        memory: what the queue remembered of earlier runs.
+        enqueue_ms, score_ms: when it was enqueued and due, in ms since 1970.
+        timeout_s: seconds it may run, None for ever.
+        keep_ms: ms its result is kept, 0 not at all, -1 for ever.
+        started_ms: when the function was called; 0 before.
+        launched_at: when it got its slot, on the event loop's clock.
+        deadline: when it is timed out, on the event loop's clock.
+        ctx: what the function and the hooks share.
+        task: where it runs; None while it waits for a slot.
+        cancel_reason: why it was cancelled from outside.
+        acknowledged: resolved when its end is stored, if somebody awaits that.
+    """
+
+    __slots__ = (
+        "acknowledged",
+        "args",
+        "blob",
+        "cancel_reason",
+        "ctx",
+        "deadline",
+        "enqueue_ms",
+        "function",
+        "job_id",
+        "job_try",
+        "keep_ms",
+        "kwargs",
+        "launched_at",
+        "memory",
+        "queue_name",
+        "score_ms",
+        "started_ms",
+        "target",
+        "task",
+        "timeout_s",
+        "worker",
+    )
+
+    def __init__(
+        self,
+        job_id: str,
+        function: str,
+        target: Function,
+        args: Any,
+        kwargs: dict[str, Any],
+        blob: bytes,
+        job_try: int,
+        memory: Memory,
+        enqueue_ms: int,
+        score_ms: int,
+        queue_name: str,
+        worker: str,
+    ) -> None:
+        self.job_id = job_id
+        self.function = function
+        self.target = target
+        self.args = args
+        self.kwargs = kwargs
+        self.blob = blob
+        self.job_try = job_try
+        self.memory = memory
+        self.enqueue_ms = enqueue_ms
+        self.score_ms = score_ms
+        self.queue_name = queue_name
+        self.worker = worker
+        self.timeout_s: float | None = None
+        self.keep_ms = 0
+        self.started_ms = 0
+        self.launched_at = 0.0
+        self.deadline: float | None = None
+        self.ctx: dict[Any, Any] = {}
+        self.task: asyncio.Task[None] | None = None
+        self.cancel_reason: CancelReason | None = None
+        self.acknowledged: asyncio.Future[None] | None = None
+
+    @property
+    def crashes(self) -> int:
+        """How many runs before this one ended with their worker."""
+        return self.memory.crashes
+
+    @property
+    def ref(self) -> str:
+        """How log lines name it: `id:function`; cron jobs, whose id says it all, by their id."""
+        return self.job_id if self.function.startswith("cron:") else f"{self.job_id}:{self.function}"
+
+    def cancel(self, reason: CancelReason) -> bool:
+        """Throw `CancelledError` into the job, once; the first reason stays.
+
+        Returns False when the job has ended or is being cancelled already.
+        """
+        if self.cancel_reason is not None or (self.task is not None and self.task.done()):
+            return False
+        self.cancel_reason = reason
+        # A task cancelled before its first step never takes it; the executor looks for the reason instead.
+        if self.started_ms and self.task is not None:
+            self.task.cancel()
+        return True

@@ -1,0 +1,151 @@
+"""A settings class or dict, with its bases, read into what a worker takes; checked once, in words."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta, tzinfo
+from typing import Any
+
+from . import constants
+from .connections import ArqRedis, RedisSettings
+from .cron import CronJob
+from .errors import ConfigurationError
+from .model.functions import Function, by_name, func
+from .runtime.executor import Hooks
+from .runtime.intake import Limits
+from .service import Service
+from .typing import AsyncHook, Deserializer, SecondsTimedelta, Serializer, WorkerSettingsType
+from .utils import to_seconds
+
+
+@dataclass(kw_only=True)
+class WorkerOptions:
+    """Everything a worker can be told. The defaults are arq's; the last group is arqlite's own.
+
+    Attributes: see `arqlite.worker.Worker`.
+    """
+
+    functions: Sequence[Any] = ()
+    queue_name: str | None = constants.default_queue_name
+    cron_jobs: Sequence[CronJob] | None = None
+    redis_settings: RedisSettings | None = None
+    redis_pool: ArqRedis | None = None
+    burst: bool = False
+    on_startup: AsyncHook | None = None
+    on_shutdown: AsyncHook | None = None
+    on_job_start: AsyncHook | None = None
+    on_job_end: AsyncHook | None = None
+    after_job_end: AsyncHook | None = None
+    handle_signals: bool = True
+    job_completion_wait: float = 0
+    max_jobs: int = 10
+    job_timeout: SecondsTimedelta | None = 300
+    keep_result: SecondsTimedelta = 3600
+    keep_result_forever: bool = False
+    poll_delay: SecondsTimedelta = 0.5
+    queue_read_limit: int | None = None
+    max_tries: int = 5
+    health_check_interval: SecondsTimedelta = 3600
+    health_check_key: str | None = None
+    ctx: dict[Any, Any] | None = None
+    retry_jobs: bool = True
+    allow_abort_jobs: bool = False
+    max_burst_jobs: int = -1
+    job_serializer: Serializer | None = None
+    job_deserializer: Deserializer | None = None
+    expires_extra_ms: int = constants.expires_extra_ms
+    timezone: tzinfo | None = None
+    log_results: bool = True
+    lease: SecondsTimedelta = constants.default_lease_s
+    max_rescues: int = constants.default_max_rescues
+    unknown_function_ttl: SecondsTimedelta = constants.default_unknown_function_ttl_s
+    services: Sequence[Service] = field(default_factory=tuple)
+
+    def __post_init__(self) -> None:
+        self._check_numbers()
+        self.cron_jobs = list(self.cron_jobs or ())
+        if not all(isinstance(job, CronJob) for job in self.cron_jobs):
+            raise RuntimeError("cron_jobs, must be instances of CronJob")
+        if not self.functions and not self.cron_jobs:
+            raise RuntimeError("at least one function or cron_job must be registered")
+        if self.queue_name is None:
+            if self.redis_pool is None:
+                raise ValueError("If queue_name is absent, redis_pool must be present.")
+            self.queue_name = self.redis_pool.default_queue_name
+
+    @property
+    def queue(self) -> str:
+        """The queue's name."""
+        assert self.queue_name is not None  # noqa: S101 (settled in __post_init__)
+        return self.queue_name
+
+    @property
+    def lease_ms(self) -> int:
+        """The lease in ms."""
+        return int(_seconds(self.lease) * 1000)
+
+    def table(self) -> dict[str, Function]:
+        """Everything that can be run, by name; a cron job is a function of its own."""
+        return by_name(
+            [*(func(function) for function in self.functions), *map(_as_function, self.cron_jobs or ())]
+        )
+
+    def limits(self) -> Limits:
+        """The limits of jobs whose function has none of its own."""
+        return Limits(
+            timeout_s=to_seconds(self.job_timeout),
+            keep_ms=-1 if self.keep_result_forever else int(_seconds(self.keep_result) * 1000),
+            max_tries=self.max_tries,
+            max_rescues=self.max_rescues,
+            unknown_ttl_ms=int(_seconds(self.unknown_function_ttl) * 1000),
+        )
+
+    def hooks(self) -> Hooks:
+        """The hooks around each job."""
+        return Hooks(self.on_job_start, self.on_job_end, self.after_job_end)
+
+    def _check_numbers(self) -> None:
+        _at_least("max_jobs", self.max_jobs, 1)
+        _at_least("max_tries", self.max_tries, 1)
+        _at_least("max_rescues", self.max_rescues, 1)
+        for name, least in (
+            ("lease", 0.1),
+            ("keep_result", 0),
+            ("job_completion_wait", 0),
+            ("health_check_interval", 0.001),
+            ("unknown_function_ttl", 0),
+        ):
+            _at_least(name, _seconds(getattr(self, name)), least, " seconds")
+        if self.job_timeout is not None and _seconds(self.job_timeout) <= 0:
+            raise ConfigurationError(f"job_timeout must be more than 0 seconds, got {self.job_timeout!r}")
+
+
+def get_kwargs(settings_cls: WorkerSettingsType) -> dict[str, Any]:
+    """Take a worker's arguments out of a settings class or dict.
+
+    Attributes of base classes count; names that a worker does not know are left out.
+    """
+    known = set(inspect.signature(WorkerOptions).parameters)
+    if isinstance(settings_cls, dict):
+        return {name: value for name, value in settings_cls.items() if name in known}
+    kwargs: dict[str, Any] = {}
+    for base in reversed(settings_cls.__mro__):
+        kwargs |= {name: getattr(settings_cls, name) for name in vars(base) if name in known}
+    return kwargs
+
+
+def _as_function(job: CronJob) -> Function:
+    return Function(
+        job.name, job.coroutine, job.timeout_s, job.keep_result_s, job.keep_result_forever, job.max_tries
+    )
+
+
+def _seconds(span: SecondsTimedelta) -> float:
+    return span.total_seconds() if isinstance(span, timedelta) else span
+
+
+def _at_least(name: str, value: float, least: float, unit: str = "") -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or value < least:
+        raise ConfigurationError(f"{name} must be at least {least}{unit}, got {value!r}")
