@@ -21,6 +21,7 @@ class System:
         prints: distributions whose versions belong into the report.
         expected_rate: jobs/s of a first guess, for sizing the first drain.
         left: how many jobs the server still holds for it, acknowledgements included.
+        kept: how many results it keeps; None when it keeps none.
         setup: what the report says about its configuration.
         measures: measures it takes part in; None for all that it can.
         options: settings handed to the adapter.
@@ -32,6 +33,7 @@ class System:
     prints: tuple[str, ...]
     expected_rate: int
     left: Callable[[Wire], int]
+    kept: Callable[[Wire], int] | None
     setup: str
     can_defer: bool = True
     has_coroutines: bool = True
@@ -94,6 +96,23 @@ def _huey_left(wire: Wire) -> int:
     return int(wire.call("LLEN", "huey.redis.huey") + wire.call("ZCARD", "huey.schedule.huey"))
 
 
+def _all_keys(wire: Wire) -> int:
+    # One key for each result, beside a handful of the system's own.
+    return int(wire.call("DBSIZE"))
+
+
+def _arqlite_kept(wire: Wire) -> int:
+    return int(wire.call("HLEN", "aq:{arq:queue}:jobs"))
+
+
+def _streaq_kept(wire: Wire) -> int:
+    return int(wire.call("ZCARD", "streaq:default:index:results"))
+
+
+def _huey_kept(wire: Wire) -> int:
+    return int(wire.call("HLEN", "huey.results.huey"))
+
+
 _WITH_LOOP = ("uvloop>=0.21", "hiredis>=3")
 
 SYSTEMS: tuple[System, ...] = (
@@ -104,6 +123,7 @@ SYSTEMS: tuple[System, ...] = (
         ("redis",),
         180_000,
         _floor_left,
+        None,
         "minimal loop: fixed consumers over a deque, one script acks and claims 100, no features, no results",
         can_defer=False,
         measures=frozenset({"drain", "enqueue"}),
@@ -115,6 +135,7 @@ SYSTEMS: tuple[System, ...] = (
         ("arqlite", "redis", "hiredis", "uvloop"),
         100_000,
         _arqlite_left,
+        _arqlite_kept,
         "Worker, results kept 1 h, uvloop",
     ),
     System(
@@ -124,6 +145,7 @@ SYSTEMS: tuple[System, ...] = (
         ("arq", "redis", "hiredis", "uvloop"),
         3_000,
         _arq_left,
+        _all_keys,
         "its best: uvloop, poll_delay=0, results kept 1 h",
         options={"poll_delay": 0.0},
     ),
@@ -134,6 +156,7 @@ SYSTEMS: tuple[System, ...] = (
         ("arq",),
         1_000,
         _arq_left,
+        _all_keys,
         "poll_delay=0.5 as it comes: the idle figures of a normal installation",
         measures=frozenset({"pickup", "idle"}),
         options={"poll_delay": 0.5},
@@ -146,6 +169,7 @@ SYSTEMS: tuple[System, ...] = (
         ("saq", "redis", "hiredis", "uvloop"),
         2_800,
         _saq_left,
+        _all_keys,
         "RedisQueue, uvloop, results kept 1 h",
     ),
     System(
@@ -155,6 +179,7 @@ SYSTEMS: tuple[System, ...] = (
         ("streaq", "coredis", "uvloop"),
         1_600,
         _streaq_left,
+        _streaq_kept,
         "Worker, uvloop, results kept 1 h",
     ),
     System(
@@ -164,6 +189,7 @@ SYSTEMS: tuple[System, ...] = (
         ("taskiq", "taskiq-redis", "redis", "uvloop"),
         1_500,
         _taskiq_stream_left,
+        _all_keys,
         "RedisStreamBroker (its README's choice, acknowledges), RedisAsyncResultBackend kept 1 h, uvloop",
         can_defer=False,
     ),
@@ -174,6 +200,7 @@ SYSTEMS: tuple[System, ...] = (
         ("taskiq",),
         2_500,
         _taskiq_list_left,
+        _all_keys,
         "ListQueueBroker: no acknowledgements, loses what runs in a crash; the faster of its two",
         can_defer=False,
         measures=frozenset({"drain", "enqueue"}),
@@ -186,6 +213,7 @@ SYSTEMS: tuple[System, ...] = (
         ("dramatiq", "redis", "hiredis"),
         2_100,
         _dramatiq_left,
+        _all_keys,
         "RedisBroker, 8 worker threads (its default), Results middleware on RedisBackend kept 1 h",
         has_coroutines=False,
     ),
@@ -196,6 +224,7 @@ SYSTEMS: tuple[System, ...] = (
         ("huey", "redis", "hiredis"),
         7_000,
         _huey_left,
+        _huey_kept,
         "RedisHuey, 8 worker threads, results and None kept (for ever: it has no lifetime); pops without "
         "acknowledgement, loses what runs in a crash",
         has_coroutines=False,

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from ..bench import STEP_TIMEOUT_S, Bench
 from ..catalogue import System
+from ..processes import ChildError
+
+UNDER_WAY = 100
+"""Results that a system without acknowledgements may still be storing when its queue is empty."""
 
 
 def at_100(bench: Bench, system: System) -> dict[str, float | list[float]]:
@@ -29,6 +33,7 @@ def _drain(bench: Bench, system: System, concurrency: int) -> dict[str, float | 
         # Acknowledgements count: the clock stops when the queue is empty, not when the last job ran.
         empty_ns = bench.wait_until_done(system)
         used = bench.server.usage().since(before)
+        _check_results(bench, system, count)
     seconds = (max(empty_ns, done["last_ns"]) - done["first_ns"]) / 1e9
     bench.learn(system, what, count / seconds)
     return {
@@ -40,3 +45,13 @@ def _drain(bench: Bench, system: System, concurrency: int) -> dict[str, float | 
         "round_trips": used.replies / count,
         "bytes": (used.bytes_in + used.bytes_out) / count,
     }
+
+
+def _check_results(bench: Bench, system: System, count: int) -> None:
+    """A rate without the results that it promises is no rate.
+
+    Raises:
+        ChildError: fewer results are kept than jobs ran.
+    """
+    if system.kept is not None and (kept := system.kept(bench.server.wire)) < count - UNDER_WAY:
+        raise ChildError(f"{system.name} kept {kept} results of {count} jobs")

@@ -5,10 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from arqlite import create_pool, func
 from arqlite.connections import ArqRedis, RedisSettings
 from arqlite.worker import Worker
-
-from arqlite import create_pool, func
 from benchmarks.roles import RESULT_TTL_S, Recorder, System, run
 
 CHUNK = 10_000
