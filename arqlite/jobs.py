@@ -81,7 +81,8 @@ class Job:
     ) -> None:
         self.job_id = job_id
         self._redis = redis
-        self._queue_name: str = _queue_name or getattr(redis, "default_queue_name", default_queue_name)
+        default = getattr(redis, "default_queue_name", default_queue_name)
+        self._queue_name: str = _queue_name or default
         self._deserializer = _deserializer or getattr(redis, "job_deserializer", None)
         self._engine: RedisEngine | None = None
 
