@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+from dataclasses import replace
 from typing import Any
 
 from app.services.llm.base import Direction, ExtractionResult, LLMService, LLMUsage, ReadableMessage
@@ -12,8 +13,8 @@ from app.services.llm.rules.category import categorise
 from app.services.llm.rules.currency import country_of
 from app.services.llm.rules.dates import transaction_day
 from app.services.llm.rules.merchant import find_merchant
-from app.services.llm.rules.money import find_money
-from app.services.llm.rules.roles import Role, see_roles
+from app.services.llm.rules.money import find_bare, find_money, sole_currency
+from app.services.llm.rules.roles import SUMS, Role, Seen, see_roles
 from app.services.llm.rules.text import Prepared, fold, prepare
 from app.services.llm.rules.verdict import Verdict, judge
 from app.services.llm.tokens import INSTRUCTION_TOKENS, cost_usd, estimate_tokens
@@ -35,7 +36,7 @@ class MockLLMService(LLMService):
 def _read(message: ReadableMessage) -> ExtractionResult:
     text = prepare(message.text)
     subject = fold(message.subject)
-    amounts = see_roles(text.folded, find_money(text.folded, country_of(message.sender)))
+    amounts = _amounts(text, country_of(message.sender))
     verdict = judge(subject, text.folded, amounts)
     facts = _facts(message, subject, text, verdict) if verdict.is_transaction else {}
     return ExtractionResult(
@@ -45,6 +46,18 @@ def _read(message: ReadableMessage) -> ExtractionResult:
         usage=_usage(message, verdict),
         **facts,
     )
+
+
+def _amounts(text: Prepared, country: str) -> list[Seen]:
+    """The amounts with a currency; if none of them is a sum, the bare numbers of a table that names one."""
+    seen = see_roles(text.folded, find_money(text, country))
+    if any(one.role in SUMS for one in seen):
+        return seen
+    currency = sole_currency(text)
+    if currency is None:
+        return seen
+    bare = [replace(one, currency=currency) for one in find_bare(text.folded)]
+    return seen + [one for one in see_roles(text.folded, bare) if one.is_tabular and one.role in SUMS]
 
 
 def _facts(message: ReadableMessage, subject: str, text: Prepared, verdict: Verdict) -> dict[str, Any]:

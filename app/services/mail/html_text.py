@@ -76,6 +76,7 @@ _HIDING = re.compile(
     r"|opacity\s*:\s*0(?:\.0*)?\s*(?:;|!|$))",
     re.IGNORECASE,
 )
+_CENTS = re.compile(r"\d\d")
 _SPACES = re.compile(r"[ \t\n\r\f]+")
 
 
@@ -88,6 +89,12 @@ class _Lines:
 
     def write(self, text: str) -> None:
         self._open.append(text)
+
+    def write_raised(self, text: str) -> None:
+        """Shops print cents small and raised ("$24" and "99" above): without a mark they would read 2499."""
+        before = "".join(self._open).rstrip()
+        mark = "." if before[-1:].isdigit() and _CENTS.fullmatch(text.strip()) else ""
+        self.write(mark + text)
 
     def end_line(self) -> None:
         line = _SPACES.sub(" ", "".join(self._open)).strip()
@@ -123,6 +130,10 @@ class _Layout:
     def write(self, text: str | None) -> None:
         if text:
             self._frames[-1].write(text)
+
+    def write_raised(self, text: str | None) -> None:
+        if text:
+            self._frames[-1].write_raised(text)
 
     def end(self, tag: str) -> None:
         if tag in _CELLS:
@@ -163,7 +174,10 @@ def _walk(root: Any, layout: _Layout) -> None:
         tag = element.tag if isinstance(element.tag, str) else ""
         if is_start and not _is_hidden(element, tag):
             layout.start(tag)
-            layout.write(element.text)
+            if tag == "sup":
+                layout.write_raised(element.text)
+            else:
+                layout.write(element.text)
             stack.append((element, False))
             stack.extend((child, True) for child in reversed(element))
             continue

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 
-class UnreadableMessage(Exception):  # noqa: N818 - the summary names it so to a person
+class UnreadableMessage(Exception):
     """These bytes are no e-mail: neither a header nor a text can be found in them. ``reason`` says why."""
 
     def __init__(self, reason: str) -> None:

@@ -9,7 +9,7 @@ from app.services.providers.base import EmailProvider
 from app.services.providers.mailbox import MailboxProvider
 
 
-class UnknownProvider(LookupError):  # noqa: N818 - named as the API tells it to a user
+class UnknownProvider(LookupError):
     """No e-mail provider has this name."""
 
     def __init__(self, name: str, known: list[str]) -> None:

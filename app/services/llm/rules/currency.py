@@ -21,9 +21,17 @@ _SIGNS = {
     "元": "CNY", "원": "KRW", "руб": "RUB", "fr.": "CHF", "sfr.": "CHF", "mn": "MXN",
     "m.n.": "MXN",
     "mxp": "MXN",
-    "euro": "EUR", "euros": "EUR", "yen": "JPY", "rupees": "INR", "dollars": "USD", "pounds": "GBP",
+    "euro": "EUR", "euros": "EUR", "yen": "JPY", "rupees": "INR", "dollars": "USD",
     "rm": "MYR", "lei": "RON",
 }  # fmt: skip
+
+# Signs that are common words or units elsewhere ("30 ft", "RM 12", Italian "lei") count only at home.
+_ONLY_IN = {"ft": ("hu",), "rm": ("my",), "lei": ("ro", "md"), "fr": ("ch", "li"), "sfr": ("ch", "li")}
+
+# Codes that are English words: money only where the message writes them in capitals.
+WORDLIKE_CODES = frozenset(
+    {"try", "mad", "pen", "lak", "gel", "bam", "ron", "mop", "sos", "all", "cup", "top"}
+)
 
 _BY_COUNTRY = {
     "$": {
@@ -57,6 +65,8 @@ def currency_of(sign: str, country: str = "") -> str | None:
     if sign.upper() in ISO_CODES:
         return sign.upper()
     bare = sign.rstrip(".")
+    if bare in _ONLY_IN and country not in _ONLY_IN[bare]:
+        return None
     if bare in _SHARED:
         return _BY_COUNTRY[bare].get(country, _SHARED[bare])
     return _SIGNS.get(sign) or _SIGNS.get(bare)

@@ -5,24 +5,25 @@ from __future__ import annotations
 import re
 
 from app.services.llm.rules import vocabulary as words
-from app.services.llm.rules.roles import Role, Seen
+from app.services.llm.rules.roles import Role, Seen, end_of_sentence
 from app.services.llm.rules.text import Prepared, fold
 
 _MAX_NAME = 60
 # Where a name in a sentence ends: before how, when or from which account it was paid.
 _NAME_END = (
-    r"(?= (?:on|using|via|with|from|for|through|has|have|was|were|is|and|by|ending|in your|to your|at|dated|con|el|desde|mit|am|vom"
-    r"|uber|le|par|avec|avant|con la|il|da|em|dne|z uctu|dnia|op|met|successful|transferred)\b"
-    r"| ?[(<\n\t|;!?]|, |\. |\.$|\.\n| - |$| \d{1,2}[-/.]| https?:)"
+    r"(?= (?:on|using|via|with|from|for|through|has|have|was|were|is|and|by|if|ending|in your|to your|at|dated|date|con|el"
+    r"|desde|mit|am|vom|uber|le|par|avec|avant|il|em|no cartao|no dia|com|dne|z uctu|dnia|op|met|successful|transferred)\b"
+    r"| ?[(<\n\t|;!?]|, (?!(?:llc|inc|ltd|gmbh|co|s\.)\b)|\. |\.$|\.\n| - |$| \d{1,2}[-/.]| https?:)"
 )
 _NAME = rf"(?P<name>[^\s(<][^\n\t(<]{{0,{_MAX_NAME}}}?){_NAME_END}"
 _AFTER_AMOUNT = re.compile(
-    rf"^[^.\n]{{0,70}}?(?<![a-z])(?:to|at|from|on(?= [a-z*]+ using)|towards|paid to|payee|merchant:|bei|an|von|chez|a favor de|aupres de"
-    rf"|presso|para|em|u obchodnika|v obchode|w|bij|hos|till) (?:merchant |the )?{_NAME}"
+    rf"(?<![a-z])(?:to|at|from|on(?= [a-z*]+ using)|towards|payee|merchant:|bei|an|von|chez|a favor de|aupres de|presso"
+    rf"|para|em|en|de(?= [a-z]+ [a-z]+)|u obchodnika|v obchode|w|bij|hos|till) (?:merchant:? |the |vpa |payee )?{_NAME}"
 )
 _BEFORE_AMOUNT = re.compile(
-    rf"(?<![a-z])(?:(?:purchase|payment|compra|pago|achat|paiement|acquisto|pagamento|zahlung|einkauf|platba|nakup|transaction|payee|you paid"
-    rf"|transfer|donation) (?:at|to|en|in|chez|presso|bei|an|em|a|u|v|from|for)|payee|you paid|de la part de|od|von) {_NAME}"
+    rf"(?<![a-z])(?:(?:purchase|payment|compra|pago|achat|paiement|acquisto|pagamento|zahlung|einkauf|platba|nakup"
+    rf"|transaction|transfer|donation|deposit) (?:at|to|en|in|chez|presso|bei|an|em|a|u|v|from|for)|payee|you paid"
+    rf"|de la part de|od|von) {_NAME}"
 )
 _PURCHASE_AT = re.compile(
     rf"(?<![a-z])(?:compra en|purchase at|einkauf bei|zahlung an|achat chez|acquisto presso|compra em|nakup u|platba u|zakup w) {_NAME}"
@@ -36,7 +37,7 @@ _LABEL = re.compile(
     rf"(?P<name>[^\n\t]{{2,{_MAX_NAME}}})"
 )
 _NO_NAME = re.compile(
-    r"^(no capturad|not (available|provided)|n/?a\b|-+$|\*+|x{3,}|your\b|you\b|tu cuenta|su cuenta|a/c|account|the (seller|merchant)|credited|debited"
+    r"^(no capturad|(votre|vos|sua|seu|tua|tuo|su|tu|ihr\w*|dein\w*|uw|je|checking|savings|reflect|appear)\b|not (available|provided)|n/?a\b|-+$|\*+|x{3,}|your\b|you\b|tu cuenta|su cuenta|a/c|account|the (seller|merchant)|credited|debited"
     r"|\d[\d\s*x-]*$|my account|deposit|card\b|us\b|this\b|note\b|a\b|an\b|la cuenta|vas\b|ihr)|you haven't"
 )
 _ROLE_WORDS = re.compile(
@@ -73,15 +74,20 @@ def find_merchant(text: Prepared, sender_name: str, sender: str, seen: Seen | No
 
 
 def _in_sentence(text: Prepared, seen: Seen) -> str | None:
-    after = _AFTER_AMOUNT.search(text.folded[seen.money.end : seen.money.end + 200])
-    if after:
-        start = seen.money.end + after.start("name")
-        name = _clean(text.shown[start : start + len(after["name"])])
+    """The name after the amount ("$5 at X"), else before it ("payment to X of $5")."""
+    behind = seen.money.end, min(seen.money.end + 200, end_of_sentence(text.folded, seen.money.end))
+    before = max(0, seen.money.start - len(seen.label) - 3), seen.money.start
+    return _first_name(_AFTER_AMOUNT, text, *behind) or _first_name(_BEFORE_AMOUNT, text, *before)
+
+
+def _first_name(pattern: re.Pattern[str], text: Prepared, start: int, end: int) -> str | None:
+    """The first match that is a name: "from A/c XX12 to Joe" names Joe."""
+    while match := pattern.search(text.folded, start, end):
+        name = _clean(text.shown[match.start("name") : match.end("name")])
         if name:
             return name
-    label_start = max(0, seen.money.start - len(seen.label) - 3)
-    before = _BEFORE_AMOUNT.search(text.folded, label_start, seen.money.start)
-    return _clean(text.shown[before.start("name") : before.end("name")]) if before else None
+        start = match.start("name")
+    return None
 
 
 def _matched(pattern: re.Pattern[str], text: Prepared) -> str | None:

@@ -7,7 +7,15 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 
-from app.services.llm.rules.currency import WITHOUT_CENTS, currency_of, is_shared, sign_words
+from app.services.llm.rules.currency import (
+    ISO_CODES,
+    WITHOUT_CENTS,
+    WORDLIKE_CODES,
+    currency_of,
+    is_shared,
+    sign_words,
+)
+from app.services.llm.rules.text import Prepared
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +53,22 @@ _MONEY = re.compile(
 )
 _GATEWAY = re.compile(r"\bamt=(?P<number>\d+(?:\.\d+)?)\s+curr=(?P<code>\d{3}|[a-z]{3})\b")
 _BARE = re.compile(r"(?<![\w.,/#:-])(?P<number>\d{1,3}(?:[ ,.]\d{3})*[.,]\d{2})(?![\w.,/:%-]|\s?%)")
+_CODE = re.compile(r"\b[A-Z]{3}\b")
 _LARGE_WORD = re.compile(
     r"\s?(?:million|mio\b|millone|millard|milliard|billion|thousand|k\b|m\b|bn\b|万|億|lakh|crore)"
 )
 _PERCENT = re.compile(r"\s?%")
+_ONLY_BEHIND = frozenset("円元원")
 _MAX_DIGITS = 15
 
 
-def find_money(folded: str, country: str = "") -> list[Money]:
+def find_money(text: Prepared, country: str = "") -> list[Money]:
     """Every amount with a currency, in the order of the text; "2 million dollars" is left out as talk.
 
     A sign that several countries share means what the message's own codes say, else the sender's country's.
     """
-    found = [money for match in _MONEY.finditer(folded) if (money := _read(match, folded, country))]
+    folded = text.folded
+    found = [money for match in _MONEY.finditer(folded) if (money := _read(match, text, country))]
     found += [_read_gateway(match) for match in _GATEWAY.finditer(folded)]
     return sorted(_settle_shared(found, folded), key=lambda money: money.start)
 
@@ -70,6 +81,12 @@ def find_bare(folded: str) -> list[Money]:
         if value is not None:
             bare.append(Money(value, None, "", match.start(), match.end()))
     return bare
+
+
+def sole_currency(text: Prepared) -> str | None:
+    """The one currency whose code the text names in capitals ("All amounts in CAD"); None for none or many."""
+    named = {code for code in _CODE.findall(text.shown) if code in ISO_CODES}
+    return named.pop() if len(named) == 1 else None
 
 
 def parse_number(text: str, currency: str | None = None) -> Decimal | None:
@@ -96,12 +113,14 @@ def parse_number(text: str, currency: str | None = None) -> Decimal | None:
         return None
 
 
-def _read(match: re.Match[str], folded: str, country: str) -> Money | None:
+def _read(match: re.Match[str], text: Prepared, country: str) -> Money | None:
     parts = match.groupdict()
     number = parts["number"] or parts["number2"]
     before, after = parts["before"], parts["after"] or parts["after2"]
     end = match.end()
-    if _LARGE_WORD.match(folded, end) or (after is None and _PERCENT.match(folded, end)):
+    if _LARGE_WORD.match(text.folded, end) or (after is None and _PERCENT.match(text.folded, end)):
+        return None
+    if before in _ONLY_BEHIND or _is_common_word(before or after, match, text):
         return None
     # "$50.00 MXN": of a shared sign and a code, the code is the precise one.
     token = after if after and (before is None or is_shared(before) or not is_shared(after)) else before
@@ -113,6 +132,11 @@ def _read(match: re.Match[str], folded: str, country: str) -> Money | None:
         currency, end = currency_of(before, country), match.end("number")
     sign = (parts["sign"] or parts["sign2"] or parts["inner"] or "").strip()
     return Money(value, currency, "+" if sign == "+" else "-" if sign else "", match.start(), end)
+
+
+def _is_common_word(token: str | None, match: re.Match[str], text: Prepared) -> bool:
+    """ "Please try 550" is no Turkish lira, "TRY 550" is."""
+    return token in WORDLIKE_CODES and token.upper() not in text.shown[match.start() : match.end()]
 
 
 def _read_gateway(match: re.Match[str]) -> Money:

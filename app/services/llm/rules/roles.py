@@ -11,7 +11,7 @@ from app.services.llm.rules.money import Money
 
 
 class Role(Enum):
-    """What an amount tells; the first four can be what a transaction was about."""
+    """What an amount tells."""
 
     STATED = "a sentence says that it moved"
     PAID = "labelled as paid, or charged to a card"
@@ -23,6 +23,10 @@ class Role(Enum):
     LIMIT = "a limit"
     DUE = "to be paid later"
     OFFER = "an advert's promise"
+
+
+SUMS = frozenset({Role.STATED, Role.PAID, Role.TOTAL, Role.AMOUNT})
+"""The roles that what a transaction was about can have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,8 @@ class Seen:
 
 
 _MAX_LABEL = 90
+_NEAR = 50
+"""So far behind an amount a "will be" still speaks of it; later in the sentence stand advice and conditions."""
 _SOFT_WRAP = 55
 """A line of plain text at least this long that ends in the middle of a sentence goes on in the next line."""
 _SENTENCE_END = re.compile(r"(?:[!?。]|(?<!\bno)(?<!\brs)(?<!\bmr)(?<!\bltd)(?<!\binc)(?<!\bst)\.)(?=\s|$)")
@@ -64,7 +70,7 @@ def _see(folded: str, money: Money, previous_end: int, next_start: int) -> Seen:
     start = max(_clause_start(folded, money.start), previous_end)
     before = folded[start : money.start]
     rest = folded[money.end : money.end + 120].partition("\n")[0]
-    after = rest[: max(0, next_start - money.end)]
+    after = _SENTENCE_END.split(rest[: max(0, next_start - money.end)], maxsplit=1)[0]
     is_tabular = not _is_prose(before, rest)
     if is_tabular:
         before = (
@@ -121,7 +127,7 @@ def _role_by_sentence(label: str, after: str, sentence: str) -> Role:
         return Role.BALANCE
     if words.LIMIT.search(tail):
         return Role.LIMIT
-    if words.UNREAL.search(sentence):
+    if words.UNREAL.search(label) or words.UNREAL.search(after[:_NEAR]):
         return Role.DUE if words.DUE.search(sentence) else Role.OFFER
     if words.DUE.search(tail):
         return Role.DUE
@@ -173,12 +179,18 @@ def _line_above(folded: str, place: int, previous_end: int) -> str:
     return lines[-1].strip(_LABEL_ENDS)
 
 
+def end_of_sentence(folded: str, place: int) -> int:
+    """Where the sentence around ``place`` ends: at a full stop, or at the end of a line that is not wrapped."""
+    stop = _SENTENCE_END.search(folded, place)
+    end = stop.start() if stop else len(folded)
+    while (line_end := folded.find("\n", place, end)) >= 0:
+        line = folded[folded.rfind("\n", 0, line_end) + 1 : line_end]
+        if len(line) < _SOFT_WRAP or "\t" in line:
+            return line_end
+        place = line_end + 1
+    return end
+
+
 def _sentence(folded: str, money: Money) -> str:
-    start = _clause_start(folded, money.start)
-    end_match = _SENTENCE_END.search(folded, money.end)
-    end = min(end_match.start() if end_match else len(folded), money.end + 250)
-    rest = folded[money.end : end]
-    line, _, below = rest.partition("\n")
-    if len(folded[start : money.end] + line) >= _SOFT_WRAP and "\t" not in line:
-        line = f"{line} {below.partition(chr(10))[0]}"
-    return folded[start : money.end] + line
+    end = min(end_of_sentence(folded, money.end), money.end + 250)
+    return folded[_clause_start(folded, money.start) : end]

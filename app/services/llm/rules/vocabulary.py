@@ -37,6 +37,7 @@ LIMIT = any_of(
     r"limit|maxim|maximo|max\. ?amount|up to a|hasta|plafond|hochst|限度額|上限|한도",
     r"minimum (spend|order|deposit|opening)",
 )
+LIMIT_NOTICE = any_of(r"limits?\b|limites?\b|limitu|limity|plafond|monto maximo|限度額|额度|한도")
 DUE = any_of(
     r"(total |minimum |min\.? |amount |payment |balance |net |now )*(amount )?due\b|outstanding|past due",
     r"(invoice|statement|bill) (amount|total|balance)|new balance|amount (payable|owed|to pay)|you owe|to be paid",
@@ -93,13 +94,13 @@ PAID_LABEL = any_of(
     r"zaplaceno|zaplatene|uhrazeno|uhradene|vraceno|zaplacono|oplacono|zwrot|betaald|terugbetaald|betalt|betalat",
     r"引落金額|引き落とし金額|支払金額|お支払い金額|返金額|入金額|決済金額|ご利用金額|支付金额|实付|결제금액|결제 금액",
 )
-MASKED_CARD = re.compile(r"(?:[*•●·x]{3,}|\.{2,}|[*•]) ?\d{3,4}\)?$")
+MASKED_CARD = re.compile(r"(?:[*•●·x]{3,}|\.{2,}|[*•●]) ?\d{3,4}\)?$")
 INSTRUMENT = re.compile(
     r"(?<![a-z])(visa|master ?card|maestro|amex|american express|discover|diners|jcb|rupay|paypal|apple pay|klarna"
     r"|google pay|gpay|venmo|cash app|revolut|wise|sepa|blik|twint|ideal|bancontact|swish|mobilepay|pix|upi|ec-?karte"
     r"|girocard|(credit|debit|bank|kredit|charge)[- ]?(card|karte)|carte( bancaire| bleue)?|tarjeta|carta di \w+"
     r"|cartao|kreditkarte|karta|karty|kartou|card|direct debit|lastschrift|prelevement|bank (account|transfer))\b"
-    r"[^\n]{0,40}$|(?:[*•●·x]{3,}|\.{2,}|[*•●]) ?\d{3,4}\)?$"
+    r"[^\n]{0,40}$"
 )
 
 OTHER_THAN_MONEY = any_of(r"gift|points?|miles|reward|credits|voucher|promo|store credit|geschenk|gutschein")
@@ -143,9 +144,9 @@ CREDITED = any_of(
 # --- what takes it back -----------------------------------------------------------------------------------
 
 UNREAL = re.compile(
-    r"(?<![a-z])(will( not)?|would|could|can|may (?:be|not|have|also|take|vary|apply|result|see|receive|earn|get)|might|should|won't|if|unless|until|in case|when(ever)? you|once|to be"
-    r"|eligible|qualif\w+|please (?:pay|transfer|send)|want|apply|upcoming|next (payment|charge|bill)|scheduled|estimated|average|example"
-    r"|wird|werden|wurde[n]? gern|falls|wenn|konnen|konnte|bitte|puede[s]?|podra|podria|si (no|desea|quieres)"
+    r"(?<![a-z])(will( not)?|would|could|can|may (?:be|not|have|also|take|vary|apply|result|see|receive|earn|get)|might|should|won't|if(?! (?:not|you (?:did|do|have)|this))|unless|until|in case|when(ever)? (you|the|your|it)|once|to be"
+    r"|required?|requires|eligible|qualif\w+|please (?:pay|transfer|send)|want|apply|upcoming|next (payment|charge|bill)|scheduled|estimated|average|for example|e\.g"
+    r"|wird|werden|wurde[n]? gern|falls|wenn|konnen|konnte|bitte|puede[s]?|podra|podria|si (desea|quieres)"
     r"|peut|pourr\w+|serez|sera|si vous|puo|potra|verra|saranno|se (vuoi|desideri)|pode|podera|sera|caso"
     r"|muze(te)?|bude|budou|pokud|prosim|ak |moze(te)?|bedzie|jesli|prosimy|zal|kan|kunnen|予定|予約|場合)(?![a-z])"
 )
@@ -171,7 +172,7 @@ FAILED = any_of(
 )
 PLANNED = any_of(
     r"will be (automatically )?(charged|debited|deducted|processed|paid|collected|billed|taken|withdrawn|transferred|renewed)",
-    r"(payment|transfer|charge|debit) (is|has been|was) scheduled|scheduled (payment|transfer|charge|debit)|upcoming (payment|charge|renewal|debit|bill)",
+    r"(payment|transfer|charge|debit) (is|has been|was) scheduled|scheduled (a )?(payment|transfer|charge|debit)|upcoming (payment|charge|renewal|debit|bill)",
     r"(we('ll| will)|going to|will (automatically )?) ?(charge|debit|bill|collect|take)|due (to be|on|date)",
     r"payment (is )?due|(payment|billing|renewal) reminder|programad|sera (cargado|debitado|cobrado)|se cargara|proximo (pago|cargo)",
     r"wird .{0,60}(abgebucht|belastet|eingezogen)|geplant|vorgemerkt|zahlungserinnerung|mahnung|sera (preleve|debite)",
@@ -238,6 +239,8 @@ ADVERT = any_of(
 )
 FRAUD = any_of(
     r"million|beneficiary of|next of kin|inheritance|lottery|you('ve| have) won|winner|claim your|prize|viagra|cialis|refinanc|mortgage",
+    r"western union|money ?gram|united states dollars|atm (master ?|visa )?card|reconfirm your|diplomat|consignment|fund(s)? release",
+    r"concluded arrangements|dear (friend|beneficiary|winner)|barrister|late (mr|husband|client|director)|strictly confidential",
     r"make money|earn money|work (at|from) home|get rich|financial freedom|income|investors?\b|guaranteed|risk[- ]free|no obligation",
     r"wire transfer of the|compensation (fund|of)|bitcoin|crypto|casino|debt|approved for a loan|low(est)? (interest )?rates?|toner",
     r"bulk e?-?mail|opt(-| )?out|removed? from (our|this|the) (mailing )?list|this is not spam|bill 1618|mlm|multi-?level",
@@ -257,6 +260,16 @@ SETTLED = any_of(
     r"(was|has been|is) (successfully )?paid|paid successfully|successfully paid|payment (was |is |has been )?(successful|received)",
     r"pago (exitoso|recibido|aplicado)|zahlung (eingegangen|erhalten)|paiement (recu|accepte)|pagamento (ricevuto|recebido)",
     r"platba (prijata|prosla|uspesna)|platnosc (przyjeta|otrzymana)|お支払いが完了|支付成功",
+)
+PAID_ALREADY = any_of(
+    r"paid (by|with|via|using|in full)|bezahlt (mit|per|via)|zaplaceno|zaplatene|uhrazeno|pagado con|paye par|pagato con|pago com",
+    r"zaplacono|betaald met|betald med|betalt med",
+)
+CODE = any_of(
+    r"(otp|code|passcode|password|pin) (is|for|to (confirm|authori|complete|verify))|is (your|the) (otp|\w+ ?code|one[- ]time)",
+    r"verification code|one[- ]time (password|passcode|code|pin)\b(?! with)|codigo (de verificacion|de seguridad|unico)|clave dinamica",
+    r"einmalpasswort|bestatigungscode|mtan|code (de verification|de confirmation|a usage unique)|codice (di verifica|otp)",
+    r"overovaci kod|kod (pro|k) potvrzen|kod autoryzac|認証コード|確認コード|ワンタイムパスワード|验证码|인증번호",
 )
 RECEIPT_SUBJECT = any_of(
     r"receipt|paid|payment (received|confirm)|recibo|comprobante|quittung|recu\b|ricevuta|uctenka|paragon|領収書"
