@@ -12,6 +12,7 @@ from app.core.database import AsyncSessionLocal
 from app.models import Job
 from app.schemas.health import Check, Health
 from arqlite import ArqRedis
+from arqlite.constants import health_check_key_suffix
 from arqlite.ledger import store
 
 CHECK_TIMEOUT_S = 2.0
@@ -60,10 +61,10 @@ async def _redis(pool: ArqRedis | None) -> str:
 async def _worker(pool: ArqRedis | None) -> str:
     """The worker's own word, which Redis forgets when the worker stops renewing it."""
     opened = _opened(pool)
-    told = await opened.get(f"{opened.default_queue_name}:health-check")
+    told = await opened.get(opened.default_queue_name + health_check_key_suffix)
     if told is None:
         raise LookupError("no worker of this queue has been heard of lately")
-    return told.decode()
+    return told.decode() if isinstance(told, bytes) else told
 
 
 def _opened(pool: ArqRedis | None) -> ArqRedis:

@@ -14,12 +14,13 @@ from ..model.states import LedgerStatus
 from . import store
 from .jobs import BaseJob
 from .recorder import Recorder
-from .rows import JobRowMixin, UtcDateTime, utc_now
+from .rows import OPEN_STATUSES, JobRowMixin, UtcDateTime, utc_now
 from .runner import JobRunner
 from .schema import create_missing_tables
 from .sqlite import configure_sqlite
 
 __all__ = (
+    "OPEN_STATUSES",
     "BaseJob",
     "JobRowMixin",
     "JobRunner",

@@ -22,6 +22,7 @@ class Run:
     attempt: int
     crashes: int
     worker: str
+    enqueued_at: datetime | None = None
 
 
 class Adoption(Enum):
@@ -31,6 +32,8 @@ class Adoption(Enum):
     """There is none: open one."""
     ADOPT = auto()
     """It is ours now."""
+    REOPEN = auto()
+    """It is of an earlier job that ended under the same id: it begins anew, for this one."""
     KEEP_OUTPUT = auto()
     """The job succeeded, and its worker died before it could tell the queue: do not run it again."""
     KEEP_CANCELLED = auto()
@@ -43,6 +46,8 @@ def decide(row: JobRowMixin | None, run: Run) -> Adoption:
     """Tell what a run that begins may do with the row it finds under its job's id."""
     if row is None:
         return Adoption.OPEN
+    if _is_of_an_earlier_job(row, run):
+        return Adoption.REOPEN
     if row.status is LedgerStatus.SUCCESS:
         return Adoption.KEEP_OUTPUT
     if row.status is LedgerStatus.CANCELLED:
@@ -50,6 +55,13 @@ def decide(row: JobRowMixin | None, run: Run) -> Adoption:
     if row.attempt > run.attempt:
         return Adoption.OVERTAKEN
     return Adoption.ADOPT
+
+
+def _is_of_an_earlier_job(row: JobRowMixin, run: Run) -> bool:
+    """Ids may be used again, by a nightly job say: such a job was enqueued after the row had ended."""
+    if row.is_open or row.finished_at is None or run.enqueued_at is None:
+        return False
+    return run.enqueued_at > row.finished_at
 
 
 def history_after(row: JobRowMixin, run: Run, now: datetime) -> list[dict[str, Any]]:

@@ -6,8 +6,10 @@ import os
 import socket
 import uuid
 from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import Protocol, runtime_checkable
 
-from ..model.context import current_job
+from ..model.context import RunningJob, current_job
 from .adoption import Run
 
 _runs_so_far: ContextVar[tuple[str, int, int] | None] = ContextVar("arqlite_ledger_runs", default=None)
@@ -32,7 +34,20 @@ def run_of(name: str) -> Run:
         attempt=job.job_try,
         crashes=job.crashes,
         worker=job.worker,
+        enqueued_at=_enqueued_at(job),
     )
+
+
+@runtime_checkable
+class _KnowsItsEnqueueing(Protocol):
+    enqueue_ms: int
+
+
+def _enqueued_at(job: RunningJob) -> datetime | None:
+    """When the job was enqueued, where the worker tells it: in milliseconds since 1970."""
+    if isinstance(job, _KnowsItsEnqueueing) and job.enqueue_ms > 0:
+        return datetime.fromtimestamp(job.enqueue_ms / 1000, UTC)
+    return None
 
 
 def _row_id(job_id: str, attempt: int) -> str:

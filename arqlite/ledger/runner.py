@@ -117,6 +117,8 @@ class JobRunner(Generic[RowT]):
                     is_taken = await self._open(run, job_type, payload, triggered_by, user_id)
                 elif adoption is Adoption.ADOPT:
                     is_taken = await self._adopt(row, run, job_type, payload, user_id)
+                elif adoption is Adoption.REOPEN:
+                    is_taken = await self._reopen(row, run, job_type, payload, triggered_by, user_id)
                 elif adoption is Adoption.OVERTAKEN:
                     raise _overtaken(run)
                 else:
@@ -139,6 +141,20 @@ class JobRunner(Generic[RowT]):
             input_payload=payload,
             user_id=user_id,
             error_history=history_after(row, run, utc_now()),
+        )
+
+    async def _reopen(
+        self, row: RowT, run: Run, job_type: str, payload: Any, triggered_by: str, user_id: int | None
+    ) -> bool:
+        return await store.reopen(
+            self.db,
+            self.row_model,
+            run,
+            row,
+            job_type=job_type,
+            input_payload=payload,
+            triggered_by=triggered_by,
+            user_id=user_id,
         )
 
     async def _open(

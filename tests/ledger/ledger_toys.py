@@ -48,6 +48,7 @@ class FakeJob:
     crashes: int = 0
     worker: str = "host:1:a"
     cancel_reason: CancelReason | None = None
+    enqueue_ms: int = 0
 
     @contextmanager
     def running(self) -> Iterator[FakeJob]:

@@ -190,6 +190,18 @@ async def test_dead_worker_is_told(recorder: Recorder, sessions: Sessions) -> No
     assert (entry["type"], entry["worker"], entry["attempt"]) == ("WorkerDied", "host:1:a", 1)
 
 
+async def test_start_after_a_shutdown_has_the_same_number(recorder: Recorder, sessions: Sessions) -> None:
+    """A run given back at a shutdown is not counted; the next one's RUNNING is told all the same."""
+    await queue(sessions)
+    await tell(recorder, started(), stopped("available"))
+
+    await tell(recorder, started(worker="host:2:b"))
+    await tell(recorder, stopped("available", worker="host:1:a"))
+
+    row = await row_of(sessions)
+    assert (row.status, row.attempt, row.worker, row.crashes) == (RUNNING, 1, "host:2:b", 0)
+
+
 async def test_runner_and_recorder_together(recorder: Recorder, sessions: Sessions, db: AsyncSession) -> None:
     """The row that a JobRunner keeps is the runner's; a dead worker is told once, by whoever is first."""
     await queue(sessions)

@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -222,6 +223,19 @@ RUN = Run("job-1", "work", "arq:queue", attempt=2, crashes=1, worker="host:2:b")
 def test_adoption(status: LedgerStatus, attempt: int, adoption: Adoption) -> None:
     """What a run may do with the row it finds depends on the row's state and attempt alone."""
     assert decide(Row(status=status, attempt=attempt), RUN) is adoption
+
+
+@pytest.mark.parametrize("status", [LedgerStatus.SUCCESS, LedgerStatus.FAILED, LedgerStatus.CANCELLED])
+def test_id_used_again_is_a_new_job(status: LedgerStatus) -> None:
+    """A job enqueued after the row had ended is another job; one enqueued before is the same."""
+    ended = datetime(2026, 1, 1, tzinfo=UTC)
+    row = Row(status=status, attempt=3, finished_at=ended)
+
+    later = replace(RUN, enqueued_at=ended + timedelta(seconds=1))
+    earlier = replace(RUN, enqueued_at=ended - timedelta(seconds=1))
+
+    assert decide(row, later) is Adoption.REOPEN
+    assert decide(row, earlier) is not Adoption.REOPEN
 
 
 def test_no_row_is_opened() -> None:

@@ -258,6 +258,23 @@ async def test_stored_success_is_not_run_again(db: AsyncSession, sessions: Sessi
     assert (await row_of(sessions)).attempt == 1
 
 
+async def test_id_used_again_runs_again(db: AsyncSession, sessions: Sessions) -> None:
+    """A nightly job with a fixed id runs every night, though last night's row says SUCCESS."""
+    with FakeJob().running():
+        await asyncio.create_task(run(db, "succeed"))
+    finished_at = (await row_of(sessions)).finished_at
+    assert finished_at is not None
+    Toy.diary.clear()
+
+    tonight = FakeJob(enqueue_ms=int(finished_at.timestamp() * 1000) + 1000, worker="host:2:b")
+    with tonight.running():
+        await asyncio.create_task(run(db, "nan"))
+
+    row = await row_of(sessions)
+    assert (row.status, row.output_payload, row.worker) == (SUCCESS, {"value": None}, "host:2:b")
+    assert "run" in [entry[0] for entry in Toy.diary]
+
+
 async def test_cancelled_before_start_is_not_run(db: AsyncSession, sessions: Sessions) -> None:
     """A job cancelled while it waited does not run, and its row stays CANCELLED."""
     await queue(sessions)

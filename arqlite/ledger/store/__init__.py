@@ -2,14 +2,15 @@
 
 A row is moved only by whoever may: statements of a run carry its attempt and worker, statements of
 the recorder carry the attempt, and both name the states they move from. A worker that lost its lease,
-or an event that comes late, moves nothing. SUCCESS and CANCELLED are never left.
+or an event that comes late, moves nothing. SUCCESS and CANCELLED are never left,
+except by a new job that was enqueued under the id of one that has ended.
 """
 
 from .accepting import cancel_queued, fail_unpushed, insert_queued
 from .events import BatchStatement, record_ended, record_given_back, record_started, record_unknown
 from .looking import MAX_PAGE, count_open, find, page
 from .moves import table_of
-from .runs import adopt, cancel, fail, give_back, mark_started, open_row, succeed
+from .runs import adopt, cancel, fail, give_back, mark_started, open_row, reopen, succeed
 
 __all__ = (
     "MAX_PAGE",
@@ -30,6 +31,7 @@ __all__ = (
     "record_given_back",
     "record_started",
     "record_unknown",
+    "reopen",
     "succeed",
     "table_of",
 )

@@ -50,8 +50,11 @@ async def record_started(db: AsyncSession, row_model: type[JobRowMixin], changes
         update(table)
         .where(
             table.c.id == _ID,
-            table.c.attempt < _ATTEMPT,
-            _is_any(table, QUEUED, RUNNING, FAILED),
+            or_(
+                # A run that was given back at a shutdown is not counted: the next has its number.
+                and_(table.c.attempt <= _ATTEMPT, table.c.status == QUEUED),
+                and_(table.c.attempt < _ATTEMPT, _is_any(table, RUNNING, FAILED)),
+            ),
         )
         .values(
             status=RUNNING,
@@ -100,7 +103,9 @@ async def record_given_back(db: AsyncSession, row_model: type[JobRowMixin], chan
     job will be tried again.
     """
     table = table_of(row_model)
-    is_this_run = and_(table.c.attempt == _ATTEMPT, _is_any(table, RUNNING, FAILED))
+    is_this_run = and_(
+        table.c.attempt == _ATTEMPT, table.c.worker == _WORKER, _is_any(table, RUNNING, FAILED)
+    )
     is_news = and_(table.c.attempt < _ATTEMPT, _is_any(table, QUEUED, RUNNING, FAILED))
     statement = (
         update(table)

@@ -77,6 +77,45 @@ async def adopt(
     )
 
 
+async def reopen(
+    db: AsyncSession,
+    row_model: type[JobRowMixin],
+    run: Run,
+    seen: JobRowMixin,
+    *,
+    job_type: str,
+    input_payload: Any,
+    triggered_by: str,
+    user_id: int | None,
+) -> bool:
+    """Begin the row of an ended job anew, RUNNING. False if it changed since it was `seen`: look again."""
+    columns = table_of(row_model).c
+    now = utc_now()
+    return await move(
+        db,
+        row_model,
+        [columns.id == run.job_id, columns.finished_at == seen.finished_at],
+        leaving=[seen.status],
+        status=RUNNING,
+        job_type=job_type,
+        function=run.function,
+        queue=run.queue,
+        input_payload=input_payload,
+        output_payload=None,
+        error_payload=None,
+        error_history=[],
+        triggered_by=triggered_by,
+        user_id=user_id,
+        attempt=run.attempt,
+        crashes=run.crashes,
+        worker=run.worker,
+        created_at=run.enqueued_at or now,
+        queued_at=run.enqueued_at or now,
+        started_at=None,
+        finished_at=None,
+    )
+
+
 async def mark_started(db: AsyncSession, row_model: type[JobRowMixin], run: Run) -> bool:
     """Note when the work began. False if a later run owns the row."""
     return await move(db, row_model, _owned_by(row_model, run), leaving=[RUNNING], started_at=utc_now())

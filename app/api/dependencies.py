@@ -1,0 +1,25 @@
+"""What routes ask for."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import Depends, Query
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.database import AsyncSessionLocal
+
+MAX_PAGE = 500
+MAX_ID = 2**31 - 1
+
+
+async def _session() -> AsyncIterator[AsyncSession]:
+    async with AsyncSessionLocal() as session:
+        yield session
+
+
+Database = Annotated[AsyncSession, Depends(_session)]
+PageSize = Annotated[int, Query(ge=1, le=MAX_PAGE)]
+RowId = Annotated[int, Query(ge=1, le=MAX_ID)]
+After = Annotated[int, Query(ge=0, le=MAX_ID, description="`next` of the page before")]

@@ -1,0 +1,131 @@
+"""Jobs: trigger, list, look at, cancel, try again."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, HTTPException, Query, Request, Response, status
+
+from app.api.dependencies import MAX_ID, Database, PageSize, RowId
+from app.jobs.email_extraction import DEFAULT_BATCH_SIZE
+from app.models import Job
+from app.schemas.jobs import JobAccepted, JobDetail, JobPage, JobSummary
+from app.services import job_service
+from app.services.account_service import find_account, find_user
+from app.services.providers import MailboxProvider, ProviderFactory, UnknownProvider
+from app.services.task_service import TaskService
+from arqlite.jobs import Job as QueueJob
+from arqlite.ledger import LedgerStatus, store
+
+router = APIRouter(prefix="/jobs", tags=["jobs"])
+
+MAX_FETCH = 100_000
+MAX_BATCH = 1_000
+
+
+@router.post("/trigger/fetch", status_code=status.HTTP_202_ACCEPTED)
+async def trigger_fetch(
+    request: Request,
+    response: Response,
+    db: Database,
+    provider: str = MailboxProvider.name,
+    limit: Annotated[int, Query(ge=1, le=MAX_FETCH, description="at most this many messages")] = 20,
+    user_id: RowId = 1,
+    account_id: Annotated[int | None, Query(ge=1, le=MAX_ID)] = None,
+) -> JobAccepted:
+    """Fetch messages from a connected account; 404 if there is no such account."""
+    _must_be_known(provider)
+    account = await find_account(db, user_id, provider, account_id)
+    job = await TaskService.enqueue_email_fetch(user_id, provider, limit, account.id)
+    return _accepted(job, request, response)
+
+
+@router.post("/trigger/extract", status_code=status.HTTP_202_ACCEPTED)
+async def trigger_extract(
+    request: Request,
+    response: Response,
+    batch_size: Annotated[int, Query(ge=1, le=MAX_BATCH)] = DEFAULT_BATCH_SIZE,
+) -> JobAccepted:
+    """Read every e-mail that waits for it, `batch_size` at a time."""
+    return _accepted(await TaskService.enqueue_email_extraction(batch_size), request, response)
+
+
+@router.post("/trigger/sample", status_code=status.HTTP_202_ACCEPTED)
+async def trigger_sample(request: Request, response: Response) -> JobAccepted:
+    """Run the base queue's sample task."""
+    return _accepted(await TaskService.enqueue_sample_task(), request, response)
+
+
+@router.post("/trigger/email", status_code=status.HTTP_202_ACCEPTED)
+async def trigger_email(
+    request: Request, response: Response, db: Database, user_id: RowId = 1
+) -> JobAccepted:
+    """Send mail to a user; 404 if there is none."""
+    await find_user(db, user_id)
+    return _accepted(await TaskService.enqueue_send_email(user_id), request, response)
+
+
+@router.get("")
+async def list_jobs(
+    db: Database,
+    status: LedgerStatus | None = None,
+    job_type: str | None = None,
+    limit: PageSize = 50,
+    cursor: Annotated[str | None, Query(description="`next` of the page before")] = None,
+) -> JobPage:
+    """Jobs, newest first."""
+    before = None if cursor is None else _decoded(cursor)
+    rows = await store.page(db, Job, status=status, job_type=job_type, before=before, limit=limit)
+    following = _encoded(rows[-1]) if len(rows) == limit else None
+    return JobPage(items=[JobSummary.of(row) for row in rows], next=following)
+
+
+@router.get("/{job_id}", name="job_detail")
+async def get_job(job_id: str, db: Database) -> JobDetail:
+    """One job, with its input, output and errors."""
+    return JobDetail.of(await job_service.find(db, job_id))
+
+
+@router.post("/{job_id}/cancel")
+async def cancel_job(job_id: str, db: Database) -> JobDetail:
+    """Cancel a job that waits or runs; 409 if it has ended, or ends before it hears of this."""
+    return JobDetail.of(await job_service.cancel(db, job_id))
+
+
+@router.post("/{job_id}/retry", status_code=status.HTTP_202_ACCEPTED)
+async def retry_job(job_id: str, request: Request, response: Response, db: Database) -> JobAccepted:
+    """Run a FAILED or CANCELLED job again, as a new job; 409 if it is in another state."""
+    return _accepted(await job_service.retry(db, job_id), request, response)
+
+
+def _accepted(job: QueueJob, request: Request, response: Response) -> JobAccepted:
+    url = request.app.url_path_for("job_detail", job_id=job.job_id)
+    response.headers["Location"] = url
+    return JobAccepted(job_id=job.job_id, status_url=url)
+
+
+def _must_be_known(provider: str) -> None:
+    if provider not in ProviderFactory.known():
+        raise HTTPException(
+            status.HTTP_422_UNPROCESSABLE_CONTENT, str(UnknownProvider(provider, ProviderFactory.known()))
+        )
+
+
+def _encoded(row: Job) -> str:
+    return base64.urlsafe_b64encode(f"{row.created_at.isoformat()} {row.id}".encode()).decode()
+
+
+def _decoded(cursor: str) -> tuple[datetime, str]:
+    try:
+        created_at, _, job_id = base64.urlsafe_b64decode(cursor).decode().partition(" ")
+        moment = datetime.fromisoformat(created_at)
+        if moment.tzinfo is None:
+            raise ValueError("no time zone")
+    except (binascii.Error, ValueError) as error:
+        raise HTTPException(
+            status.HTTP_422_UNPROCESSABLE_CONTENT, "the cursor is not one that this list gave out"
+        ) from error
+    return moment, job_id

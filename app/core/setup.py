@@ -1,0 +1,55 @@
+"""What the API opens when it starts and closes when it ends."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from fastapi import FastAPI
+
+from app.core import queue
+from app.core.database import create_tables, engine
+from app.services.account_service import create_demo_account
+from arqlite import create_pool
+
+if TYPE_CHECKING:
+    from arqlite.connections import RedisSettings
+
+
+async def create_redis_queue_pools() -> None:
+    """Open the pools to the base queue and to the e-mail queue."""
+    # Asking for the workers' settings may start the embedded server, which blocks for a moment.
+    base, email = await asyncio.to_thread(_worker_redis_settings)
+    queue.base_pool = await create_pool(base)
+    queue.email_pool = await create_pool(email)
+
+
+async def close_redis_queue_pools() -> None:
+    """Close both pools; pools that are closed or were never opened are left alone."""
+    pools = (queue.base_pool, queue.email_pool)
+    queue.base_pool = queue.email_pool = None
+    for pool in pools:
+        if pool is not None:
+            await pool.aclose(close_connection_pool=True)
+
+
+@asynccontextmanager
+async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+    """Tables and pools before the first request, pools and connections closed after the last."""
+    await create_tables()
+    await create_demo_account()
+    try:
+        await create_redis_queue_pools()
+        yield
+    finally:
+        await close_redis_queue_pools()
+        await engine.dispose()
+
+
+def _worker_redis_settings() -> tuple[RedisSettings, RedisSettings]:
+    from app.core.worker.base_settings import WorkerSettings as BaseWorkerSettings
+    from app.core.worker.email_settings import WorkerSettings as EmailWorkerSettings
+
+    return BaseWorkerSettings.redis_settings, EmailWorkerSettings.redis_settings

@@ -1,0 +1,1 @@
+"""The two workers: one for the base queue, one for e-mail."""

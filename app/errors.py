@@ -1,0 +1,23 @@
+"""What can go wrong in the application, in words for whoever asked."""
+
+from __future__ import annotations
+
+
+class ApplicationError(Exception):
+    """The base of the application's own errors."""
+
+
+class NotFoundError(ApplicationError, LookupError):
+    """Something was asked for by an id that nothing has."""
+
+
+class ConflictError(ApplicationError):
+    """The thing is there, but not in a state that allows this."""
+
+
+class QueueUnavailableError(ApplicationError):
+    """The queue did not take the job; nothing will run, and the job's row says so."""
+
+
+class MailNotSentError(ApplicationError):
+    """The SMTP server did not take a message."""

@@ -1,0 +1,33 @@
+"""The API: `uvicorn app.main:app`."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI, Request, status
+from fastapi.responses import JSONResponse
+
+from app.api import health, v1
+from app.core.setup import lifespan
+from app.errors import ApplicationError, ConflictError, NotFoundError, QueueUnavailableError
+from arqlite import VERSION
+
+app = FastAPI(
+    title="arqlite reference application",
+    version=VERSION,
+    description="Fetches e-mails and reads them for money, by background jobs with a row each.",
+    lifespan=lifespan,
+)
+app.include_router(health.router)
+app.include_router(v1.router)
+
+_STATUS_CODES: dict[type[ApplicationError], int] = {
+    NotFoundError: status.HTTP_404_NOT_FOUND,
+    ConflictError: status.HTTP_409_CONFLICT,
+    QueueUnavailableError: status.HTTP_503_SERVICE_UNAVAILABLE,
+}
+
+
+@app.exception_handler(ApplicationError)
+async def tell(_request: Request, error: ApplicationError) -> JSONResponse:
+    """The application's errors in words, under the status code that fits."""
+    code = next((code for kind, code in _STATUS_CODES.items() if isinstance(error, kind)), 500)
+    return JSONResponse({"detail": str(error)}, status_code=code)
