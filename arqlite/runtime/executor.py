@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, assert_never
 
 from ..engine import Returned
@@ -18,7 +19,7 @@ from ..model.states import JobState
 from ..telemetry import JobStarted, JobStopped, execute, has_handlers
 from ..telemetry.events import StoppedState
 from ..typing import AsyncHook
-from ..utils import ms_to_datetime, timestamp_ms
+from ..utils import get_tz, timestamp_ms
 from .acker import Acker
 from .deadlines import Deadlines
 from .joblog import JobLog
@@ -83,25 +84,28 @@ class Executor:
         self._retry_jobs = retry_jobs
         self._on_done = on_done
         self._loop = asyncio.get_running_loop()
+        self._zone = get_tz() or UTC
 
     async def run(self, run: Run) -> None:
         """Run a job, decide its fate, and hand that over to be acknowledged."""
         try:
             self._report_start(run)
             outcome = await self._call(run)
-            run.deadline = None
             verdict = self._settle(run, outcome)
             try:
-                await self._tell_end(run)
+                if self._hooks.on_end is not None:
+                    await self._guarded(self._hooks.on_end, run, "on_job_end")
             finally:  # a shutdown may cancel the hook; the job has ended all the same
                 self._hand_over(run, verdict)
-            await self._tell_acknowledged(run)
+            if self._hooks.after_end is not None:
+                await self._acknowledged(run)
+                await self._guarded(self._hooks.after_end, run, "after_job_end")
         finally:
             self._on_done(run)
 
     def refuse(self, run: Run, error: Exception) -> None:
         """End a job that is not run at all."""
-        run.started_ms = run.started_ms or timestamp_ms()
+        run.started_ms = run.finished_ms = timestamp_ms()
         self._log.refused(run, error)
         self._hand_over(run, End(JobState.DISCARDED, error))
 
@@ -116,7 +120,7 @@ class Executor:
         ctx = run.ctx = self._ctx.copy()
         ctx["job_id"] = run.job_id
         ctx["job_try"] = run.job_try
-        ctx["enqueue_time"] = ms_to_datetime(run.enqueue_ms)
+        ctx["enqueue_time"] = datetime.fromtimestamp(run.enqueue_ms / 1000, self._zone)
         ctx["score"] = run.score_ms
         if run.cancel_reason is not None:
             return Interrupted(run.cancel_reason)
@@ -142,6 +146,8 @@ class Executor:
         return Interrupted(run.cancel_reason)
 
     def _settle(self, run: Run, outcome: Outcome) -> Verdict:
+        run.deadline = None
+        run.finished_ms = timestamp_ms()
         # A job that swallowed the news of its lost lease still belongs to somebody else.
         verdict = (
             Gone() if run.cancel_reason == "lost_lease" else decide(outcome, retry_jobs=self._retry_jobs)
@@ -149,16 +155,9 @@ class Executor:
         self._log.ended(run, outcome, verdict)
         return verdict
 
-    async def _tell_end(self, run: Run) -> None:
-        if self._hooks.on_end is not None:
-            await self._guarded(self._hooks.on_end, run, "on_job_end")
-
-    async def _tell_acknowledged(self, run: Run) -> None:
-        if self._hooks.after_end is None:
-            return
+    async def _acknowledged(self, run: Run) -> None:
         run.acknowledged = self._loop.create_future()
         await run.acknowledged
-        await self._guarded(self._hooks.after_end, run, "after_job_end")
 
     async def _guarded(self, hook: AsyncHook, run: Run, name: str) -> None:
         try:
@@ -167,37 +166,40 @@ class Executor:
             logger.exception("%s of %s failed; the job's outcome stands", name, run.ref)
 
     def _hand_over(self, run: Run, verdict: Verdict) -> None:
-        finish_ms = timestamp_ms()
         if run.cancel_reason == "lost_lease":
             verdict = Gone()
         match verdict:
             case End(state, value):
-                state, value = self._store_end(run, state, value, finish_ms)
+                state, value = self._store_end(run, state, value)
                 self._count(state)
-                self._report_stop(run, _STOPPED[state], value, finish_ms)
+                self._report_stop(run, _STOPPED[state], value)
             case Again(delay_ms, counts):
-                self._return(run, delay_ms, counts, finish_ms)
+                self._return(run, delay_ms, counts)
                 self.counters.retried += 1
-                self._report_stop(run, "retryable" if counts else "available", None, finish_ms)
+                self._report_stop(run, "retryable" if counts else "available", None)
             case Gone():
-                self._report_stop(run, "available", None, finish_ms)
+                self._report_stop(run, "available", None)
             case _:  # pragma: no cover
                 assert_never(verdict)
 
-    def _store_end(self, run: Run, state: JobState, value: Any, finish_ms: int) -> tuple[JobState, Any]:
+    def _store_end(self, run: Run, state: JobState, value: Any) -> tuple[JobState, Any]:
         try:
-            body = self._codec.encode_end(state, value, run.job_try, run.started_ms, finish_ms, run.blob)
+            body = self._codec.encode_end(
+                state, value, run.job_try, run.started_ms, run.finished_ms, run.blob
+            )
         except SerializationError as error:
             self._log.unserializable(run, error)
             state, value = JobState.DISCARDED, error
-            body = self._codec.encode_unserializable(error, run.job_try, run.started_ms, finish_ms, run.blob)
+            body = self._codec.encode_unserializable(
+                error, run.job_try, run.started_ms, run.finished_ms, run.blob
+            )
         self._acker.end(run.job_id, run.keep_ms, body)
         return state, value
 
-    def _return(self, run: Run, delay_ms: int | None, counts: bool, finish_ms: int) -> None:
+    def _return(self, run: Run, delay_ms: int | None, counts: bool) -> None:
         memory = run.memory
         if counts:
-            due_ms = run.score_ms if delay_ms is None else finish_ms + delay_ms
+            due_ms = run.score_ms if delay_ms is None else run.finished_ms + delay_ms
             memory = memory._replace(tries=memory.tries + 1, due_ms=due_ms)
         text = memory.encode() if counts else ""
         if delay_ms is None or delay_ms <= 0:
@@ -211,15 +213,15 @@ class Executor:
         else:
             self.counters.failed += 1
 
-    def _report_stop(self, run: Run, state: StoppedState, value: Any, finish_ms: int) -> None:
+    def _report_stop(self, run: Run, state: StoppedState, value: Any) -> None:
         if not has_handlers(JobStopped):
             return
         failed = isinstance(value, BaseException) and state != "completed"
-        duration = finish_ms - run.started_ms
+        duration = run.finished_ms - run.started_ms
         execute(
             JobStopped(
                 run.queue_name, run.job_id, run.function, run.job_try, run.worker, state, duration,
-                None if failed else value, value if failed else None, finish_ms,
+                None if failed else value, value if failed else None, run.finished_ms,
             )
         )  # fmt: skip
 

@@ -26,6 +26,9 @@ class Heartbeat(Service):
         hang_s: how long the event loop may stand still before the process counts as hung and its jobs
             are left to others; None is for ever.
         heard: called in the event loop with what each beat heard.
+
+    Attributes:
+        is_overdue: whether the lease may have ended unseen: then nothing new may be started.
     """
 
     def __init__(
@@ -42,24 +45,22 @@ class Heartbeat(Service):
         self._lease_ms = lease_ms
         self._hang_s = hang_s
         self._heard = heard
+        self.is_overdue = False
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._outage = Outage("heartbeat")
         self._known: set[str] = set()
         self._last_tick = time.monotonic()
-        self._last_beat = time.monotonic()
-
-    @property
-    def is_overdue(self) -> bool:
-        """Whether the lease may have ended unseen: then nothing new may be started."""
-        margin = self._lease_ms / heartbeats_per_lease / 2000
-        return time.monotonic() - self._last_beat > self._lease_ms / 1000 - margin
+        # Half a beat before its end a lease is not trusted any more.
+        self._trusted_s = lease_ms / 1000 * (1 - 0.5 / heartbeats_per_lease)
+        self._timer: asyncio.TimerHandle | None = None
 
     async def start(self) -> None:
         """Begin to beat."""
-        self._last_tick = self._last_beat = time.monotonic()
+        self._last_tick = time.monotonic()
         self._stopping.clear()
         loop = asyncio.get_running_loop()
+        self.renewed()
         self._thread = threading.Thread(
             target=self._beat_on, args=(loop,), name="arqlite:heartbeat", daemon=True
         )
@@ -68,13 +69,14 @@ class Heartbeat(Service):
     async def stop(self) -> None:
         """Stop beating; the lease runs out unless the session leaves."""
         self._stopping.set()
+        self._forget_timer()
         thread, self._thread = self._thread, None
         if thread is not None:
             await asyncio.to_thread(thread.join)
 
     def renewed(self) -> None:
         """A new session was opened, with a full lease."""
-        self._last_beat = time.monotonic()
+        self._trust_lease_until(time.monotonic() + self._trusted_s)
 
     def _beat_on(self, loop: asyncio.AbstractEventLoop) -> None:
         interval = self._lease_ms / 1000 / heartbeats_per_lease
@@ -97,17 +99,32 @@ class Heartbeat(Service):
             return False
         self._outage.is_over()
         self._known = set(beat.cancel)
-        if beat.alive:
-            self._last_beat = began
         try:
-            loop.call_soon_threadsafe(self._deliver, session, beat)
+            loop.call_soon_threadsafe(self._deliver, session, beat, began)
         except RuntimeError:  # the loop was closed under us: the worker is gone
             self._stopping.set()
         return True
 
-    def _deliver(self, session: str, beat: Beat) -> None:
+    def _deliver(self, session: str, beat: Beat, began: float) -> None:
         self._last_tick = time.monotonic()
+        if beat.alive and session == self._session():
+            self._trust_lease_until(began + self._trusted_s)
         self._heard(session, beat)
+
+    def _trust_lease_until(self, end: float) -> None:
+        self._forget_timer()
+        left = end - time.monotonic()
+        self.is_overdue = left <= 0
+        if left > 0 and not self._stopping.is_set():
+            self._timer = asyncio.get_running_loop().call_later(left, self._distrust_lease)
+
+    def _distrust_lease(self) -> None:
+        self.is_overdue = True
+
+    def _forget_timer(self) -> None:
+        timer, self._timer = self._timer, None
+        if timer is not None:
+            timer.cancel()
 
     def _is_hung(self) -> bool:
         if self._hang_s is None:

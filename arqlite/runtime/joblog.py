@@ -101,4 +101,4 @@ class JobLog:
 
 
 def _took(run: Run) -> float:
-    return (timestamp_ms() - run.started_ms) / 1000
+    return (run.finished_ms - run.started_ms) / 1000

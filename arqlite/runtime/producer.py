@@ -83,6 +83,7 @@ class Producer(Service):
         self._buffer: deque[Run] = deque()
         self._parked: set[str] = set()
         self._signal = asyncio.Event()
+        self._create_task: Callable[..., asyncio.Task[None]]
         self._stager = Stager(self.look)
         self._waiter: asyncio.Task[None] | None = None
         self._outage = Outage("worker")
@@ -114,7 +115,7 @@ class Producer(Service):
     def job_is_done(self, run: Run) -> None:
         """A run no longer needs its slot."""
         self.running -= 1
-        took = (asyncio.get_running_loop().time() - run.launched_at) * 1000
+        took = run.finished_ms - run.started_ms
         self._average_ms += (took - self._average_ms) * (_AVERAGE_OVER if self._seen_any else 1)
         self._seen_any = True
         if self._buffer and self._claiming and self._lease_is_safe():
@@ -146,6 +147,7 @@ class Producer(Service):
 
     async def start(self) -> None:
         """Open the first session and begin to claim."""
+        self._create_task = asyncio.get_running_loop().create_task
         await self._open()
         await super().start()
 
@@ -264,9 +266,7 @@ class Producer(Service):
 
     def _launch(self, run: Run) -> None:
         self.running += 1
-        loop = asyncio.get_running_loop()
-        run.launched_at = loop.time()
-        run.task = loop.create_task(self.executor.run(run))
+        run.task = self._create_task(self.executor.run(run))
 
     # -- sessions
 

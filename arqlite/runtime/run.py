@@ -23,8 +23,7 @@ class Run:
         enqueue_ms, score_ms: when it was enqueued and due, in ms since 1970.
         timeout_s: seconds it may run, None for ever.
         keep_ms: ms its result is kept, 0 not at all, -1 for ever.
-        started_ms: when the function was called; 0 before.
-        launched_at: when it got its slot, on the event loop's clock.
+        started_ms, finished_ms: when the function was called and was over; 0 before.
         deadline: when it is timed out, on the event loop's clock.
         ctx: what the function and the hooks share.
         task: where it runs; None while it waits for a slot.
@@ -40,12 +39,12 @@ class Run:
         "ctx",
         "deadline",
         "enqueue_ms",
+        "finished_ms",
         "function",
         "job_id",
         "job_try",
         "keep_ms",
         "kwargs",
-        "launched_at",
         "memory",
         "queue_name",
         "score_ms",
@@ -86,7 +85,7 @@ class Run:
         self.timeout_s: float | None = None
         self.keep_ms = 0
         self.started_ms = 0
-        self.launched_at = 0.0
+        self.finished_ms = 0
         self.deadline: float | None = None
         self.ctx: dict[Any, Any] = {}
         self.task: asyncio.Task[None] | None = None
