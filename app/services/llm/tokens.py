@@ -1,4 +1,4 @@
-"""How many tokens a text takes and what they cost, estimated as a hosted model of small size would bill it."""
+"""How many tokens a text takes and what they cost, estimated as a small hosted model would bill it."""
 
 from __future__ import annotations
 

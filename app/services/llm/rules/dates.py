@@ -29,24 +29,32 @@ _DATE = re.compile(
     r"(?P<y1>(?:19|20)\d\d)[-/.](?P<m1>\d{1,2})[-/.](?P<d1>\d{1,2})"
     r"|(?P<y2>20\d\d) ?[年년] ?(?P<m2>\d{1,2}) ?[月월] ?(?P<d2>\d{1,2}) ?[日일]"
     r"|(?P<a>\d{1,2})(?P<mark>[-/.]) ?(?P<b>\d{1,2})(?P=mark) ?(?P<y3>(?:20|19)?\d\d)(?!\d)"
-    rf"|(?P<d4>\d{{1,2}})(?:st|nd|rd|th|\.|er)?[ /-]*(?:de )?(?<![a-z])(?P<n4>{_MONTH_NAME})[ ,/-]*(?:de )?(?P<y4>(?:20|19)?\d\d)?(?![\d:])"
-    rf"|(?<![a-z])(?P<n5>{_MONTH_NAME}) (?P<d5>\d{{1,2}})(?:st|nd|rd|th)?,?(?: (?P<y5>20\d\d))?(?![\d:.,]\d|\d)"
+    rf"|(?P<d4>\d{{1,2}})(?:st|nd|rd|th|\."
+    rf"|er)?[ /-]*(?:de )?(?<![a-z])(?P<n4>{_MONTH_NAME})[ ,/-]*(?:de )?(?P<y4>(?:20|19)?\d\d)?(?![\d:])"
+    rf"|(?<![a-z])(?P<n5>{_MONTH_NAME}) (?P<d5>\d{{1,2}})(?:st|nd|rd"
+    rf"|th)?,?(?: (?P<y5>20\d\d))?(?![\d:.,]\d|\d)"
     r")"
 )
 _GOOD_LABEL = re.compile(
-    r"(?<![a-z])(transaction date|date of (purchase|transaction|payment|order|credit|debit)|(purchase|payment|order|paid|billing"
-    r"|invoice|value|booking|issue)d? ?(date|on)|placed on|paid on|charged on|purchased|issued|date( and time| time|/time)?\s*:?\s*$"
-    r"|fecha|dne\b|dna\b|datum|le\b|data (operazione|transakcji|da compra|transazione)?|date\s*:|on\b|el\b|am\b|il\b|em\b)"
+    r"(?<![a-z])(transaction date|date of (purchase|transaction|payment|order|credit|debit)|(purchase"
+    r"|payment|order|paid|billing"
+    r"|invoice|value|booking|issue)d? ?(date|on)|placed on|paid on|charged on|purchased|issued"
+    r"|date( and time| time|/time)?\s*:?\s*$"
+    r"|fecha|dne\b|dna\b|datum|le\b|data (operazione|transakcji|da compra|transazione)?|date\s*:|on\b"
+    r"|el\b|am\b|il\b|em\b)"
     r"|日時|利用日|注文日|取引日|お支払い?日|日期"
 )
 _BAD_LABEL = re.compile(
-    r"(?<![a-z])(depart|arriv|check-?(in|out)|renew|due|expir|expected|estimat|deliver|valid|until|before|from:|return"
-    r"|flight|next|trip|period|statement|ends?|begin|start|birth|since|copyright|vencimiento|fallig|gultig|platnost|lieferung)"
+    r"(?<![a-z])(depart|arriv|check-?(in|out)|renew|due|expir|expected|estimat|deliver|valid|until"
+    r"|before|from:|return"
+    r"|flight|next|trip|period|statement|ends?|begin|start|birth|since|copyright|vencimiento|fallig"
+    r"|gultig|platnost|lieferung)"
     r"|期限|予定|指定日"
 )
 _WORD = re.compile(r"[^\W\d_]{2}")
 _WEEKDAY = re.compile(
-    r"(?<![a-z])(?:mon|tue|wed|thu|fri|sat|sun|lun|mar|mer|mie|jeu|jue|ven|vie|sam|sab|dim|dom|gio|mo|di|mi|do|fr|sa|so)[a-z]{0,8}"
+    r"(?<![a-z])(?:mon|tue|wed|thu|fri|sat|sun|lun|mar|mer|mie|jeu|jue|ven|vie|sam|sab|dim|dom|gio|mo"
+    r"|di|mi|do|fr|sa|so)[a-z]{0,8}"
     r"[,.]?\s*$"
 )
 _OLDEST = dt.timedelta(days=400)
@@ -63,7 +71,7 @@ class FoundDate:
 
 
 def find_dates(folded: str, sent: dt.date | None) -> list[FoundDate]:
-    """Every date of the text; day and month, or a missing year, are settled by what lies nearest to ``sent``."""
+    """Every date of the text; what its notation leaves open is settled by what is nearest to ``sent``."""
     found = []
     for match in _DATE.finditer(folded):
         day = _nearest(_readings(match.groupdict(), sent), sent)

@@ -18,7 +18,7 @@ _SAME_IN_OTHER_CURRENCY = re.compile(r" ?[|/(=] ?")
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """A message's folded subject, its folded text, the two together up to the first lines, and its amounts."""
+    """A message's folded subject and text, the two together up to the first lines, and its amounts."""
 
     subject: str
     folded: str

@@ -11,38 +11,57 @@ from app.services.llm.rules.text import Prepared, fold
 _MAX_NAME = 60
 # Where a name in a sentence ends: before how, when or from which account it was paid.
 _NAME_END = (
-    r"(?= (?:on|using|via|with|from|for|through|has|have|was|were|is|and|by|if|ending|in your|to your|at|dated|date|con|el"
-    r"|desde|mit|am|vom|uber|le|par|avec|avant|il|em|no cartao|no dia|com|dne|z uctu|dnia|op|met|successful|transferred)\b"
+    r"(?= (?:on|using|via|with|from|for|through|has|have|was|were|is|and|by|if|ending|in your|to your"
+    r"|at|dated|date|con|el"
+    r"|desde|mit|am|vom|uber|le|par|avec|avant|il|em|no cartao|no dia|com|dne|z uctu|dnia|op|met"
+    r"|successful|transferred)\b"
     r"| ?[(<\n\t|;!?]|, (?!(?:llc|inc|ltd|gmbh|co|s\.)\b)|\. |\.$|\.\n| - |$| \d{1,2}[-/.]| https?:)"
 )
 _NAME = rf"(?P<name>[^\s(<][^\n\t(<]{{0,{_MAX_NAME}}}?){_NAME_END}"
 _AFTER_AMOUNT = re.compile(
-    rf"(?<![a-z])(?:to|at|from|on(?= [a-z*]+ using)|towards|payee|merchant:|bei|an|von|chez|a favor de|aupres de|presso"
-    rf"|para|em|en|de(?= [a-z]+ [a-z]+)|u obchodnika|v obchode|w|bij|hos|till) (?:merchant:? |the |vpa |payee )?{_NAME}"
+    rf"(?<![a-z])(?:to|at|from|on(?= [a-z*]+ using)|towards|payee|merchant:|bei|an|von|chez|a favor de"
+    rf"|aupres de|presso"
+    rf"|para|em|en|de(?= [a-z]+ [a-z]+)|u obchodnika|v obchode|w|bij|hos|till) (?:merchant:? |the "
+    rf"|vpa |payee )?{_NAME}"
 )
 _BEFORE_AMOUNT = re.compile(
-    rf"(?<![a-z])(?:(?:purchase|payment|compra|pago|achat|paiement|acquisto|pagamento|zahlung|einkauf|platba|nakup"
-    rf"|transaction|transfer|donation|deposit) (?:at|to|en|in|chez|presso|bei|an|em|a|u|v|from|for)|payee|you paid"
+    rf"(?<![a-z])(?:(?:purchase|payment|compra|pago|achat|paiement|acquisto|pagamento|zahlung|einkauf"
+    rf"|platba|nakup"
+    rf"|transaction|transfer|donation|deposit) (?:at|to|en|in|chez|presso|bei|an|em|a|u|v|from|for)"
+    rf"|payee|you paid"
     rf"|de la part de|od|von) {_NAME}"
 )
+_SENT_YOU = re.compile(
+    rf"(?m)(?:^|[.!,] )(?P<name>[^\n,.!<]{{2,{_MAX_NAME}}}) (?:has |just )?(?:sent|paid|transferred) you\b"
+)
 _PURCHASE_AT = re.compile(
-    rf"(?<![a-z])(?:compra en|purchase at|einkauf bei|zahlung an|achat chez|acquisto presso|compra em|nakup u|platba u|zakup w) {_NAME}"
+    rf"(?<![a-z])(?:compra en|purchase at|einkauf bei|zahlung an|achat chez|acquisto presso|compra em"
+    rf"|nakup u|platba u|zakup w) {_NAME}"
 )
 _LABEL = re.compile(
-    r"(?m)^[ \t]*(?:merchant( name)?|from merchant|seller|ebay seller|shop|store|vendor|payee( name)?|paid to|payment to|sent to|sender|received from"
-    r"|beneficiary( name)?|recipient|donations coordinator|biller|company|empresa|comercio|establecimiento|(nombre del )?beneficiario"
-    r"|nombre del remitente|nazev protistrany|nazov protiuctu|protistrana|obchodnik|prijemce|prijemca|handler|handelaar|empfanger|zahlungsempfanger"
-    r"|auftraggeber|verkaufer|beneficiaire|commercant|marchand|vendeur|beneficiario|esercente|negozio|venditore|estabelecimento|favorecido"
-    r"|odbiorca|sprzedawca|begunstigde|winkel|加盟店名?|払込先|受取人名?|ご利用先|利用先|振込先|店舗名?|商户|收款方|가맹점)[ \t]*[::\t\n][ \t\n]*"
+    r"(?m)^[ \t]*(?:merchant( name)?|from merchant|seller|ebay seller|shop|store|vendor|payee( name)?"
+    r"|paid to|payment to|sent to|sender|received from"
+    r"|beneficiary( name)?|recipient|donations coordinator|biller|company|empresa|comercio"
+    r"|establecimiento|(nombre del )?beneficiario"
+    r"|nombre del remitente|nazev protistrany|nazov protiuctu|protistrana|obchodnik|prijemce|prijemca"
+    r"|handler|handelaar|empfanger|zahlungsempfanger"
+    r"|auftraggeber|verkaufer|beneficiaire|commercant|marchand|vendeur|beneficiario|esercente|negozio"
+    r"|venditore|estabelecimento|favorecido"
+    r"|odbiorca|sprzedawca|begunstigde|winkel|加盟店名?|払込先|受取人名?|ご利用先|利用先|振込先"
+    r"|店舗名?|商户|收款方|가맹점)[ \t]*[::\t\n][ \t\n]*"
     rf"(?P<name>[^\n\t]{{2,{_MAX_NAME}}})"
 )
 _NO_NAME = re.compile(
-    r"^(no capturad|(votre|vos|sua|seu|tua|tuo|su|tu|ihr\w*|dein\w*|uw|je|checking|savings|reflect|appear)\b|not (available|provided)|n/?a\b|-+$|\*+|x{3,}|your\b|you\b|tu cuenta|su cuenta|a/c|account|the (seller|merchant)|credited|debited"
+    r"^(no capturad|(votre|vos|sua|seu|tua|tuo|su|tu|ihr\w*|dein\w*|uw|je|checking|savings|reflect"
+    r"|appear)\b|not (available|provided)|n/?a\b|-+$|\*+|x{3,}|your\b|you\b|tu cuenta|su cuenta|a/c"
+    r"|account|the (seller|merchant)|credited|debited"
     r"|\d[\d\s*x-]*$|my account|deposit|card\b|us\b|this\b|note\b|a\b|an\b|la cuenta|vas\b|ihr)|you haven't"
 )
 _ROLE_WORDS = re.compile(
-    r"[\s,|:-]*\b(e?-?receipts?|support|team|reservations?|reservation cent(er|re)|notifications?|no-?reply|customer (service|care)|orders?"
-    r"|billing|service|info|news|payments?|alerts?|confirmations?|bookings?|mailer|noreply|donotreply|via .*|shop team|kundenservice)\b\.?$",
+    r"[\s,|:-]*\b(e?-?receipts?|support|team|reservations?|reservation cent(er|re)|notifications?"
+    r"|no-?reply|customer (service|care)|orders?"
+    r"|billing|service|info|news|payments?|alerts?|confirmations?|bookings?|mailer|noreply|donotreply"
+    r"|via .*|shop team|kundenservice)\b\.?$",
     re.IGNORECASE,
 )
 _SELLERS = re.compile(
@@ -65,6 +84,7 @@ def find_merchant(text: Prepared, sender_name: str, sender: str, seen: Seen | No
     return (
         _matched(_LABEL, text)
         or _matched(_PURCHASE_AT, text)
+        or _matched(_SENT_YOU, text)
         or (
             None
             if is_account_notice and not words.CASH.search(text.folded[:600])
@@ -101,7 +121,7 @@ def _matched(pattern: re.Pattern[str], text: Prepared) -> str | None:
 
 
 def _is_account_notice(folded: str, seen: Seen | None) -> bool:
-    """A bank writes about an account; a shop's receipt may name a card, but not the movement on an account."""
+    """A bank writes about an account; a shop's receipt names a card at most."""
     if seen is not None and seen.role in (Role.PAID, Role.TOTAL):
         return False
     about = folded[:700] if seen is None or seen.is_tabular else seen.sentence

@@ -84,7 +84,7 @@ def find_bare(folded: str) -> list[Money]:
 
 
 def sole_currency(text: Prepared) -> str | None:
-    """The one currency whose code the text names in capitals ("All amounts in CAD"); None for none or many."""
+    """The one currency that the text names by its code ("All amounts in CAD"); None for none or many."""
     named = {code for code in _CODE.findall(text.shown) if code in ISO_CODES}
     return named.pop() if len(named) == 1 else None
 

@@ -55,14 +55,14 @@ def _is_delivery(evidence: Evidence) -> bool:
 
 
 def _is_to_come(evidence: Evidence) -> bool:
-    """A payment that is planned or asked for. A shop that charges a card on dispatch has sold all the same."""
+    """A payment planned or asked for. A shop that charges a card on dispatch has sold all the same."""
     if evidence.says(words.SETTLED) or words.RECEIPT_SUBJECT.search(evidence.subject):
         return False
     head = evidence.head
     if any(not _ON_DISPATCH.search(head, m.end(), m.end() + 80) for m in words.PLANNED.finditer(head)):
         return True
-    is_order = bool(evidence.totals) and words.ORDERED.search(head) is not None
-    return words.STATEMENT.search(head) is not None and not is_order
+    is_sale = words.ORDERED.search(head) is not None or words.BILLED.search(head) is not None
+    return words.STATEMENT.search(head) is not None and not (evidence.totals and is_sale)
 
 
 def _is_fraud(evidence: Evidence) -> bool:

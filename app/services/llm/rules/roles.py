@@ -1,4 +1,4 @@
-"""What each amount in a message is: paid, a total, a balance, an offer, … by the words that stand around it."""
+"""What each amount in a message is: paid, a total, a balance, an offer, … by the words around it."""
 
 from __future__ import annotations
 
@@ -42,12 +42,13 @@ class Seen:
 
 _MAX_LABEL = 90
 _NEAR = 50
-"""So far behind an amount a "will be" still speaks of it; later in the sentence stand advice and conditions."""
+"""So far behind an amount a "will be" still speaks of it; later stand advice and conditions."""
 _SOFT_WRAP = 55
 """A line of plain text at least this long that ends in the middle of a sentence goes on in the next line."""
 _SENTENCE_END = re.compile(r"(?:[!?。]|(?<!\bno)(?<!\brs)(?<!\bmr)(?<!\bltd)(?<!\binc)(?<!\bst)\.)(?=\s|$)")
 _MOVE_BEFORE = re.compile(
-    r"(?:znizen\w*|zvysen\w*|zvysil\w*|snizil\w*|reduced|increased|decreased|verringert|erhoht) (?:se )?(?:o|by|um)"
+    r"(?:znizen\w*|zvysen\w*|zvysil\w*|snizil\w*|reduced|increased|decreased|verringert"
+    r"|erhoht) (?:se )?(?:o|by|um)"
     r"(?: castku| sumu)?\s*$"
 )
 _LABEL_ENDS = " \t:-–|="
@@ -68,7 +69,7 @@ def see_roles(folded: str, found: list[Money]) -> list[Seen]:
 
 def _see(folded: str, money: Money, previous_end: int, next_start: int) -> Seen:
     start = max(_clause_start(folded, money.start), previous_end)
-    before = folded[start : money.start]
+    before = _label_cell(folded[start : money.start], folded, money, previous_end)
     rest = folded[money.end : money.end + 120].partition("\n")[0]
     after = _SENTENCE_END.split(rest[: max(0, next_start - money.end)], maxsplit=1)[0]
     is_tabular = not _is_prose(before, rest)
@@ -81,6 +82,14 @@ def _see(folded: str, money: Money, previous_end: int, next_start: int) -> Seen:
         label = _line_above(folded, money.start, previous_end)
     sentence = _sentence(folded, money)
     return Seen(money, _role(money, label, after, sentence, is_tabular), label, sentence, is_tabular)
+
+
+def _label_cell(clause: str, folded: str, money: Money, previous_end: int) -> str:
+    """The clause before an amount; the whole line where an abbreviation cut a label ("Total incl. VAT:")."""
+    line_start = max(folded.rfind("\n", 0, money.start) + 1, previous_end)
+    line = folded[line_start : money.start]
+    is_cut = len(clause.split()) <= 1 and len(clause) < len(line) <= _MAX_LABEL
+    return line if is_cut and line.endswith(("\t", ":", ": ", "= ")) else clause
 
 
 def _role(money: Money, label: str, after: str, sentence: str, is_tabular: bool) -> Role:
@@ -131,7 +140,7 @@ def _role_by_sentence(label: str, after: str, sentence: str) -> Role:
         return Role.DUE if words.DUE.search(sentence) else Role.OFFER
     if words.DUE.search(tail):
         return Role.DUE
-    if words.MOVED.search(label) or words.MOVED.search(after) or words.MOVED.search(sentence):
+    if words.MOVED.search(label or sentence) or words.MOVED.search(after):
         return Role.STATED
     if words.TOTAL.search(tail) and not words.TOTAL_OF_PART.search(tail):
         return Role.TOTAL
@@ -180,7 +189,7 @@ def _line_above(folded: str, place: int, previous_end: int) -> str:
 
 
 def end_of_sentence(folded: str, place: int) -> int:
-    """Where the sentence around ``place`` ends: at a full stop, or at the end of a line that is not wrapped."""
+    """Where the sentence around ``place`` ends: at a full stop, or with a line that is not wrapped."""
     stop = _SENTENCE_END.search(folded, place)
     end = stop.start() if stop else len(folded)
     while (line_end := folded.find("\n", place, end)) >= 0:

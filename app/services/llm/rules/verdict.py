@@ -51,7 +51,7 @@ def _weak(evidence: Evidence) -> Verdict | None:
         if labelled:
             booked = next((one for one in labelled if one.money.sign), labelled[0])
             return Verdict(True, 0.8, "a movement with its amount", booked.money.value, booked)
-        if evidence.stated:
+        if evidence.stated and words.ADDRESSED.search(evidence.head):
             first = evidence.stated[0]
             return Verdict(True, 0.6, "a sentence speaks of a movement", first.money.value, first)
     due = evidence.with_role(Role.DUE)
@@ -69,10 +69,12 @@ def _nothing(evidence: Evidence) -> Verdict:
 
 
 def _is_about(evidence: Evidence, stated: Seen) -> bool:
-    """Whether the message is about this movement: a receipt, a notice on an account, or short and to the point."""
+    """Whether the message is about this movement: a receipt, an account's notice, or short."""
     if evidence.is_receipt or words.ACCOUNT.search(stated.sentence):
         return True
-    return len(evidence.folded) < HEAD_CHARS or stated.money.start < HEAD_CHARS // 2
+    is_news = words.ADDRESSED.search(evidence.head) is None
+    is_short = len(evidence.folded) < HEAD_CHARS or stated.money.start < HEAD_CHARS // 2
+    return is_short and not is_news
 
 
 def _paid_amount(evidence: Evidence) -> tuple[Decimal, Seen]:

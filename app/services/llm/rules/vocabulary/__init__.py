@@ -1,0 +1,82 @@
+"""The words that mails about money use, by what they tell, in the languages such mail comes in.
+
+All are regular expressions for folded text: lower case, no accents.
+"""
+
+from app.services.llm.rules.vocabulary.amounts import (
+    AMOUNT,
+    BALANCE,
+    DUE,
+    INSTRUMENT,
+    LIMIT,
+    MASKED_CARD,
+    OFFER_AFTER,
+    OFFER_BEFORE,
+    OTHER_THAN_MONEY,
+    PAID_LABEL,
+    PART,
+    TOTAL,
+    TOTAL_OF_PART,
+)
+from app.services.llm.rules.vocabulary.doubts import (
+    ADVERT,
+    CODE,
+    FAILED,
+    FRAUD,
+    LIMIT_NOTICE,
+    NO_RECEIPT,
+    PLANNED,
+    QUOTE,
+    SHIPPED,
+    STATEMENT,
+    UNREAL,
+)
+from app.services.llm.rules.vocabulary.kinds import ADDRESSED, BILLED, ORDERED, RECEIPT, RECEIPT_SUBJECT
+from app.services.llm.rules.vocabulary.movement import (
+    ACCOUNT,
+    BARE_MOVEMENT,
+    CASH,
+    CREDITED,
+    MOVED,
+    PAID_ALREADY,
+    SETTLED,
+)
+
+__all__ = [
+    "ACCOUNT",
+    "ADDRESSED",
+    "ADVERT",
+    "AMOUNT",
+    "BALANCE",
+    "BARE_MOVEMENT",
+    "BILLED",
+    "CASH",
+    "CODE",
+    "CREDITED",
+    "DUE",
+    "FAILED",
+    "FRAUD",
+    "INSTRUMENT",
+    "LIMIT",
+    "LIMIT_NOTICE",
+    "MASKED_CARD",
+    "MOVED",
+    "NO_RECEIPT",
+    "OFFER_AFTER",
+    "OFFER_BEFORE",
+    "ORDERED",
+    "OTHER_THAN_MONEY",
+    "PAID_ALREADY",
+    "PAID_LABEL",
+    "PART",
+    "PLANNED",
+    "QUOTE",
+    "RECEIPT",
+    "RECEIPT_SUBJECT",
+    "SETTLED",
+    "SHIPPED",
+    "STATEMENT",
+    "TOTAL",
+    "TOTAL_OF_PART",
+    "UNREAL",
+]
