@@ -407,7 +407,7 @@ class _Session:
         self._heartbeat = Heartbeat(
             self.engine, lambda: self.producer.session, lease_ms, _hang_limit(worker, lease_ms), self._heard
         )
-        self._lifeline = Lifeline(self.engine)
+        self._lifeline = Lifeline(self.engine, lambda: self.producer.session)
         self._control = Listener(pool)
         self._services: list[Service] = [
             *options.services,

@@ -18,8 +18,7 @@ class Keys:
         jobs: hash, id -> record; every job that is known.
         ready: zset, id -> priority and time; jobs that may start.
         sched: zset, id -> due time and priority; jobs that wait for their time.
-        live: zset, session -> lease deadline in ms.
-        dead: set of sessions whose lease ended and whose jobs are not all moved yet.
+        live: zset, session -> lease deadline in ms; 0 when it ended and its jobs are not all moved.
         tries: hash, id -> tries, crashes and what else only troubled jobs have.
         wake: list with at most one token; its popper goes and claims.
         wait: set of ids whose end somebody awaits.
@@ -34,7 +33,6 @@ class Keys:
         self.ready = base + "ready"
         self.sched = base + "sched"
         self.live = base + "live"
-        self.dead = base + "dead"
         self.tries = base + "tries"
         self.wake = base + "wake"
         self.wait = base + "wait"

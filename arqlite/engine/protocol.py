@@ -82,7 +82,7 @@ class Turn(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """What a heartbeat heard: is the session alive, when does the next lease end, what to cancel."""
+    """What a heartbeat heard: is the session alive, when the next lease of another ends (-1 never), cancels."""
 
     alive: bool
     next_deadline_ms: int
@@ -91,10 +91,9 @@ class Beat:
 
 @dataclass(frozen=True, slots=True)
 class Rescued:
-    """What a rescue did: jobs moved per dead session, whether some remain, when the next lease ends."""
+    """What a rescue did: jobs moved per dead session, and when the next lease of another ends (-1 never)."""
 
     moved: Mapping[str, int]
-    more: bool
     next_deadline_ms: int
 
 
@@ -130,7 +129,7 @@ class Engine(Protocol):
         """Nowhere -> ready or scheduled. Returns the positions (from 0) of jobs whose id is in use."""
 
     async def open(self, session: str, lease_ms: int) -> int:
-        """Begin a session. Returns the ms until the earliest lease ends."""
+        """Begin a session. Returns the ms until the earliest lease of another ends, -1 without one."""
 
     async def turn(
         self, session: str, want: int, ended: Mapping[int, Ended], returned: Sequence[Returned]
@@ -146,8 +145,8 @@ class Engine(Protocol):
     def beat(self, session: str, lease_ms: int, heard: Sequence[str]) -> Beat:
         """Keep the lease; blocking, for the heartbeat's own thread."""
 
-    async def rescue(self) -> Rescued:
-        """Running -> ready, for all jobs of sessions whose lease ended."""
+    async def rescue(self, session: str) -> Rescued:
+        """Running -> ready, for all jobs of sessions whose lease ended; `session` is who asks."""
 
     async def leave(self, session: str) -> int:
         """End a session; its jobs are rescued at once. Returns how many sessions live on."""

@@ -42,7 +42,7 @@ class RedisEngine:
         self._turns = Link(client, timeout)
         self._names = {
             name: getattr(self.keys, name)
-            for name in ("jobs", "ready", "sched", "live", "dead", "tries", "wake", "wait", "ttls", "cron")
+            for name in ("jobs", "ready", "sched", "live", "tries", "wake", "wait", "ttls", "cron")
         }
         self._turn_script = load("turn")
         self._turn_keys: tuple[str, list[Any]] | None = None
@@ -60,8 +60,7 @@ class RedisEngine:
 
     async def open(self, session: str, lease_ms: int) -> int:
         """See `Engine.open`."""
-        _, earliest = await self._call(load("open"), {"sid": session, "lease_ms": lease_ms})
-        return int(earliest)
+        return int(await self._call(load("open"), {"sid": session, "lease_ms": lease_ms}))
 
     async def turn(
         self, session: str, want: int, ended: Mapping[int, Ended], returned: Sequence[Returned]
@@ -93,17 +92,16 @@ class RedisEngine:
             alive, earliest, cancel = execute("EVAL", script.source, *call)
         return Beat(bool(alive), earliest, frozenset(job_id.decode() for job_id in cancel))
 
-    async def rescue(self) -> Rescued:
+    async def rescue(self, session: str) -> Rescued:
         """See `Engine.rescue`."""
-        earliest, more, *moved = await self._call(load("rescue"), {"limit": TURN_LIMIT})
+        earliest, *moved = await self._call(load("rescue"), {"sid": session, "limit": TURN_LIMIT})
         per_session = {moved[i].decode(): int(moved[i + 1]) for i in range(0, len(moved), 2)}
-        return Rescued(per_session, bool(more), int(earliest))
+        return Rescued(per_session, int(earliest))
 
     async def leave(self, session: str) -> int:
         """See `Engine.leave`."""
         keys = {"run": self.keys.run(session), "inbox": self.keys.inbox(session)}
-        _, others = await self._call(load("leave"), {"sid": session}, keys=keys)
-        return int(others)
+        return int(await self._call(load("leave"), {"sid": session}, keys=keys))
 
     async def cancel(self, job_id: str, body: bytes, keep_ms: int) -> CancelAnswer:
         """See `Engine.cancel`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 from ..engine import Engine
 from ..service import Service
@@ -22,18 +23,22 @@ class Lifeline(Service):
 
     Args:
         engine: whose `rescue` to call.
+        session: tells the session of now.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, session: Callable[[], str]) -> None:
         super().__init__()
         self._engine = engine
+        self._session = session
         self._outage = Outage("lifeline")
         self._looked = asyncio.Event()
         self._next_look = 0.0
 
     def expect(self, next_deadline_ms: int) -> None:
-        """Somebody's lease ends in so many ms; look then, if that is earlier than planned."""
-        at = asyncio.get_running_loop().time() + max(next_deadline_ms, 0) / 1000 + _AFTER_DEADLINE_S
+        """Somebody's lease ends in so many ms (-1: nobody's); look then, if that is earlier than planned."""
+        if next_deadline_ms < 0:
+            return
+        at = asyncio.get_running_loop().time() + next_deadline_ms / 1000 + _AFTER_DEADLINE_S
         if at < self._next_look:
             self._next_look = at
             self._looked.set()
@@ -53,16 +58,14 @@ class Lifeline(Service):
                 self._plan(1.0)
 
     async def _look(self) -> None:
-        rescued = await self._engine.rescue()
+        rescued = await self._engine.rescue(self._session())
         self._outage.is_over()
         for session, jobs in rescued.moved.items():
             logger.warning("worker %s died; %d of its jobs were put back", session, jobs)
-        if rescued.more:
-            self._next_look = 0.0
-        elif rescued.next_deadline_ms < 0:
+        if rescued.next_deadline_ms < 0:
             self._plan(_FALLBACK_S)
         else:
-            self._plan(rescued.next_deadline_ms / 1000 + _AFTER_DEADLINE_S)
+            self._plan(rescued.next_deadline_ms / 1000 + _AFTER_DEADLINE_S * bool(rescued.next_deadline_ms))
 
     async def _until_next_look(self) -> None:
         loop = asyncio.get_running_loop()

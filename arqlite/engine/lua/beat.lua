@@ -1,17 +1,14 @@
 -- beat: keep a lease, and hear what to cancel.
 --
--- KEYS     live    zset  session -> lease deadline, ms
---          dead    set   sessions whose jobs are being moved
+-- KEYS     live    zset  session -> lease deadline, ms; 0 when it ended and jobs remain to be moved
 --          inbox   set   ids that this session shall cancel
 -- ARGV     sid, lease_ms
 --          heard*  ids of the inbox that the session knows about since its last beat
--- RETURNS  {1 alive or 0 dead, ms to the earliest lease deadline (0: somebody is to be rescued), ids to cancel}
+-- RETURNS  {1 alive or 0 dead, ms to the earliest end of another lease or -1, ids to cancel}
 -- COST     O(log sessions)
--- USES     clock
+-- USES     clock lease
 local now = clock()
-if not redis.call('ZSCORE', live, sid) then return {0, 0, {}} end
+if not is_alive(live, sid) then return {0, 0, {}} end
 redis.call('ZADD', live, 'XX', now + tonumber(lease_ms), sid)
 for i = heard, #ARGV do redis.call('SREM', inbox, ARGV[i]) end
-local earliest = tonumber(redis.call('ZRANGE', live, 0, 0, 'WITHSCORES')[2]) - now
-if earliest < 0 or redis.call('EXISTS', dead) == 1 then earliest = 0 end
-return {1, earliest, redis.call('SMEMBERS', inbox)}
+return {1, next_end_of_others(live, sid, now), redis.call('SMEMBERS', inbox)}

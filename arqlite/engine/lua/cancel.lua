@@ -1,7 +1,6 @@
 -- cancel: end a job that has not started, or ask the worker that runs it to.
 --
 -- KEYS     live    zset  session -> lease deadline, ms
---          dead    set   sessions whose jobs are not all moved yet
 --          jobs    hash  id -> record
 --          ready   zset  id -> priority and time
 --          sched   zset  id -> due time and priority
@@ -20,9 +19,6 @@ if string.sub(record, 1, 1) == 'R' then return 3 end
 
 local waiting = redis.call('ZREM', ready, id) + redis.call('ZREM', sched, id) > 0
 if not waiting then
-  for _, sid in ipairs(redis.call('SMEMBERS', dead)) do
-    waiting = waiting or redis.call('SREM', base .. 'run:' .. sid, id) == 1
-  end
   local sessions = redis.call('ZRANGE', live, 0, -1, 'WITHSCORES')
   for i = 1, #sessions, 2 do
     local sid, run = sessions[i], base .. 'run:' .. sessions[i]

@@ -2,9 +2,9 @@
 --
 -- KEYS     live    zset  session -> lease deadline, ms
 -- ARGV     sid, lease_ms
--- RETURNS  {now, ms to the earliest lease deadline}
+-- RETURNS  ms to the earliest end of another lease, or -1
 -- COST     O(log sessions)
--- USES     clock
+-- USES     clock lease
 local now = clock()
 redis.call('ZADD', live, now + tonumber(lease_ms), sid)
-return {now, tonumber(redis.call('ZRANGE', live, 0, 0, 'WITHSCORES')[2]) - now}
+return next_end_of_others(live, sid, now)

@@ -1,25 +1,19 @@
 -- rescue: end the sessions whose lease is over, and put their jobs back in front of their priority.
 --
--- KEYS     live    zset  session -> lease deadline, ms
---          dead    set   sessions whose jobs are not all moved yet
+-- KEYS     live    zset  session -> lease deadline, ms; 0 when it ended and jobs remain to be moved
 --          jobs    hash  id -> record
 --          ready   zset  id -> priority and time
 --          tries   hash  id -> tries, crashes, ...
 --          wake    list  the token
--- ARGV     base, limit
--- RETURNS  {ms to the earliest lease deadline or -1, 1 if jobs remain to be moved, session, moved, ...}
+-- ARGV     base, sid, limit
+-- RETURNS  {ms to the earliest end of a lease other than sid's or -1, session, moved, session, moved, ...}
 -- COST     O(moved log N)
--- USES     clock score wake
+-- USES     clock lease score wake
 local now = clock()
-for _, sid in ipairs(redis.call('ZRANGEBYSCORE', live, '-inf', now, 'LIMIT', 0, 100)) do
-  redis.call('ZREM', live, sid)
-  redis.call('SADD', dead, sid)
-end
-
 local budget = tonumber(limit)
-local moved, more = {}, 0
-for _, sid in ipairs(redis.call('SMEMBERS', dead)) do
-  local run = base .. 'run:' .. sid
+local moved = {}
+for _, over in ipairs(redis.call('ZRANGEBYSCORE', live, '-inf', now, 'LIMIT', 0, 100)) do
+  local run = base .. 'run:' .. over
   local ids = budget > 0 and redis.call('SPOP', run, budget) or {}
   if #ids > 0 then
     local records = redis.call('HMGET', jobs, unpack(ids))
@@ -32,16 +26,15 @@ for _, sid in ipairs(redis.call('SMEMBERS', dead)) do
       end
     end
     budget = budget - #ids
-    moved[#moved + 1] = sid
+    moved[#moved + 1] = over
     moved[#moved + 1] = #ids
     leave_token(wake)
   end
   if redis.call('EXISTS', run) == 1 then
-    more = 1
+    redis.call('ZADD', live, 0, over)
   else
-    redis.call('SREM', dead, sid)
-    redis.call('DEL', base .. 'cancel:' .. sid)
+    redis.call('ZREM', live, over)
+    redis.call('DEL', base .. 'cancel:' .. over)
   end
 end
-local head = redis.call('ZRANGE', live, 0, 0, 'WITHSCORES')[2]
-return {head and math.max(tonumber(head) - now, 0) or -1, more, unpack(moved)}
+return {next_end_of_others(live, sid, now), unpack(moved)}

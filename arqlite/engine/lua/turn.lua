@@ -16,9 +16,9 @@
 -- RETURNS  {0} when the session is dead, else {1, now, ms to the next due job or -1, jobs owned now,
 --          1 if ready work remains, ids, records, tries, ids whose end or return was refused}
 -- COST     O((ended + claimed) log N)
--- USES     clock score settle announce wake
+-- USES     clock lease score settle announce wake
 local now = clock()
-if not redis.call('ZSCORE', live, sid) then return {0} end
+if not is_alive(live, sid) then return {0} end
 
 local lost = {}
 local cursor = work + 1
