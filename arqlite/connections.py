@@ -403,9 +403,10 @@ def _common(settings: RedisSettings) -> dict[str, Any]:
         "socket_connect_timeout": settings.conn_timeout,
         "socket_timeout": None,
         "max_connections": settings.max_connections or _UNLIMITED_CONNECTIONS,
-        "retry_on_timeout": settings.retry_on_timeout,
         "retry_on_error": settings.retry_on_error,
     }
+    if settings.retry_on_timeout:  # redis-py 6 deprecated it, for it always does so
+        common["retry_on_timeout"] = True
     if settings.retry is not None:
         common["retry"] = settings.retry
     return common
