@@ -112,7 +112,7 @@ class Retry(JobControl):
 
     def __init__(self, defer: float | timedelta | None = None) -> None:
         self.defer_score: int | None = None if defer is None else _milliseconds(defer)
-        super().__init__(self.defer_score)
+        super().__init__(None if self.defer_score is None else self.defer_score / 1000)
 
     def __repr__(self) -> str:
         return f"<Retry defer {(self.defer_score or 0) / 1000:0.2f}s>"

@@ -23,6 +23,8 @@ _STATES = {letter: state for state, letter in _LETTERS.items()}
 # 'R' and 13 digits of expiry stand before the body in a finished record, 'Q' and a priority before a job.
 _FINISHED_HEAD, _QUEUED_HEAD = 14, 2
 UNSERIALIZABLE = "unable to serialize result"
+# The end of the year 9999, in ms since 1970: no datetime is later.
+_LAST_MS = 253_402_300_799_999
 
 
 class Codec:
@@ -88,8 +90,12 @@ class Codec:
         """
         try:
             envelope = from_json(blob) if self.deserializer is None else self.deserializer(blob)
-            if not isinstance(envelope["f"], str) or not isinstance(envelope.get("et"), int):
+            if not isinstance(envelope["f"], str) or not 0 <= envelope["et"] <= _LAST_MS:
                 raise TypeError("the envelope names no function or no time")
+            if "t" in envelope or "x" in envelope or "at" in envelope:
+                _check_numbers(envelope)
+            if any(not isinstance(envelope.get(name, 1), int | None) for name in ("t", "x", "at")):
+                raise TypeError("the envelope's numbers are none")
             if not isinstance(envelope.get("a", ()), list | tuple) or not isinstance(
                 envelope.get("k", {}), dict
             ):
@@ -140,8 +146,8 @@ class Codec:
         return _job_def(envelope, job_id, score, started)
 
     def _decode_finished(self, body: bytes, job_id: str, queue: str) -> JobResult:
-        size = int(body[1:9], 16)
         try:
+            size = int(body[1:9], 16)
             raw = body[9 : 9 + size]
             ended = from_json(raw) if self.deserializer is None else self.deserializer(raw)
             value = rebuild(ended["e"]) if "e" in ended else ended["r"]
@@ -201,6 +207,12 @@ def _plain_result(value: Any, job_try: int, start_ms: int, finish_ms: int) -> by
         raise SerializationError(
             f"{UNSERIALIZABLE}: {type(value).__name__} is not plain data ({message_of(error)})"
         ) from error
+
+
+def _check_numbers(envelope: dict[str, Any]) -> None:
+    for name in ("t", "x", "at"):
+        if not isinstance(envelope.get(name), int | None):
+            raise TypeError(f"{name} is no number in the envelope")
 
 
 def _job_def(envelope: dict[str, Any], job_id: str, score: int | None, started: int | None) -> JobDef:

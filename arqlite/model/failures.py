@@ -19,7 +19,8 @@ _MESSAGE_LIMIT = 10_000
 _known: dict[str, type[BaseException]] = {"asyncio.exceptions.CancelledError": CancelledError}
 for _module in (builtins, errors):
     for _value in vars(_module).values():
-        if isinstance(_value, type) and issubclass(_value, BaseException):
+        # Not what ends a process: a text in Redis must not make a reader exit.
+        if isinstance(_value, type) and issubclass(_value, Exception):
             _known[f"{_value.__module__}.{_value.__qualname__}"] = _value
 
 
@@ -57,9 +58,9 @@ def rebuild(description: dict[str, Any]) -> BaseException:
 
 
 def message_of(error: BaseException) -> str:
-    """Tell what an exception says, even when its `__str__` is broken or endless."""
+    """Tell what an exception says, even when its `__str__` is broken, endless or no valid Unicode."""
     try:
-        return str(error)[:_MESSAGE_LIMIT]
+        return str(error)[:_MESSAGE_LIMIT].encode("utf-8", "backslashreplace").decode()
     except Exception as broken:  # noqa: BLE001 (a job may raise what cannot be shown)
         return f"<its message cannot be shown: {type(broken).__name__}>"
 
