@@ -320,6 +320,10 @@ def _check_job_id(job_id: str) -> None:
         raise ConfigurationError(f"a job id must be a string, got {job_id!r}")
     if "\0" in job_id or len(job_id) > 512:
         raise ConfigurationError("a job id must be at most 512 characters, none of them NUL")
+    try:
+        job_id.encode()
+    except UnicodeEncodeError as error:
+        raise ConfigurationError(f"a job id must be valid Unicode, got {job_id!r}") from error
 
 
 async def create_pool(

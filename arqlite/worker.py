@@ -206,8 +206,8 @@ class Worker:
     @property
     def tasks(self) -> dict[str, asyncio.Task[None]]:
         """The running jobs: id to task."""
-        runs = self._producer.runs() if self._producer else []
-        return {run.job_id: run.task for run in runs if run.task is not None and not run.task.done()}
+        runs = self._producer.active if self._producer else ()
+        return {run.job_id: run.task for run in runs if run.task is not None}
 
     job_tasks = tasks
 
@@ -328,8 +328,8 @@ class Worker:
 
     async def _work(self) -> None:
         session = _Session(self)
-        await session.start()
-        working = asyncio.create_task(session.producer.finish())
+        self._producer = session.producer
+        working = asyncio.create_task(session.work())
         assert self._stop is not None  # noqa: S101 (main made it)
         try:
             waits: list[asyncio.Future[Any]] = [working, self._stop]
@@ -344,6 +344,7 @@ class Worker:
             raise
         finally:
             working.cancel()
+            await asyncio.gather(working, return_exceptions=True)
             await session.stop()
 
     def _handle_signals(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -392,7 +393,7 @@ class _Session:
             burst=worker.burst,
             max_burst_jobs=worker.max_burst_jobs,
         )
-        self._deadlines = Deadlines(self.producer.runs)
+        self._deadlines = Deadlines(lambda: self.producer.active)
         self.producer.executor = Executor(
             ctx=worker.ctx,
             counters=worker._counters,
@@ -409,6 +410,8 @@ class _Session:
         )
         self._lifeline = Lifeline(self.engine, lambda: self.producer.session)
         self._control = Listener(pool)
+        self._follower: asyncio.Task[None] | None = None
+        self._last_session = ""
         self._services: list[Service] = [
             *options.services,
             self._lifeline,
@@ -424,22 +427,29 @@ class _Session:
         if worker.cron_jobs:
             self._services.append(Scheduler(self.engine, codec, worker.cron_jobs, worker.timezone))
 
-    async def start(self) -> None:
-        await self._heartbeat.start()
+    async def work(self) -> None:
+        """Start everything and run until a burst is over."""
         for service in self._services:
             await service.start()
         await self.producer.start()
+        await self._heartbeat.start()
+        self._report_start()
+        await self.producer.finish()
+
+    def _report_start(self) -> None:
         if has_handlers(WorkerStarted):
-            execute(WorkerStarted(self.engine.queue, self.producer.session, tuple(self._worker.functions)))
+            execute(
+                WorkerStarted(self.engine.queue, self.producer.session or "", tuple(self._worker.functions))
+            )
 
     async def shut_down(self, signum: Signals, patience_s: float, hurry: asyncio.Event) -> None:
         """Stop claiming, let jobs end for a while, give back the rest."""
         self._say_shutdown(signum, patience_s)
         self.producer.stop_claiming()
-        if patience_s and self.producer.running:
+        if patience_s and self.producer.active:
             await _first_of(self.producer.drained(), hurry.wait(), patience_s)
             logger.info("shutdown on %s, wait complete ◆ %s", signum.name, self._summary("to cancel"))
-        for run in self.producer.runs():
+        for run in list(self.producer.active):
             run.cancel("shutdown")
         await _first_of(self.producer.drained(), _CANCEL_PATIENCE_S)
 
@@ -447,24 +457,25 @@ class _Session:
         self.producer.stop_claiming()
         await self.producer.stop()
         await self.producer.flush(_FLUSH_PATIENCE_S)
-        self._worker.has_stubborn_jobs = bool(self.producer.running)
+        self._worker.has_stubborn_jobs = bool(self.producer.active)
         for service in reversed(self._services):
             await service.stop()
         await self._leave()
         await self._heartbeat.stop()
         self._deadlines.stop()
+        if self._follower is not None:
+            self._follower.cancel()
+            await asyncio.gather(self._follower, return_exceptions=True)
         await self._control.close()
         await self.engine.close()
         if has_handlers(WorkerStopped):
             done = self._worker._counters
             execute(
-                WorkerStopped(
-                    self.engine.queue, self.producer.session, done.complete, done.failed, done.retried
-                )
+                WorkerStopped(self.engine.queue, self._last_session, done.complete, done.failed, done.retried)
             )
 
     async def _leave(self) -> None:
-        if self.producer.running:
+        if self.producer.active or self.producer.session is None:
             return  # what still runs here must not be started elsewhere before this process is gone
         try:
             others = await self.engine.leave(self.producer.session)
@@ -476,14 +487,17 @@ class _Session:
     def _lease_is_safe(self) -> bool:
         return not self._heartbeat.is_overdue
 
-    def _opened(self, earliest_deadline_ms: int) -> None:
+    def _opened(self, session: str, next_deadline_ms: int) -> None:
         self._heartbeat.renewed()
-        self._lifeline.expect(earliest_deadline_ms)
-        asyncio.get_running_loop().create_task(self._follow_control())
+        self._lifeline.expect(next_deadline_ms)
+        self._follower = asyncio.get_running_loop().create_task(self._follow(self._last_session, session))
+        self._last_session = session
 
-    async def _follow_control(self) -> None:
-        session = self.producer.session
-        await self._control.follow(self.engine.keys.control_channel(session), self._cancel_by_message)
+    async def _follow(self, old_session: str, session: str) -> None:
+        channel = self.engine.keys.control_channel
+        if old_session:
+            await self._control.unfollow(channel(old_session))
+        await self._control.follow(channel(session), self._cancel_by_message)
 
     def _heard(self, session: str, beat: Beat) -> None:
         if session != self.producer.session:
@@ -510,7 +524,7 @@ class _Session:
 
     def _counts(self) -> tuple[int, int, int, int]:
         done = self._worker._counters
-        return done.complete, done.failed, done.retried, self.producer.running
+        return done.complete, done.failed, done.retried, len(self.producer.active)
 
     def _say_shutdown(self, signum: Signals, patience_s: float) -> None:
         fate = "to be completed" if patience_s else "to cancel"

@@ -82,7 +82,7 @@ class Turn(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """What a heartbeat heard: is the session alive, when the next lease of another ends (-1 never), cancels."""
+    """What a heartbeat heard: is the session alive, when the next other lease ends or -1, what to cancel."""
 
     alive: bool
     next_deadline_ms: int
@@ -91,7 +91,7 @@ class Beat:
 
 @dataclass(frozen=True, slots=True)
 class Rescued:
-    """What a rescue did: jobs moved per dead session, and when the next lease of another ends (-1 never)."""
+    """What a rescue did: jobs moved per dead session, and when the next other lease ends (-1 never)."""
 
     moved: Mapping[str, int]
     next_deadline_ms: int

@@ -21,7 +21,7 @@ class Heartbeat(Service):
 
     Args:
         engine: whose `beat` to call.
-        session: tells the session of now; it changes when a lease was lost.
+        session: tells the session of now, None while none is open; it changes when a lease was lost.
         lease_ms: how long a lease lasts.
         hang_s: how long the event loop may stand still before the process counts as hung and its jobs
             are left to others; None is for ever.
@@ -34,7 +34,7 @@ class Heartbeat(Service):
     def __init__(
         self,
         engine: Engine,
-        session: Callable[[], str],
+        session: Callable[[], str | None],
         lease_ms: int,
         hang_s: float | None,
         heard: Callable[[str, Beat], None],
@@ -82,12 +82,12 @@ class Heartbeat(Service):
         interval = self._lease_ms / 1000 / heartbeats_per_lease
         pause = interval
         while not self._stopping.wait(pause):
-            if self._is_hung():
+            session = self._session()
+            if session is None or self._is_hung():
                 continue
-            pause = interval if self._beat(loop) else min(self._outage.next_pause(), interval)
+            pause = interval if self._beat(session, loop) else min(self._outage.next_pause(), interval)
 
-    def _beat(self, loop: asyncio.AbstractEventLoop) -> bool:
-        session = self._session()
+    def _beat(self, session: str, loop: asyncio.AbstractEventLoop) -> bool:
         began = time.monotonic()
         try:
             beat = self._engine.beat(session, self._lease_ms, sorted(self._known))

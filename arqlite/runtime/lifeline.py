@@ -26,7 +26,7 @@ class Lifeline(Service):
         session: tells the session of now.
     """
 
-    def __init__(self, engine: Engine, session: Callable[[], str]) -> None:
+    def __init__(self, engine: Engine, session: Callable[[], str | None]) -> None:
         super().__init__()
         self._engine = engine
         self._session = session
@@ -58,7 +58,7 @@ class Lifeline(Service):
                 self._plan(1.0)
 
     async def _look(self) -> None:
-        rescued = await self._engine.rescue(self._session())
+        rescued = await self._engine.rescue(self._session() or "")
         self._outage.is_over()
         for session, jobs in rescued.moved.items():
             logger.warning("worker %s died; %d of its jobs were put back", session, jobs)

@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
+from typing import cast
 
 from ..engine import RedisEngine, Returned, Turn, Waker
 from ..errors import SessionLost
@@ -44,9 +45,15 @@ class Producer(Service):
         lease_ms: how long a lease lasts.
         new_session: makes the name of a session.
         lease_is_safe: tells whether the lease is known to hold; nothing new is started otherwise.
-        opened: called after a session was opened, with the ms until the earliest lease ends.
+        opened: called after a session was opened, with its name and the ms until another's lease ends.
         burst: whether to end when the queue is empty.
         max_burst_jobs: how many jobs to start in all; negative is no limit.
+
+    Attributes:
+        session: the session of now; None while none is open.
+        owned: every job that the session owns by this worker's account, until its end is acknowledged;
+            None stands for a job that goes back without a run.
+        active: the runs that have a slot.
     """
 
     def __init__(
@@ -60,14 +67,14 @@ class Producer(Service):
         lease_ms: int,
         new_session: Callable[[], str],
         lease_is_safe: Callable[[], bool],
-        opened: Callable[[int], None],
+        opened: Callable[[str, int], None],
         burst: bool = False,
         max_burst_jobs: int = -1,
     ) -> None:
         super().__init__()
-        self.session = new_session()
+        self.session: str | None = None
         self.owned: dict[str, Run | None] = {}
-        self.running = 0
+        self.active: set[Run] = set()
         self.executor: Executor
         self._engine = engine
         self._waker = waker
@@ -103,7 +110,7 @@ class Producer(Service):
 
     def lease_was_kept(self) -> None:
         """A heartbeat succeeded: what waited for certainty may go on."""
-        while self._buffer and self._claiming and self.running < self._max_jobs:
+        while self._buffer and self._claiming and len(self.active) < self._max_jobs:
             self._launch(self._buffer.popleft())
         self._signal.set()
 
@@ -114,7 +121,7 @@ class Producer(Service):
 
     def job_is_done(self, run: Run) -> None:
         """A run no longer needs its slot."""
-        self.running -= 1
+        self.active.discard(run)
         took = run.finished_ms - run.started_ms
         self._average_ms += (took - self._average_ms) * (_AVERAGE_OVER if self._seen_any else 1)
         self._seen_any = True
@@ -133,15 +140,8 @@ class Producer(Service):
 
     async def drained(self) -> None:
         """Wait until no job runs."""
-        while self.running:
-            tasks = [run.task for run in self.runs() if run.task is not None and not run.task.done()]
-            if not tasks:
-                return
+        while tasks := [run.task for run in self.active if run.task is not None]:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-
-    def runs(self) -> list[Run]:
-        """Every job in hand: waiting for a slot, running, or ended and not yet acknowledged."""
-        return [run for run in self.owned.values() if run is not None]
 
     # -- the loop
 
@@ -182,7 +182,7 @@ class Producer(Service):
     async def _something_to_do(self) -> bool:
         """Wait for ends to deliver or jobs to claim; False when a burst is over."""
         while not (self._acker or self._is_dead or (self._hungry and self._want() > 0)):
-            if self._burst and self._claiming and not self.running and not self._buffer:
+            if self._burst and self._claiming and not self.active and not self._buffer:
                 if await self._burst_is_over():
                     return False
                 continue
@@ -196,11 +196,11 @@ class Producer(Service):
         if not self._claiming or not self._lease_is_safe():
             return 0
         ahead = self._max_jobs if self._seen_any and self._average_ms < _SHORT_JOB_MS else 0
-        free = self._max_jobs + ahead - self.running - len(self._buffer)
+        free = self._max_jobs + ahead - len(self.active) - len(self._buffer)
         return free if self._left_to_start < 0 else min(free, self._left_to_start)
 
     async def _turn(self, want: int) -> None:
-        if self._is_dead:
+        if self._is_dead or self.session is None:
             await self._begin_anew()
             return
         batch = self._acker.take()
@@ -220,7 +220,8 @@ class Producer(Service):
         self._outage.is_over()
         self._acknowledge(batch, turn)
         self._take_in(turn)
-        self._hungry = bool(want) and (len(turn.job_ids) >= want or bool(turn.more))
+        if want:
+            self._hungry = len(turn.job_ids) >= want or bool(turn.more)
         self._stager.arm(turn.next_due_ms if self._claiming else -1)
         if turn.held != len(self.owned):
             await self._reconcile()
@@ -236,12 +237,11 @@ class Producer(Service):
     def _take_in(self, turn: Turn) -> None:
         memories = turn.memories or [None] * len(turn.job_ids)
         for raw_id, record, memory in zip(turn.job_ids, turn.records, memories, strict=True):
-            job_id = raw_id.decode()
-            if record is None:  # deleted by hand while it waited: there is nothing to run
-                self.owned[job_id] = None
-                self._acker.end(job_id, 0, b"")
+            job_id = raw_id.decode(errors="backslashreplace")
+            if record is None or job_id.encode() != raw_id:
+                self._drop(raw_id)
                 continue
-            admitted = self._intake.read(job_id, record, memory, turn.now_ms, self.session)
+            admitted = self._intake.read(job_id, record, memory, turn.now_ms, self.session or "")
             if isinstance(admitted, Run):
                 self.owned[job_id] = admitted
                 self._parked.discard(job_id)
@@ -254,53 +254,63 @@ class Producer(Service):
                 self._parked.add(job_id)
                 self._acker.give_back(admitted)
 
+    def _drop(self, raw_id: bytes) -> None:
+        """A claimed id without a job, or one that is no text, was not enqueued by any client of ours."""
+        logger.error("job %r cannot be run: its record is gone, or its id is no UTF-8; dropping it", raw_id)
+        job_id = cast("str", raw_id)
+        self.owned[job_id] = None
+        self._acker.end(job_id, 0, b"")
+
     def _dispatch(self, run: Run) -> None:
         if self._left_to_start > 0:
             self._left_to_start -= 1
         if not self._claiming:
             self._acker.give_back(Returned(run.job_id, "ready", run.score_ms, ""))
-        elif self.running < self._max_jobs:
+        elif len(self.active) < self._max_jobs:
             self._launch(run)
         else:
             self._buffer.append(run)
 
     def _launch(self, run: Run) -> None:
-        self.running += 1
+        self.active.add(run)
         run.task = self._create_task(self.executor.run(run))
 
     # -- sessions
 
     async def _open(self) -> None:
+        session = self._new_session()
         while True:
             try:
-                earliest = await self._engine.open(self.session, self._lease_ms)
+                earliest = await self._engine.open(session, self._lease_ms)
             except REDIS_TROUBLE as error:
                 self._outage.begins(error)
                 await self._outage.wait()
             else:
                 self._outage.is_over()
-                self._opened(earliest)
+                self.session, self._is_dead = session, False
+                self._opened(session, earliest)
                 return
 
     async def _begin_anew(self) -> None:
         """The lease ended unseen: what runs here runs elsewhere, too, and must not be acknowledged."""
-        logger.warning(
-            "the lease of %s ended; %d of its jobs are cancelled here and run elsewhere",
-            self.session,
-            len(self.owned),
-        )
-        for run in self.runs():
+        if self.session is not None:
+            logger.warning(
+                "the lease of %s ended; %d of its jobs are cancelled here and run elsewhere",
+                self.session,
+                len(self.owned),
+            )
+        for run in self.owned.values():
             self._give_up(run)
         self.owned.clear()
         self._buffer.clear()
         self._acker.clear()
-        self.session = self._new_session()
-        self._is_dead = False
+        self.session = None
         await self._open()
         self._hungry = True
 
     async def _reconcile(self) -> None:
         """Server and worker differ on who owns what: a reply was lost, or a failover undid something."""
+        assert self.session is not None  # noqa: S101 (a turn was just answered)
         try:
             members = await self._engine.owned(self.session)
         except REDIS_TROUBLE as error:
