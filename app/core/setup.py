@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 
-from app.core import queue
-from app.core.database import create_tables, engine
+from app.core import database, queue
 from app.services.account_service import create_demo_account
 from arqlite import create_pool
 
@@ -38,14 +37,14 @@ async def close_redis_queue_pools() -> None:
 @asynccontextmanager
 async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
     """Tables and pools before the first request, pools and connections closed after the last."""
-    await create_tables()
+    await database.create_tables()
     await create_demo_account()
     try:
         await create_redis_queue_pools()
         yield
     finally:
         await close_redis_queue_pools()
-        await engine.dispose()
+        await database.engine.dispose()
 
 
 def _worker_redis_settings() -> tuple[RedisSettings, RedisSettings]:

@@ -74,7 +74,7 @@ class EmailService:
         statement = select(Email.dedupe_key, Email.id).where(
             Email.account_id == self.account_id, Email.dedupe_key.in_(keys)
         )
-        return dict((await self.db.execute(statement)).tuples().all())
+        return {row.dedupe_key: row.id for row in await self.db.execute(statement)}
 
     async def _upsert_items(self, rows: list[dict[str, Any]]) -> None:
         """A file may be replaced under the same name, so what an item became is written anew each time."""

