@@ -57,7 +57,7 @@ def decode_text(data: bytes, charset: str | None = None) -> tuple[str, str | Non
         if data.startswith(mark):
             return data[len(mark) :].decode(name, "replace"), None
     codec = _codec_name(charset) if charset else None
-    unknown = f"unknown character set {charset!r}" if charset and codec is None else None
+    unknown = f"unknown character set {charset[:40]!r}" if charset and codec is None else None
     if _JIS_ESCAPE.search(data) and not (codec or "").startswith("iso2022"):
         text = _strictly(data, "iso2022_jp_ext")
         if text is not None:

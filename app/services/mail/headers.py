@@ -11,6 +11,10 @@ from email.utils import parseaddr, parsedate_to_datetime
 
 from app.services.mail.charset import clean_text, decode_text
 
+MAX_HEADER_CHARS = 10_000
+MAX_ADDRESS_CHARS = 1_000
+"""An address header is read so far: the standard library's parser recurses into nested comments."""
+
 _ENCODED_WORD = re.compile(r"=\?([^?\s]+)\?([bq])\?([^?]*)\?=", re.IGNORECASE)
 _BODY_CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.:-]+)", re.IGNORECASE)
 _ADDRESS = re.compile(r"[^\s<>,;:\"'()]+@[^\s<>,;:\"'()]+")
@@ -26,7 +30,9 @@ def raw_header(message: Message, name: str) -> str:
     wanted = name.lower()
     for key, value in message.raw_items():
         if key.lower() == wanted:
-            return _one_line(_raw_text(str(value).encode("utf-8", "surrogateescape"), message))
+            return _one_line(_raw_text(str(value).encode("utf-8", "surrogateescape"), message))[
+                :MAX_HEADER_CHARS
+            ]
     return ""
 
 
@@ -58,8 +64,8 @@ def address(message: Message, name: str) -> tuple[str, str]:
     """The display name and the address of the first mailbox in a header; each "" if it has none."""
     raw = raw_header(message, name)
     try:
-        display, found = parseaddr(raw)
-    except (ValueError, IndexError, AttributeError, TypeError):
+        display, found = parseaddr(raw[:MAX_ADDRESS_CHARS])
+    except (ValueError, IndexError, AttributeError, TypeError, RecursionError):
         display, found = "", ""
     if "@" not in found:
         match = _ADDRESS.search(raw)

@@ -76,6 +76,8 @@ _HIDING = re.compile(
     r"|opacity\s*:\s*0(?:\.0*)?\s*(?:;|!|$))",
     re.IGNORECASE,
 )
+_TAG = re.compile(r"<[^<>]*>")
+_HIDDEN_TEXT = re.compile(r"<(?:style|script|!--)|display\s*:\s*none|hidden", re.IGNORECASE)
 _CENTS = re.compile(r"\d\d")
 _SPACES = re.compile(r"[ \t\n\r\f]+")
 
@@ -163,7 +165,12 @@ def html_to_text(html: str) -> str:
         return ""
     layout = _Layout()
     _walk(root, layout)
-    return "\n".join(layout.finish())
+    return "\n".join(layout.finish()) or _without_tags(html)
+
+
+def _without_tags(html: str) -> str:
+    """The text of what is no HTML at all, or nested deeper than the parser follows."""
+    return "" if _HIDDEN_TEXT.search(html) else " ".join(_TAG.sub(" ", html).split())
 
 
 def _walk(root: Any, layout: _Layout) -> None:

@@ -19,13 +19,21 @@ MAX_TEXT_CHARS = 500_000
 
 _FROM_LINE = re.compile(rb">?From [^\r\n]*\r?\n")
 _HEADER_LINE = re.compile(rb"[!-9;-~]+[ \t]*:")
+_KNOWN_HEADER_LINE = re.compile(
+    rb"(?:from|to|cc|subject|date|message-id|received|reply-to|return-path|mime-version|content-[a-z-]+) ?:",
+    re.I,
+)
+_BLANK_LINE = re.compile(rb"(?:^|\n)\r?\n|\r\r")
 _KNOWN_HEADERS = ("From", "To", "Subject", "Date", "Message-ID", "Received", "Content-Type", "Return-Path")
 
 
 def parse_message(raw: bytes) -> ParsedMessage:
     """Read one e-mail leniently; raises UnreadableMessage, and nothing else, when nothing can be read."""
-    data = _prepared(raw)
+    prepared = _prepared(raw)
+    data = _without_stray_lines(prepared)
     message, body = _read(data)
+    if len(data) < len(prepared):
+        body.warnings.append("a line between the headers was no header and was left out")
     if not body.text.strip() and not body.attachments and not _has_headers(message):
         raise UnreadableMessage("neither a header nor a text can be found")
     if not _has_headers(message) and _is_binary(data):
@@ -44,6 +52,21 @@ def _prepared(raw: bytes) -> bytes:
     stripped = raw.lstrip(b"\r\n \t\x00")
     raw = stripped if _HEADER_LINE.match(stripped) else raw
     return raw[match.end() :] if (match := _FROM_LINE.match(raw)) else raw
+
+
+def _without_stray_lines(data: bytes) -> bytes:
+    """Leave out a line that is no header but stands between headers: all after it would be taken as text."""
+    end = match.start() if (match := _BLANK_LINE.search(data)) else len(data)
+    lines = data[:end].splitlines(keepends=True)
+    headers = [number for number, line in enumerate(lines) if _KNOWN_HEADER_LINE.match(line)]
+    if not headers:
+        return data
+    kept = [
+        line
+        for number, line in enumerate(lines)
+        if number > headers[-1] or line[:1] in (b" ", b"\t") or _HEADER_LINE.match(line)
+    ]
+    return data if len(kept) == len(lines) else b"".join(kept) + data[end:]
 
 
 def _read(data: bytes) -> tuple[Message, Body]:

@@ -21,7 +21,7 @@ _NAME = rf"(?P<name>[^\s(<][^\n\t(<]{{0,{_MAX_NAME}}}?){_NAME_END}"
 _AFTER_AMOUNT = re.compile(
     rf"(?<![a-z])(?:to|at|from|on(?= [a-z*]+ using)|towards|payee|merchant:|bei|an|von|chez|a favor de"
     rf"|aupres de|presso"
-    rf"|para|em|en|de(?= [a-z]+ [a-z]+)|u obchodnika|v obchode|w|bij|hos|till) (?:merchant:? |the "
+    rf"|para|em|en|de(?= [a-z]+ [a-z]+)|u obchodnika|v obchode|w|bij|hos|till)[ \n](?:merchant:? |the "
     rf"|vpa |payee )?{_NAME}"
 )
 _BEFORE_AMOUNT = re.compile(
@@ -68,6 +68,7 @@ _SELLERS = re.compile(
     r"(?<![a-z])(?:seller|sold by|vendor|verkaufer|vendeur|venditore|vendedor|prodejce|sprzedawca)"
 )
 _FEEDBACK = re.compile(r" \(\d+\)$")
+_LEGAL_FORM = re.compile(r"(?<![a-z])(?:[a-z]\.){1,3}$|(?<![a-z])(?:inc|ltd|co|corp|llc|plc)\.$")
 _FORWARDED_FROM = re.compile(
     r"(?m)^[ \t]*(?:from|de|von|da|od|van|fra)[ \t]*: *\"?(?P<name>[^\n\"<@]{2,60}?)\"? *[<\[(]"
 )
@@ -144,7 +145,8 @@ def _domain_name(sender: str) -> str | None:
 
 
 def _clean(name: str) -> str | None:
-    name = _FEEDBACK.sub("", " ".join(name.split())).strip(" .,:;*\"'-–")
+    name = _FEEDBACK.sub("", " ".join(name.split())).strip(" ,:;*\"'-–")
+    name = name if _LEGAL_FORM.search(fold(name)) else name.strip(" .")
     if len(name) < 2 or _NO_NAME.search(fold(name)) or not any(map(str.isalpha, name)):
         return None
     return name

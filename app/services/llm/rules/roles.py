@@ -40,9 +40,13 @@ class Seen:
     is_tabular: bool
 
 
+MAX_AMOUNTS = 400
+"""Price lists go on for ever; so many amounts are looked at."""
 _MAX_LABEL = 90
 _NEAR = 50
 """So far behind an amount a "will be" still speaks of it; later stand advice and conditions."""
+_REACH = 400
+"""No clause is longer; a text without line ends and full stops must not cost the square of its length."""
 _SOFT_WRAP = 55
 """A line of plain text at least this long that ends in the middle of a sentence goes on in the next line."""
 _SENTENCE_END = re.compile(r"(?:[!?。]|(?<!\bno)(?<!\brs)(?<!\bmr)(?<!\bltd)(?<!\binc)(?<!\bst)\.)(?=\s|$)")
@@ -60,7 +64,7 @@ def see_roles(folded: str, found: list[Money]) -> list[Seen]:
     """Every amount with its role, in the order of the text."""
     seen = []
     previous_end = 0
-    for number, money in enumerate(found):
+    for number, money in enumerate(found[:MAX_AMOUNTS]):
         next_start = found[number + 1].start if number + 1 < len(found) else len(folded)
         seen.append(_see(folded, money, previous_end, next_start))
         previous_end = money.end
@@ -86,7 +90,8 @@ def _see(folded: str, money: Money, previous_end: int, next_start: int) -> Seen:
 
 def _label_cell(clause: str, folded: str, money: Money, previous_end: int) -> str:
     """The clause before an amount; the whole line where an abbreviation cut a label ("Total incl. VAT:")."""
-    line_start = max(folded.rfind("\n", 0, money.start) + 1, previous_end)
+    reach = max(0, money.start - _REACH)
+    line_start = max(folded.rfind("\n", reach, money.start) + 1, reach, previous_end)
     line = folded[line_start : money.start]
     is_cut = len(clause.split()) <= 1 and len(clause) < len(line) <= _MAX_LABEL
     return line if is_cut and line.endswith(("\t", ":", ": ", "= ")) else clause
@@ -158,7 +163,7 @@ def _is_prose(before: str, after: str) -> bool:
 
 def _clause_start(folded: str, place: int) -> int:
     """Where the clause before ``place`` starts: at a sentence's end, a table cell or a hard line break."""
-    start = max(0, place - 400)
+    start = max(0, place - _REACH)
     chunk = folded[start:place]
     line_start = _hard_line_start(chunk)
     ends = [match.end() for match in _SENTENCE_END.finditer(chunk, line_start)]
@@ -178,8 +183,9 @@ def _hard_line_start(chunk: str) -> int:
 
 def _line_above(folded: str, place: int, previous_end: int) -> str:
     """The nearest line above with a letter, if no other amount stands between and it is short: a label."""
-    line_start = folded.rfind("\n", 0, place)
-    above = folded[max(previous_end, 0) : max(line_start, 0)].rstrip()
+    reach = max(0, place - _REACH)
+    line_start = folded.rfind("\n", reach, place)
+    above = folded[max(previous_end, reach) : max(line_start, 0)].rstrip()
     lines = [line for line in above.split("\n")[-4:] if line.strip()]
     while lines and not _LETTER.search(lines[-1]):
         lines.pop()
@@ -190,10 +196,11 @@ def _line_above(folded: str, place: int, previous_end: int) -> str:
 
 def end_of_sentence(folded: str, place: int) -> int:
     """Where the sentence around ``place`` ends: at a full stop, or with a line that is not wrapped."""
-    stop = _SENTENCE_END.search(folded, place)
-    end = stop.start() if stop else len(folded)
+    last = min(len(folded), place + _REACH)
+    stop = _SENTENCE_END.search(folded, place, last)
+    end = stop.start() if stop else last
     while (line_end := folded.find("\n", place, end)) >= 0:
-        line = folded[folded.rfind("\n", 0, line_end) + 1 : line_end]
+        line = folded[folded.rfind("\n", max(0, line_end - _REACH), line_end) + 1 : line_end]
         if len(line) < _SOFT_WRAP or "\t" in line:
             return line_end
         place = line_end + 1
