@@ -82,6 +82,11 @@ class WorkerOptions:
         return self.queue_name
 
     @property
+    def health_key(self) -> str:
+        """Where health records go."""
+        return self.health_check_key or self.queue + constants.health_check_key_suffix
+
+    @property
     def lease_ms(self) -> int:
         """The lease in ms."""
         return int(_seconds(self.lease) * 1000)

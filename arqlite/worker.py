@@ -1,15 +1,14 @@
-"""The worker: where all the services are wired together. Nothing else wires."""
+"""The worker: what users make, run, and ask how it is doing."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import functools
 import logging
 import os
-import secrets
 import signal
-import socket
 import sys
 from collections.abc import Callable, Sequence
 from datetime import tzinfo
@@ -19,27 +18,15 @@ from typing import Any, cast
 from . import constants
 from .connections import ArqRedis, RedisSettings, create_pool, log_redis_info
 from .constants import health_check_key_suffix
+from .crew import Crew
 from .cron import CronJob
-from .engine import Beat, Listener, RedisEngine, Waker
+from .engine import RedisEngine
 from .errors import FailedJobs, JobExecutionFailed, Retry, RetryJob
 from .jobs import JobResult
-from .model.codec import Codec
 from .model.functions import Function, func
-from .runtime.acker import Acker
-from .runtime.deadlines import Deadlines
-from .runtime.executor import Counters, Executor
-from .runtime.health import HealthRecorder
-from .runtime.heartbeat import Heartbeat
-from .runtime.intake import Intake
-from .runtime.joblog import JobLog
-from .runtime.lifeline import Lifeline
-from .runtime.outage import REDIS_TROUBLE
-from .runtime.producer import Producer
-from .runtime.pruner import Pruner
-from .runtime.scheduler import Scheduler
+from .runtime.executor import Counters
 from .service import Service
 from .settings import WorkerOptions, get_kwargs
-from .telemetry import WorkerStarted, WorkerStopped, execute, has_handlers
 from .typing import (
     Deserializer,
     SecondsTimedelta,
@@ -48,7 +35,7 @@ from .typing import (
     WorkerCoroutine,
     WorkerSettingsType,
 )
-from .utils import get_tz, to_seconds
+from .utils import get_tz
 
 __all__ = (
     "FailedJobs",
@@ -66,10 +53,6 @@ __all__ = (
 )
 
 logger = logging.getLogger("arqlite.worker")
-
-# How long jobs that were cancelled may take to end, and how long their ends may take to be delivered.
-_CANCEL_PATIENCE_S = 3.0
-_FLUSH_PATIENCE_S = 5.0
 
 
 class Worker:
@@ -167,14 +150,14 @@ class Worker:
         self.queue_read_limit = queue_read_limit or max(max_jobs * 5, 100)
         self.retry_jobs = retry_jobs
         self.allow_abort_jobs = allow_abort_jobs
-        self.health_check_key = health_check_key or self.queue_name + health_check_key_suffix
+        self.health_check_key = options.health_key
         self.timezone = timezone or get_tz()
         self.ctx: dict[Any, Any] = ctx if ctx is not None else {}
         self.main_task: asyncio.Task[None] | None = None
         self.on_stop: Callable[[Signals], Any] | None = None
         self.has_stubborn_jobs = False
         self._pool = redis_pool
-        self._producer: Producer | None = None
+        self._crew: Crew | None = None
         self._counters = Counters()
         self._shutdown_started = False
         self._stop: asyncio.Future[Signals] | None = None
@@ -206,7 +189,7 @@ class Worker:
     @property
     def tasks(self) -> dict[str, asyncio.Task[None]]:
         """The running jobs: id to task."""
-        runs = self._producer.active if self._producer else ()
+        runs = self._crew.producer.active if self._crew else ()
         return {run.job_id: run.task for run in runs if run.task is not None}
 
     job_tasks = tasks
@@ -327,25 +310,32 @@ class Worker:
             await options.on_startup(self.ctx)
 
     async def _work(self) -> None:
-        session = _Session(self)
-        self._producer = session.producer
-        working = asyncio.create_task(session.work())
+        options = dataclasses.replace(
+            self.options,
+            burst=self.burst,
+            max_burst_jobs=self.max_burst_jobs,
+            max_jobs=self.max_jobs,
+            retry_jobs=self.retry_jobs,
+            allow_abort_jobs=self.allow_abort_jobs,
+        )
+        crew = self._crew = Crew(options, self.functions, self.pool, self.ctx, self._counters)
+        working = asyncio.create_task(crew.work())
         assert self._stop is not None  # noqa: S101 (main made it)
         try:
             waits: list[asyncio.Future[Any]] = [working, self._stop]
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
             if self._stop.done():
-                await session.shut_down(self._stop.result(), self.options.job_completion_wait, self._hurry)
+                await crew.shut_down(self._stop.result(), self.options.job_completion_wait, self._hurry)
             else:
                 working.result()
         except asyncio.CancelledError:
             self._hurry.set()
-            await asyncio.shield(session.shut_down(Signals.SIGTERM, 0, self._hurry))
+            await asyncio.shield(crew.shut_down(Signals.SIGTERM, 0, self._hurry))
             raise
         finally:
             working.cancel()
             await asyncio.gather(working, return_exceptions=True)
-            await session.stop()
+            self.has_stubborn_jobs = await crew.stop()
 
     def _handle_signals(self, loop: asyncio.AbstractEventLoop) -> None:
         if not self.options.handle_signals:
@@ -364,200 +354,6 @@ class Worker:
         for signum in (signal.SIGINT, signal.SIGTERM):
             with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
                 loop.remove_signal_handler(signum)
-
-
-class _Session:
-    """The services of one `Worker.main`, started in order and stopped in reverse."""
-
-    def __init__(self, worker: Worker) -> None:
-        options = worker.options
-        self._worker = worker
-        pool = worker.pool
-        lease_ms = options.lease_ms
-        codec = Codec(
-            options.job_serializer or pool.job_serializer, options.job_deserializer or pool.job_deserializer
-        )
-        limits = options.limits()
-        self.engine = RedisEngine(pool, worker.queue_name, timeout=max(lease_ms / 3000, 1.0))
-        self._acker = Acker()
-        self.producer = Producer(
-            self.engine,
-            Waker(pool, self.engine.keys),
-            self._acker,
-            Intake(worker.functions, limits, codec, worker.queue_name),
-            max_jobs=worker.max_jobs,
-            lease_ms=lease_ms,
-            new_session=_session_name,
-            lease_is_safe=self._lease_is_safe,
-            opened=self._opened,
-            burst=worker.burst,
-            max_burst_jobs=worker.max_burst_jobs,
-        )
-        self._deadlines = Deadlines(lambda: self.producer.active)
-        self.producer.executor = Executor(
-            ctx=worker.ctx,
-            counters=worker._counters,
-            hooks=options.hooks(),
-            codec=codec,
-            acker=self._acker,
-            deadlines=self._deadlines,
-            log=JobLog(options.log_results),
-            retry_jobs=worker.retry_jobs,
-            on_done=self.producer.job_is_done,
-        )
-        self._heartbeat = Heartbeat(
-            self.engine, lambda: self.producer.session, lease_ms, _hang_limit(worker, lease_ms), self._heard
-        )
-        self._lifeline = Lifeline(self.engine, lambda: self.producer.session)
-        self._control = Listener(pool)
-        self._follower: asyncio.Task[None] | None = None
-        self._last_session = ""
-        self._services: list[Service] = [
-            *options.services,
-            self._lifeline,
-            HealthRecorder(
-                pool,
-                self.engine,
-                worker.health_check_key,
-                to_seconds(options.health_check_interval),
-                self._counts,
-            ),
-            Pruner(self.engine),
-        ]  # fmt: skip
-        if worker.cron_jobs:
-            self._services.append(Scheduler(self.engine, codec, worker.cron_jobs, worker.timezone))
-
-    async def work(self) -> None:
-        """Start everything and run until a burst is over."""
-        for service in self._services:
-            await service.start()
-        await self.producer.start()
-        await self._heartbeat.start()
-        self._report_start()
-        await self.producer.finish()
-
-    def _report_start(self) -> None:
-        if has_handlers(WorkerStarted):
-            execute(
-                WorkerStarted(self.engine.queue, self.producer.session or "", tuple(self._worker.functions))
-            )
-
-    async def shut_down(self, signum: Signals, patience_s: float, hurry: asyncio.Event) -> None:
-        """Stop claiming, let jobs end for a while, give back the rest."""
-        self._say_shutdown(signum, patience_s)
-        self.producer.stop_claiming()
-        if patience_s and self.producer.active:
-            await _first_of(self.producer.drained(), hurry.wait(), patience_s)
-            logger.info("shutdown on %s, wait complete ◆ %s", signum.name, self._summary("to cancel"))
-        for run in list(self.producer.active):
-            run.cancel("shutdown")
-        await _first_of(self.producer.drained(), _CANCEL_PATIENCE_S)
-
-    async def stop(self) -> None:
-        self.producer.stop_claiming()
-        await self.producer.stop()
-        await self.producer.flush(_FLUSH_PATIENCE_S)
-        self._worker.has_stubborn_jobs = bool(self.producer.active)
-        for service in reversed(self._services):
-            await service.stop()
-        await self._leave()
-        await self._heartbeat.stop()
-        self._deadlines.stop()
-        if self._follower is not None:
-            self._follower.cancel()
-            await asyncio.gather(self._follower, return_exceptions=True)
-        await self._control.close()
-        await self.engine.close()
-        if has_handlers(WorkerStopped):
-            done = self._worker._counters
-            execute(
-                WorkerStopped(self.engine.queue, self._last_session, done.complete, done.failed, done.retried)
-            )
-
-    async def _leave(self) -> None:
-        if self.producer.active or self.producer.session is None:
-            return  # what still runs here must not be started elsewhere before this process is gone
-        try:
-            others = await self.engine.leave(self.producer.session)
-            if others == 0:
-                await self._worker.pool.delete(self._worker.health_check_key)
-        except REDIS_TROUBLE as error:
-            logger.warning("could not say goodbye to Redis (%s); the lease ends by itself", error)
-
-    def _lease_is_safe(self) -> bool:
-        return not self._heartbeat.is_overdue
-
-    def _opened(self, session: str, next_deadline_ms: int) -> None:
-        self._heartbeat.renewed()
-        self._lifeline.expect(next_deadline_ms)
-        self._follower = asyncio.get_running_loop().create_task(self._follow(self._last_session, session))
-        self._last_session = session
-
-    async def _follow(self, old_session: str, session: str) -> None:
-        channel = self.engine.keys.control_channel
-        if old_session:
-            await self._control.unfollow(channel(old_session))
-        await self._control.follow(channel(session), self._cancel_by_message)
-
-    def _heard(self, session: str, beat: Beat) -> None:
-        if session != self.producer.session:
-            return
-        if not beat.alive:
-            self.producer.session_died()
-            return
-        self._lifeline.expect(beat.next_deadline_ms)
-        for job_id in beat.cancel:
-            self._cancel(job_id)
-        self.producer.lease_was_kept()
-
-    def _cancel_by_message(self, message: bytes) -> None:
-        self._cancel(message.decode())
-
-    def _cancel(self, job_id: str) -> None:
-        run = self.producer.owned.get(job_id)
-        if run is None:
-            return
-        if self._worker.allow_abort_jobs:
-            run.cancel("abort")
-        else:
-            logger.warning("job %s is not aborted: this worker has allow_abort_jobs=False", run.ref)
-
-    def _counts(self) -> tuple[int, int, int, int]:
-        done = self._worker._counters
-        return done.complete, done.failed, done.retried, len(self.producer.active)
-
-    def _say_shutdown(self, signum: Signals, patience_s: float) -> None:
-        fate = "to be completed" if patience_s else "to cancel"
-        logger.info(
-            "shutdown on %s ◆ %s", signum.name, self._summary(fate if patience_s else f"ongoing {fate}")
-        )
-
-    def _summary(self, fate: str) -> str:
-        complete, failed, retried, ongoing = self._counts()
-        return f"{complete} jobs complete ◆ {failed} failed ◆ {retried} retries ◆ {ongoing} {fate}"
-
-
-async def _first_of(*waits: Any) -> None:
-    """Wait for the first of some coroutines, at most as many seconds as the last argument says."""
-    *coroutines, patience_s = waits
-    tasks = [asyncio.ensure_future(coroutine) for coroutine in coroutines]
-    await asyncio.wait(tasks, timeout=patience_s, return_when=asyncio.FIRST_COMPLETED)
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _session_name() -> str:
-    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(8)}"
-
-
-def _hang_limit(worker: Worker, lease_ms: int) -> float | None:
-    """How long the loop may stand still: no job may legally block it longer than the longest timeout."""
-    limits = worker.options.limits()
-    timeouts = [limits.timeout_of(function) for function in worker.functions.values()]
-    if any(timeout is None for timeout in timeouts):
-        return None
-    return max(cast("list[float]", timeouts)) + lease_ms / 1000
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

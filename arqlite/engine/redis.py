@@ -145,7 +145,7 @@ class RedisEngine:
     async def owned(self, session: str) -> set[str]:
         """Tell which jobs the server thinks this session owns."""
         members = await self._turns.command("SMEMBERS", self.keys.run(session))
-        return {member.decode() for member in members}
+        return {member.decode(errors="backslashreplace") for member in members}
 
     async def mind(self, job_id: str) -> None:
         """Ask that the end of this job be announced."""

@@ -1,0 +1,251 @@
+"""Everything that works for a worker, wired together. Nothing else wires."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+import socket
+from collections.abc import Mapping
+from signal import Signals
+from typing import Any
+
+from .connections import ArqRedis
+from .engine import Beat, Listener, RedisEngine, Waker
+from .model.codec import Codec
+from .model.functions import Function
+from .runtime.acker import Acker
+from .runtime.deadlines import Deadlines
+from .runtime.executor import Counters, Executor
+from .runtime.health import HealthRecorder
+from .runtime.heartbeat import Heartbeat
+from .runtime.intake import Intake, Limits
+from .runtime.joblog import JobLog
+from .runtime.lifeline import Lifeline
+from .runtime.outage import REDIS_TROUBLE
+from .runtime.producer import Producer
+from .runtime.pruner import Pruner
+from .runtime.scheduler import Scheduler
+from .service import Service
+from .settings import WorkerOptions
+from .telemetry import WorkerStarted, WorkerStopped, execute, has_handlers
+from .utils import get_tz, to_seconds
+
+logger = logging.getLogger("arqlite.worker")
+
+# How long jobs that were cancelled may take to end, and how long their ends may take to be delivered.
+_CANCEL_PATIENCE_S = 3.0
+_FLUSH_PATIENCE_S = 5.0
+
+
+class Crew:
+    """Everything that works for one `Worker.main`, started in order and stopped in reverse.
+
+    Args:
+        options: what the worker was told.
+        functions: what it can run, by name.
+        pool: the Redis client.
+        ctx: the worker's state.
+        counters: what it has done so far.
+    """
+
+    def __init__(
+        self,
+        options: WorkerOptions,
+        functions: Mapping[str, Function],
+        pool: ArqRedis,
+        ctx: dict[Any, Any],
+        counters: Counters,
+    ) -> None:
+        self._options = options
+        self._functions = functions
+        self._pool = pool
+        self._counters = counters
+        lease_ms = options.lease_ms
+        codec = Codec(
+            options.job_serializer or pool.job_serializer, options.job_deserializer or pool.job_deserializer
+        )
+        limits = options.limits()
+        self.engine = RedisEngine(pool, options.queue, timeout=max(lease_ms / 3000, 1.0))
+        self._acker = Acker()
+        self.producer = Producer(
+            self.engine,
+            Waker(pool, self.engine.keys),
+            self._acker,
+            Intake(functions, limits, codec, options.queue),
+            max_jobs=options.max_jobs,
+            lease_ms=lease_ms,
+            new_session=_session_name,
+            lease_is_safe=self._lease_is_safe,
+            opened=self._opened,
+            burst=options.burst,
+            max_burst_jobs=options.max_burst_jobs,
+        )
+        self._deadlines = Deadlines(lambda: self.producer.active)
+        self.producer.executor = Executor(
+            ctx=ctx,
+            counters=counters,
+            hooks=options.hooks(),
+            codec=codec,
+            acker=self._acker,
+            deadlines=self._deadlines,
+            log=JobLog(options.log_results),
+            retry_jobs=options.retry_jobs,
+            on_done=self.producer.job_is_done,
+        )
+        self._heartbeat = Heartbeat(
+            self.engine,
+            lambda: self.producer.session,
+            lease_ms,
+            _hang_limit(functions, limits, lease_ms),
+            self._heard,
+        )
+        self._lifeline = Lifeline(self.engine, lambda: self.producer.session)
+        self._control = Listener(pool)
+        self._follower: asyncio.Task[None] | None = None
+        self._last_session = ""
+        self._services: list[Service] = [
+            *options.services,
+            self._lifeline,
+            HealthRecorder(
+                pool,
+                self.engine,
+                options.health_key,
+                to_seconds(options.health_check_interval),
+                self._counts,
+            ),
+            Pruner(self.engine),
+        ]  # fmt: skip
+        if options.cron_jobs:
+            zone = options.timezone or get_tz()
+            self._services.append(Scheduler(self.engine, codec, options.cron_jobs, zone))
+
+    async def work(self) -> None:
+        """Start everything and run until a burst is over."""
+        for service in self._services:
+            await service.start()
+        await self.producer.start()
+        await self._heartbeat.start()
+        self._report_start()
+        await self.producer.finish()
+
+    def _report_start(self) -> None:
+        if has_handlers(WorkerStarted):
+            execute(WorkerStarted(self.engine.queue, self.producer.session or "", tuple(self._functions)))
+
+    async def shut_down(self, signum: Signals, patience_s: float, hurry: asyncio.Event) -> None:
+        """Stop claiming, let jobs end for a while, give back the rest."""
+        self._say_shutdown(signum, patience_s)
+        self.producer.stop_claiming()
+        if patience_s and self.producer.active:
+            await _first_of(self.producer.drained(), hurry.wait(), patience_s)
+            logger.info("shutdown on %s, wait complete ◆ %s", signum.name, self._summary("to cancel"))
+        for run in list(self.producer.active):
+            run.cancel("shutdown")
+        await _first_of(self.producer.drained(), _CANCEL_PATIENCE_S)
+
+    async def stop(self) -> bool:
+        """Deliver what ended, and leave. Returns whether jobs that ignore their cancellation stay behind."""
+        self.producer.stop_claiming()
+        await self.producer.stop()
+        await self.producer.flush(_FLUSH_PATIENCE_S)
+        for service in reversed(self._services):
+            await service.stop()
+        await self._leave()
+        await self._heartbeat.stop()
+        self._deadlines.stop()
+        if self._follower is not None:
+            self._follower.cancel()
+            await asyncio.gather(self._follower, return_exceptions=True)
+        await self._control.close()
+        await self.engine.close()
+        if has_handlers(WorkerStopped):
+            done = self._counters
+            execute(
+                WorkerStopped(self.engine.queue, self._last_session, done.complete, done.failed, done.retried)
+            )
+        return bool(self.producer.active)
+
+    async def _leave(self) -> None:
+        if self.producer.active or self.producer.session is None:
+            return  # what still runs here must not be started elsewhere before this process is gone
+        try:
+            others = await self.engine.leave(self.producer.session)
+            if others == 0:
+                await self._pool.delete(self._options.health_key)
+        except REDIS_TROUBLE as error:
+            logger.warning("could not say goodbye to Redis (%s); the lease ends by itself", error)
+
+    def _lease_is_safe(self) -> bool:
+        return not self._heartbeat.is_overdue
+
+    def _opened(self, session: str, next_deadline_ms: int) -> None:
+        self._heartbeat.renewed()
+        self._lifeline.expect(next_deadline_ms)
+        self._follower = asyncio.get_running_loop().create_task(self._follow(self._last_session, session))
+        self._last_session = session
+
+    async def _follow(self, old_session: str, session: str) -> None:
+        channel = self.engine.keys.control_channel
+        if old_session:
+            await self._control.unfollow(channel(old_session))
+        await self._control.follow(channel(session), self._cancel_by_message)
+
+    def _heard(self, session: str, beat: Beat) -> None:
+        if session != self.producer.session:
+            return
+        if not beat.alive:
+            self.producer.session_died()
+            return
+        self._lifeline.expect(beat.next_deadline_ms)
+        for job_id in beat.cancel:
+            self._cancel(job_id)
+        self.producer.lease_was_kept()
+
+    def _cancel_by_message(self, message: bytes) -> None:
+        self._cancel(message.decode())
+
+    def _cancel(self, job_id: str) -> None:
+        run = self.producer.owned.get(job_id)
+        if run is None:
+            return
+        if self._options.allow_abort_jobs:
+            run.cancel("abort")
+        else:
+            logger.warning("job %s is not aborted: this worker has allow_abort_jobs=False", run.ref)
+
+    def _counts(self) -> tuple[int, int, int, int]:
+        done = self._counters
+        return done.complete, done.failed, done.retried, len(self.producer.active)
+
+    def _say_shutdown(self, signum: Signals, patience_s: float) -> None:
+        fate = "to be completed" if patience_s else "to cancel"
+        logger.info(
+            "shutdown on %s ◆ %s", signum.name, self._summary(fate if patience_s else f"ongoing {fate}")
+        )
+
+    def _summary(self, fate: str) -> str:
+        complete, failed, retried, ongoing = self._counts()
+        return f"{complete} jobs complete ◆ {failed} failed ◆ {retried} retries ◆ {ongoing} {fate}"
+
+
+async def _first_of(*waits: Any) -> None:
+    """Wait for the first of some coroutines, at most as many seconds as the last argument says."""
+    *coroutines, patience_s = waits
+    tasks = [asyncio.ensure_future(coroutine) for coroutine in coroutines]
+    await asyncio.wait(tasks, timeout=patience_s, return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _session_name() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(8)}"
+
+
+def _hang_limit(functions: Mapping[str, Function], limits: Limits, lease_ms: int) -> float | None:
+    """How long the loop may stand still: no job may legally block it longer than the longest timeout."""
+    timeouts = [limits.timeout_of(function) for function in functions.values()]
+    longest = max((timeout for timeout in timeouts if timeout is not None), default=0.0)
+    return None if None in timeouts else longest + lease_ms / 1000
