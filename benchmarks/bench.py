@@ -69,9 +69,13 @@ class Bench:
         self.rates: dict[tuple[str, str], float] = {}
         self._pythons = pythons
 
-    def worker(self, system: System, target: int, concurrency: int = 100) -> AbstractContextManager[Child]:
+    def worker(
+        self, system: System, target: int, concurrency: int = 100, **options: float
+    ) -> AbstractContextManager[Child]:
         """Start the system's worker; it reports `started` at its first job and `finished` at its last."""
-        return self._child(system, role="work", count=target, concurrency=concurrency)
+        order = self._order(system, role="work", count=target, concurrency=concurrency)
+        order["options"] = {**order["options"], **options}
+        return self.program(system.adapter, system, **order)
 
     def producer(self, system: System, role: str, **settings: Any) -> AbstractContextManager[Child]:
         """Start one of the system's producers, on the clients' core."""

@@ -6,10 +6,12 @@ from collections.abc import Callable, Sequence
 
 from .bars import Bar
 from .catalogue import OUR_OWN, System
+from .measures.where import PREFIX
 from .rounds import Results
 from .stats import Spread, percentile, ratio, spread
 
 DASH = "–"
+FUNCTIONS_SHOWN = 20
 
 
 def render(results: Results, systems: Sequence[System], bars: Sequence[Bar], setting: dict[str, str]) -> str:
@@ -36,6 +38,7 @@ def _figures(results: Results, names: Sequence[str]) -> list[str]:
         ("Enqueue of a small job (jobs/s)", _enqueue(results, names)),
         ("Latency (ms)", _latency(results, names)),
         ("Standing costs", _standing(results, names)),
+        ("Where arqlite's worker spends its time per drained job", _where(results)),
     ]
     return [f"## {title}\n\n{table}" for title, table in tables if table]
 
@@ -111,6 +114,22 @@ def _standing(results: Results, names: Sequence[str]) -> str:
         "bytes per queued small job",
     ]
     return _table(head, [[name, *(_median(results, name, figure) for figure in figures)] for name in names])
+
+
+def _where(results: Results) -> str:
+    """List the functions that take most, and everything else in one row."""
+    found = {
+        figure.removeprefix(PREFIX): values[0]
+        for figure, values in results.values.get(OUR_OWN, {}).items()
+        if figure.startswith(PREFIX)
+    }
+    total = sum(found.values())
+    rows = sorted(found.items(), key=lambda row: -row[1])
+    shown = rows[:FUNCTIONS_SHOWN]
+    if rest := sum(us for _, us in rows[FUNCTIONS_SHOWN:]):
+        shown.append(("everything else", rest))
+    head = ["function (what C does for it included)", "client CPU µs", "share"]
+    return _table(head, [[name, _number(us), f"{us / total:.0%}"] for name, us in shown])
 
 
 def _our_times(results: Results, name: str, figure: str) -> str:

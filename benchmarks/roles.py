@@ -19,6 +19,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
+from .sampler import Sampler
+
 RESULT_TTL_S = 3600
 """How long every system that can keeps its results: arq's default."""
 
@@ -38,7 +40,7 @@ class Order:
         job: which job is enqueued: ``noop``, ``small`` or ``stamp``.
         how: ``single``, ``callers`` or ``bulk``, for the role ``enqueue``.
         seconds: mean gap between two jobs (``pickup``), or time from now to the due instant (``defer``).
-        options: settings of the variant.
+        options: settings of the variant; `sample` watches where a worker spends its time.
     """
 
     role: str
@@ -63,8 +65,9 @@ class Recorder:
     The jobs call it in every system alike, so what it costs is the same for all.
     """
 
-    def __init__(self, target: int) -> None:
+    def __init__(self, target: int, sampler: Sampler | None = None) -> None:
         self.target = target
+        self._sampler = sampler
         self.stamps: list[tuple[int, int]] = []
         self._next = itertools.count(1).__next__  # atomic under the GIL: eight threads may share it
         self._first_ns = 0
@@ -74,11 +77,16 @@ class Recorder:
         """Count one job."""
         n = self._next()
         if n == 1:
+            if self._sampler is not None:
+                self._sampler.start()
             self._first_ns, self._first_cpu_s = time.monotonic_ns(), time.process_time()
             report("started")
         if n == self.target:
             last_ns, cpu_s = time.monotonic_ns(), time.process_time() - self._first_cpu_s
-            report("finished", first_ns=self._first_ns, last_ns=last_ns, cpu_s=cpu_s, stamps=self.stamps)
+            facts: dict[str, Any] = {"first_ns": self._first_ns, "last_ns": last_ns, "cpu_s": cpu_s}
+            if self._sampler is not None:
+                facts["samples"] = self._sampler.stop()
+            report("finished", **facts, stamps=self.stamps)
 
     def stamp(self, index: int) -> None:
         """Note when the job of this number started, and count it."""
@@ -95,7 +103,7 @@ class System:
 
     def __init__(self, order: Order) -> None:
         self.order = order
-        self.recorder = Recorder(order.count)
+        self.recorder = Recorder(order.count, Sampler() if order.options.get("sample") else None)
 
     async def work(self) -> None:
         """Run the worker until the process is killed."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from ..bench import Bench
 from ..catalogue import OUR_OWN, System
-from . import claim, deferred, drain, enqueue, idle, memory, pickup
+from . import claim, deferred, drain, enqueue, idle, memory, pickup, where
 
 Figures = dict[str, float | list[float]]
 
@@ -19,10 +19,13 @@ MEASURES: dict[str, Callable[[Bench, System], Figures]] = {
     "idle": idle.traffic,
     "memory": memory.per_job,
     "claim": claim.cost,
+    "where": where.time_goes,
 }
 
-ONCE = frozenset({"idle", "memory", "claim"})
+ONCE = frozenset({"idle", "memory", "claim", "where"})
 """Figures of the server's own counters: they barely move between rounds, and they are long."""
+
+OURS_ONLY = frozenset({"claim", "where"})
 
 
 def takes_part(system: System, measure: str) -> bool:
@@ -33,4 +36,4 @@ def takes_part(system: System, measure: str) -> bool:
         return system.has_coroutines
     if measure == "deferred":
         return system.can_defer
-    return system.name == OUR_OWN if measure == "claim" else True
+    return system.name == OUR_OWN if measure in OURS_ONLY else True

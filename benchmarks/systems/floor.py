@@ -78,13 +78,17 @@ class Floor(System):
     async def enqueue(self, job: str, arguments: dict[str, Any]) -> None:
         job_id = f"{next(self.ids):021d}"
         async with self.redis.pipeline(transaction=True) as pipe:
-            await pipe.hset(KEYS[2], job_id, job).rpush(KEYS[0], job_id).execute()
+            pipe.hset(KEYS[2], job_id, job)
+            pipe.rpush(KEYS[0], job_id)
+            await pipe.execute()
 
     async def enqueue_bulk(self, job: str, arguments: dict[str, Any], count: int) -> None:
         for start in range(0, count, CHUNK):
             ids = [f"{next(self.ids):021d}" for _ in range(min(CHUNK, count - start))]
             async with self.redis.pipeline(transaction=True) as pipe:
-                await pipe.hset(KEYS[2], mapping=dict.fromkeys(ids, job)).rpush(KEYS[0], *ids).execute()
+                pipe.hset(KEYS[2], mapping=dict.fromkeys(ids, job))
+                pipe.rpush(KEYS[0], *ids)
+                await pipe.execute()
 
 
 if __name__ == "__main__":
