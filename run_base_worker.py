@@ -1,7 +1,8 @@
-"""Run the base worker: `python run_base_worker.py`."""
+"""Run the base worker: `python run_base_worker.py`, with the options of the command `arqlite`."""
 
-from app.core.worker.base_settings import WorkerSettings
-from arqlite import run_worker
+import sys
+
+from arqlite.cli import main
 
 if __name__ == "__main__":
-    run_worker(WorkerSettings)
+    main(args=["app.core.worker.base_settings.WorkerSettings", *sys.argv[1:]])

@@ -15,7 +15,17 @@ from pathlib import Path
 import pytest
 import redis
 
-from arqlite.embedded import EmbeddedServer, binaries, data_home, keeper, launch, server, status, stop
+from arqlite.embedded import (
+    EmbeddedServer,
+    binaries,
+    data_home,
+    keeper,
+    launch,
+    server,
+    status,
+    stop,
+    wait_until_gone,
+)
 from arqlite.embedded.home import socket_path
 from arqlite.embedded.keeper import flock_release
 from arqlite.embedded.locks import FileLock
@@ -300,6 +310,19 @@ def test_nothing_is_left_of_killed_users(home: Path, start_user: Callable[..., U
     assert is_freed(home, keeper.KEEPER_LOCK)
     assert not (home / keeper.SOCKET).exists()
     assert not (home / keeper.PID_FILE).exists()
+
+
+@needs_server
+@pytest.mark.real
+def test_end_can_be_waited_for(home: Path, ensure: Callable[..., EmbeddedServer]) -> None:
+    """Whoever let go as the last one can wait until neither the server nor its keeper is left."""
+    used = ensure()
+    assert wait_until_gone(home, timeout=0) is False
+
+    used.release()
+
+    assert wait_until_gone(home, timeout=WAIT_SECONDS) is True
+    assert status(home) is None
 
 
 @needs_server

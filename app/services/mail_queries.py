@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
 
@@ -37,6 +37,15 @@ async def list_emails(
         | {"sources": [item.source for item in email.items]}
         for email in emails
     ]
+
+
+async def count_emails(db: AsyncSession, *, account_id: int | None) -> dict[ExtractionStatus, int]:
+    """How many e-mails there are in each extraction status; each status is named, if only with 0."""
+    statement = select(Email.extraction_status, func.count()).group_by(Email.extraction_status)
+    if account_id is not None:
+        statement = statement.where(Email.account_id == account_id)
+    counted = {status: count for status, count in await db.execute(statement)}
+    return dict.fromkeys(ExtractionStatus, 0) | counted
 
 
 async def list_unreadable(

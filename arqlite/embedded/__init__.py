@@ -19,7 +19,7 @@ releases a lock however its process ends:
 from __future__ import annotations
 
 from .home import data_home
-from .server import EmbeddedServer, status, stop
+from .server import EmbeddedServer, status, stop, wait_until_gone
 from .wire import ServerInfo
 
-__all__ = ["EmbeddedServer", "ServerInfo", "data_home", "status", "stop"]
+__all__ = ["EmbeddedServer", "ServerInfo", "data_home", "status", "stop", "wait_until_gone"]

@@ -23,6 +23,7 @@ logger = logging.getLogger("arqlite.embedded")
 
 FORCE_VARIABLE = "ARQLITE_EMBEDDED"
 
+_LOOK_SECONDS = 0.02
 _LONGEST_TURN_SECONDS = 2 * keeper.STOP_SECONDS + 5
 
 
@@ -118,6 +119,24 @@ def stop(data_dir: Path | None = None) -> bool:
     if was_running:
         logger.info("embedded server of %s stopped", home)
     return was_running
+
+
+def wait_until_gone(data_dir: Path | None = None, timeout: float = 10.0) -> bool:
+    """Wait until the project's server and its keeper have ended, as they do some time after their last user.
+
+    Returns False if that takes longer than `timeout` seconds, as it does while somebody uses the server.
+    Blocks; from a coroutine use `await asyncio.to_thread(wait_until_gone)`.
+    """
+    home = data_home(data_dir)
+    give_up_at = time.monotonic() + timeout
+    # Looked at in our turn only: whoever attaches meanwhile must not take this look for a keeper.
+    while True:
+        with _turn(home), FileLock(home, keeper.KEEPER_LOCK) as keeper_lock:
+            if keeper_lock.acquire(wait_s=0):
+                return True
+        if time.monotonic() >= give_up_at:
+            return False
+        time.sleep(_LOOK_SECONDS)
 
 
 def _refuse_where_it_does_not_belong(*, forced: bool) -> None:

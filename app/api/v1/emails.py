@@ -26,6 +26,12 @@ async def list_emails(
     return Page(items=items, next=items[-1].id if len(items) == limit else None)
 
 
+@router.get("/counts")
+async def count_emails(db: Database, account_id: int | None = None) -> dict[ExtractionStatus, int]:
+    """How many e-mails there are in each extraction status, for those who show progress."""
+    return await mail_queries.count_emails(db, account_id=account_id)
+
+
 @router.get("/unreadable")
 async def list_unreadable(
     db: Database, account_id: int | None = None, after: After = 0, limit: PageSize = 50

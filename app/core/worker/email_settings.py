@@ -25,6 +25,8 @@ class WorkerSettings:
     on_startup = startup
     on_shutdown = shutdown
     allow_abort_jobs = True
+    # After Ctrl-C running jobs may finish, this many seconds; a second Ctrl-C cuts them off and gives them back.
+    job_completion_wait = 15
     # /health tells of a dead worker after this many seconds.
     health_check_interval = 10
     # A mailbox of tens of thousands of messages takes its time; one that hangs shall not take for ever.
