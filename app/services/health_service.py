@@ -41,7 +41,7 @@ async def _bounded(one: Callable[[], Awaitable[str]]) -> Check:
         async with asyncio.timeout(CHECK_TIMEOUT_S):
             return Check(ok=True, detail=await one())
     except TimeoutError:
-        return Check(ok=False, detail=f"no answer within {CHECK_TIMEOUT_S:.0f} s")
+        return Check(ok=False, detail=f"no answer within {CHECK_TIMEOUT_S:g} s")
     except Exception as error:  # noqa: BLE001 (whatever it is, it is what the check found)
         return Check(ok=False, detail=f"{type(error).__name__}: {error}")
 

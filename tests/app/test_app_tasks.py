@@ -1,0 +1,182 @@
+"""Enqueueing: the row first, then the push; and the jobs as real workers run them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core import queue
+from app.core.database import AsyncSessionLocal
+from app.errors import QueueUnavailableError
+from app.models import ConnectedAccount, Job, User
+from app.services.task_service import TASKS, TaskService
+from arqlite import ArqRedis, Worker
+from arqlite.ledger import LedgerStatus, store
+
+Work = Callable[..., Worker]
+
+
+async def row_of(job_id: str) -> Job:
+    async with AsyncSessionLocal() as db:
+        row = await store.find(db, Job, job_id)
+        assert row is not None
+        return row
+
+
+class SpyPool:
+    """Stands for a pool; looks at the ledger at the moment of the push, and may refuse it."""
+
+    def __init__(self, refusal: BaseException | None = None) -> None:
+        self.refusal = refusal
+        self.seen: list[tuple[str, LedgerStatus]] = []
+
+    async def enqueue_job(self, function: str, *, _job_id: str, **_arguments: Any) -> Any:
+        self.seen.append((function, (await row_of(_job_id)).status))
+        if self.refusal is not None:
+            raise self.refusal
+        return object()
+
+
+@pytest.fixture
+def spy(engine: object, monkeypatch: pytest.MonkeyPatch) -> SpyPool:
+    pool = SpyPool()
+    monkeypatch.setattr(queue, "base_pool", pool)
+    monkeypatch.setattr(queue, "email_pool", pool)
+    return pool
+
+
+async def test_row_is_committed_before_the_push(spy: SpyPool) -> None:
+    """At the moment of the push the QUEUED row is there for everybody to see."""
+    await TaskService.enqueue_sample_task()
+
+    assert spy.seen == [("sample_task", LedgerStatus.QUEUED)]
+
+
+async def test_refused_push_is_told(spy: SpyPool, db: AsyncSession) -> None:
+    """When the queue does not take the job, the caller hears of it and the row says so."""
+    spy.refusal = ConnectionError("no Redis here")
+
+    with pytest.raises(QueueUnavailableError, match="no Redis here"):
+        await TaskService.enqueue_email_extraction()
+
+    [row] = await store.page(db, Job)
+    assert (row.status, row.error_payload["message"]) == (LedgerStatus.FAILED, "no Redis here")
+
+
+async def test_cancelled_push_is_told(spy: SpyPool, db: AsyncSession) -> None:
+    """A caller that goes away in the middle of the push leaves no row that waits for ever."""
+    spy.refusal = asyncio.CancelledError()
+
+    with pytest.raises(asyncio.CancelledError):
+        await TaskService.enqueue_sample_task()
+
+    [row] = await store.page(db, Job)
+    assert row.status is LedgerStatus.FAILED
+
+
+async def test_closed_queues_write_no_row(engine: object, db: AsyncSession) -> None:
+    """Before the pools are open nothing is accepted, and nothing is written."""
+    with pytest.raises(QueueUnavailableError, match="not open"):
+        await TaskService.enqueue_sample_task()
+
+    assert await store.page(db, Job) == []
+
+
+async def test_every_task_of_the_service_is_known() -> None:
+    """The functions in the ledger's table of tasks are those that the workers run."""
+    from app.workers import jobs
+
+    assert all(callable(getattr(jobs, function)) for function in TASKS)
+
+
+async def test_sample_task_runs(pools: ArqRedis, work: Work) -> None:
+    """A job without a JobRunner has its row kept by the recorder, from QUEUED to SUCCESS."""
+    job = await TaskService.enqueue_sample_task()
+    await work().main()
+
+    row = await row_of(job.job_id)
+    assert (row.status, row.output_payload["message"]) == (LedgerStatus.SUCCESS, "the base queue works")
+    assert (await job.result(timeout=1))["job_id"] == job.job_id
+
+
+async def test_fetch_and_extraction_run(
+    pools: ArqRedis, work: Work, account: ConnectedAccount, mailbox: Any
+) -> None:
+    """Both jobs adopt the row that was written when they were enqueued, and fill it."""
+    mailbox("1.eml", b"From: a@shop.example\nSubject: hello\nDate: Sun, 29 Mar 2026 23:30:00 -0500\n\ntext\n")
+    fetch = await TaskService.enqueue_email_fetch(user_id=1)
+    await work().main()
+    extraction = await TaskService.enqueue_email_extraction(batch_size=5)
+    await work().main()
+
+    row = await row_of(fetch.job_id)
+    assert (row.status, row.job_type, row.triggered_by) == (LedgerStatus.SUCCESS, "EMAIL_FETCH", "api")
+    assert row.output_payload["saved_count"] == 1
+    assert row.input_payload == {"user_id": 1, "provider": "mailbox", "limit": 20, "account_id": None}
+    assert (await row_of(extraction.job_id)).output_payload["processed_count"] == 1
+
+
+async def test_failing_job_says_why(pools: ArqRedis, work: Work, engine: object) -> None:
+    """A job that fails in a real worker is FAILED with its error, and the queue's result is that error."""
+    job = await TaskService.enqueue_email_fetch(user_id=42)
+    await work().main()
+
+    row = await row_of(job.job_id)
+    assert (row.status, row.error_payload["type"]) == (LedgerStatus.FAILED, "NotFoundError")
+    with pytest.raises(Exception, match="user 42 has no mailbox account"):
+        await job.result(timeout=1)
+
+
+async def test_mail_goes_to_the_user(pools: ArqRedis, work: Work, db: AsyncSession) -> None:
+    """`send_email` writes to the address of the user it is given."""
+    user = User(email="grace@example.com")
+    db.add(user)
+    await db.commit()
+
+    job = await TaskService.enqueue_send_email(user.id)
+    await work().main()
+
+    output = (await row_of(job.job_id)).output_payload
+    assert (output["sent_to"], output["delivered"]) == ("grace@example.com", False)
+
+
+async def test_password_is_told_to_nobody(
+    pools: ArqRedis, work: Work, engine: object, caplog: pytest.LogCaptureFixture, data_dir: Any
+) -> None:
+    """A one-time password is in the mail, and neither in the ledger nor in the log."""
+    from app.core.worker.redaction import hide_secrets
+
+    hide_secrets()
+    caplog.set_level(logging.DEBUG)
+    job = await TaskService.enqueue_otp_email("ada@example.com", "935712")
+    await work().main()
+
+    row = await row_of(job.job_id)
+    assert row.status is LedgerStatus.SUCCESS
+    assert row.input_payload == {"email": "ada@example.com", "otp": "***"}
+    assert "935712" not in str(row.output_payload)
+    assert f"{job.job_id}:send_otp_email(***)" in caplog.text
+    assert not [record for record in caplog.records if "935712" in record.getMessage()]
+    assert "935712" in (data_dir / "outbox" / f"{job.job_id}_arqlite_example.eml").read_text()
+
+
+async def test_row_of_a_dead_worker_is_adopted(
+    pools: ArqRedis, work: Work, account: ConnectedAccount, mailbox: Any
+) -> None:
+    """A row that was left RUNNING by a worker that is gone belongs to the worker that runs the job now."""
+    mailbox("1.eml", b"Subject: hello\n\ntext\n")
+    job = await TaskService.enqueue_email_fetch(user_id=1)
+    async with AsyncSessionLocal.begin() as db:
+        row = await store.find(db, Job, job.job_id)
+        assert row is not None
+        row.status, row.attempt, row.worker = LedgerStatus.RUNNING, 1, "gone:1:x"
+    await work().main()
+
+    adopted = await row_of(job.job_id)
+    assert adopted.status is LedgerStatus.SUCCESS
+    assert adopted.worker != "gone:1:x"
