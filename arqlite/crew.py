@@ -75,6 +75,7 @@ class Crew:
             self._acker,
             Intake(functions, limits, codec, options.queue),
             max_jobs=options.max_jobs,
+            suspect_after=limits.suspect_after,
             lease_ms=lease_ms,
             new_session=_session_name,
             lease_is_safe=self._lease_is_safe,

@@ -48,6 +48,11 @@ class Limits:
             return int(function.keep_result_s * 1000)
         return max(self.keep_ms, 0)
 
+    @property
+    def suspect_after(self) -> int:
+        """How many workers a job must have taken down to be on its last chance."""
+        return max(self.max_rescues - 1, 1)
+
     def timeout_of(self, function: Function) -> float | None:
         """Seconds that one run of this function may take."""
         return self.timeout_s if function.timeout_s is None else function.timeout_s

@@ -29,6 +29,8 @@ logger = logging.getLogger("arqlite.worker")
 # hand behind a long one would wait although another worker is free.
 _SHORT_JOB_MS = 20.0
 _AVERAGE_OVER = 0.1
+# How long a job on its last chance waits for another one that has just that.
+_SUSPECT_PAUSE_MS = 200
 # A burst ends when nobody has jobs left; those of others are looked for this often.
 _BURST_LOOK_S = 0.25
 
@@ -42,6 +44,7 @@ class Producer(Service):
         acker: what is to be acknowledged.
         intake: turns claimed records into runs.
         max_jobs: how many jobs run at once.
+        suspect_after: how many dead workers put a job on its last chance; such jobs run one at a time.
         lease_ms: how long a lease lasts.
         new_session: makes the name of a session.
         lease_is_safe: tells whether the lease is known to hold; nothing new is started otherwise.
@@ -64,6 +67,7 @@ class Producer(Service):
         intake: Intake,
         *,
         max_jobs: int,
+        suspect_after: int,
         lease_ms: int,
         new_session: Callable[[], str],
         lease_is_safe: Callable[[], bool],
@@ -81,6 +85,7 @@ class Producer(Service):
         self._acker = acker
         self._intake = intake
         self._max_jobs = max_jobs
+        self._suspect_after = suspect_after
         self._lease_ms = lease_ms
         self._new_session = new_session
         self._lease_is_safe = lease_is_safe
@@ -245,7 +250,10 @@ class Producer(Service):
             if isinstance(admitted, Run):
                 self.owned[job_id] = admitted
                 self._parked.discard(job_id)
-                self._dispatch(admitted)
+                if admitted.crashes >= self._suspect_after and self._has_suspect(admitted):
+                    self._acker.give_back(Returned(job_id, "scheduled", _SUSPECT_PAUSE_MS, ""))
+                else:
+                    self._dispatch(admitted)
             elif isinstance(admitted, Refused):
                 self.owned[job_id] = admitted.run
                 self.executor.refuse(admitted.run, admitted.error)
@@ -253,6 +261,11 @@ class Producer(Service):
                 self.owned[job_id] = None
                 self._parked.add(job_id)
                 self._acker.give_back(admitted)
+
+    def _has_suspect(self, newcomer: Run) -> bool:
+        """Jobs on their last chance run apart: one of them will be blamed if the worker dies again."""
+        others = (*self.active, *self._buffer)
+        return any(run.crashes >= self._suspect_after for run in others if run is not newcomer)
 
     def _drop(self, raw_id: bytes) -> None:
         """A claimed id without a job, or one that is no text, was not enqueued by any client of ours."""

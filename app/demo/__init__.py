@@ -1,0 +1,1 @@
+"""`scripts/demo`: the whole application at work, told as it happens."""
