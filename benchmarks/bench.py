@@ -44,11 +44,11 @@ class Scale:
 
 QUICK = Scale(
     rounds=1,
-    drain_s=1.0,
+    drain_s=0.8,
     enqueue_s=0.3,
     pickups=300,
     gap_s=0.008,
-    idle_s=4.0,
+    idle_s=3.0,
     queued=20_000,
     deep=200_000,
 )
