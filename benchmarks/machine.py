@@ -52,15 +52,20 @@ def load() -> float:
     return os.getloadavg()[0]
 
 
+def pinning(*, owns_server: bool) -> str:
+    """Say which core did what."""
+    server, clients = split_cores()
+    if server == clients:
+        return "none"
+    place = f"server on core {server[0]}" if owns_server else "server as it was"
+    return f"{place}, clients on core {clients[0]}; producers beside a worker on any core"
+
+
 def describe() -> dict[str, str]:
     """Say what the figures were made on."""
-    server, clients = split_cores()
     return {
         "cpu": cpu_model(),
         "cores": str(len(cores())),
-        "pinning": f"server on core {server[0]}, clients on core {clients[0]}"
-        if server != clients
-        else "none",
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
     }

@@ -70,7 +70,8 @@ class Server:
         return {
             "server": f"{name} {version}",
             "settings": ", ".join(f"{key} {value!r}" for key, value in settings.items()),
-            "transport": "TCP on loopback",
+            "transport": "TCP",
+            "pinning": machine.pinning(owns_server=self._process is not None),
         }
 
     @property
