@@ -48,7 +48,7 @@ QUICK = Scale(
     enqueue_s=0.3,
     pickups=300,
     gap_s=0.008,
-    idle_s=3.0,
+    idle_s=5.0,
     queued=20_000,
     deep=200_000,
 )
