@@ -42,7 +42,9 @@ _path = click.Path(path_type=Path, resolve_path=True)
 @click.option(
     "--data-dir", type=_path, metavar="FOLDER", help="Where everything is kept [.arqlite in the checkout]."
 )
-@click.option("--port", type=click.IntRange(1, 65535), help="The API's port [8000, or the next that is free].")
+@click.option(
+    "--port", type=click.IntRange(1, 65535), help="The API's port [8000, or the next that is free]."
+)
 @click.option(
     "--timeout",
     type=click.FloatRange(min=1),
@@ -71,7 +73,7 @@ def run(options: Options, cwd: Path) -> int:
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
     except BrokenPipeError:  # whoever read our output has gone; everything is ended by now
-        sys.stdout = open("/dev/null", "w")  # noqa: SIM115, PTH123 (the interpreter flushes it at its end)
+        sys.stdout = open("/dev/null", "w")  # noqa: SIM115 (the interpreter flushes it at its end)
         return 128 + signal.SIGPIPE
 
 
@@ -112,4 +114,4 @@ async def _play(options: Options, console: Console, cwd: Path) -> int:
 
 
 if __name__ == "__main__":
-    main()
+    main(prog_name="scripts/demo")

@@ -27,7 +27,7 @@ class Display(Protocol):
     def begin(self, what: str) -> None:
         """Something takes a moment."""
 
-    def ready(self, name: str, detail: str, seconds: float) -> None:
+    def ready(self, name: str, detail: str, seconds: float | None) -> None:
         """A part is up."""
 
     def show(self, jobs: Sequence[FollowedJob]) -> None:
@@ -55,7 +55,7 @@ class PlainDisplay:
     def begin(self, what: str) -> None:
         """Say nothing: what is ready says so itself."""
 
-    def ready(self, name: str, detail: str, seconds: float) -> None:
+    def ready(self, name: str, detail: str, seconds: float | None) -> None:
         """A part is up."""
         self._console.print(part_line(name, detail, seconds))
 
@@ -65,7 +65,9 @@ class PlainDisplay:
             if self._told.get(job.accepted.job_id) != job.status:
                 self._told[job.accepted.job_id] = job.status
                 line = f"  {job.title:<17} {job.queue:<6} {job.status}"
-                self._console.print(line if job.is_open else f"{line} in {span(job.seconds)}", highlight=False)
+                self._console.print(
+                    line if job.is_open else f"{line} in {span(job.seconds)}", highlight=False
+                )
 
     def close(self) -> None:
         """Nothing is left to do."""
@@ -92,7 +94,7 @@ class LiveDisplay:
         self._what = what
         self._live.start()
 
-    def ready(self, name: str, detail: str, seconds: float) -> None:
+    def ready(self, name: str, detail: str, seconds: float | None) -> None:
         """A part is up."""
         self._what = ""
         self._console.print(part_line(name, detail, seconds))
@@ -116,12 +118,13 @@ class LiveDisplay:
         return Padding(self._spinner, (0, 0, 0, 2))
 
 
-def part_line(name: str, detail: str, seconds: float) -> Text:
-    """A part that is up: its name, what there is to know, how long it took."""
+def part_line(name: str, detail: str, seconds: float | None) -> Text:
+    """A part that is up: its name, what there is to know, how long it took if that is known."""
     line = Text("  ")
     line.append(f"{name:<13} ", style="bold")
-    line.append(f"{detail:<56} ")
-    line.append(f"ready in {span(seconds)}", style="dim")
+    line.append(f"{detail:<44} ")
+    if seconds is not None:
+        line.append(f"ready in {span(seconds)}", style="dim")
     return line
 
 
@@ -133,7 +136,7 @@ def _jobs_in_motion(jobs: Sequence[FollowedJob], spinner: Spinner) -> Renderable
     for job in jobs:
         grid.add_row(
             spinner if job.is_open else icon(job),
-            Text(job.title, style="bold"),
+            Text(f"{job.title:<16}", style="bold"),
             Text(job.queue, style="dim"),
             Text(f"{job.status:<9}", style=STYLES[job.status]),
             _bar(job),

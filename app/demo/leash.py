@@ -1,7 +1,7 @@
 """Run a program that ends when its parent does: `python -I -S leash.py PARENT_PID PROGRAM ARGUMENT...`.
 
-On Linux the kernel then sends SIGTERM to the program if the parent is killed; elsewhere the program merely runs.
-A script of its own, so that nothing has to run between fork and exec, and small, so that it costs few
+On Linux the kernel then sends SIGTERM to the program if the parent is killed; elsewhere the program merely
+runs. A script of its own, so that nothing has to run between fork and exec, and small, so that it costs few
 milliseconds.
 """
 

@@ -20,7 +20,8 @@ def choose_port(wanted: int | None) -> int:
     if wanted is not None:
         if (trouble := _trouble_with(wanted)) is not None:
             raise CannotStartError(
-                f"port {wanted} cannot be used: {trouble}. Name another one, or leave --port out to get a free one."
+                f"port {wanted} cannot be used: {trouble}. "
+                "Name another one, or leave --port out to get a free one."
             )
         return wanted
     in_a_row = range(USUAL_PORT, USUAL_PORT + _TRIED_IN_A_ROW)

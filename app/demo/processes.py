@@ -24,9 +24,17 @@ _TAIL_BYTES = 16 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What is run: its name for people, its arguments after `python`, and its log file's name."""
+    """What is run.
+
+    Attributes:
+        name: what people call it.
+        detail: what people want to know of it.
+        arguments: what follows `python`.
+        log_name: the name of its log file.
+    """
 
     name: str
+    detail: str
     arguments: tuple[str, ...]
     log_name: str
 

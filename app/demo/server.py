@@ -22,12 +22,13 @@ class Server:
         name: what it is called.
         detail: version and address, for people.
         address: its URL, without a password.
-        seconds: how long it took until it answered.
+        seconds: how long it took until it answered; None of a server that nobody here started.
     """
 
     def __init__(self, redis_url: str | None, data_dir: Path) -> None:
         began = time.monotonic()
         self._data_dir = data_dir
+        self.seconds: float | None = None
         self._embedded: EmbeddedServer | None = None
         if redis_url is not None:
             self.name = "redis"
@@ -38,7 +39,7 @@ class Server:
             self.name = "valkey" if self._embedded.binary_kind != "redis-server" else "redis"
             self.address = self._embedded.url()
             self.detail = f"{self._embedded.version}, embedded"
-        self.seconds = time.monotonic() - began
+            self.seconds = time.monotonic() - began
 
     async def close(self) -> bool:
         """Let go, and wait for the embedded server's end; False if others of the project use it still."""

@@ -26,8 +26,10 @@ START_SECONDS = 60.0
 BATCH_SIZE = 20
 
 _LOOK_SECONDS = 0.05
-_BASE_WORKER = Program("base worker", ("run_base_worker.py",), "base-worker.log")
-_EMAIL_WORKER = Program("email worker", ("run_email_worker.py",), "email-worker.log")
+_WORKERS = (
+    Program("base worker", "base queue, Redis database 1", ("run_base_worker.py",), "base-worker.log"),
+    Program("email worker", "email queue, Redis database 2", ("run_email_worker.py",), "email-worker.log"),
+)
 
 
 class Demo:
@@ -61,14 +63,23 @@ class Demo:
         server = Server(settings.REDIS_URL, settings.data_dir)
         try:
             async with self.processes:
-                self.summary = await self._run_jobs(server, port)
-                self._hand_out(self.summary)
-                if not self._options.once:
-                    await self._stay()
-                return self.summary.ok
+                return await self._act(server, port)
         finally:
             self._display.close()
             self._tell_end(was_last=await server.close())
+
+    async def _act(self, server: Server, port: int) -> bool:
+        try:
+            self.summary = await self._run_jobs(server, port)
+            self._hand_out(self.summary)
+            if not self._options.once:
+                self._say("Everything keeps running. Ctrl-C ends it.", style="bold")
+                await self.processes.until_one_dies()
+        except asyncio.CancelledError:
+            self._display.close()
+            self._say("ending: running jobs may finish; Ctrl-C again ends them at once")
+            raise
+        return self.summary.ok
 
     async def _run_jobs(self, server: Server, port: int) -> Summary:
         self._display.ready(server.name, server.detail, server.seconds)
@@ -97,12 +108,12 @@ class Demo:
         began = time.monotonic()
         self._display.begin("starting two workers and the API")
         serving = ("-m", "uvicorn", "app.main:app", "--host", HOST, "--port", str(port), "--no-access-log")
-        for program in (_BASE_WORKER, _EMAIL_WORKER, Program("API", serving, "api.log")):
+        for program in (*_WORKERS, Program("API", api.url, serving, "api.log")):
             await self.processes.start(program)
         await self._until_healthy(api, began + START_SECONDS)
         seconds = time.monotonic() - began
         for running in self.processes.running:
-            detail = f"process {running.process.pid}" if running.program.name != "API" else api.url
+            detail = f"{running.program.detail}, process {running.process.pid}"
             self._display.ready(running.program.name, detail, seconds)
 
     async def _until_healthy(self, api: ApiClient, give_up_at: float) -> None:
@@ -119,7 +130,7 @@ class Demo:
             await asyncio.sleep(_LOOK_SECONDS)
 
     async def _follow_jobs(self, api: ApiClient, account_id: int, user_id: int) -> list[FollowedJob]:
-        """The sample task and the fetch at the same time, for the queues do not know each other; then the extraction."""
+        """The sample task and the fetch at once, for their queues are two; then the extraction."""
         follower = Follower(
             api,
             self.processes.must_be_alive,
@@ -156,17 +167,11 @@ class Demo:
             rows = write_transactions(file, self._mailbox, summary.transactions)
             self._say(f"{plural(rows, 'message')} written to {short(file, self._cwd)}")
 
-    async def _stay(self) -> None:
-        self._say("Everything keeps running. Ctrl-C ends it.", style="bold")
-        try:
-            await self.processes.until_one_dies()
-        except asyncio.CancelledError:
-            self._say("ending: running jobs may finish; Ctrl-C again ends them at once")
-            raise
-
     def _tell_end(self, *, was_last: bool) -> None:
         for name in self.processes.killed:
-            self._say(f"the {name} did not end when asked and was killed; its jobs run again with the next worker")
+            self._say(
+                f"the {name} did not end when asked and was killed; its jobs run again with the next worker"
+            )
         kept = f"data and logs are kept in {short(settings.data_dir, self._cwd)}"
         if was_last:
             self._say(f"all processes have ended; {kept}")

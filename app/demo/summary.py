@@ -56,10 +56,14 @@ class Summary:
     def ok(self) -> bool:
         """Whether both the fetch and the extraction, and all else that ran, succeeded."""
         done = {job.title for job in self.jobs if job.status == "SUCCESS"}
-        return all(job.status == "SUCCESS" for job in self.jobs) and {
-            "EMAIL_FETCH",
-            "EMAIL_EXTRACTION",
-        } <= done
+        return (
+            all(job.status == "SUCCESS" for job in self.jobs)
+            and {
+                "EMAIL_FETCH",
+                "EMAIL_EXTRACTION",
+            }
+            <= done
+        )
 
     def output_of(self, title: str) -> Mapping[str, Any]:
         """What the job of this type gave back; empty unless it succeeded."""

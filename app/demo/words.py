@@ -15,7 +15,12 @@ _ICONS = {"SUCCESS": "✔", "FAILED": "✘", "CANCELLED": "⊘"}
 _TWO_DIGITS = Decimal("0.01")
 _ONE = Decimal(1)
 # ISO 4217: the currencies that have no smaller unit.
-_WHOLE_CURRENCIES = frozenset("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF".split())
+_WHOLE_CURRENCIES = frozenset(
+    {
+        *("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW"),
+        *("PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"),
+    }
+)
 
 
 def icon(job: FollowedJob) -> Text:
@@ -24,7 +29,9 @@ def icon(job: FollowedJob) -> Text:
 
 
 def span(seconds: float) -> str:
-    """A duration as people say it: `3 ms`, `0.41 s`, `12 s`, `2 min 5 s`."""
+    """A duration as people say it: `<1 ms`, `3 ms`, `0.41 s`, `12 s`, `2 min 5 s`."""
+    if seconds < 0.0005:
+        return "<1 ms"
     if seconds < 0.1:
         return f"{seconds * 1000:.0f} ms"
     if seconds < 10:

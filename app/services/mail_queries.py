@@ -44,8 +44,8 @@ async def count_emails(db: AsyncSession, *, account_id: int | None) -> dict[Extr
     statement = select(Email.extraction_status, func.count()).group_by(Email.extraction_status)
     if account_id is not None:
         statement = statement.where(Email.account_id == account_id)
-    counted = {status: count for status, count in await db.execute(statement)}
-    return dict.fromkeys(ExtractionStatus, 0) | counted
+    counted = (await db.execute(statement)).all()
+    return dict.fromkeys(ExtractionStatus, 0) | dict(counted)
 
 
 async def list_unreadable(
