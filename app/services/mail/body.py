@@ -22,6 +22,7 @@ MAX_DEPTH = 40
 MAX_HTML_CHARS = 4_000_000
 
 _READABLE = frozenset({"text/plain", "text/html", "application/xhtml+xml", "text/enriched", "text"})
+_MEDIA_TYPE = re.compile(r"[\w.+-]{1,100}/[\w.+-]{1,100}", re.ASCII)
 _HTML_START = re.compile(r"\s*<(!doctype html|html|head|body|table|div|meta)\b", re.IGNORECASE)
 _WEB_ADDRESS = re.compile(r"https?://\S+")
 _META_CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([\w.:-]+)", re.IGNORECASE)
@@ -151,9 +152,10 @@ def _joined(texts: Iterable[str]) -> str:
 
 def _content_type(part: Message) -> str:
     try:
-        return part.get_content_type()
+        kind = part.get_content_type()
     except _LIBRARY_ERRORS:
         return "text/plain"
+    return kind if _MEDIA_TYPE.fullmatch(kind) else "application/octet-stream"
 
 
 def _parameter(part: Message, name: str) -> str | None:

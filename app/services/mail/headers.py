@@ -67,7 +67,7 @@ def address(message: Message, name: str) -> tuple[str, str]:
         display, found = parseaddr(raw[:MAX_ADDRESS_CHARS])
     except (ValueError, IndexError, AttributeError, TypeError, RecursionError):
         display, found = "", ""
-    if "@" not in found:
+    if "@" not in found or (" " in found and '"' not in found):  # "Ann Lee ann@x" is taken for an address
         match = _ADDRESS.search(raw)
         found = match[0] if match else ""
         display = raw[: match.start()] if match else raw

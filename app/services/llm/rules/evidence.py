@@ -70,8 +70,14 @@ def gather(subject: str, folded: str, seen: list[Seen]) -> Evidence:
 
 
 def _in_own_currency(stated: list[Seen], folded: str) -> list[Seen]:
-    """Of "USD 42.50 | ₹ 3,571.00 from your card" the second is what the card was charged."""
-    if len(stated) < 2 or stated[0].money.currency == stated[1].money.currency:
+    """Of amounts in two currencies, what the card or account was charged comes first.
+
+    That is the second of "USD 42.50 | ₹ 3,571.00 from your card", and what "you paid" for what was sent.
+    """
+    if len({one.money.currency for one in stated}) < 2:
         return stated
     between = folded[stated[0].money.end : stated[1].money.start]
-    return stated[1:] if _SAME_IN_OTHER_CURRENCY.fullmatch(between) else stated
+    if _SAME_IN_OTHER_CURRENCY.fullmatch(between):
+        return stated[1:]
+    charged = [one for one in stated if words.CHARGED.search(one.label)]
+    return charged or stated

@@ -43,6 +43,10 @@ CREDITED = any_of(
     r"|입금|환불",
     r"jovair|зачислен|возврат",
 )
+CHARGED = any_of(
+    r"you('ve| have)? paid|charged|debited|deducted|abgebucht|belastet|bezahlt|debite|preleve|addebitat",
+    r"pagaste|cobrad|strhl|odepsan|obciaz",
+)
 SETTLED = any_of(
     r"(was|has been|is) (successfully )?paid|paid successfully|successfully paid",
     r"payment (was |is |has been )?(successful|received)|pago (exitoso|recibido|aplicado)",
