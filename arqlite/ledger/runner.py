@@ -8,8 +8,10 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import suppress
 from typing import Any, Generic, TypeAlias, TypeVar
 
+from sqlalchemy import inspect
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm.attributes import set_committed_value
 
 from ..errors import LedgerError, Retry, RetryJob
 from ..model.context import CancelReason, current_job
@@ -90,17 +92,22 @@ class JobRunner(Generic[RowT]):
             raise
 
     async def _perform(self, job: BaseJob[RowT], run: Run) -> Any:
-        await job.before_run(await self._fresh_record(job, run))
-        self._must_be_ours(run, await store.mark_started(self.db, self.row_model, run))
-        await self.db.commit()
-        await self._fresh_record(job, run)
+        await job.before_run(await self._record_of(job, run))
+        await self._start_clock(job, run)
         result = await job.run()
         output = jsonable(result)
-        await self._fresh_record(job, run)
+        await self._record_of(job, run)
         await job.after_run(result)
         self._must_be_ours(run, await store.succeed(self.db, self.row_model, run, output))
         await self.db.commit()
         return output
+
+    async def _start_clock(self, job: BaseJob[RowT], run: Run) -> None:
+        """Commit the start before the work, whose rollback would take it along."""
+        at = utc_now()
+        self._must_be_ours(run, await store.mark_started(self.db, self.row_model, run, at))
+        await self.db.commit()
+        set_committed_value(await self._record_of(job, run), "started_at", at)
 
     # The row at the start.
 
@@ -175,8 +182,14 @@ class JobRunner(Generic[RowT]):
             return False
         return True
 
+    async def _record_of(self, job: BaseJob[RowT], run: Run) -> RowT:
+        """The job's record, loaded anew where a commit or a rollback expired it: async code cannot wait."""
+        record = job.job_record
+        if record is None or inspect(record).expired_attributes:
+            return await self._fresh_record(job, run)
+        return record
+
     async def _fresh_record(self, job: BaseJob[RowT], run: Run) -> RowT:
-        """Load the record anew: a commit or a rollback expired it, and async code cannot load it lazily."""
         row = await store.find(self.db, self.row_model, run.job_id)
         if row is None:
             raise LedgerError(f"the row of job {run.job_id} is gone")
@@ -195,7 +208,7 @@ class JobRunner(Generic[RowT]):
         payload = describe_error(error)
         await self._roll_back()
         try:
-            await self._fresh_record(job, run)
+            await self._record_of(job, run)
             await job.on_failure(error)
         except Exception:
             logger.exception("job %s: its on_failure hook failed", run.job_id)

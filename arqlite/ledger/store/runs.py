@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, insert
@@ -116,9 +117,9 @@ async def reopen(
     )
 
 
-async def mark_started(db: AsyncSession, row_model: type[JobRowMixin], run: Run) -> bool:
+async def mark_started(db: AsyncSession, row_model: type[JobRowMixin], run: Run, at: datetime) -> bool:
     """Note when the work began. False if a later run owns the row."""
-    return await move(db, row_model, _owned_by(row_model, run), leaving=[RUNNING], started_at=utc_now())
+    return await move(db, row_model, _owned_by(row_model, run), leaving=[RUNNING], started_at=at)
 
 
 async def succeed(db: AsyncSession, row_model: type[JobRowMixin], run: Run, output: Any) -> bool:
