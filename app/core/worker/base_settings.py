@@ -22,7 +22,7 @@ class WorkerSettings:
     on_startup = startup
     on_shutdown = shutdown
     allow_abort_jobs = True
-    # After Ctrl-C running jobs may finish, this many seconds; a second Ctrl-C cuts them off and gives them back.
+    # After Ctrl-C running jobs may finish, this many seconds; a second Ctrl-C gives them back at once.
     job_completion_wait = 15
     # /health tells of a dead worker after this many seconds.
     health_check_interval = 10
