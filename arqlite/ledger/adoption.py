@@ -33,7 +33,7 @@ class Adoption(Enum):
     ADOPT = auto()
     """It is ours now."""
     REOPEN = auto()
-    """It is of an earlier job that ended under the same id: it begins anew, for this one."""
+    """It is of an earlier job with the same id: it begins anew, for this one."""
     KEEP_OUTPUT = auto()
     """The job succeeded, and its worker died before it could tell the queue: do not run it again."""
     KEEP_CANCELLED = auto()
@@ -58,10 +58,9 @@ def decide(row: JobRowMixin | None, run: Run) -> Adoption:
 
 
 def _is_of_an_earlier_job(row: JobRowMixin, run: Run) -> bool:
-    """Ids may be used again, by a nightly job say: such a job was enqueued after the row had ended."""
-    if row.is_open or row.finished_at is None or run.enqueued_at is None:
-        return False
-    return run.enqueued_at > row.finished_at
+    """Ids may be used again, by a nightly job say: such a job was enqueued after the row's run began."""
+    last_seen = row.finished_at or row.started_at
+    return run.enqueued_at is not None and last_seen is not None and run.enqueued_at > last_seen
 
 
 def history_after(row: JobRowMixin, run: Run, now: datetime) -> list[dict[str, Any]]:

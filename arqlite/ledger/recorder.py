@@ -9,19 +9,17 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from .. import telemetry
 from ..service import Service
 from ..telemetry import JobStarted, JobStopped
 from . import changes, store
+from .outage import DATABASE_AWAY
 from .rows import JobRowMixin
 
 logger = logging.getLogger("arqlite.ledger")
 
-_AWAY = (OperationalError, InterfaceError, PoolTimeoutError, OSError)
 _SHORTEST_BACKOFF_S = 0.02
 
 Told = dict[tuple[str, int], changes.Change]
@@ -133,7 +131,7 @@ class Recorder(Service):
             self._in_flight = len(batch)
             try:
                 await self._write(list(batch.values()))
-            except _AWAY as error:
+            except DATABASE_AWAY as error:
                 self._put_back(batch)
                 if away_since is None:
                     away_since = time.monotonic()
@@ -168,7 +166,7 @@ class Recorder(Service):
         for key, change in batch.items():
             try:
                 await self._write([change])
-            except _AWAY:
+            except DATABASE_AWAY:
                 self._put_back({key: change})
             except Exception:
                 logger.exception("job %s: a change could not be recorded and is left out", change.job_id)

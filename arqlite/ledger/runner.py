@@ -19,6 +19,7 @@ from . import store
 from .adoption import Adoption, Run, decide, history_after
 from .identity import run_of
 from .jobs import BaseJob
+from .outage import DATABASE_AWAY
 from .payloads import describe_error, jsonable
 from .rows import JobRowMixin, utc_now
 
@@ -30,6 +31,8 @@ _Settling: TypeAlias = Callable[[AsyncSession, type[RowT], Run], Awaitable[bool]
 SETTLE_TIMEOUT_S = 10.0
 """How long a cancelled job may take to write down its end; the worker waits for it."""
 _ADOPTION_TRIES = 10
+_FIRST_DELAY_S = 2.0
+_LONGEST_DELAY_S = 60.0
 
 
 class JobRunner(Generic[RowT]):
@@ -70,11 +73,17 @@ class JobRunner(Generic[RowT]):
 
         Raises:
             LedgerError: a later run of the same job owns the row.
+            Retry: in a worker, while the database is away: the job was not started, and is tried again.
             Exception: what the job raised, after the row was written.
         """
         run = run_of(job_class.__qualname__)
         job = job_class(self.db, input_payload)
-        row = await self._take_row(job, run, job_type, triggered_by, user_id)
+        try:
+            row = await self._take_row(job, run, job_type, triggered_by, user_id)
+        except DATABASE_AWAY as error:
+            if current_job() is None:
+                raise
+            raise _postponed(run, error) from error
         if not _is_ours(row, run):
             logger.warning("job %s is %s already and does not run again", run.job_id, row.status)
             return row.output_payload
@@ -263,6 +272,13 @@ def _is_ours(record: JobRowMixin, run: Run) -> bool:
 
 def _overtaken(run: Run) -> LedgerError:
     return LedgerError(f"job {run.job_id}: attempt {run.attempt} was overtaken by a later run")
+
+
+def _postponed(run: Run, error: Exception) -> Retry:
+    """What cannot be recorded does not start. The outage is not the job's fault: it is tried again."""
+    delay = min(_FIRST_DELAY_S * 2 ** (run.attempt - 1), _LONGEST_DELAY_S)
+    logger.warning("job %s waits %0.0fs, for the ledger is away: %r", run.job_id, delay, error)
+    return Retry(defer=delay)
 
 
 def _cancel_reason() -> CancelReason | None:

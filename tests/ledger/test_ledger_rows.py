@@ -238,6 +238,14 @@ def test_id_used_again_is_a_new_job(status: LedgerStatus) -> None:
     assert decide(row, earlier) is not Adoption.REOPEN
 
 
+def test_id_used_again_after_redis_forgot_the_job() -> None:
+    """A row that says RUNNING for a job that Redis lost gives way to a new job with the same id."""
+    began = datetime(2026, 1, 1, tzinfo=UTC)
+    row = Row(status=LedgerStatus.RUNNING, attempt=3, started_at=began)
+
+    assert decide(row, replace(RUN, attempt=1, enqueued_at=began + timedelta(1))) is Adoption.REOPEN
+
+
 def test_no_row_is_opened() -> None:
     """A run that finds no row opens one."""
     assert decide(None, RUN) is Adoption.OPEN

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 from ledger_toys import FakeJob, Row, Runner, Toy, notes, queue, row_of
-from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 
 from arqlite.errors import LedgerError, Retry
 from arqlite.ledger import LedgerStatus, store
@@ -356,6 +358,20 @@ async def test_zombie_does_not_finish(
     row = await row_of(sessions)
     assert (row.status, row.attempt, row.output_payload) == (RUNNING, 2, None)
     assert await notes(sessions) == []
+
+
+async def test_job_waits_while_the_ledger_is_away(tmp_path: Path) -> None:
+    """A job that cannot be recorded does not start: a worker tries it again, anybody else hears of it."""
+    engine = create_async_engine(f"sqlite+aiosqlite:///{tmp_path / 'no' / 'such.db'}")
+    async with AsyncSession(engine) as away:
+        with FakeJob(job_try=3).running(), pytest.raises(Retry) as caught:
+            await run(away, "succeed")
+        with pytest.raises(OperationalError):
+            await run(away, "succeed")
+    await engine.dispose()
+
+    assert caught.value.defer_score == 8_000
+    assert Toy.diary == []
 
 
 async def test_input_that_is_no_json_is_refused(db: AsyncSession) -> None:

@@ -89,7 +89,7 @@ async def reopen(
     triggered_by: str,
     user_id: int | None,
 ) -> bool:
-    """Begin the row of an ended job anew, RUNNING. False if it changed since it was `seen`: look again."""
+    """Begin the row of an earlier job anew, RUNNING. False if it changed since it was `seen`: look again."""
     columns = table_of(row_model).c
     now = utc_now()
     return await move(
