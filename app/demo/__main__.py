@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -73,15 +74,24 @@ def run(options: Options, cwd: Path) -> int:
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
     except BrokenPipeError:  # whoever read our output has gone; everything is ended by now
-        sys.stdout = open("/dev/null", "w")  # noqa: SIM115 (the interpreter flushes it at its end)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # flushed at the interpreter's end
         return 128 + signal.SIGPIPE
+
+
+class PipeAwareConsole(Console):
+    """A console whose reader may leave: that is told as any error is, where rich would end the program."""
+
+    def on_broken_pipe(self) -> None:
+        """Print nothing more, and tell it."""
+        self.quiet = True
+        raise BrokenPipeError
 
 
 def make_console() -> Console:
     """A console for this terminal; into a pipe, lines wide enough for the tables."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # merchants have names that a terminal's encoding may lack
-    return Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH)
+    return PipeAwareConsole(width=None if sys.stdout.isatty() else _PIPE_WIDTH)
 
 
 async def _play(options: Options, console: Console, cwd: Path) -> int:

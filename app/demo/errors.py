@@ -22,11 +22,11 @@ class CannotStartError(DemoError):
 class ProcessDiedError(DemoError):
     """A process of the demo ended by itself; the message shows its last log lines."""
 
-    def __init__(self, name: str, exit_code: int, log: Path, last_lines: list[str]) -> None:
+    def __init__(self, name: str, returncode: int, log: Path, last_lines: list[str]) -> None:
         self.name = name
-        self.exit_code = exit_code
+        self.returncode = returncode
         self.log = log
         self.last_lines = last_lines
-        how = f"was ended by signal {-exit_code}" if exit_code < 0 else f"ended with exit code {exit_code}"
+        how = f"was ended by signal {-returncode}" if returncode < 0 else f"ended with exit code {returncode}"
         told = "\n".join(f"  {line}" for line in last_lines) or "  (it said nothing)"
         super().__init__(f"the {name} {how}. Its last lines:\n{told}\nAll of them: {log}")

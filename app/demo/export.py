@@ -35,7 +35,7 @@ def write_transactions(file: Path, mailbox: Path, transactions: Iterable[Mapping
 
 
 def place(mailbox: Path, source: str) -> str:
-    """A message's name after its folder's: `eml/1.eml` in the mailbox `eml`, `mbox/a#3` in the file `mbox/a`."""
+    """A message, after its folder: `eml/1.eml` in the mailbox `eml`, `mbox/a#3` in the file `mbox/a`."""
     folder = mailbox if mailbox.is_dir() else mailbox.parent
     return f"{folder.name}/{source}" if folder.name else source
 

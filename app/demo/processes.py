@@ -49,10 +49,9 @@ class Running:
 
     def died(self) -> ProcessDiedError | None:
         """Its unexpected end; None as long as it runs."""
-        exit_code = self.process.returncode
-        if exit_code is None:
+        if self.process.returncode is None:
             return None
-        return ProcessDiedError(self.program.name, exit_code, self.log, tail(self.log))
+        return ProcessDiedError(self.program.name, self.process.returncode, self.log, tail(self.log))
 
 
 class Processes:
