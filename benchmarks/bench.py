@@ -47,9 +47,9 @@ QUICK = Scale(
     drain_s=0.8,
     enqueue_s=0.3,
     pickups=300,
-    gap_s=0.008,
+    gap_s=0.005,
     idle_s=5.0,
-    queued=20_000,
+    queued=10_000,
     deep=200_000,
 )
 

@@ -7,7 +7,7 @@ import time
 from ..bench import STEP_TIMEOUT_S, Bench
 from ..catalogue import System
 
-SETTLE_S = 1.0
+SETTLE_S = 0.5
 
 
 def traffic(bench: Bench, system: System) -> dict[str, float | list[float]]:
