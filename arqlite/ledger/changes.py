@@ -50,57 +50,53 @@ class Change:
 
 @dataclass(slots=True)
 class Rows:
-    """The parameters of the four batch statements."""
+    """The rows for the three batch statements, as the worker tells them."""
 
-    unknown: list[dict[str, Any]] = field(default_factory=list)
     started: list[dict[str, Any]] = field(default_factory=list)
     given_back: list[dict[str, Any]] = field(default_factory=list)
     ended: list[dict[str, Any]] = field(default_factory=list)
 
 
 def rows_of(changes: Iterable[Change]) -> Rows:
-    """Parameters in the order of job ids, so that two writers lock rows in the same order."""
+    """Rows in the order of job ids, so that two writers lock them in the same order."""
     rows = Rows()
     for change in sorted(changes, key=lambda change: (change.job_id, change.attempt)):
-        rows.unknown.append(_unknown(change))
+        at = _moment(change.at_ms)
         if change.stopped is None:
-            rows.started.append(_common(change))
-        elif LEDGER_STATUS[JobState(change.stopped.state)] is LedgerStatus.QUEUED:
-            rows.given_back.append(_common(change) | {"error": _error_of(change.stopped)})
+            rows.started.append(_row(change, at, LedgerStatus.RUNNING) | {"started_at": at})
+            continue
+        status = LEDGER_STATUS[JobState(change.stopped.state)]
+        row = _row(change, at, status)
+        if status is LedgerStatus.QUEUED:
+            rows.given_back.append(row | {"error_payload": _error_of(change.stopped)})
         else:
-            rows.ended.append(_common(change) | _end_of(change, change.stopped))
+            rows.ended.append(row | _end_of(change, change.stopped, at, status))
     return rows
 
 
-def _unknown(change: Change) -> dict[str, Any]:
+def _row(change: Change, at: datetime, status: LedgerStatus) -> dict[str, Any]:
     return {
         "id": change.job_id,
         "job_type": change.function,
         "function": change.function,
         "queue": change.queue,
         "triggered_by": "queue",
+        "status": status,
+        "attempt": change.attempt,
+        "worker": change.worker,
+        "created_at": at,
+        "queued_at": at,
+        "updated_at": at,
     }
 
 
-def _common(change: Change) -> dict[str, Any]:
-    at = _moment(change.at_ms)
-    return {
-        "job_id": change.job_id,
-        "run_attempt": change.attempt,
-        "run_worker": change.worker,
-        "at": at,
-        "noted_at": at.isoformat(),
-    }
-
-
-def _end_of(change: Change, stopped: JobStopped) -> dict[str, Any]:
-    status = LEDGER_STATUS[JobState(stopped.state)]
+def _end_of(change: Change, stopped: JobStopped, at: datetime, status: LedgerStatus) -> dict[str, Any]:
     is_success = status is LedgerStatus.SUCCESS
     return {
-        "end_status": status,
-        "run_started_at": None if change.started_ms is None else _moment(change.started_ms),
-        "output": jsonable_or_text(stopped.result) if is_success else None,
-        "error": None if is_success else _error_of(stopped),
+        "started_at": None if change.started_ms is None else _moment(change.started_ms),
+        "finished_at": at,
+        "output_payload": jsonable_or_text(stopped.result) if is_success else None,
+        "error_payload": None if is_success else _error_of(stopped),
     }
 
 

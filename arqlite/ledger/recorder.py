@@ -176,7 +176,6 @@ class Recorder(Service):
         rows = changes.rows_of(batch)
         async with self.sessions() as db, db.begin():
             for statement, parameters in (
-                (store.record_unknown, rows.unknown),
                 (store.record_given_back, rows.given_back),
                 (store.record_started, rows.started),
                 (store.record_ended, rows.ended),

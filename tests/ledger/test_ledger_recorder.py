@@ -272,7 +272,7 @@ async def test_refused_change_does_not_hold_up_the_others(
     real = store.record_ended
 
     async def picky(db: AsyncSession, row_model: type[Row], rows: Any) -> None:
-        if any(row["job_id"] == "bad" for row in rows):
+        if any(row["id"] == "bad" for row in rows):
             raise ValueError("not this one")
         await real(db, row_model, rows)
 

@@ -7,7 +7,7 @@ except by a new job that was enqueued under the id of one that has ended.
 """
 
 from .accepting import cancel_queued, fail_unpushed, insert_queued
-from .events import BatchStatement, record_ended, record_given_back, record_started, record_unknown
+from .events import BatchStatement, record_ended, record_given_back, record_started
 from .looking import MAX_PAGE, count_open, find, page
 from .moves import table_of
 from .runs import adopt, cancel, fail, give_back, mark_started, open_row, reopen, succeed
@@ -30,7 +30,6 @@ __all__ = (
     "record_ended",
     "record_given_back",
     "record_started",
-    "record_unknown",
     "reopen",
     "succeed",
     "table_of",
