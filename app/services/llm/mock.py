@@ -20,6 +20,7 @@ from app.services.llm.rules.verdict import Verdict, judge
 from app.services.llm.tokens import INSTRUCTION_TOKENS, cost_usd, estimate_tokens
 
 MODEL = "mock-rules-1"
+_HEAD_CHARS = 250
 
 
 class MockLLMService(LLMService):
@@ -78,11 +79,12 @@ def _facts(message: ReadableMessage, subject: str, text: Prepared, verdict: Verd
 def _direction(subject: str, folded: str, verdict: Verdict) -> Direction:
     """A written sign decides; else the words of the sentence, or of the first lines of a tabular notice."""
     seen = verdict.seen
+    about = seen.sentence if seen and seen.role is Role.STATED else f"{subject}\n{folded[:_HEAD_CHARS]}"
     if seen is not None and seen.role is Role.AMOUNT and seen.money.sign:
         return "credit" if seen.money.sign == "+" else "debit"
-    if seen is not None and seen.role is Role.STATED:
-        return "credit" if words.CREDITED.search(seen.sentence) else "debit"
-    return "credit" if words.CREDITED.search(f"{subject}\n{folded[:250]}") else "debit"
+    if words.OWN_PAYMENT.search(about) and not words.REPAID.search(about):
+        return "debit"  # "we have received your payment"
+    return "credit" if words.CREDITED.search(about) else "debit"
 
 
 def _day_sent(message: ReadableMessage) -> dt.date | None:

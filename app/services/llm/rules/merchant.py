@@ -32,7 +32,7 @@ _BEFORE_AMOUNT = re.compile(
     rf"|de la part de|od|von) {_NAME}"
 )
 _SENT_YOU = re.compile(
-    rf"(?m)(?:^|[.!,] )(?P<name>[^\n,.!<]{{2,{_MAX_NAME}}}) (?:has |just )?(?:sent|paid|transferred) you\b"
+    rf"(?m)(?:^|[.!,] )(?P<name>[^\n,.!<]{{2,{_MAX_NAME}}}?) (?:has |just )?(?:sent|paid|transferred) you\b"
 )
 _PURCHASE_AT = re.compile(
     rf"(?<![a-z])(?:compra en|purchase at|einkauf bei|zahlung an|achat chez|acquisto presso|compra em"
@@ -52,7 +52,8 @@ _LABEL = re.compile(
     rf"(?P<name>[^\n\t]{{2,{_MAX_NAME}}})"
 )
 _NO_NAME = re.compile(
-    r"^(no capturad|(votre|vos|sua|seu|tua|tuo|su|tu|ihr\w*|dein\w*|uw|je|checking|savings|reflect"
+    r"^(no capturad|(votre|vos|ditt|din|mitt|sua|seu|tua|tuo|su|tu|ihr\w*|dein\w*|uw|je|checking"
+    r"|savings|reflect"
     r"|appear)\b|not (available|provided)|n/?a\b|-+$|\*+|x{3,}|your\b|you\b|tu cuenta|su cuenta|a/c"
     r"|account|the (seller|merchant)|credited|debited"
     r"|\d[\d\s*x-]*$|my account|deposit|card\b|us\b|this\b|note\b|a\b|an\b|la cuenta|vas\b|ihr)|you haven't"

@@ -37,6 +37,8 @@ def _objection_without_movement(evidence: Evidence) -> str | None:
         return "a notice about a limit"
     if words.QUOTE.search(evidence.head):
         return "a quotation or a cart"
+    if words.POINTS_PAID.search(evidence.folded):
+        return "paid with points"
     if _is_delivery(evidence):
         return "a delivery notice"
     if _is_to_come(evidence):

@@ -422,18 +422,18 @@ TRANSACTIONS = [
         name="icici",
         subject="Transaction alert",
         text=(
-            "Dear Customer, Your ICICI Bank Credit Card XX1234 has been used for a transaction of "
+            "Dear Customer, Your Lotus Bank Credit Card XX1234 has been used for a transaction of "
             "INR 1,499.00 on Mar 09, 2026 at 08:15:33. Info: BLUE TELECOM. The Available Credit "
             "Limit on your card is INR 1,00,000.00."
         ),
-        sender_name="ICICI",
+        sender_name="Lotus Bank",
         money="1499.00 INR",
     ),
     Case(
         name="paytm",
         subject="Money received",
         text=(
-            "Rs 300 received from Sunita Devi in your Paytm Wallet on 09 Mar 2026. Updated "
+            "Rs 300 received from Sunita Devi in your Mango Wallet on 09 Mar 2026. Updated "
             "balance: Rs 1,250.10"
         ),
         sender_name="Wallet",
@@ -462,14 +462,14 @@ TRANSACTIONS = [
         subject="Your $52.13 transaction with BLUE MARKET",
         text=(
             "Transaction alert\n"
-            "Account\tSapphire (...1234)\n"
+            "Account\tBluecard (...1234)\n"
             "Date\tMar 9, 2026 at 7:12 PM ET\n"
             "Merchant\tBLUE MARKET\n"
             "Amount\t$52.13\n"
             "You are receiving this alert because your credit card transaction was more than the "
             "$50.00 limit you set."
         ),
-        sender_name="Chase",
+        sender_name="Harbor Bank",
         money="52.13 USD",
         merchant="BLUE MARKET",
     ),
@@ -480,7 +480,7 @@ TRANSACTIONS = [
             "On March 9, 2026, at BLUE CAFE, a pending authorization or purchase in the amount of "
             "$9.75 was placed or charged on your Card."
         ),
-        sender_name="CapOne",
+        sender_name="Harbor Card",
         money="9.75 USD",
     ),
     Case(
@@ -536,13 +536,13 @@ TRANSACTIONS = [
         name="csob out",
         subject="CEB Info",
         text=(
-            "dne 9.3.2026 byla na účtu 123 zaúčtována transakce typu: Odchozí úhrada.\n"
+            "9.3.2026 jsme na účtu 123 zaúčtovali odchozí úhradu.\n"
             "Částka: -2 345,00 CZK\n"
             "Název protistrany: Dodavatel s.r.o.\n"
             "\n"
-            "Zůstatek na účtu po zaúčtování transakce: +19 999,99 CZK."
+            "Zůstatek po zaúčtování: +19 999,99 CZK."
         ),
-        sender_name="CSOB",
+        sender_name="Banka Buk",
         money="2345.00 CZK",
         merchant="Dodavatel s.r.o.",
     ),
@@ -552,8 +552,8 @@ TRANSACTIONS = [
         text=(
             "Vazeny klient,\n"
             "\n"
-            "9.3.2026 12:51 bol zostatok Vasho uctu SK98 zvyseny o 120,00 EUR.\n"
-            "uctovny zostatok:   142,11 EUR\n"
+            "9.3.2026 12:51 sa zostatok uctu SK98 zvysil o 120,00 EUR.\n"
+            "novy zostatok:   142,11 EUR\n"
             ""
         ),
         sender_name="Banka",
@@ -604,7 +604,7 @@ TRANSACTIONS = [
     ),
     Case(
         name="github",
-        subject="[GitHub] Payment receipt",
+        subject="[CodeBarn] Payment receipt",
         text=(
             "We received payment for your subscription. Thanks for your business!\n"
             "\n"
@@ -614,9 +614,9 @@ TRANSACTIONS = [
             "Total: $4.00 USD\n"
             "Charged to: MasterCard (5*** **** **** 1234)"
         ),
-        sender_name="GitHub",
+        sender_name="CodeBarn",
         money="4.00 USD",
-        merchant="GitHub",
+        merchant="CodeBarn",
     ),
     Case(
         name="lyft",
@@ -628,9 +628,9 @@ TRANSACTIONS = [
             "Tip\t$2.00\n"
             "Apple Pay (Visa)\t$17.00"
         ),
-        sender_name="Lyft",
+        sender_name="Swift Rides",
         money="17.00 USD",
-        merchant="Lyft",
+        merchant="Swift Rides",
     ),
     Case(
         name="wise",
@@ -639,7 +639,7 @@ TRANSACTIONS = [
             "Your money has arrived. We've sent 250.00 EUR to Paul Meyer. You paid 272.10 USD in "
             "total, including our fee of 2.10 USD."
         ),
-        sender_name="Wise",
+        sender_name="Transfero",
         money="272.10 USD",
     ),
     Case(
@@ -657,7 +657,7 @@ TRANSACTIONS = [
     ),
     Case(
         name="steam",
-        subject="Thank you for your Steam purchase!",
+        subject="Thank you for your Kettle purchase!",
         text=(
             "Thanks for your purchase!\n"
             "Blue Game\n"
@@ -667,9 +667,9 @@ TRANSACTIONS = [
             "Payment method: Visa\n"
             "Date: 9 Mar, 2026 @ 10:00am CET"
         ),
-        sender_name="Steam Support",
+        sender_name="Kettle Support",
         money="9.99 EUR",
-        merchant="Steam",
+        merchant="Kettle",
     ),
     Case(
         name="reversal",
@@ -712,6 +712,312 @@ TRANSACTIONS = [
         sender_name="Blå Butikk",
         sender="x@butikk.no",
         money="199.00 NOK",
+    ),
+    Case(
+        name="hdfc upi",
+        subject="You have done a UPI txn",
+        text=(
+            "Dear Customer, Rs.180.00 has been debited from account 1234 to VPA blueshop@okbank "
+            "BLUE SHOP on 09-03-26. Your UPI transaction reference number is 606812345678. If you "
+            "did not authorize this transaction, please report it immediately."
+        ),
+        sender_name="Lotus Bank",
+        money="180.00 INR",
+    ),
+    Case(
+        name="axis",
+        subject="Debit transaction alert",
+        text=(
+            "09-03-2026\n"
+            "Dear Customer,\n"
+            "Here's the summary of your transaction:\n"
+            "Amount Debited:\n"
+            "INR 2,340.00\n"
+            "Account Number:\n"
+            "XX1234\n"
+            "Date & Time:\n"
+            "09-03-26, 11:20:33 IST\n"
+            "Transaction Info:\n"
+            "UPI/P2M/1234/BLUE MART"
+        ),
+        sender_name="Banyan Bank",
+        money="2340.00 INR",
+    ),
+    Case(
+        name="kotak recv",
+        subject="Account notice",
+        text=(
+            "Dear Customer, Rs. 1,500.00 is received in your Peepal Bank account XX1234 from SITA "
+            "DEVI on 09/03/26. UPI ref 123."
+        ),
+        sender_name="Peepal Bank",
+        money="1500.00 INR",
+        merchant="SITA DEVI",
+        direction="credit",
+    ),
+    Case(
+        name="slice",
+        subject="notification",
+        text=("Hi, your payment of ₹899.00 to Blue Cinema was successful. Paid using your Mango card xx12."),
+        sender_name="Mango",
+        money="899.00 INR",
+        merchant="Blue Cinema",
+    ),
+    Case(
+        name="onecard",
+        subject="Transaction",
+        text=(
+            "Your Lotus card ending 1234 was swiped for Rs. 650.00 at BLUE DINER on 9 Mar 2026. "
+            "Unbilled total: Rs. 5,000.00"
+        ),
+        sender_name="Lotus Card",
+        money="650.00 INR",
+        merchant="BLUE DINER",
+    ),
+    Case(
+        name="banorte serv",
+        subject="Notificación",
+        text=(
+            "Estimado(a): USUARIO\n"
+            "Registramos esta operación en tu banca móvil.\n"
+            "Operación:\tPago de Servicios\n"
+            "Fecha de Operación:\t09/Mar/2026\n"
+            "Servicio:\tCFE\n"
+            "Importe:\t$432.00 MN\n"
+            "Comisión:\t$5.00 MN\n"
+            "IVA Comisión:\t$0.80 MN"
+        ),
+        sender_name="Banco",
+        money="432.00 MXN",
+    ),
+    Case(
+        name="banorte dep",
+        subject="Notificación",
+        text=(
+            "Te avisamos de un depósito en tu cuenta ****1234\n"
+            "Operacion:\tDEPOSITO EN EFECTIVO\n"
+            "Fecha:\t09/Mar/2026\n"
+            "Importe:\t$ 900.00 MN"
+        ),
+        sender_name="Banco",
+        money="900.00 MXN",
+        direction="credit",
+    ),
+    Case(
+        name="jnb atm",
+        subject="お引き出しのお知らせ",
+        text=("次のお引き出しがありました。\nお引出日時：2026/03/09 10:20:00\nお引出金額：30,000円"),
+        sender_name="銀行",
+        sender="a@bank.jp",
+        money="30000 JPY",
+    ),
+    Case(
+        name="jnb furi",
+        subject="振込受付のご確認",
+        text=(
+            "次のお振込を受け付けました。\n"
+            "振込受付日時:2026/03/09 10:40\n"
+            "受取人名:アオイ（カ\n"
+            "振込金額:47,000円\n"
+            "振込手数料:275円"
+        ),
+        sender_name="銀行",
+        sender="a@bank.jp",
+        money="47000 JPY",
+        merchant="アオイ（カ",
+    ),
+    Case(
+        name="airbank out",
+        subject="Snížení zůstatku na účtu",
+        text=(
+            "Dobrý den,\n"
+            "\n"
+            "zůstatek Vašeho účtu 1/3030 se snížil o 350,00 CZK. Dostupný "
+            "zůstatek k 9.3.2026 je 1 000,00 CZK.\n"
+            "\n"
+            "Platba kartou BLUE SHOP PRAHA"
+        ),
+        sender_name="Banka Buk",
+        money="350.00 CZK",
+    ),
+    Case(
+        name="paypal refund",
+        subject="You have received a refund",
+        text=(
+            "Hello Alex,\n"
+            "Blue Shop Ltd has sent you a refund of £9.99 GBP.\n"
+            "Transaction ID: 123\n"
+            "Refund amount\t£9.99 GBP\n"
+            "Original payment\t£9.99 GBP"
+        ),
+        sender_name="PayBlue",
+        money="9.99 GBP",
+        merchant="Blue Shop Ltd",
+        direction="credit",
+    ),
+    Case(
+        name="paypal subs",
+        subject="Receipt for your automatic payment",
+        text=(
+            "You paid £4.99 GBP to Blue Music Ltd.\n"
+            "Total\t£4.99 GBP\n"
+            "You have an automatic payment set up with Blue Music Ltd. Your next payment will be "
+            "on 9 Apr 2026."
+        ),
+        sender_name="PayBlue",
+        money="4.99 GBP",
+        merchant="Blue Music Ltd",
+    ),
+    Case(
+        name="ebay",
+        subject="Order confirmed",
+        text=(
+            "Your order is confirmed, thank you.\n"
+            "Total: £8.89\n"
+            "Order total:\n"
+            "Price\t£7.41\n"
+            "Postage\tFree\n"
+            "VAT\t£1.48\n"
+            "Total charged to PayBlue\t£8.89"
+        ),
+        sender_name="Bazaar",
+        money="8.89 GBP",
+        merchant="Bazaar",
+    ),
+    Case(
+        name="amz multi",
+        subject='Your Store.co.uk order of "Blue lamp" and 2 more items.',
+        text=(
+            "Thanks for your order. We will write again once your parcel is dispatched.\n"
+            "Item Subtotal:\t£30.00\n"
+            "Postage & Packing:\t£2.99\n"
+            "Promotion applied:\t-£2.99\n"
+            "Total before VAT:\t£25.00\n"
+            "VAT:\t£5.00\n"
+            "Gift card balance:\t-£10.00\n"
+            "Order Total:\t£20.00\n"
+            "Selected Payment Method:\tVisa"
+        ),
+        sender_name="Store.co.uk",
+        money="20.00 GBP",
+        merchant="Store.co.uk",
+    ),
+    Case(
+        name="delta2",
+        subject="Your flight receipt",
+        text=(
+            "You're all set.\n"
+            "Billing details\n"
+            "Form of payment\tVisa ending 1234\n"
+            "Base fare\t$200.00\n"
+            "Taxes, fees and charges\t$43.20\n"
+            "Total\t$243.20\n"
+            "Non-refundable"
+        ),
+        sender_name="Air Blue",
+        money="243.20 USD",
+        merchant="Air Blue",
+    ),
+    Case(
+        name="hotel paid",
+        subject="Payment confirmation",
+        text=("We have received your payment.\nHotel Blue, 2 nights\nTotal paid\tEUR 240.00\nVAT included"),
+        sender_name="Bookings",
+        money="240.00 EUR",
+    ),
+    Case(
+        name="twitch",
+        subject="Thanks for Subscribing",
+        text=(
+            "Thank you for subscribing! What you bought:\n"
+            "\n"
+            "Description: Tier 1 Subscription\n"
+            "Total:       $5.99 per month\n"
+            "\n"
+            "Subtotal:  $5.99\n"
+            "Paid:      $6.45\n"
+            "Total Due: $0.00"
+        ),
+        sender_name="",
+        sender="purchase@streamer.example",
+        money="6.45 USD",
+    ),
+    Case(
+        name="doordash",
+        subject="Order Confirmation for Jo from Blue Pizza",
+        text=(
+            "Thanks for your order, Jo\n"
+            "The estimated delivery time for your order is 7:15 PM - 7:35 PM.\n"
+            "Subtotal\t$18.00\n"
+            "Fees & Estimated Tax\t$4.10\n"
+            "Courier tip\t$3.00\n"
+            "Total Charged\t$25.10"
+        ),
+        sender_name="Courier",
+        money="25.10 USD",
+    ),
+    Case(
+        name="invoice paid",
+        subject="Invoice INV-77 paid",
+        text="Hi, invoice INV-77 for €350.00 has been paid in full. Thank you!",
+        sender_name="Blue GmbH",
+        money="350.00 EUR",
+    ),
+    Case(
+        name="gas",
+        subject="Fuel receipt",
+        text=(
+            "Pump 4\n"
+            "Unleaded 35.20 L @ 1.799\n"
+            "Total EUR 63.32\n"
+            "Paid by card ****1234\n"
+            "Thank you for your visit"
+        ),
+        sender_name="Petrol Blue",
+        money="63.32 EUR",
+        merchant="Petrol Blue",
+    ),
+    Case(
+        name="parking",
+        subject="Parking session receipt",
+        text=(
+            "Your parking session has ended.\n"
+            "Zone: 1234\n"
+            "Start: 09 Mar 2026 10:00\n"
+            "End: 09 Mar 2026 12:00\n"
+            "Parking fee: £4.00\n"
+            "Service fee: £0.20\n"
+            "Total: £4.20"
+        ),
+        sender_name="ParkBlue",
+        money="4.20 GBP",
+        merchant="ParkBlue",
+    ),
+    Case(
+        name="donation",
+        subject="Thank you for your donation",
+        text=(
+            "Dear Alex, thank you for your gift of $25.00 to Blue Rivers. Your contribution is "
+            "tax-deductible. Date: 03/09/2026"
+        ),
+        sender_name="Blue Rivers",
+        money="25.00 USD",
+    ),
+    Case(
+        name="tax refund fi",
+        subject="Återbetalning",
+        text="Vi har återbetalat 120,00 kr till ditt konto.",
+        sender_name="Butik",
+        sender="a@butik.se",
+        money="120.00 SEK",
+        direction="credit",
+    ),
+    Case(
+        name="tuition de",
+        subject="Zahlungseingang bestätigt",
+        text="Wir haben Ihre Zahlung über 80,00 EUR erhalten. Vielen Dank!",
+        sender_name="Kursverein",
+        money="80.00 EUR",
     ),
 ]
 
@@ -955,11 +1261,7 @@ NO_TRANSACTIONS = [
     Case(
         name="amazon ship",
         subject="Your order has been dispatched",
-        text=(
-            "We thought you'd like to know that we've dispatched your item(s).\n"
-            "Shipment total: £12.00\n"
-            "Track your package"
-        ),
+        text=("Your items were dispatched this morning.\nShipment total: £12.00\nTrack your package"),
     ),
     Case(
         name="ebay bid",
@@ -973,7 +1275,7 @@ NO_TRANSACTIONS = [
     ),
     Case(
         name="cc stmt",
-        subject="Statement for your HDFC Credit Card",
+        subject="Statement for your Lotus Credit Card",
         text=(
             "Dear Customer, your statement for Feb 2026 is attached.\n"
             "Total Amount Due: Rs. 12,345.00\n"
@@ -1076,7 +1378,7 @@ NO_TRANSACTIONS = [
     ),
     Case(
         name="phish",
-        subject="Your PayPal account is limited",
+        subject="Your wallet account is limited",
         text=(
             "You sent a payment of $499.99 USD to Bitcoin Exchange. If you did not authorize "
             "this, call 1-800-123-4567. Verify your account."
@@ -1129,5 +1431,132 @@ NO_TRANSACTIONS = [
         name="bank fee notice",
         subject="Update to your account terms",
         text="Overdraft fees of $35.00 will no longer be charged from May 1.",
+    ),
+    Case(
+        name="jnb login",
+        subject="ログインのお知らせ",
+        text="ログインがありました。日時：2026/03/09 10:00",
+    ),
+    Case(
+        name="banorte nip",
+        subject="Notificación",
+        text=("Se ha registrado exitosamente el nuevo NIP para su Tarjeta.\nFecha: 09/Mar/2026"),
+    ),
+    Case(
+        name="rbl stmt",
+        subject="Credit card e-statement",
+        text=(
+            "Your e-statement is ready. Total Amount Due ₹5,432.10. Minimum Amount Due ₹271.61. "
+            "Due Date 25-Mar-2026."
+        ),
+    ),
+    Case(
+        name="bill desk",
+        subject="Your bill of Rs 799 is due",
+        text=(
+            "Your postpaid bill of Rs 799.00 for 9876 is due on 20-Mar-2026. Pay now to avoid "
+            "late fee of Rs 100."
+        ),
+    ),
+    Case(
+        name="amazon return",
+        subject="Your return request",
+        text=(
+            "We've received your return request. Your refund of $24.99 will be issued once we "
+            "receive the item."
+        ),
+    ),
+    Case(
+        name="itinerary",
+        subject="Your trip is coming up",
+        text="Your flight to Rome departs in 3 days. Add a bag from $35 or upgrade from $79.",
+    ),
+    Case(
+        name="uber promo",
+        subject="50% off your next 3 rides",
+        text="Up to $10 off each. Use code BLUE by March 31.",
+    ),
+    Case(
+        name="deal",
+        subject="Your weekly deals",
+        text=("Blue TV $499.99 (was $699.99)\nHeadphones $59.00\nAdd to cart"),
+    ),
+    Case(
+        name="mortgage",
+        subject="Lower your rate today",
+        text="Refinance and save $300 a month. $250,000 loan for $998/month. No obligation quote.",
+    ),
+    Case(
+        name="nigeria",
+        subject="URGENT REPLY",
+        text=(
+            "My late husband deposited US$8.5 Million. I want to transfer $8,500,000.00 to your "
+            "account. Strictly confidential."
+        ),
+    ),
+    Case(
+        name="card expiring",
+        subject="Your card is about to expire",
+        text=("Your card ending 1234 on file expires 03/26. Update it to keep your $9.99 plan active."),
+    ),
+    Case(
+        name="price alert",
+        subject="Price alert: Rome from €49",
+        text="Fares from Vienna to Rome dropped to €49 one way.",
+    ),
+    Case(
+        name="backorder",
+        subject="Your order is delayed",
+        text="We are sorry: item Blue lamp (€39.00) is delayed until April 2.",
+    ),
+    Case(
+        name="cancel",
+        subject="Your order has been cancelled",
+        text="Your order #12 has been cancelled. You have not been charged. Order total: $45.00",
+    ),
+    Case(
+        name="preauth hold",
+        subject="Verify your bank account",
+        text="We'll make two small deposits under $1.00 within 3 days.",
+    ),
+    Case(
+        name="gls",
+        subject="Paczka w drodze",
+        text="Kurier doręczy przesyłkę jutro. Opłata za pobraniem: 120,00 zł.",
+    ),
+    Case(
+        name="usps",
+        subject="Expected delivery",
+        text="Your item is out for delivery. Postage due: $0.00",
+    ),
+    Case(
+        name="mailer daemon",
+        subject="Undelivered Mail Returned to Sender",
+        text=("The mail system <x@y.example>: host said 550 5.1.1 user unknown. Subject: Invoice $45.00"),
+    ),
+    Case(
+        name="survey",
+        subject="How did we do?",
+        text="Rate your purchase of March 9. Complete the survey for a chance to win $500.",
+    ),
+    Case(
+        name="insurance offer",
+        subject="Your renewal quote",
+        text=("Your car insurance renews on 1 April. Your renewal price: £412.30. Pay in full or monthly."),
+    ),
+    Case(
+        name="wallet low",
+        subject="Low wallet balance",
+        text=(
+            "Your toll wallet balance is $4.10. It will be topped up automatically with $25.00 "
+            "from your card."
+        ),
+    ),
+    Case(
+        name="points",
+        subject="Your trip is booked",
+        text=("Thanks for booking.\nPayment summary\nTrip total\t$310.60\nPoints redeemed\t31,060 pts"),
+        sender_name="Trips",
+        sender="mail@trips.example",
     ),
 ]

@@ -56,6 +56,11 @@ PLANNED = any_of(
     r"bude (strzen|odepsan|zaplacen|provedena)|naplanovan|zaplanowan|zostanie (pobran|obciaz)|gepland",
     r"wordt .{0,40}(afgeschreven|geincasseerd)|予約|予定|事前|指定日",
 )
+POINTS_PAID = any_of(
+    r"(points|miles) (redeemed|used)|paid (entirely |fully )?with (points|miles)"
+    r"|redeemed [\d,.]+ (points|miles)",
+    r"puntos canjeados|mit punkten bezahlt|paye avec (vos |des )?points",
+)
 STATEMENT = any_of(
     r"(e-?|account |billing |card |monthly |bank )statement( for| is| of| available| ready|:|$)",
     r"statement (is|for|ready|available)",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from app.services.llm.rules.vocabulary.pattern import any_of
 
 MOVED = any_of(
+    r"swiped|(gift|contribution) of",
     r"charged|debited|deducted|spent|paid|donated|withdrawn|withdrew|withdrawal|transferred|refunded",
     r"credited|deposited|received|sent\b|reversed|(your|a) (\S+ ){0,2}transaction (with|at|alert)",
     r"(transaction|purchase|debit|credit|payment|spend) alert|payment (of|for)|purchase (of|for)",
@@ -27,13 +28,14 @@ MOVED = any_of(
     r"zwrocil|otrzymal|zaksiegowan|wplyn|betaald|afgeschreven|bijgeschreven|betaling (van|aan)",
     r"overgemaakt|terugbetaald|afboek|betalat|betalt|dragit|trukket|overfort|insatt|aterbetal|refunder",
     r"kop\b|terhel|jovair|fizet|plata (de|efectuata)|odeme|harcama|yapildi|списан|оплат|покупк",
-    r"зачислен|перевод|引き?落と?し|入金|振り?込み|払い?込|返金|決済|お?支払い|ご利用|購入|出金|送金"
+    r"зачислен|перевод|引き?落と?し|入金|振り?込み?|払い?込|返金|決済|お?支払い|ご利用|購入|出金|送金"
     r"|支付|扣款|消费|收款|退款|入账|转账|결제|출금|입금|승인",
     r"환불|이체|res=ok",
 )
 CREDITED = any_of(
-    r"credited|refund|reversal|reversed|you('ve| have)? received|received a payment",
-    r"received (from|merchant)|deposited|(was|were|been) received|deposit (of|from|to)|sent you",
+    r"aterbetal|tilbakebetal|tilbagebetal",
+    r"credited|refund(?!able)|reversal|reversed|you('ve| have)? received|received a payment",
+    r"received (in|into|from|merchant)|deposited|(was|were|been) received|deposit (of|from|to)|sent you",
     r"cashback|you got paid|merchant credit|credit alert|paid (you|into)|upi credit|incoming|payout",
     r"abono|abonad|deposito|devolucion|reembols|recibiste|has recibido|recibido|gutschrift",
     r"gutgeschrieben|erstatt|eingang|eingegangen|erhalten|ruckzahlung|credite\b|credite sur|rembours",
@@ -46,6 +48,15 @@ CREDITED = any_of(
 CHARGED = any_of(
     r"you('ve| have)? paid|charged|debited|deducted|abgebucht|belastet|bezahlt|debite|preleve|addebitat",
     r"pagaste|cobrad|strhl|odepsan|obciaz",
+)
+OWN_PAYMENT = any_of(
+    r"(your|ihre|deine|votre|tu|su|tuo|sua|seu|vasi|vase|twoja) (\w+ ){0,2}(payment|zahlung|paiement"
+    r"|pago|pagamento|platb|platnosc)",
+)
+REPAID = any_of(
+    r"refund(?!able)|revers|credited|erstatt|gutschr|rembours|reembols|devol|rimbors|estorn|vracen"
+    r"|vratil|zwrot",
+    r"返金|退款|환불",
 )
 SETTLED = any_of(
     r"(was|has been|is) (successfully )?paid|paid successfully|successfully paid",
