@@ -18,6 +18,7 @@ from app.services.llm.rules.roles import SUMS, Role, Seen, see_roles
 from app.services.llm.rules.text import Prepared, fold, prepare
 from app.services.llm.rules.verdict import Verdict, judge
 from app.services.llm.tokens import INSTRUCTION_TOKENS, cost_usd, estimate_tokens
+from app.services.mail import ParsedMessage
 
 MODEL = "mock-rules-1"
 _HEAD_CHARS = 250
@@ -31,7 +32,15 @@ class MockLLMService(LLMService):
 
     async def extract_financial_data(self, message: ReadableMessage) -> ExtractionResult:
         """Read one message, in a thread: the rules take milliseconds of the processor."""
-        return await asyncio.to_thread(_read, message)
+        # Taken out here: a database row must not be touched from another thread.
+        copy = ParsedMessage(
+            subject=message.subject,
+            sender=message.sender,
+            sender_name=message.sender_name,
+            date=message.date,
+            text=message.text,
+        )
+        return await asyncio.to_thread(_read, copy)
 
 
 def _read(message: ReadableMessage) -> ExtractionResult:

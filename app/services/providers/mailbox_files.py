@@ -35,7 +35,7 @@ def _read_folder(folder: Path, max_bytes: int) -> Iterator[Found]:
     for found in _walk(folder):
         if isinstance(found, SkippedMessage):
             yield found
-        elif found.suffix.lower() in _MESSAGE_SUFFIXES | _MBOX_SUFFIXES:
+        elif found.suffix.lower() in _MESSAGE_SUFFIXES or _is_named_mbox(found):
             yield from _read_file(found, _printable(found.relative_to(folder)), max_bytes)
 
 
@@ -115,13 +115,17 @@ def _is_maildir(path: Path) -> bool:
 
 def _is_mbox(path: Path) -> bool:
     """An .eml file may open with one stray "From " line and is still a single message."""
-    suffix = path.suffix.lower()
-    if suffix in _MBOX_SUFFIXES:
+    if _is_named_mbox(path):
         return True
-    if suffix in _MESSAGE_SUFFIXES:
+    if path.suffix.lower() in _MESSAGE_SUFFIXES:
         return False
     with path.open("rb") as file:
         return file.read(64).removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n").startswith(b"From ")
+
+
+def _is_named_mbox(path: Path) -> bool:
+    """By its suffix, or plainly "mbox" as in the folders that Apple Mail exports."""
+    return path.suffix.lower() in _MBOX_SUFFIXES or path.name.lower() == "mbox"
 
 
 def _must_be_regular(path: Path) -> None:

@@ -54,7 +54,7 @@ def split_mbox(file: BinaryIO, max_bytes: int) -> Iterator[bytes | OversizedMess
     and date, an address, or "-") and a header follows it. Only where the file itself opens with a bare
     "From something" is that taken as its form. Text before the first separator is a message of its own.
     """
-    lines = _numbered_from_line_start(file)
+    lines = _lines(file)
     first = next(((line, starts) for line, starts in lines if not _is_blank(line)), None)
     if first is None:
         return
@@ -94,7 +94,7 @@ def _is_blank(line: bytes) -> bool:
     return line in (b"\n", b"\r\n")
 
 
-def _numbered_from_line_start(file: BinaryIO) -> Iterator[tuple[bytes, bool]]:
+def _lines(file: BinaryIO) -> Iterator[tuple[bytes, bool]]:
     """Each line, or piece of a very long line, and whether it starts a line."""
     starts_line = True
     while line := file.readline(LINE_LIMIT):

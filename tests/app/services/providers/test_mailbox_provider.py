@@ -95,6 +95,17 @@ async def test_maildir_reads_cur_and_new_and_ignores_flags(tmp_path: Path) -> No
     assert [uid for uid, _, _ in after] == [uid for uid, _, _ in before]
 
 
+async def test_folder_may_hold_mbox_files(tmp_path: Path) -> None:
+    """Each message of an mbox in the folder is handed out, known by file and content."""
+    (tmp_path / "Old.mbox").mkdir()
+    (tmp_path / "Old.mbox" / "mbox").write_bytes(b"From -\nSubject: a\n\nx\n\nFrom -\nSubject: b\n\ny\n")
+    (tmp_path / "new.mbox").write_bytes(b"From -\nSubject: c\n\nz\n")
+
+    sources = [source for _, source, _ in flat(await fetch(tmp_path))]
+
+    assert sorted(sources) == ["Old.mbox/mbox#1", "Old.mbox/mbox#2", "new.mbox#1"]
+
+
 async def test_single_eml_file_is_one_message_even_with_a_from_line(tmp_path: Path) -> None:
     """A file named .eml is a message, also when an mbox's first line was left in it."""
     path = tmp_path / "one.eml"
