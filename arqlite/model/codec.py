@@ -94,12 +94,8 @@ class Codec:
                 raise TypeError("the envelope names no function or no time")
             if "t" in envelope or "x" in envelope or "at" in envelope:
                 _check_numbers(envelope)
-            if any(not isinstance(envelope.get(name, 1), int | None) for name in ("t", "x", "at")):
-                raise TypeError("the envelope's numbers are none")
-            if not isinstance(envelope.get("a", ()), list | tuple) or not isinstance(
-                envelope.get("k", {}), dict
-            ):
-                raise TypeError("the envelope's arguments are no list and dict")
+            if "a" in envelope or "k" in envelope:
+                _check_arguments(envelope)
         except Exception as error:
             raise DeserializationError("unable to deserialize job") from error
         return cast("dict[str, Any]", envelope)
@@ -119,7 +115,9 @@ class Codec:
         else:
             failure = {"s": False, "t": job_try, "st": start_ms, "ft": finish_ms, "e": describe(value)}
             result = to_json(failure)
-        return _LETTERS[state] + b"%08x" % len(result) + result + blob
+        # Enums hash in Python; the common case must not pay for a look-up.
+        letter = b"S" if state is JobState.COMPLETED else _LETTERS[state]
+        return b"%c%08x%b%b" % (letter, len(result), result, blob)
 
     def encode_unserializable(
         self, error: Exception, job_try: int, start_ms: int, finish_ms: int, blob: bytes
@@ -207,6 +205,11 @@ def _plain_result(value: Any, job_try: int, start_ms: int, finish_ms: int) -> by
         raise SerializationError(
             f"{UNSERIALIZABLE}: {type(value).__name__} is not plain data ({message_of(error)})"
         ) from error
+
+
+def _check_arguments(envelope: dict[str, Any]) -> None:
+    if not isinstance(envelope.get("a", ()), list | tuple) or not isinstance(envelope.get("k", {}), dict):
+        raise TypeError("the envelope's arguments are no list and dict")
 
 
 def _check_numbers(envelope: dict[str, Any]) -> None:

@@ -70,9 +70,9 @@ def decide(outcome: Outcome, *, retry_jobs: bool) -> Verdict:
     A plain exception and a timeout end the job; `Retry` and `RetryJob` run it again and count as a try;
     a shutdown gives it back and costs no try. With `retry_jobs` off, asking for another run is a failure.
     """
+    if isinstance(outcome, Returned):  # ahead of the match, which costs twice as much as the decision
+        return End(JobState.COMPLETED, outcome.value)
     match outcome:
-        case Returned(value):
-            return End(JobState.COMPLETED, value)
         case Raised(error):
             return _after_raising(error, retry_jobs)
         case Interrupted(reason):

@@ -169,10 +169,8 @@ class Executor:
         if run.cancel_reason == "lost_lease":
             verdict = Gone()
         match verdict:
-            case End(state, value):
-                state, value = self._store_end(run, state, value)
-                self._count(state)
-                self._report_stop(run, _STOPPED[state], value)
+            case End():
+                self._end(run, self._store_end(run, verdict))
             case Again(delay_ms, counts):
                 self._return(run, delay_ms, counts)
                 self.counters.retried += 1
@@ -182,19 +180,24 @@ class Executor:
             case _:  # pragma: no cover
                 assert_never(verdict)
 
-    def _store_end(self, run: Run, state: JobState, value: Any) -> tuple[JobState, Any]:
+    def _end(self, run: Run, end: End) -> None:
+        if end.state is JobState.COMPLETED:
+            self.counters.complete += 1
+        else:
+            self.counters.failed += 1
+        if has_handlers(JobStopped):
+            self._report_stop(run, _STOPPED[end.state], end.value)
+
+    def _store_end(self, run: Run, end: End) -> End:
+        times = run.job_try, run.started_ms, run.finished_ms
         try:
-            body = self._codec.encode_end(
-                state, value, run.job_try, run.started_ms, run.finished_ms, run.blob
-            )
+            body = self._codec.encode_end(end.state, end.value, *times, run.blob)
         except SerializationError as error:
             self._log.unserializable(run, error)
-            state, value = JobState.DISCARDED, error
-            body = self._codec.encode_unserializable(
-                error, run.job_try, run.started_ms, run.finished_ms, run.blob
-            )
+            end = End(JobState.DISCARDED, error)
+            body = self._codec.encode_unserializable(error, *times, run.blob)
         self._acker.end(run.job_id, run.keep_ms, body)
-        return state, value
+        return end
 
     def _return(self, run: Run, delay_ms: int | None, counts: bool) -> None:
         memory = run.memory
@@ -206,12 +209,6 @@ class Executor:
             self._acker.give_back(Returned(run.job_id, "ready", run.score_ms, text))
         else:
             self._acker.give_back(Returned(run.job_id, "scheduled", delay_ms, text))
-
-    def _count(self, state: JobState) -> None:
-        if state is JobState.COMPLETED:
-            self.counters.complete += 1
-        else:
-            self.counters.failed += 1
 
     def _report_stop(self, run: Run, state: StoppedState, value: Any) -> None:
         if not has_handlers(JobStopped):

@@ -45,6 +45,10 @@ class JobLog:
 
     def ended(self, run: Run, outcome: Outcome, verdict: Verdict) -> None:
         """A run ended."""
+        if isinstance(verdict, End) and verdict.state is JobState.COMPLETED:
+            if logger.isEnabledFor(logging.INFO):
+                logger.info("%6.2fs ← %s ● %s", _took(run), run.ref, self._shown(verdict.value))
+            return
         match verdict:
             case End(state, value):
                 self._ended_for_good(run, outcome, state, value)
@@ -70,10 +74,7 @@ class JobLog:
         _jobs_logger.warning("error serializing result of %s: %s", run.ref, message_of(error))
 
     def _ended_for_good(self, run: Run, outcome: Outcome, state: JobState, value: Any) -> None:
-        if state is JobState.COMPLETED:
-            if logger.isEnabledFor(logging.INFO):
-                logger.info("%6.2fs ← %s ● %s", _took(run), run.ref, self._shown(value))
-        elif state is JobState.CANCELLED:
+        if state is JobState.CANCELLED:
             logger.info("%6.2fs ⊘ %s aborted", _took(run), run.ref)
         else:
             error = outcome.error if isinstance(outcome, Raised) else value
