@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import redis
 from redis.asyncio import sentinel as asyncio_sentinel
+from redis.asyncio.connection import SSLConnection
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.sentinel import Sentinel
 
@@ -54,12 +55,24 @@ def _sentinel_twin(pool: Any, settings: dict[str, Any]) -> redis.Redis:
     for sentinel in manager.sentinels:
         kwargs = sentinel.connection_pool.connection_kwargs
         hosts.append((kwargs["host"], kwargs["port"]))
-        sentinel_settings = {name: kwargs[name] for name in kwargs if name in ("username", "password")}
+        sentinel_settings = {
+            name: kwargs[name]
+            for name in kwargs
+            if name in ("username", "password") or name.startswith("ssl_")
+        }
+        if _is_encrypted(sentinel.connection_pool):
+            sentinel_settings["ssl"] = True
     for name in ("host", "port"):
         settings.pop(name, None)
+    if _is_encrypted(pool):
+        settings["ssl"] = True
     make_sentinel = cast("Callable[..., Any]", Sentinel)  # redis-py leaves it unannotated
     twin = make_sentinel(hosts, sentinel_kwargs=sentinel_settings, **settings)
     return cast("redis.Redis", twin.master_for(pool.service_name))
+
+
+def _is_encrypted(pool: Any) -> bool:
+    return issubclass(pool.connection_class, SSLConnection)
 
 
 def _blocking_class(asyncio_class: type) -> type[redis.Connection]:

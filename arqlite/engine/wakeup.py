@@ -81,14 +81,16 @@ class Listener:
     async def _wait_until_listening(self) -> None:
         # Without the hints everything still works, so an unreachable server must not block the caller.
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._listening.wait(), self._patience)
+            async with asyncio.timeout(self._patience):
+                await self._listening.wait()
 
     async def _run(self) -> None:
-        while True:
+        # Up to Python 3.11 `asyncio.wait_for`, which some clients use, may swallow a cancellation.
+        while self._task is asyncio.current_task():
             self._pubsub = self._client.pubsub(ignore_subscribe_messages=False)
             try:
                 await self._pubsub.subscribe(*self._callbacks)
-                while True:
+                while self._task is asyncio.current_task():
                     self._dispatch(await self._pubsub.get_message(timeout=BLOCK_S))
             except Exception as error:  # noqa: BLE001 (a hint that is lost is not worth more)
                 logger.debug("listening again in %0.1fs after %r", self._patience, error)

@@ -1,0 +1,111 @@
+"""What the tests of the engine share: records, sessions, and the invariants of a queue."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Awaitable
+from typing import Any, cast
+
+from arqlite.engine import Ended, NewJob, RedisEngine, Turn
+from arqlite.engine import Returned as GivenBack
+
+LEASE = 60_000
+HOUR = 3_600_000
+FOREVER = -1
+_nonce = itertools.count()
+
+
+def record(priority: int = 0, blob: bytes | None = None) -> bytes:
+    """Make a live record; each is another one unless its blob is given."""
+    return b"Q" + bytes((priority,)) + (b"job %d" % next(_nonce) if blob is None else blob)
+
+
+def job(job_id: str, when: str = "", priority: int = 0) -> NewJob:
+    return NewJob(job_id, when, record(priority))
+
+
+def ended(*job_ids: str, keep_ms: int = HOUR, letter: bytes = b"S") -> dict[int, Ended]:
+    """End jobs, all of them alike."""
+    return {keep_ms: Ended(list(job_ids), [letter + job_id.encode() for job_id in job_ids])}
+
+
+def ready(job_id: str, ms: int = 0, memory: str = "") -> GivenBack:
+    return GivenBack(job_id, "ready", ms, memory)
+
+
+def scheduled(job_id: str, delay_ms: int, memory: str = "") -> GivenBack:
+    return GivenBack(job_id, "scheduled", delay_ms, memory)
+
+
+def ids(turn: Turn) -> list[str]:
+    return [job_id.decode() for job_id in turn.job_ids]
+
+
+class Queue:
+    """A queue under test: its engine, with short words for what tests do often."""
+
+    def __init__(self, engine: RedisEngine) -> None:
+        self.engine = engine
+        self.keys = engine.keys
+        self.client: Any = engine.client
+
+    async def fill(self, *job_ids: str, when: str = "") -> None:
+        assert await self.engine.enqueue([job(job_id, when) for job_id in job_ids]) == set()
+
+    async def open(self, *sessions: str, lease_ms: int = LEASE) -> None:
+        for session in sessions:
+            await self.engine.open(session, lease_ms)
+
+    async def claim(self, session: str, want: int = 100) -> list[str]:
+        return ids(await self.engine.turn(session, want, {}, ()))
+
+    async def finish(self, session: str, *job_ids: str, keep_ms: int = HOUR) -> list[bytes]:
+        return (await self.engine.turn(session, 0, ended(*job_ids, keep_ms=keep_ms), ())).lost
+
+    async def end_lease(self, session: str) -> None:
+        """Let a session's deadline be in the past, as if it had stopped beating."""
+        assert await self.client.zadd(self.keys.live, {session: 1}, xx=True, ch=True) == 1
+
+    async def take_token(self) -> bool:
+        return await cast("Awaitable[bytes | None]", self.client.lpop(self.keys.wake)) is not None
+
+    async def home(self, job_id: str) -> str:
+        return (await self.engine.peek(job_id)).home
+
+    async def memory(self, job_id: str) -> bytes | None:
+        return cast("bytes | None", await self.client.hget(self.keys.tries, job_id))
+
+    async def runs(self) -> dict[str, set[str]]:
+        """Tell which jobs each session owns."""
+        prefix = self.keys.run("")
+        found: dict[str, set[str]] = {}
+        async for key in self.client.scan_iter(match=_escaped(prefix) + "*", count=1000):
+            members = await self.client.smembers(key)
+            found[key.decode()[len(prefix) :]] = {member.decode() for member in members}
+        return found
+
+    async def check(self) -> None:
+        """Hold the queue to its invariants: one home per job, every owner alive, nothing left behind."""
+        records: dict[bytes, bytes] = await self.client.hgetall(self.keys.jobs)
+        waiting = [
+            *await self.client.zrange(self.keys.ready, 0, -1),
+            *await self.client.zrange(self.keys.sched, 0, -1),
+        ]
+        runs = await self.runs()
+        owned = [job_id.encode() for members in runs.values() for job_id in members]
+        homes = sorted([*waiting, *owned])
+        assert homes == sorted(set(homes)), "a job has two homes"
+        alive = {job_id for job_id, text in records.items() if text[:1] == b"Q"}
+        assert set(homes) == alive, "a job without a home, or a home without a job"
+        assert all(text[:1] in b"QR" for text in records.values())
+        sessions = {sid.decode() for sid in await self.client.zrange(self.keys.live, 0, -1)}
+        assert runs.keys() <= sessions, "jobs belong to a session that nobody will rescue"
+        assert set(await self.client.hkeys(self.keys.tries)) <= alive, "troubles of a job that is over"
+        assert await self.client.llen(self.keys.wake) <= 1
+        prefix = self.keys.inbox("")
+        async for key in self.client.scan_iter(match=_escaped(prefix) + "*", count=1000):
+            assert key.decode()[len(prefix) :] in sessions, "an inbox that nobody reads"
+
+
+def _escaped(pattern: str) -> str:
+    return "".join(f"[{char}]" if char in "[]*?" else char for char in pattern)

@@ -1,0 +1,253 @@
+"""Cancelling, forgetting, pruning and peeking."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from engine_toys import FOREVER, HOUR, Queue, job, record
+
+from arqlite.engine import EndWatch
+
+
+async def test_cancel_in_ready(queue: Queue) -> None:
+    """A job that waits is cancelled at once: its end stands where the job stood, and it is not claimed."""
+    new = job("a")
+    await queue.engine.enqueue([new, job("b")])
+
+    assert await queue.engine.cancel("a", b"Cend", HOUR) == "cancelled"
+
+    peek = await queue.engine.peek("a")
+    assert (peek.home, peek.record[14:]) == ("finished", b"Cend" + new.record[2:])
+    await queue.open("s")
+    assert await queue.claim("s") == ["b"]
+
+
+async def test_cancel_in_schedule(queue: Queue) -> None:
+    """A scheduled job is cancelled at once, with what was remembered of it."""
+    await queue.fill("a", when="+60000")
+    await queue.client.hset(queue.keys.tries, "a", "1:0")
+
+    assert await queue.engine.cancel("a", b"C", HOUR) == "cancelled"
+
+    assert await queue.home("a") == "finished"
+    assert await queue.memory("a") is None
+
+
+async def test_cancel_of_a_running_job(queue: Queue) -> None:
+    """A running job's worker is asked, by its inbox and by a message; the job stays its own."""
+    await queue.fill("a")
+    await queue.open("s", "t")
+    await queue.claim("s")
+    pubsub = queue.client.pubsub(ignore_subscribe_messages=True)
+    await pubsub.subscribe(queue.keys.control_channel("s"))
+    await pubsub.get_message(timeout=1)
+
+    assert await queue.engine.cancel("a", b"C", HOUR) == "asked"
+
+    assert await queue.home("a") == "running"
+    assert await queue.client.smembers(queue.keys.inbox("s")) == {b"a"}
+    message = await pubsub.get_message(timeout=1)
+    assert message["data"] == b"a"
+    await pubsub.aclose()
+
+
+async def test_cancel_of_a_dead_workers_job(queue: Queue) -> None:
+    """A job whose owner's lease is over is cancelled here and now: nobody is left to ask."""
+    await queue.fill("a")
+    await queue.open("s")
+    await queue.claim("s")
+    await queue.end_lease("s")
+
+    assert await queue.engine.cancel("a", b"C", HOUR) == "cancelled"
+
+    assert (await queue.engine.rescue("t")).moved == {}
+
+
+async def test_cancel_of_a_half_rescued_job(queue: Queue) -> None:
+    """A job of a session that left and that nobody has rescued yet is cancelled at once, too."""
+    await queue.fill("a", "b")
+    await queue.open("s")
+    await queue.claim("s")
+    await queue.engine.leave("s")
+
+    assert await queue.engine.cancel("a", b"C", HOUR) == "cancelled"
+    assert (await queue.engine.rescue("t")).moved == {"s": 1}
+
+
+async def test_cancel_of_an_ended_job(queue: Queue) -> None:
+    """A job that ended keeps its end."""
+    await queue.fill("a")
+    await queue.open("s")
+    await queue.claim("s")
+    await queue.finish("s", "a")
+
+    assert await queue.engine.cancel("a", b"C", HOUR) == "ended"
+
+    assert (await queue.engine.peek("a")).record[14:] == b"Sa"
+
+
+async def test_cancel_of_an_unknown_job_leaves_no_trace(queue: Queue) -> None:
+    """Cancelling an id that does not exist leaves nothing that could hit a later job of that id."""
+    assert await queue.engine.cancel("a", b"C", HOUR) == "unknown"
+
+    assert await queue.client.dbsize() == 0
+    await queue.fill("a")
+    await queue.open("s")
+    assert await queue.claim("s") == ["a"]
+
+
+async def test_cancel_twice(queue: Queue) -> None:
+    """The second of two cancellations finds the job ended."""
+    await queue.fill("a")
+
+    answers = [await queue.engine.cancel("a", b"C", HOUR) for _ in range(2)]
+
+    assert answers == ["cancelled", "ended"]
+
+
+async def test_cancellation_is_announced(queue: Queue) -> None:
+    """Who awaits a job hears of its cancellation, with the letter of it."""
+    watch = EndWatch(queue.engine)
+    await queue.fill("a")
+    announced = await watch.announce("a")
+
+    await queue.engine.cancel("a", b"C", HOUR)
+
+    assert await announced == b"C"
+    await watch.forget("a", announced)
+    await watch.close()
+
+
+@pytest.mark.parametrize("state", ["unknown", "ready", "running", "finished"])
+async def test_forget(queue: Queue, state: str) -> None:
+    """Only a job that ended can be forgotten; then its id is free."""
+    await queue.open("s")
+    if state != "unknown":
+        await queue.fill("a")
+    if state in ("running", "finished"):
+        await queue.claim("s")
+    if state == "finished":
+        await queue.finish("s", "a", keep_ms=FOREVER)
+
+    answer = await queue.engine.forget("a")
+
+    assert answer == {"unknown": 0, "ready": -1, "running": -1, "finished": 1}[state]
+    assert await queue.engine.enqueue([job("a")]) == (set() if state in ("unknown", "finished") else {0})
+
+
+async def test_prune_forgets_what_expired(queue: Queue, eventually: Any) -> None:
+    """Pruning frees expired results only, and the lists that led to them."""
+    await queue.fill("short", "long", "forever", "none", "waiting")
+    await queue.open("s")
+    await queue.claim("s", 4)
+    for job_id, keep_ms in [("short", 1), ("long", HOUR), ("forever", FOREVER), ("none", 0)]:
+        await queue.finish("s", job_id, keep_ms=keep_ms)
+
+    assert await eventually(queue.engine.prune) == 1
+
+    assert set(await queue.client.hkeys(queue.keys.jobs)) == {b"long", b"forever", b"waiting"}
+    assert await queue.engine.prune() == 0
+    assert await queue.client.smembers(queue.keys.ttls) == {b"%d" % HOUR}
+    assert await queue.client.exists(f"{queue.keys.base}done:1") == 0
+
+
+async def test_prune_spares_an_id_in_use_again(queue: Queue, eventually: Any) -> None:
+    """An id that was used again since its result expired is not pruned with it."""
+    await queue.fill("a", "b")
+    await queue.open("s")
+    await queue.claim("s")
+    await queue.finish("s", "a", "b", keep_ms=1)
+
+    async def used_again() -> bool:
+        return await queue.engine.enqueue([job("a")]) == set()
+
+    await eventually(used_again)
+
+    assert await queue.engine.prune() == 1
+    assert [await queue.home("a"), await queue.home("b")] == ["ready", "absent"]
+
+
+async def test_prune_of_many_batches(queue: Queue, eventually: Any) -> None:
+    """Pruning goes on until nothing is due, however many turns left something."""
+    names = [f"j{n}" for n in range(60)]
+    await queue.fill(*names)
+    await queue.open("s")
+    await queue.claim("s")
+    for name in names:
+        await queue.finish("s", name, keep_ms=1)
+
+    async def is_over() -> bool:
+        return await queue.home(names[-1]) == "absent"
+
+    await eventually(is_over)
+
+    assert await queue.engine.prune() == 60
+    assert await queue.client.hlen(queue.keys.jobs) == 0
+
+
+async def test_expired_result_is_absent(queue: Queue, eventually: Any) -> None:
+    """A result that outlived its time is absent for every reader, though it is not pruned yet."""
+    await queue.fill("a")
+    await queue.open("s")
+    await queue.claim("s")
+    await queue.finish("s", "a", keep_ms=20)
+    assert await queue.home("a") == "finished"
+
+    async def is_absent() -> bool:
+        return await queue.home("a") == "absent"
+
+    await eventually(is_absent)
+    assert await queue.engine.cancel("a", b"C", HOUR) == "unknown"
+
+
+async def test_peek_follows_a_job(queue: Queue) -> None:
+    """Where a job is, is its state: scheduled, ready, running, finished."""
+    assert await queue.home("a") == "absent"
+    await queue.fill("a", when="+60000")
+    assert await queue.home("a") == "scheduled"
+    await queue.client.zrem(queue.keys.sched, "a")
+    await queue.client.zadd(queue.keys.ready, {"a": 1})
+    assert await queue.home("a") == "ready"
+    await queue.open("s")
+    await queue.claim("s")
+    assert await queue.home("a") == "running"
+    await queue.finish("s", "a")
+    assert await queue.home("a") == "finished"
+
+
+async def test_due_job_counts_as_ready(queue: Queue, eventually: Any) -> None:
+    """A scheduled job whose time has come is ready for whoever looks, though no worker has staged it."""
+    await queue.fill("a", when="+1")
+
+    async def is_ready() -> bool:
+        return await queue.home("a") == "ready"
+
+    await eventually(is_ready)
+
+
+async def test_fire_is_once_per_tick(queue: Queue) -> None:
+    """However many workers fire a tick, one of them enqueues; a tick of the past is refused for ever."""
+    answers = [await queue.engine.fire("nightly", 1000, f"id{n}", record()) for n in range(4)]
+    assert answers == [True, False, False, False]
+    assert await queue.take_token()
+
+    assert await queue.engine.fire("nightly", 2000, "next", record())
+    assert not await queue.engine.fire("nightly", 1000, "laggard", record())
+    assert await queue.engine.fire("other", 1000, "other", record())
+
+    await queue.open("s")
+    assert await queue.claim("s") == ["id0", "next", "other"]
+
+
+async def test_fire_with_an_id_in_use(queue: Queue) -> None:
+    """A cron job with a fixed id is not queued again before the first has ended; the tick is used up."""
+    assert await queue.engine.fire("one", 1000, "fixed", record())
+
+    assert not await queue.engine.fire("one", 2000, "fixed", record())
+
+    await queue.open("s")
+    assert await queue.claim("s") == ["fixed"]
+    await queue.finish("s", "fixed", keep_ms=0)
+    assert not await queue.engine.fire("one", 2000, "fixed", record())
+    assert await queue.engine.fire("one", 3000, "fixed", record())

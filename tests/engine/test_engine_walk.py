@@ -1,0 +1,248 @@
+"""The invariants of a queue under any order of verbs: seeded random walks beside a model."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from engine_toys import FOREVER, HOUR, LEASE, Queue, ids, job, record, scheduled
+
+from arqlite.engine import Ended
+from arqlite.errors import SessionLost
+
+STEPS = 220
+
+
+class Walk:
+    """A queue and a model of it; each step does one verb to both and compares them."""
+
+    def __init__(self, queue: Queue, seed: int) -> None:
+        self.queue = queue
+        self.engine = queue.engine
+        self.dice = random.Random(seed)
+        self.waiting: set[str] = set()
+        self.running: dict[str, str] = {}
+        self.finished: set[str] = set()
+        self.crashes: dict[str, int] = {}
+        self.sessions: list[str] = []
+        self.over: set[str] = set()
+        self.gone: set[str] = set()
+        self.made = 0
+
+    async def step(self) -> None:
+        verbs: list[tuple[Callable[[], Any], int]] = [
+            (self.enqueue, 5), (self.turn, 8), (self.open, 1), (self.end_a_lease, 1), (self.rescue, 2),
+            (self.leave, 1), (self.cancel, 2), (self.forget, 1), (self.fire, 1), (self.beat, 1),
+            (self.prune, 1),
+        ]  # fmt: skip
+        [verb] = self.dice.choices([verb for verb, _ in verbs], [weight for _, weight in verbs])
+        await verb()
+        await self.compare()
+
+    async def compare(self) -> None:
+        await self.queue.check()
+        owned: dict[str, set[str]] = {}
+        for job_id, session in self.running.items():
+            owned.setdefault(session, set()).add(job_id)
+        assert await self.queue.runs() == owned
+        size = await self.engine.size()
+        assert (size.ready + size.scheduled, size.running) == (len(self.waiting), len(self.running))
+        assert size.sessions == len(set(self.sessions) - self.over - self.gone)
+
+    async def enqueue(self) -> None:
+        new = []
+        refused = set()
+        for place in range(self.dice.randint(1, 4)):
+            job_id = self._any_id() if self.dice.random() < 0.3 else self._new_id()
+            new.append(
+                job(job_id, self.dice.choice(["", "", "+1", "-5", f"+{HOUR}", "=1"]), self.dice.randint(0, 3))
+            )
+            if job_id in self.waiting or job_id in self.running or job_id in self.finished:
+                refused.add(place)
+            self.waiting |= set() if place in refused else {job_id}
+        assert await self.engine.enqueue(new) == refused
+        assert await self.engine.enqueue(new) == refused, "a resend is answered as the first time"
+
+    async def turn(self) -> None:
+        session = self._session()
+        ends, returns = self._work_of(session)
+        want = self.dice.randint(0, 5)
+        if session in self.gone:
+            with pytest.raises(SessionLost):
+                await self.engine.turn(session, want, ends, returns)
+            return
+        turn = await self.engine.turn(session, want, ends, returns)
+        touched = [job_id for batch in ends.values() for job_id in batch.job_ids] + [
+            one.job_id for one in returns
+        ]
+        assert {lost.decode() for lost in turn.lost} == {i for i in touched if self.running.get(i) != session}
+        self._apply(session, ends, [one.job_id for one in returns])
+        claimed = ids(turn)
+        assert set(claimed) <= self.waiting
+        assert len(claimed) <= want
+        memories = turn.memories or [None] * len(claimed)
+        for job_id, memory in zip(claimed, memories, strict=True):
+            assert int((memory or b"0:0").split(b":")[1]) == self.crashes.get(job_id, 0)
+            self.waiting.discard(job_id)
+            self.running[job_id] = session
+        assert turn.held == sum(owner == session for owner in self.running.values())
+        again = await self.engine.turn(session, 0, ends, returns)
+        assert sorted(again.lost) == sorted(i.encode() for i in touched if i not in claimed), (
+            "a resend does nothing"
+        )
+
+    def _work_of(self, session: str) -> tuple[dict[int, Ended], list[Any]]:
+        """Draw some jobs to end and to give back: mostly the session's own, now and then another's."""
+        own = [job_id for job_id, owner in self.running.items() if owner == session]
+        foreign = [job_id for job_id, owner in self.running.items() if owner != session]
+        drawn = self.dice.sample(own, self.dice.randint(0, len(own)))
+        drawn += self.dice.sample(foreign, min(len(foreign), self.dice.choice([0, 0, 1])))
+        # Given back to `ready`, a job may be claimed again by the same turn, and a resend would do harm.
+        ends: dict[int, Ended] = {}
+        returns = []
+        for job_id in drawn:
+            if self.dice.random() < 0.7:
+                batch = ends.setdefault(self.dice.choice([0, HOUR, FOREVER]), Ended([], []))
+                batch.job_ids.append(job_id)
+                batch.bodies.append(b"S" + job_id.encode())
+            else:
+                returns.append(scheduled(job_id, HOUR, f"1:{self.crashes.get(job_id, 0)}"))
+        return ends, returns
+
+    def _apply(self, session: str, ends: dict[int, Ended], returned: list[str]) -> None:
+        for keep_ms, batch in ends.items():
+            for job_id in batch.job_ids:
+                if self.running.get(job_id) == session:
+                    self._over(job_id)
+                    self.finished |= {job_id} if keep_ms else set()
+        for job_id in returned:
+            if self.running.get(job_id) == session:
+                del self.running[job_id]
+                self.waiting.add(job_id)
+
+    async def open(self) -> None:
+        self.sessions.append(f"s{len(self.sessions)}")
+        await self.engine.open(self.sessions[-1], LEASE)
+
+    async def beat(self) -> None:
+        session = self._session()
+        beat = self.engine.beat(session, LEASE, ())
+        assert beat.alive == (session not in self.gone)
+        if beat.alive:
+            self.over.discard(session)
+
+    async def end_a_lease(self) -> None:
+        session = self._session()
+        if session not in self.gone:
+            await self.queue.end_lease(session)
+            self.over.add(session)
+
+    async def rescue(self) -> None:
+        rescued = await self.engine.rescue("nobody")
+        assert rescued.moved.keys() <= self.over
+        for session in self.over:
+            self._put_back(session)
+        self.gone |= self.over
+        self.over.clear()
+
+    async def leave(self) -> None:
+        session = self._session()
+        await self.engine.leave(session)
+        self.over.discard(session)
+        if session not in self.gone:
+            self.gone.add(session)
+            await self.engine.rescue("nobody")
+            for other in [session, *self.over]:
+                self._put_back(other)
+            self.gone |= self.over
+            self.over.clear()
+
+    async def cancel(self) -> None:
+        job_id = self._any_id()
+        expected = "unknown"
+        if job_id in self.finished:
+            expected = "ended"
+        elif job_id in self.waiting or self.running.get(job_id) in self.over:
+            expected = "cancelled"
+        elif job_id in self.running:
+            expected = "asked"
+        assert await self.engine.cancel(job_id, b"C", HOUR) == expected
+        if expected == "cancelled":
+            self._over(job_id)
+            self.finished.add(job_id)
+
+    async def forget(self) -> None:
+        job_id = self._any_id()
+        alive = job_id in self.waiting or job_id in self.running
+        assert await self.engine.forget(job_id) == (-1 if alive else int(job_id in self.finished))
+        self.finished.discard(job_id)
+
+    async def fire(self) -> None:
+        job_id = self._new_id()
+        tick = self.made
+        assert await self.engine.fire("tick", tick, job_id, record())
+        assert not await self.engine.fire("tick", tick, self._new_id(), record())
+        self.waiting.add(job_id)
+
+    async def prune(self) -> None:
+        assert await self.engine.prune() == 0, "nothing has expired"
+
+    def _put_back(self, session: str) -> None:
+        for job_id in [one for one, owner in self.running.items() if owner == session]:
+            del self.running[job_id]
+            self.waiting.add(job_id)
+            self.crashes[job_id] = self.crashes.get(job_id, 0) + 1
+
+    def _over(self, job_id: str) -> None:
+        self.waiting.discard(job_id)
+        self.running.pop(job_id, None)
+        self.crashes.pop(job_id, None)
+
+    def _session(self) -> str:
+        return self.dice.choice(self.sessions)
+
+    def _new_id(self) -> str:
+        self.made += 1
+        return f"j{self.made}"
+
+    def _any_id(self) -> str:
+        return f"j{self.dice.randint(0, self.made)}"
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+async def test_invariants_hold_in_any_order(queue: Queue, seed: int) -> None:
+    """Whatever sessions do in whatever order, each job has one home and no verb oversteps."""
+    walk = Walk(queue, seed)
+    await walk.open()
+    await walk.open()
+
+    for _ in range(STEPS):
+        await walk.step()
+
+    assert walk.finished
+    assert walk.gone
+    assert walk.made > 50
+
+
+@pytest.mark.parametrize("fault", ["two homes", "no home", "dead owner", "trouble left behind", "two tokens"])
+async def test_checker_sees_a_broken_queue(queue: Queue, fault: str) -> None:
+    """The invariants are able to fail: each kind of damage is found."""
+    await queue.fill("a", "b")
+    await queue.open("s")
+    [first] = await queue.claim("s", 1)
+    client, keys = queue.client, queue.keys
+    damage = {
+        "two homes": lambda: client.zadd(keys.ready, {first: 1}),
+        "no home": lambda: client.srem(keys.run("s"), first),
+        "dead owner": lambda: client.zrem(keys.live, "s"),
+        "trouble left behind": lambda: client.hset(keys.tries, "nobody", "1:0"),
+        "two tokens": lambda: client.rpush(keys.wake, "1", "1"),
+    }
+
+    await damage[fault]()
+
+    with pytest.raises(AssertionError):
+        await queue.check()
+    await client.flushdb()
