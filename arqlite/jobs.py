@@ -233,6 +233,6 @@ class Job:
             error = asyncio.CancelledError()
             execute(
                 JobStopped(
-                    self._queue_name, self.job_id, "", 0, "", "cancelled", 0, None, error, timestamp_ms()
+                    self._queue_name, self.job_id, "", 0, "", "cancelled", 0, None, error, timestamp_ms(), 0
                 )
             )

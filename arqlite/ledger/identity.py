@@ -7,7 +7,6 @@ import socket
 import uuid
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import Protocol, runtime_checkable
 
 from ..model.context import RunningJob, current_job
 from .adoption import Run
@@ -38,16 +37,9 @@ def run_of(name: str) -> Run:
     )
 
 
-@runtime_checkable
-class _KnowsItsEnqueueing(Protocol):
-    enqueue_ms: int
-
-
 def _enqueued_at(job: RunningJob) -> datetime | None:
-    """When the job was enqueued, where the worker tells it: in milliseconds since 1970."""
-    if isinstance(job, _KnowsItsEnqueueing) and job.enqueue_ms > 0:
-        return datetime.fromtimestamp(job.enqueue_ms / 1000, UTC)
-    return None
+    """When the job was enqueued; 0 is not known."""
+    return datetime.fromtimestamp(job.enqueue_ms / 1000, UTC) if job.enqueue_ms > 0 else None
 
 
 def _row_id(job_id: str, attempt: int) -> str:

@@ -16,6 +16,7 @@ class RunningJob(Protocol):
         function: the name it was enqueued under.
         queue_name: the queue it was claimed from.
         job_try: which start this is, from 1; starts whose worker died are counted.
+        enqueue_ms: when it was enqueued, in ms since 1970.
         crashes: how many of the starts before ended with their worker.
         worker: the worker's name, `host:pid:session`.
         cancel_reason: why `CancelledError` was thrown in, None while it was not: `abort` (somebody
@@ -30,6 +31,8 @@ class RunningJob(Protocol):
     def queue_name(self) -> str: ...  # noqa: D102
     @property
     def job_try(self) -> int: ...  # noqa: D102
+    @property
+    def enqueue_ms(self) -> int: ...  # noqa: D102
     @property
     def crashes(self) -> int: ...  # noqa: D102
     @property

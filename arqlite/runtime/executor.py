@@ -111,10 +111,23 @@ class Executor:
 
     def _report_start(self, run: Run) -> None:
         running_job.set(run)
-        run.started_ms = now = timestamp_ms()
+        run.started_ms = timestamp_ms()
         self._log.started(run)
         if has_handlers(JobStarted):
-            execute(JobStarted(run.queue_name, run.job_id, run.function, run.job_try, run.worker, now))
+            self._tell_start(run)
+
+    def _tell_start(self, run: Run) -> None:
+        execute(
+            JobStarted(
+                queue=run.queue_name,
+                job_id=run.job_id,
+                function=run.function,
+                attempt=run.job_try,
+                worker=run.worker,
+                at_ms=run.started_ms,
+                enqueue_ms=run.enqueue_ms,
+            )
+        )
 
     async def _call(self, run: Run) -> Outcome:
         ctx = run.ctx = self._ctx.copy()
@@ -218,7 +231,7 @@ class Executor:
         execute(
             JobStopped(
                 run.queue_name, run.job_id, run.function, run.job_try, run.worker, state, duration,
-                None if failed else value, value if failed else None, run.finished_ms,
+                None if failed else value, value if failed else None, run.finished_ms, run.enqueue_ms,
             )
         )  # fmt: skip
 

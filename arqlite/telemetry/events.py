@@ -19,7 +19,13 @@ class JobEnqueued:
 
 @dataclass(frozen=True, slots=True)
 class JobStarted:
-    """A worker begins a run of a job; `attempt` counts every start, `at_ms` is the worker's clock."""
+    """A worker begins a run of a job.
+
+    Attributes:
+        attempt: which start it is, from 1.
+        at_ms: when, by the worker's clock, in ms since 1970.
+        enqueue_ms: when the job was enqueued; tells two jobs apart that had the same id, one after the other.
+    """
 
     queue: str
     job_id: str
@@ -27,6 +33,7 @@ class JobStarted:
     attempt: int
     worker: str
     at_ms: int
+    enqueue_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +46,7 @@ class JobStopped:
         duration_ms: how long the run took; 0 when there was none.
         result: what the function returned.
         error: the exception that ended the run, if one did.
+        at_ms, enqueue_ms: as in `JobStarted`; `enqueue_ms` is 0 where the job could not be read.
     """
 
     queue: str
@@ -51,6 +59,7 @@ class JobStopped:
     result: Any
     error: BaseException | None
     at_ms: int
+    enqueue_ms: int
 
 
 @dataclass(frozen=True, slots=True)

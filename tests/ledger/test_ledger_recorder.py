@@ -23,7 +23,7 @@ START_MS = 1_700_000_000_000
 
 
 def started(job_id: str = "job-1", attempt: int = 1, worker: str = "host:1:a", at: int = 0) -> JobStarted:
-    return JobStarted("arq:queue", job_id, "work", attempt, worker, START_MS + at)
+    return JobStarted("arq:queue", job_id, "work", attempt, worker, START_MS + at, START_MS)
 
 
 def stopped(
@@ -36,7 +36,9 @@ def stopped(
     error: BaseException | None = None,
     at: int = 50,
 ) -> JobStopped:
-    return JobStopped("arq:queue", job_id, "work", attempt, worker, state, 50, result, error, START_MS + at)
+    return JobStopped(
+        "arq:queue", job_id, "work", attempt, worker, state, 50, result, error, START_MS + at, START_MS
+    )
 
 
 class Outage:
