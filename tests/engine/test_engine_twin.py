@@ -36,6 +36,11 @@ def settings_of(client: Any, timeout: float = 2.0) -> tuple[type, dict[str, Any]
     return pool.connection_class, pool.connection_kwargs
 
 
+def made(connection_class: Any, settings: dict[str, Any]) -> Any:
+    """The settings are such that a connection can be made of them."""
+    return connection_class(**settings)
+
+
 def test_tcp() -> None:
     """Address, database and credentials are the same; the asyncio client's own time limits are not taken."""
     client = ArqRedis(
@@ -60,7 +65,7 @@ def test_tcp() -> None:
         "socket_keepalive": True,
     }
     assert {name: settings.get(name) for name in wanted} == wanted
-    assert twin_class(**settings)
+    assert made(twin_class, settings)
 
 
 def test_unix_socket() -> None:
@@ -69,7 +74,7 @@ def test_unix_socket() -> None:
 
     assert twin_class is redis.UnixDomainSocketConnection
     assert (settings["path"], settings["db"], settings["password"]) == ("/run/redis.sock", 2, "p")
-    assert twin_class(**settings)
+    assert made(twin_class, settings)
 
 
 def test_tls() -> None:
@@ -78,7 +83,7 @@ def test_tls() -> None:
 
     assert twin_class is redis.SSLConnection
     assert {name: settings[name] for name in TLS} == TLS
-    assert twin_class(**settings)
+    assert made(twin_class, settings)
 
 
 def test_subclass_of_a_connection() -> None:

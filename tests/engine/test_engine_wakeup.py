@@ -119,7 +119,7 @@ async def test_listener_does_not_hold_up_its_caller() -> None:
 
 
 async def test_end_watch_tells_each_waiter(queue: Queue) -> None:
-    """Everybody who awaits a job hears of its end, with the letter of its outcome; nothing is left in Redis."""
+    """Everybody who awaits a job hears of its end and its outcome; nothing is left in Redis."""
     watch = EndWatch(queue.engine)
     await queue.fill("a")
     await queue.open("s")
@@ -136,7 +136,7 @@ async def test_end_watch_tells_each_waiter(queue: Queue) -> None:
 
 
 async def test_end_watch_leaves_no_trace(queue: Queue) -> None:
-    """Who stops waiting early is forgotten, in the process and in Redis; another waiter is not."""
+    """Who stops waiting early is forgotten, here and in Redis; another waiter is not."""
     watch = EndWatch(queue.engine)
     first, second = await watch.announce("a"), await watch.announce("a")
 
