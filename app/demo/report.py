@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from rich.console import Console, RenderableType
 from rich.padding import Padding
@@ -17,6 +17,11 @@ from app.demo.words import STYLES, icon, money, one_line, outcome, plural, span
 
 SHOWN_TRANSACTIONS = 12
 SHOWN_UNREADABLE = 10
+
+_TITLES = ("date", "merchant", "amount", "", "category", "message")
+_GAP = 2
+# Which column gives way where there is no room, and how short it may become.
+_CUT_IN_THIS_ORDER = ((5, 20), (1, 16), (4, 8), (5, 8), (1, 8))
 
 
 def report(console: Console, summary: Summary, *, stays: bool, cwd: Path) -> None:
@@ -95,16 +100,7 @@ def _print_transactions(console: Console, summary: Summary) -> None:
     of_them = f", {new} of them new" if new != known else ""
     _put(console, Text(f"{plural(known, 'transaction')} in this mailbox{of_them}:"))
     latest = sorted(summary.transactions, key=lambda item: item["date"] or "", reverse=True)
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column("date", no_wrap=True)
-    table.add_column("merchant", no_wrap=True, overflow="ellipsis", max_width=30)
-    table.add_column("amount", justify="right", no_wrap=True)
-    table.add_column("", no_wrap=True)
-    table.add_column("category", no_wrap=True, overflow="ellipsis", max_width=16)
-    table.add_column("message", no_wrap=True, overflow="ellipsis", max_width=44)
-    for transaction in latest[:SHOWN_TRANSACTIONS]:
-        table.add_row(*_cells(summary, transaction))
-    _put(console, table, indent=4)
+    _put(console, _table(summary, latest[:SHOWN_TRANSACTIONS], room=console.width - 4), indent=4)
     if (rest := known - SHOWN_TRANSACTIONS) > 0:
         _put(
             console,
@@ -112,6 +108,26 @@ def _print_transactions(console: Console, summary: Summary) -> None:
             indent=4,
             above=False,
         )
+
+
+def _table(summary: Summary, transactions: Sequence[Mapping[str, Any]], room: int) -> Table:
+    """In a narrow terminal the words are cut, and never the figures."""
+    rows = [_cells(summary, transaction) for transaction in transactions]
+    widths = [max(cell.cell_len for cell in column) for column in zip(*rows, strict=True)]
+    left = room - sum(widths) - _GAP * len(widths)
+    for number, least in _CUT_IN_THIS_ORDER:
+        cut = min(max(-left, 0), max(widths[number] - least, 0))
+        widths[number] -= cut
+        left += cut
+    table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="dim")
+    for title, width in zip(_TITLES, widths, strict=True):
+        justify: Literal["left", "right"] = "right" if title == "amount" else "left"
+        table.add_column(
+            title, justify=justify, no_wrap=True, overflow="ellipsis", width=max(width, len(title))
+        )
+    for row in rows:
+        table.add_row(*row)
+    return table
 
 
 def _cells(summary: Summary, transaction: Mapping[str, Any]) -> list[Text]:

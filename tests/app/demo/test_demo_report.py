@@ -75,6 +75,18 @@ def test_table_of_transactions_stays_short(make_console: MakeConsole, tmp_path: 
     assert f"… and {30 - SHOWN_TRANSACTIONS} more: --transactions FILE writes them all" in said
 
 
+def test_narrow_terminal_cuts_words_but_no_figures(make_console: MakeConsole, tmp_path: Path) -> None:
+    """Where the table does not fit, dates, amounts and currencies stay whole."""
+    long_names = {"merchant": "A merchant with a long name", "sources": ["a-message-with-a-long-name.eml"]}
+    summary = _summary(tmp_path, transactions=[_transaction(amount="123456.78", **long_names)])
+
+    said = _said(make_console, summary, width=70)
+
+    [row] = [line for line in said.splitlines() if "2026-03-02" in line]
+    assert "123456.78  EUR" in row
+    assert "…" in row
+
+
 def test_failed_job_tells_why_and_nothing_more(make_console: MakeConsole, tmp_path: Path) -> None:
     """After a failed fetch its error is told, no counts, and the run is no success."""
     error = {"type": "ProviderError", "message": "no mailbox"}
@@ -119,8 +131,8 @@ def test_passwords_are_never_shown(url: str, shown: str) -> None:
     assert without_password(url) == shown
 
 
-def _said(make_console: MakeConsole, summary: Summary) -> str:
-    console = make_console()
+def _said(make_console: MakeConsole, summary: Summary, width: int = 120) -> str:
+    console = make_console(width=width)
     report(console, summary, stays=False, cwd=summary.mailbox.parent)
     return str(console.file.getvalue())  # type: ignore[attr-defined]  # the fixture's file is a StringIO
 
