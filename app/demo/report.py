@@ -113,7 +113,8 @@ def _print_transactions(console: Console, summary: Summary) -> None:
 def _table(summary: Summary, transactions: Sequence[Mapping[str, Any]], room: int) -> Table:
     """In a narrow terminal the words are cut, and never the figures."""
     rows = [_cells(summary, transaction) for transaction in transactions]
-    widths = [max(cell.cell_len for cell in column) for column in zip(*rows, strict=True)]
+    columns = zip([Text(title) for title in _TITLES], *rows, strict=True)
+    widths = [max(cell.cell_len for cell in column) for column in columns]
     left = room - sum(widths) - _GAP * len(widths)
     for number, least in _CUT_IN_THIS_ORDER:
         cut = min(max(-left, 0), max(widths[number] - least, 0))
@@ -122,9 +123,7 @@ def _table(summary: Summary, transactions: Sequence[Mapping[str, Any]], room: in
     table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="dim")
     for title, width in zip(_TITLES, widths, strict=True):
         justify: Literal["left", "right"] = "right" if title == "amount" else "left"
-        table.add_column(
-            title, justify=justify, no_wrap=True, overflow="ellipsis", width=max(width, len(title))
-        )
+        table.add_column(title, justify=justify, no_wrap=True, overflow="ellipsis", width=width)
     for row in rows:
         table.add_row(*row)
     return table
