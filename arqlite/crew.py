@@ -102,7 +102,7 @@ class Crew:
             _hang_limit(functions, limits, lease_ms),
             self._heard,
         )
-        self._lifeline = Lifeline(self.engine, lambda: self.producer.session)
+        self._lifeline = Lifeline(self.engine, lambda: self.producer.session, lambda: self._heartbeat.doubt_s)
         self._control = Listener(pool)
         self._follower: asyncio.Task[None] | None = None
         self._last_session = ""
@@ -169,12 +169,15 @@ class Crew:
         return bool(self.producer.active)
 
     async def _leave(self) -> None:
-        if self.producer.active or self.producer.session is None:
-            return  # what still runs here must not be started elsewhere before this process is gone
         try:
+            # This worker may have taken the token for what it gave back.
+            await self.engine.nudge()
+            if self.producer.active or self.producer.session is None:
+                return  # what still runs here must not be started elsewhere before this process is gone
             others = await self.engine.leave(self.producer.session)
             if others == 0:
-                await self._pool.delete(self._options.health_key)
+                async with asyncio.timeout(_FLUSH_PATIENCE_S):
+                    await self._pool.delete(self._options.health_key)
         except REDIS_TROUBLE as error:
             logger.warning("could not say goodbye to Redis (%s); the lease ends by itself", error)
 

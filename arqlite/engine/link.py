@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, cast
 
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import NoScriptError
+from redis.exceptions import NoScriptError, RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from .scripts import Script
@@ -82,21 +82,47 @@ class Link:
         return self._connection
 
 
-async def call_on_pool(client: Any, script: Script, arguments: Sequence[Any]) -> Any:
+async def call_on_pool(client: Any, script: Script, arguments: Sequence[Any], timeout: float) -> Any:
     """Run a script over a connection of the client's pool.
 
-    A pooled connection may have died unseen since its last use, so a broken call is made once more;
-    scripts are idempotent.
+    A pooled connection may have died since its last use, so a call that breaks is made once more; scripts
+    are idempotent. A call without an answer is not: the server may be far away for long.
+
+    Raises:
+        redis.exceptions.TimeoutError: there was no answer within `timeout` seconds.
     """
+    async with _bounded(client, timeout):
+        try:
+            return await _on_pool(client, script, arguments)
+        except _BROKEN:
+            return await _on_pool(client, script, arguments)
+
+
+@contextlib.asynccontextmanager
+async def _bounded(client: Any, timeout: float) -> AsyncIterator[None]:
     try:
-        return await _on_pool(client, script, arguments)
-    except _BROKEN:
-        return await _on_pool(client, script, arguments)
+        async with asyncio.timeout(timeout):
+            yield
+    except TimeoutError as error:
+        # What lies idle in the pool is as old as the connection that fell silent, and as deaf.
+        await _drop_idle(client.connection_pool)
+        raise RedisTimeoutError(f"no answer within {timeout:0.1f}s") from error
+
+
+async def _drop_idle(pool: Any) -> None:
+    with contextlib.suppress(RedisError, OSError):
+        await pool.disconnect(inuse_connections=False)
 
 
 async def _on_pool(client: Any, script: Script, arguments: Sequence[Any]) -> Any:
     pool = client.connection_pool
-    connection = await pool.get_connection()
+    try:
+        connection = await pool.get_connection()
+    except asyncio.CancelledError:
+        # redis-py puts a connection back whose greeting was cut short, and the server's answer to that
+        # would be taken for the answer to the next command.
+        await _drop_idle(pool)
+        raise
     try:
         return await _call(connection, script, arguments)
     except (*_BROKEN, asyncio.CancelledError):

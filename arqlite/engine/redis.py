@@ -31,7 +31,7 @@ class RedisEngine:
     Args:
         client: a `redis.asyncio.Redis`; its pool serves all calls but a worker's turns.
         queue: the queue's name.
-        timeout: seconds after which an unanswered turn or heartbeat counts as failed.
+        timeout: seconds after which a call without an answer counts as failed.
     """
 
     def __init__(self, client: Any, queue: str, *, timeout: float = 5.0) -> None:
@@ -172,7 +172,7 @@ class RedisEngine:
     ) -> Any:
         args = {"base": self.keys.base, "channel": self.keys.finished_channel, **args}
         call = script.arguments({**self._names, **(keys or {})}, args, rest)
-        return await call_on_pool(self.client, script, call)
+        return await call_on_pool(self.client, script, call, self._timeout)
 
     def _turn_head(self, session: str) -> list[Any]:
         """Lay out what stays the same from turn to turn once per session."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from datetime import datetime
@@ -12,6 +13,9 @@ from ..service import Ticker
 from ..utils import get_tz
 
 logger = logging.getLogger("arqlite.worker")
+
+# The client itself waits for ever, and a connection may have died without a word.
+_PATIENCE_S = 5.0
 
 
 class HealthRecorder(Ticker):
@@ -49,7 +53,8 @@ class HealthRecorder(Ticker):
             f"{datetime.now(get_tz()):%b-%d %H:%M:%S} j_complete={complete} j_failed={failed} "
             f"j_retried={retried} j_ongoing={ongoing} queued={queued}"
         )
-        await self._client.psetex(self._key, int((self.interval + 1) * 1000), line.encode())
+        async with asyncio.timeout(_PATIENCE_S):
+            await self._client.psetex(self._key, int((self.interval + 1) * 1000), line.encode())
         if counters != self._told:
             self._told = counters
             logger.info("recording health: %s", line)

@@ -15,6 +15,10 @@ from .outage import REDIS_TROUBLE, Outage
 
 logger = logging.getLogger("arqlite.worker")
 
+# After an outage everybody's lease may be over although nobody died. The others pause for at most one
+# beat between two attempts, so this much later they have all been heard.
+_BEATS_OF_GRACE = 1.5
+
 
 class Heartbeat(Service):
     """Extends the session's lease, three times per lease.
@@ -49,11 +53,18 @@ class Heartbeat(Service):
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._outage = Outage("heartbeat")
+        self._grace_s = _BEATS_OF_GRACE * lease_ms / 1000 / heartbeats_per_lease
+        self._certain_at = 0.0
         self._known: set[str] = set()
         self._last_tick = time.monotonic()
         # Half a beat before its end a lease is not trusted any more.
         self._trusted_s = lease_ms / 1000 * (1 - 0.5 / heartbeats_per_lease)
         self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def doubt_s(self) -> float:
+        """For how many more seconds an outage may be why others are silent: then it is no sign of death."""
+        return self._grace_s if self._outage.is_on else max(self._certain_at - time.monotonic(), 0.0)
 
     async def start(self) -> None:
         """Begin to beat."""
@@ -97,7 +108,9 @@ class Heartbeat(Service):
         except Exception:
             logger.exception("heartbeat failed")
             return False
-        self._outage.is_over()
+        if self._outage.is_on:
+            self._certain_at = time.monotonic() + self._grace_s
+            self._outage.is_over()
         self._known = set(beat.cancel)
         try:
             loop.call_soon_threadsafe(self._deliver, session, beat, began)

@@ -14,8 +14,8 @@ logger = logging.getLogger("arqlite.worker")
 
 # After the deadline of a lease: one ms for its rounding, the rest so that a late beat still wins.
 _AFTER_DEADLINE_S = 0.05
-# The first look comes at once; a clean server says when the next lease ends.
-_FALLBACK_S = 15.0
+# Alone, a worker has nobody to rescue; its heartbeats tell when another session appears.
+_FALLBACK_S = 60.0
 
 
 class Lifeline(Service):
@@ -24,12 +24,16 @@ class Lifeline(Service):
     Args:
         engine: whose `rescue` to call.
         session: tells the session of now.
+        doubt_s: tells for how many more seconds nobody may be taken for dead.
     """
 
-    def __init__(self, engine: Engine, session: Callable[[], str | None]) -> None:
+    def __init__(
+        self, engine: Engine, session: Callable[[], str | None], doubt_s: Callable[[], float]
+    ) -> None:
         super().__init__()
         self._engine = engine
         self._session = session
+        self._doubt_s = doubt_s
         self._outage = Outage("lifeline")
         self._looked = asyncio.Event()
         self._next_look = 0.0
@@ -47,6 +51,7 @@ class Lifeline(Service):
         """Look whenever a lease may have ended, until cancelled."""
         while True:
             await self._until_next_look()
+            await self._until_certain()
             try:
                 await self._look()
             except REDIS_TROUBLE as error:
@@ -72,9 +77,14 @@ class Lifeline(Service):
         while (left := self._next_look - loop.time()) > 0:
             self._looked.clear()
             try:
-                await asyncio.wait_for(self._looked.wait(), left)
+                async with asyncio.timeout(left):
+                    await self._looked.wait()
             except TimeoutError:
                 return
+
+    async def _until_certain(self) -> None:
+        while (doubt_s := self._doubt_s()) > 0:  # noqa: ASYNC110 (a thread tells)
+            await asyncio.sleep(doubt_s)
 
     def _plan(self, seconds: float) -> None:
         self._next_look = asyncio.get_running_loop().time() + seconds

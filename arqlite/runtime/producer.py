@@ -102,6 +102,7 @@ class Producer(Service):
         self._token_outage = Outage("wake-up")
         self._hungry = True
         self._is_dead = False
+        self._is_unsure = False
         self._claiming = True
         self._average_ms = 0.0
         self._seen_any = False
@@ -137,6 +138,9 @@ class Producer(Service):
     def stop_claiming(self) -> None:
         """Claim and start nothing more; jobs claimed ahead go back."""
         self._claiming = False
+        if self._waiter is not None:
+            # The token for what goes back now must reach somebody who will claim it.
+            self._waiter.cancel()
         while self._buffer:
             run = self._buffer.popleft()
             self._acker.give_back(Returned(run.job_id, "ready", run.score_ms, ""))
@@ -186,7 +190,7 @@ class Producer(Service):
 
     async def _something_to_do(self) -> bool:
         """Wait for ends to deliver or jobs to claim; False when a burst is over."""
-        while not (self._acker or self._is_dead or (self._hungry and self._want() > 0)):
+        while not (self._acker or self._is_dead or self._is_unsure or (self._hungry and self._want() > 0)):
             if self._burst and self._claiming and not self.active and not self._buffer:
                 if await self._burst_is_over():
                     return False
@@ -228,7 +232,8 @@ class Producer(Service):
         if want:
             self._hungry = len(turn.job_ids) >= want or bool(turn.more)
         self._stager.arm(turn.next_due_ms if self._claiming else -1)
-        if turn.held != len(self.owned):
+        self._is_unsure = turn.held != len(self.owned)
+        if self._is_unsure:
             await self._reconcile()
 
     def _acknowledge(self, batch: Batch, turn: Turn) -> None:
@@ -328,7 +333,9 @@ class Producer(Service):
             members = await self._engine.owned(self.session)
         except REDIS_TROUBLE as error:
             self._outage.begins(error)
+            await self._outage.wait()
             return
+        self._is_unsure = False
         for job_id in members - self.owned.keys():
             self._acker.give_back(Returned(job_id, "ready", 0, ""))
         for job_id in self.owned.keys() - members:
@@ -376,7 +383,8 @@ class Producer(Service):
             return True
         self._signal.clear()
         try:
-            await asyncio.wait_for(self._signal.wait(), _BURST_LOOK_S)
+            async with asyncio.timeout(_BURST_LOOK_S):
+                await self._signal.wait()
         except TimeoutError:
             self._hungry = True
         return False

@@ -1,0 +1,64 @@
+"""A server that can be killed, a proxy that breaks connections, and a fleet of worker processes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from chaos_fleet import Fleet
+from chaos_proxy import Proxy
+from chaos_server import ChaosServer
+from chaos_trace import Trace
+
+from arqlite import create_pool
+from arqlite.connections import ArqRedis, RedisSettings
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark everything in this folder."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.chaos)
+            item.add_marker(pytest.mark.real)
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[ChaosServer]:
+    """A server of its own for each test, with an append-only file."""
+    server = ChaosServer(tmp_path / "server")
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def proxy(server: ChaosServer) -> Iterator[Proxy]:
+    """A proxy before the server that passes everything until told otherwise."""
+    proxy = Proxy(server.port)
+    proxy.start()
+    yield proxy
+    proxy.stop()
+
+
+@pytest_asyncio.fixture
+async def pool(server: ChaosServer) -> AsyncIterator[ArqRedis]:
+    """A client of the server, not through the proxy."""
+    pool = await create_pool(RedisSettings.from_dsn(server.url()))
+    yield pool
+    await pool.aclose(close_connection_pool=True)
+
+
+@pytest_asyncio.fixture
+async def fleet(server: ChaosServer, pool: ArqRedis, tmp_path: Path) -> AsyncIterator[Fleet]:
+    """Worker processes; those that are left at the end are killed by their pid."""
+    fleet = Fleet(server.url(), pool, tmp_path)
+    yield fleet
+    fleet.dismiss()
+
+
+@pytest.fixture
+def trace(fleet: Fleet) -> Trace:
+    """What the jobs of the fleet recorded."""
+    return Trace(fleet.trace_path)
