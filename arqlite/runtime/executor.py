@@ -145,7 +145,9 @@ class Executor:
             value = await run.target.coroutine(ctx, *run.args, **run.kwargs)
         except asyncio.CancelledError as error:
             return self._interrupted(run, error)
-        except Exception as error:  # noqa: BLE001 (whatever a job raises is its outcome)
+        except (GeneratorExit, KeyboardInterrupt, SystemExit):
+            raise  # these end the process or the loop, and the job with it
+        except BaseException as error:  # noqa: BLE001 (whatever else a job raises is its outcome)
             return Raised(error)
         return ReturnedValue(value)
 

@@ -40,7 +40,7 @@ class JobLog:
         if run.started_ms - run.score_ms > _DELAY_WORTH_TELLING_MS:
             extra += f" delayed={(run.started_ms - run.score_ms) / 1000:0.2f}s"
         since_enqueue = (run.started_ms - run.enqueue_ms) / 1000
-        arguments = args_to_string(run.args, run.kwargs)
+        arguments = _arguments(run)
         logger.info("%6.2fs → %s(%s)%s", since_enqueue, run.ref, arguments, extra)
 
     def ended(self, run: Run, outcome: Outcome, verdict: Verdict) -> None:
@@ -78,10 +78,10 @@ class JobLog:
             logger.info("%6.2fs ⊘ %s aborted", _took(run), run.ref)
         else:
             error = outcome.error if isinstance(outcome, Raised) else value
-            extra = getattr(error, "extra", None)
+            extra = _extra(error)
             logger.error(
                 "%6.2fs ! %s failed, %s: %s", _took(run), run.ref, type(error).__name__, message_of(error),
-                exc_info=error, extra={"extra": extra() if callable(extra) else extra} if extra else None,
+                exc_info=error, extra={"extra": extra} if extra else None,
             )  # fmt: skip
 
     def _again(self, run: Run, outcome: Outcome, delay_ms: int | None) -> None:
@@ -103,3 +103,19 @@ class JobLog:
 
 def _took(run: Run) -> float:
     return (run.finished_ms - run.started_ms) / 1000
+
+
+def _arguments(run: Run) -> str:
+    try:
+        return args_to_string(run.args, run.kwargs)
+    except Exception as broken:  # noqa: BLE001 (a job may be given what cannot be shown)
+        return f"<its arguments cannot be shown: {type(broken).__name__}>"
+
+
+def _extra(error: BaseException) -> Any:
+    """Read what an exception wants on its log record: arq's `extra`, a value or a method."""
+    try:
+        extra = getattr(error, "extra", None)
+        return extra() if callable(extra) else extra
+    except Exception as broken:  # noqa: BLE001 (nor may a job's exception stop its own end)
+        return f"<its extra cannot be had: {type(broken).__name__}>"
