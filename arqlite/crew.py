@@ -93,6 +93,7 @@ class Crew:
             deadlines=self._deadlines,
             log=JobLog(options.log_results),
             retry_jobs=options.retry_jobs,
+            deliver=self.producer.deliver,
             on_done=self.producer.job_is_done,
         )
         self._heartbeat = Heartbeat(
@@ -152,7 +153,10 @@ class Crew:
         await self.producer.stop()
         await self.producer.flush(_FLUSH_PATIENCE_S)
         for service in reversed(self._services):
-            await service.stop()
+            try:
+                await service.stop()
+            except Exception:  # it must keep neither the others from stopping nor the lease from ending
+                logger.exception("service %s failed to stop", service.name)
         await self._leave()
         await self._heartbeat.stop()
         self._deadlines.stop()

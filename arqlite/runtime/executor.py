@@ -58,6 +58,7 @@ class Executor:
         deadlines: who times runs out.
         log: who writes the lines about jobs.
         retry_jobs: whether a job may ask to run again.
+        deliver: called when somebody waits for what has ended to be acknowledged.
         on_done: called with the run when it no longer needs its slot.
     """
 
@@ -72,6 +73,7 @@ class Executor:
         deadlines: Deadlines,
         log: JobLog,
         retry_jobs: bool,
+        deliver: Callable[[], None],
         on_done: Callable[[Run], None],
     ) -> None:
         self.counters = counters
@@ -82,6 +84,7 @@ class Executor:
         self._deadlines = deadlines
         self._log = log
         self._retry_jobs = retry_jobs
+        self._deliver = deliver
         self._on_done = on_done
         self._loop = asyncio.get_running_loop()
         self._zone = get_tz() or UTC
@@ -144,20 +147,21 @@ class Executor:
                 self._deadlines.watch(run, self._loop)
             value = await run.target.coroutine(ctx, *run.args, **run.kwargs)
         except asyncio.CancelledError as error:
-            return self._interrupted(run, error)
+            return await self._interrupted(run, error)
         except (GeneratorExit, KeyboardInterrupt, SystemExit):
             raise  # these end the process or the loop, and the job with it
         except BaseException as error:  # noqa: BLE001 (whatever else a job raises is its outcome)
             return Raised(error)
         return ReturnedValue(value)
 
-    def _interrupted(self, run: Run, error: asyncio.CancelledError) -> Outcome:
+    async def _interrupted(self, run: Run, error: asyncio.CancelledError) -> Outcome:
         if run.cancel_reason is None:
             return Raised(error)
         # From here on the task is ours again: hooks may await without meeting the same cancellation.
         task = asyncio.current_task()
         if task is not None:
             task.uncancel()
+        await run.threads_ended()
         return Interrupted(run.cancel_reason)
 
     def _settle(self, run: Run, outcome: Outcome) -> Verdict:
@@ -172,6 +176,7 @@ class Executor:
 
     async def _acknowledged(self, run: Run) -> None:
         run.acknowledged = self._loop.create_future()
+        self._deliver()
         await run.acknowledged
 
     async def _guarded(self, hook: AsyncHook, run: Run, name: str) -> None:

@@ -125,6 +125,10 @@ class Producer(Service):
         self._is_dead = True
         self._signal.set()
 
+    def deliver(self) -> None:
+        """Somebody waits for what has ended to be acknowledged."""
+        self._signal.set()
+
     def job_is_done(self, run: Run) -> None:
         """A run no longer needs its slot."""
         self.active.discard(run)
