@@ -8,6 +8,7 @@ import os
 import secrets
 import socket
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from signal import Signals
 from typing import Any
 
@@ -27,6 +28,7 @@ from .runtime.outage import REDIS_TROUBLE
 from .runtime.producer import Producer
 from .runtime.pruner import Pruner
 from .runtime.scheduler import Scheduler
+from .runtime.threads import JobThreads
 from .service import Service
 from .settings import WorkerOptions
 from .telemetry import WorkerStarted, WorkerStopped, execute, has_handlers
@@ -236,6 +238,11 @@ class Crew:
     def _summary(self, fate: str) -> str:
         complete, failed, retried, ongoing = self._counts()
         return f"{complete} jobs complete ◆ {failed} failed ◆ {retried} retries ◆ {ongoing} {fate}"
+
+
+def threads_for_jobs() -> ThreadPoolExecutor:
+    """Make the default executor of an event loop that is a worker's own."""
+    return JobThreads()
 
 
 async def _first_of(*waits: Any) -> None:

@@ -18,7 +18,7 @@ from typing import Any, cast
 from . import constants
 from .connections import ArqRedis, RedisSettings, create_pool, log_redis_info
 from .constants import health_check_key_suffix
-from .crew import Crew
+from .crew import Crew, threads_for_jobs
 from .cron import CronJob
 from .engine import RedisEngine
 from .errors import FailedJobs, JobExecutionFailed, Retry, RetryJob
@@ -205,6 +205,7 @@ class Worker:
     def run(self) -> None:
         """Run until a signal comes or a burst is over, then close; for programs without a loop."""
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.get_loop().set_default_executor(threads_for_jobs())
             try:
                 runner.run(self._run_and_close())
             finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import Future
 from typing import Any
 
 from ..model.context import CancelReason
@@ -28,6 +29,7 @@ class Run:
         ctx: what the function and the hooks share.
         task: where it runs; None while it waits for a slot.
         cancel_reason: why it was cancelled from outside.
+        threads: what the job runs in threads of the worker; None while there was nothing.
         acknowledged: resolved when its end is stored, if somebody awaits that.
     """
 
@@ -51,6 +53,7 @@ class Run:
         "started_ms",
         "target",
         "task",
+        "threads",
         "timeout_s",
         "worker",
     )
@@ -91,6 +94,7 @@ class Run:
         self.task: asyncio.Task[None] | None = None
         self.cancel_reason: CancelReason | None = None
         self.acknowledged: asyncio.Future[None] | None = None
+        self.threads: set[Future[Any]] | None = None
 
     @property
     def crashes(self) -> int:
@@ -101,6 +105,11 @@ class Run:
     def ref(self) -> str:
         """How log lines name it: `id:function`; cron jobs, whose id says it all, by their id."""
         return self.job_id if self.function.startswith("cron:") else f"{self.job_id}:{self.function}"
+
+    async def threads_ended(self) -> None:
+        """Wait for what the job runs in threads: that goes on although the job was cancelled."""
+        while self.threads:
+            await asyncio.gather(*map(asyncio.wrap_future, tuple(self.threads)), return_exceptions=True)
 
     def cancel(self, reason: CancelReason) -> bool:
         """Throw `CancelledError` into the job, once; the first reason stays.
