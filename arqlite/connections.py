@@ -37,6 +37,8 @@ logger = logging.getLogger("arqlite.connections")
 
 _SCHEMES = {"redis": False, "rediss": True, "valkey": False, "valkeys": True, "unix": False}
 _UNLIMITED_CONNECTIONS = 2**31
+# A server that accepts a connection and then says nothing is as good as none.
+_GREETING_S = 4.0
 
 
 @dataclass
@@ -164,7 +166,8 @@ async def create_pool(
         pool.default_queue_name = default_queue_name
         pool.expires_extra_ms = expires_extra_ms
         try:
-            await pool.ping()
+            async with asyncio.timeout(settings.conn_timeout + _GREETING_S):
+                await pool.ping()
         except (OSError, RedisError, TimeoutError) as error:
             await pool.aclose(close_connection_pool=True)
             if retry >= settings.conn_retries:

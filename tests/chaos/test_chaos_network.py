@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 
+import pytest
 import pytest_asyncio
 import redis
 from chaos_account import close_books, ended_count, left_in_redis, tell
@@ -127,6 +128,19 @@ async def test_enqueue_into_a_blackhole_raises_in_time(
     assert isinstance(error, redis.RedisError)
     assert took <= 10
     assert await shaky_pool.enqueue_job("nap") is not None
+
+
+async def test_create_pool_gives_up_on_a_silent_server(server: ChaosServer, proxy: Proxy) -> None:
+    """A server that accepts the connection and never answers is an error within seconds, not a hang."""
+    proxy.holding = True
+    settings = RedisSettings.from_dsn(f"{server.url(proxy.port)}?conn_retries=0")
+
+    began = time.monotonic()
+    with pytest.raises((OSError, redis.RedisError)):
+        await create_pool(settings)
+    proxy.holding = False
+
+    assert time.monotonic() - began <= 10
 
 
 async def _all_ended(pool: ArqRedis, job_ids: list[str]) -> bool:

@@ -84,7 +84,7 @@ async def test_worker_leaves_a_job_that_cannot_be_cancelled(
 ) -> None:
     """A job that ignores its cancellation cannot hold the process, nor run elsewhere while that lives."""
     [first] = await fleet.start(1, lease=2.0)
-    job = await _running_job(pool, trace, function, 8.0)
+    job = await _running_job(pool, trace, function, 5.5)
     await fleet.start(1, lease=2.0)
 
     told = time.monotonic()
