@@ -58,9 +58,13 @@ def decide(row: JobRowMixin | None, run: Run) -> Adoption:
 
 
 def _is_of_an_earlier_job(row: JobRowMixin, run: Run) -> bool:
-    """Ids may be used again, by a nightly job say: such a job was enqueued after the row's run began."""
-    last_seen = row.finished_at or row.started_at
-    return run.enqueued_at is not None and last_seen is not None and run.enqueued_at > last_seen
+    """Ids may be used again, by a nightly job say: such a job was enqueued after the row's.
+
+    A row that does not say when its job was enqueued has begun or ended before the later job was; the
+    clocks of different machines are compared for such a row only.
+    """
+    known = row.enqueued_at or row.finished_at or row.started_at
+    return run.enqueued_at is not None and known is not None and run.enqueued_at > known
 
 
 def history_after(row: JobRowMixin, run: Run, now: datetime) -> list[dict[str, Any]]:

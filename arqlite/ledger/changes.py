@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from operator import itemgetter
 from typing import Any
 
 from ..errors import JobControl
@@ -12,100 +12,83 @@ from ..model.states import LEDGER_STATUS, JobState, LedgerStatus
 from ..telemetry import JobStarted, JobStopped
 from .payloads import describe_error, jsonable_or_text
 
+ToldRow = dict[str, Any]
+"""A row as the worker tells it: columns, with moments in ms since 1970 and payloads in JSON."""
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What is known of one run of one job, from one or both of its events."""
-
-    job_id: str
-    function: str
-    queue: str
-    attempt: int
-    worker: str
-    started_ms: int | None = None
-    stopped: JobStopped | None = None
-    at_ms: int = 0
-
-    @classmethod
-    def of(cls, event: JobStarted | JobStopped, before: Change | None) -> Change:
-        """The change an event tells, joined with what was told of the same run before."""
-        change = cls(
-            job_id=event.job_id,
-            function=event.function,
-            queue=event.queue,
-            attempt=event.attempt,
-            worker=event.worker,
-            started_ms=event.at_ms if isinstance(event, JobStarted) else None,
-            stopped=event if isinstance(event, JobStopped) else None,
-            at_ms=event.at_ms,
-        )
-        return change.after(before)
-
-    def after(self, before: Change | None) -> Change:
-        """This change, told after another one of the same run."""
-        if before is None or self.started_ms is not None:
-            return self
-        return replace(self, started_ms=before.started_ms)
+_STATUS = {state.value: LEDGER_STATUS[state].name for state in JobState}
+_RUNNING, _QUEUED, _SUCCESS = LedgerStatus.RUNNING.name, LedgerStatus.QUEUED.name, LedgerStatus.SUCCESS.name
 
 
-@dataclass(slots=True)
-class Rows:
-    """The rows for the three batch statements, as the worker tells them."""
+def rows_told(events: Iterable[JobStarted | JobStopped]) -> list[list[ToldRow]]:
+    """The rows that events ask for, in lists that are to be written one after the other.
 
-    started: list[dict[str, Any]] = field(default_factory=list)
-    given_back: list[dict[str, Any]] = field(default_factory=list)
-    ended: list[dict[str, Any]] = field(default_factory=list)
-
-
-def rows_of(changes: Iterable[Change]) -> Rows:
-    """Rows in the order of job ids, so that two writers lock them in the same order."""
-    rows = Rows()
-    for change in sorted(changes, key=lambda change: (change.job_id, change.attempt)):
-        at = _moment(change.at_ms)
-        if change.stopped is None:
-            rows.started.append(_row(change, at, LedgerStatus.RUNNING) | {"started_at": at})
-            continue
-        status = LEDGER_STATUS[JobState(change.stopped.state)]
-        row = _row(change, at, status)
-        if status is LedgerStatus.QUEUED:
-            rows.given_back.append(row | {"error_payload": _error_of(change.stopped)})
+    There is one row for each run of a job, whether one of its events came or both. A list has an id
+    only once, for one statement can move a row once; and it is in the order of ids, for two writers
+    must lock their rows in the same order.
+    """
+    runs: dict[tuple[str, int, int, str], ToldRow] = {}
+    for event in events:
+        run = event.job_id, event.enqueue_ms, event.attempt, event.worker
+        if isinstance(event, JobStarted):
+            runs[run] = _begun(event)
         else:
-            rows.ended.append(row | _end_of(change, change.stopped, at, status))
-    return rows
+            row = runs.get(run)
+            if row is None:
+                row = runs[run] = _row(event)
+            _end(row, event)
+    return _layers(runs.values())
 
 
-def _row(change: Change, at: datetime, status: LedgerStatus) -> dict[str, Any]:
+def _layers(rows: Iterable[ToldRow]) -> list[list[ToldRow]]:
+    """Rows of one id, which are of an earlier and a later run or job, come to lie on each other."""
+    layers: list[list[ToldRow]] = []
+    heights: dict[str, int] = {}
+    for row in rows:
+        height = heights.get(row["id"], 0)
+        heights[row["id"]] = height + 1
+        if height == len(layers):
+            layers.append([])
+        layers[height].append(row)
+    for layer in layers:
+        layer.sort(key=itemgetter("id"))
+    return layers
+
+
+def _row(event: JobStarted | JobStopped) -> ToldRow:
+    enqueued_ms = event.enqueue_ms if event.enqueue_ms > 0 else None
     return {
-        "id": change.job_id,
-        "job_type": change.function,
-        "function": change.function,
-        "queue": change.queue,
-        "triggered_by": "queue",
-        "status": status,
-        "attempt": change.attempt,
-        "worker": change.worker,
-        "created_at": at,
-        "queued_at": at,
-        "updated_at": at,
+        "id": event.job_id,
+        "function": event.function,
+        "queue": event.queue,
+        "status": _RUNNING,
+        "attempt": event.attempt,
+        "worker": event.worker,
+        "enqueued_at": enqueued_ms,
+        "created_at": enqueued_ms or event.at_ms,
+        "started_at": None,
+        "finished_at": None,
+        "updated_at": event.at_ms,
+        "output_payload": None,
+        "error_payload": None,
     }
 
 
-def _end_of(change: Change, stopped: JobStopped, at: datetime, status: LedgerStatus) -> dict[str, Any]:
-    is_success = status is LedgerStatus.SUCCESS
-    return {
-        "started_at": None if change.started_ms is None else _moment(change.started_ms),
-        "finished_at": at,
-        "output_payload": jsonable_or_text(stopped.result) if is_success else None,
-        "error_payload": None if is_success else _error_of(stopped),
-    }
+def _begun(event: JobStarted) -> ToldRow:
+    row = _row(event)
+    row["started_at"] = event.at_ms
+    return row
 
 
-def _error_of(stopped: JobStopped) -> dict[str, str] | None:
-    """The error in words; a job that only asked to run again has none."""
-    if stopped.error is None or (isinstance(stopped.error, JobControl) and stopped.state == "retryable"):
-        return None
-    return describe_error(stopped.error)
+def _end(row: ToldRow, event: JobStopped) -> None:
+    status = row["status"] = _STATUS[event.state]
+    row["updated_at"] = event.at_ms
+    if status != _QUEUED:
+        row["finished_at"] = event.at_ms
+    if status == _SUCCESS and event.result is not None:
+        row["output_payload"] = json.dumps(jsonable_or_text(event.result))
+    if event.error is not None and not _only_asks_to_run_again(event):
+        row["error_payload"] = json.dumps(describe_error(event.error))
 
 
-def _moment(at_ms: int) -> datetime:
-    return datetime.fromtimestamp(at_ms / 1000, UTC)
+def _only_asks_to_run_again(event: JobStopped) -> bool:
+    return isinstance(event.error, JobControl) and event.state == "retryable"

@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from .. import telemetry
 from ..service import Service
 from ..telemetry import JobStarted, JobStopped
-from . import changes, store
+from . import store
+from .changes import rows_told
 from .outage import DATABASE_AWAY
 from .rows import JobRowMixin
 
@@ -22,14 +23,17 @@ logger = logging.getLogger("arqlite.ledger")
 
 _SHORTEST_BACKOFF_S = 0.02
 
-Told = dict[tuple[str, int], changes.Change]
+_EVENTS_AT_ONCE = 2_000
+"""Events in one transaction: enough to share its cost, few enough not to hold up jobs while being packed."""
+
+Told = JobStarted | JobStopped
 
 
 class Recorder(Service):
     """Keeps the rows of jobs that do not use `JobRunner`, and closes those of jobs that never ran.
 
     One writer per process puts what was told within a few milliseconds into one transaction. Jobs
-    never wait for it: while the database is slow or away the changes wait in memory, up to
+    never wait for it: while the database is slow or away the events wait in memory, up to
     `capacity`; beyond that the oldest are dropped and counted in the log.
 
     A job that nobody wrote a row for gets one here. Rows that a `JobRunner` keeps are left alone
@@ -42,7 +46,7 @@ class Recorder(Service):
         sessions: makes a new session, e.g. an `async_sessionmaker`.
         row_model: the application's row class.
         window: seconds to gather changes before they are written.
-        capacity: how many changes may wait.
+        capacity: how many events may wait; a run of a job has two.
         max_backoff: seconds between two tries while the database is away, at most.
         flush_timeout: seconds that `stop` waits for the last changes to be written.
     """
@@ -53,7 +57,7 @@ class Recorder(Service):
         row_model: type[JobRowMixin],
         *,
         window: float = 0.002,
-        capacity: int = 10_000,
+        capacity: int = 20_000,
         max_backoff: float = 5.0,
         flush_timeout: float = 5.0,
     ) -> None:
@@ -64,7 +68,7 @@ class Recorder(Service):
         self.capacity = capacity
         self.max_backoff = max_backoff
         self.flush_timeout = flush_timeout
-        self._told: Told = {}
+        self._told: deque[Told] = deque(maxlen=capacity)
         self._dropped = 0
         self._in_flight = 0
         self._arrived = asyncio.Event()
@@ -72,7 +76,7 @@ class Recorder(Service):
 
     @property
     def waiting(self) -> int:
-        """How many changes are not written yet."""
+        """How many events are not written yet."""
         return len(self._told) + self._in_flight
 
     async def start(self) -> None:
@@ -93,7 +97,7 @@ class Recorder(Service):
             await asyncio.wait([self._task], timeout=self.flush_timeout)
         await super().stop()
         if self._told:
-            logger.error("the ledger missed %d changes: it was away when the worker ended", len(self._told))
+            logger.error("the ledger missed %d events: it was away when the worker ended", len(self._told))
             self._told.clear()
 
     async def run(self) -> None:
@@ -104,13 +108,11 @@ class Recorder(Service):
             await self._pause(self.window)
             await self._write_all()
 
-    def take(self, event: JobStarted | JobStopped) -> None:
-        """Remember a change; called by telemetry, in the event loop."""
-        key = (event.job_id, event.attempt)
-        self._told[key] = changes.Change.of(event, self._told.get(key))
-        if len(self._told) > self.capacity:
-            del self._told[next(iter(self._told))]
-            self._dropped += 1
+    def take(self, event: Told) -> None:
+        """Remember what a worker told; called by telemetry, in the event loop."""
+        if len(self._told) == self.capacity:
+            self._dropped += 1  # the queue is full: the oldest makes room
+        self._told.append(event)
         self._arrived.set()
 
     @property
@@ -127,10 +129,10 @@ class Recorder(Service):
         delay = _SHORTEST_BACKOFF_S
         away_since: float | None = None
         while self._told:
-            batch, self._told = self._told, {}
+            batch = self._next_batch()
             self._in_flight = len(batch)
             try:
-                await self._write(list(batch.values()))
+                await self._write(batch)
             except DATABASE_AWAY as error:
                 self._put_back(batch)
                 if away_since is None:
@@ -143,47 +145,38 @@ class Recorder(Service):
                 self._put_back(batch)
                 raise
             except Exception:
-                logger.exception("a batch of %d changes was refused, writing them one by one", len(batch))
+                logger.exception("a batch of %d events was refused, writing them one by one", len(batch))
                 await self._write_singly(batch)
             finally:
                 self._in_flight = 0
         if away_since is not None:
             logger.warning("the ledger is back after %0.1fs", time.monotonic() - away_since)
         if self._dropped:
-            logger.error("the ledger missed %d changes: more came than could wait", self._dropped)
+            logger.error("the ledger missed %d events: more came than could wait", self._dropped)
             self._dropped = 0
 
-    def _put_back(self, batch: Told) -> None:
-        """Older changes first; what was told of the same run meanwhile is newer and stays."""
-        newer, self._told = self._told, batch
-        for key, change in newer.items():
-            self._told[key] = change.after(self._told.get(key))
-        while len(self._told) > self.capacity:
-            del self._told[next(iter(self._told))]
-            self._dropped += 1
+    def _next_batch(self) -> list[Told]:
+        """What was told first, taken out of what waits."""
+        count = min(len(self._told), _EVENTS_AT_ONCE)
+        return [self._told.popleft() for _ in range(count)]
 
-    async def _write_singly(self, batch: Told) -> None:
-        for key, change in batch.items():
+    def _put_back(self, batch: list[Told]) -> None:
+        """In front of what was told meanwhile; of more than may wait, the oldest are left out."""
+        room = self.capacity - len(self._told)
+        self._dropped += max(0, len(batch) - room)
+        self._told.extendleft(reversed(batch[-room:] if room else []))
+
+    async def _write_singly(self, batch: list[Told]) -> None:
+        for number, event in enumerate(batch):
             try:
-                await self._write([change])
+                await self._write([event])
             except DATABASE_AWAY:
-                self._put_back({key: change})
+                self._put_back(batch[number:])
+                return
             except Exception:
-                logger.exception("job %s: a change could not be recorded and is left out", change.job_id)
+                logger.exception("job %s: a change could not be recorded and is left out", event.job_id)
 
-    async def _write(self, batch: Sequence[changes.Change]) -> None:
-        """One transaction; what ended before what began, for a job may do both within one window."""
-        rows = changes.rows_of(batch)
+    async def _write(self, batch: Iterable[Told]) -> None:
         async with self.sessions() as db, db.begin():
-            for statement, parameters in (
-                (store.record_given_back, rows.given_back),
-                (store.record_started, rows.started),
-                (store.record_ended, rows.ended),
-            ):
-                await self._execute(db, statement, parameters)
-
-    async def _execute(
-        self, db: AsyncSession, statement: store.BatchStatement, parameters: Sequence[Mapping[str, Any]]
-    ) -> None:
-        if parameters:
-            await statement(db, self.row_model, parameters)
+            for rows in rows_told(batch):
+                await store.record_told(db, self.row_model, rows)

@@ -13,6 +13,9 @@ from ..model.states import LedgerStatus
 JOB_ID_LENGTH = 255
 """Room for the ids users choose and for those of cron jobs, which carry a dotted path and a time."""
 
+BY_QUEUE = "queue"
+"""`triggered_by` of a row that the recorder opened: it knows the job from the queue alone."""
+
 OPEN_STATUSES = (LedgerStatus.QUEUED, LedgerStatus.RUNNING)
 _IS_OPEN = text("status IN ('QUEUED', 'RUNNING')")
 
@@ -74,6 +77,8 @@ class JobRowMixin:
         attempt: which start this is, from 1; 0 before the first. Starts whose worker died count.
         crashes: how many of the starts ended with their worker.
         worker: who ran it last.
+        enqueued_at: when the queue took it, by the enqueuer's clock, once a worker told; with the id it says
+            which job this is, for ids may be used again.
         created_at: when it was first accepted.
         queued_at: when it last began to wait; differs from `created_at` once it was given back.
         started_at: when its `run` began, after `before_run`; None until then.
@@ -95,6 +100,7 @@ class JobRowMixin:
     attempt: Mapped[int] = mapped_column(default=0, server_default="0")
     crashes: Mapped[int] = mapped_column(default=0, server_default="0")
     worker: Mapped[str | None] = mapped_column(Text)
+    enqueued_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     queued_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -132,7 +132,7 @@ class JobRunner(Generic[RowT]):
                 if row is None:
                     is_taken = await self._open(run, job_type, payload, triggered_by, user_id)
                 elif adoption is Adoption.ADOPT:
-                    is_taken = await self._adopt(row, run, job_type, payload, user_id)
+                    is_taken = await self._adopt(row, run, job_type, payload, triggered_by, user_id)
                 elif adoption is Adoption.REOPEN:
                     is_taken = await self._reopen(row, run, job_type, payload, triggered_by, user_id)
                 elif adoption is Adoption.OVERTAKEN:
@@ -147,7 +147,9 @@ class JobRunner(Generic[RowT]):
             raise
         raise LedgerError(f"the row of job {run.job_id} changes faster than it can be adopted")
 
-    async def _adopt(self, row: RowT, run: Run, job_type: str, payload: Any, user_id: int | None) -> bool:
+    async def _adopt(
+        self, row: RowT, run: Run, job_type: str, payload: Any, triggered_by: str, user_id: int | None
+    ) -> bool:
         return await store.adopt(
             self.db,
             self.row_model,
@@ -155,6 +157,7 @@ class JobRunner(Generic[RowT]):
             row,
             job_type=job_type,
             input_payload=payload,
+            triggered_by=triggered_by,
             user_id=user_id,
             error_history=history_after(row, run, utc_now()),
         )

@@ -7,12 +7,13 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from ledger_toys import Base
+from ledger_toys import Base, Row
 from postgres import postgres_url  # noqa: F401 (a fixture)
+from recorder_toys import Outage, Sessions
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
-from arqlite.ledger import configure_sqlite, create_missing_tables
+from arqlite.ledger import Recorder, configure_sqlite, create_missing_tables
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -38,7 +39,7 @@ def expire_on_commit(request: pytest.FixtureRequest) -> bool:
 
 
 @pytest.fixture
-def sessions(engine: AsyncEngine) -> async_sessionmaker[AsyncSession]:
+def sessions(engine: AsyncEngine) -> Sessions:
     """Sessions on the ledger."""
     return async_sessionmaker(engine, expire_on_commit=False)
 
@@ -48,3 +49,18 @@ async def db(engine: AsyncEngine, expire_on_commit: bool) -> AsyncIterator[Async
     """The session of the job under test."""
     async with async_sessionmaker(engine, expire_on_commit=expire_on_commit)() as session:
         yield session
+
+
+@pytest.fixture
+def outage(sessions: Sessions) -> Outage:
+    """The ledger's sessions, with a switch for outages."""
+    return Outage(sessions)
+
+
+@pytest.fixture
+async def recorder(outage: Outage) -> AsyncIterator[Recorder]:
+    """A recorder at work."""
+    made = Recorder(outage, Row, max_backoff=0.01, capacity=100)
+    await made.start()
+    yield made
+    await made.stop()

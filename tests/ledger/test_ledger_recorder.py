@@ -4,84 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
 from ledger_toys import FakeJob, Row, Runner, Toy, queue, row_of
-from sqlalchemy.exc import OperationalError
-from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+from recorder_toys import Outage, Sessions, started, stopped, tell, written
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from arqlite import telemetry
 from arqlite.errors import JobExecutionFailed, Retry
 from arqlite.ledger import LedgerStatus, Recorder, store
-from arqlite.telemetry import JobStarted, JobStopped
+from arqlite.telemetry import JobStopped
 
-Sessions = async_sessionmaker[AsyncSession]
 QUEUED, RUNNING, SUCCESS, FAILED, CANCELLED = LedgerStatus
-START_MS = 1_700_000_000_000
-
-
-def started(job_id: str = "job-1", attempt: int = 1, worker: str = "host:1:a", at: int = 0) -> JobStarted:
-    return JobStarted("arq:queue", job_id, "work", attempt, worker, START_MS + at, START_MS)
-
-
-def stopped(
-    state: Any = "completed",
-    job_id: str = "job-1",
-    *,
-    attempt: int = 1,
-    worker: str = "host:1:a",
-    result: Any = None,
-    error: BaseException | None = None,
-    at: int = 50,
-) -> JobStopped:
-    return JobStopped(
-        "arq:queue", job_id, "work", attempt, worker, state, 50, result, error, START_MS + at, START_MS
-    )
-
-
-class Outage:
-    """Sessions that fail while the database is away."""
-
-    def __init__(self, sessions: Sessions) -> None:
-        self.sessions = sessions
-        self.is_away = False
-        self.tries = 0
-        self.tried = asyncio.Event()
-
-    def __call__(self) -> AsyncSession:
-        self.tries += 1
-        self.tried.set()
-        if self.is_away:
-            raise OperationalError("SELECT", {}, Exception("gone"))
-        return self.sessions()
-
-
-@pytest.fixture
-def outage(sessions: Sessions) -> Outage:
-    return Outage(sessions)
-
-
-@pytest.fixture
-async def recorder(outage: Outage) -> AsyncIterator[Recorder]:
-    made = Recorder(outage, Row, max_backoff=0.01, capacity=100)
-    await made.start()
-    yield made
-    await made.stop()
-
-
-async def tell(recorder: Recorder, *events: object) -> None:
-    """Tell events one by one, each written before the next."""
-    for event in events:
-        telemetry.execute(event)
-        await written(lambda: recorder.waiting == 0)
-
-
-async def written(is_true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not is_true():  # noqa: ASYNC110 (there is no event for what another task wrote)
-            await asyncio.sleep(0.001)
 
 
 async def test_row_follows_a_job(recorder: Recorder, sessions: Sessions) -> None:
@@ -264,21 +199,21 @@ async def test_buffer_is_bounded(
     outage.is_away = False
     await written(lambda: recorder.waiting == 0)
 
-    assert "the ledger missed 150 changes" in caplog.text
+    assert "the ledger missed 150 events" in caplog.text
 
 
 async def test_refused_change_does_not_hold_up_the_others(
     recorder: Recorder, sessions: Sessions, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A change that the database refuses is logged and left out; its neighbours are written."""
-    real = store.record_ended
+    real = store.record_told
 
     async def picky(db: AsyncSession, row_model: type[Row], rows: Any) -> None:
         if any(row["id"] == "bad" for row in rows):
             raise ValueError("not this one")
         await real(db, row_model, rows)
 
-    monkeypatch.setattr(store, "record_ended", picky)
+    monkeypatch.setattr(store, "record_told", picky)
     for job_id in ("bad", "good"):
         telemetry.execute(stopped(job_id=job_id))
     await written(lambda: recorder.waiting == 0)

@@ -298,7 +298,15 @@ async def test_dead_worker_is_told(db: AsyncSession, sessions: Sessions) -> None
         assert row is not None
         dead = Run("job-1", "work", "arq:queue", attempt=1, crashes=0, worker="host:1:dead")
         assert await store.adopt(
-            session, Row, dead, row, job_type="TOY", input_payload=None, user_id=None, error_history=[]
+            session,
+            Row,
+            dead,
+            row,
+            job_type="TOY",
+            input_payload=None,
+            triggered_by="api",
+            user_id=None,
+            error_history=[],
         )
 
     with FakeJob(job_try=2, crashes=1, worker="host:2:b").running():
@@ -347,7 +355,15 @@ async def test_zombie_does_not_finish(
             assert row is not None
             newer = Run("job-1", "work", "arq:queue", attempt=2, crashes=1, worker="host:2:b")
             assert await store.adopt(
-                session, Row, newer, row, job_type="TOY", input_payload=None, user_id=None, error_history=[]
+                session,
+                Row,
+                newer,
+                row,
+                job_type="TOY",
+                input_payload=None,
+                triggered_by="api",
+                user_id=None,
+                error_history=[],
             )
         return await self.be_overtaken()
 

@@ -7,14 +7,13 @@ except by a new job that was enqueued under the id of one that has ended.
 """
 
 from .accepting import cancel_queued, fail_unpushed, insert_queued
-from .events import BatchStatement, record_ended, record_given_back, record_started
+from .events import record_told
 from .looking import MAX_PAGE, count_open, find, page
 from .moves import table_of
 from .runs import adopt, cancel, fail, give_back, mark_started, open_row, reopen, succeed
 
 __all__ = (
     "MAX_PAGE",
-    "BatchStatement",
     "adopt",
     "cancel",
     "cancel_queued",
@@ -27,9 +26,7 @@ __all__ = (
     "mark_started",
     "open_row",
     "page",
-    "record_ended",
-    "record_given_back",
-    "record_started",
+    "record_told",
     "reopen",
     "succeed",
     "table_of",

@@ -1,116 +1,172 @@
-"""Rows moved by what a worker told, many at once; late and repeated events move nothing.
-
-Each statement writes the row of a job that has none, or moves the one it has if it may: `excluded` is
-the row as the worker tells it.
-"""
+"""Rows moved by what a worker told, many at once; late and repeated events move nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, and_, case, cast, func, or_
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import ColumnElement, Table, and_, case, false, func, literal, not_, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from ...model.states import LedgerStatus
-from ..rows import OPEN_STATUSES, JobRowMixin
-from .moves import FAILED, QUEUED, RUNNING, table_of
-
-Rows = Sequence[Mapping[str, Any]]
-BatchStatement = Callable[[AsyncSession, type[JobRowMixin], Rows], Awaitable[None]]
+from ..changes import ToldRow
+from ..rows import BY_QUEUE, OPEN_STATUSES, JobRowMixin
+from .moves import CANCELLED, FAILED, QUEUED, RUNNING, SUCCESS, table_of
+from .unpacking import PostgresqlUnpacking, SqliteUnpacking, Unpacking, packed
 
 
-async def record_started(db: AsyncSession, row_model: type[JobRowMixin], rows: Rows) -> None:
-    """Move rows to RUNNING."""
-    told = _Told(db, row_model)
-    old, new = told.table.c, told.excluded
-    may_move = or_(
-        # A run that was given back at a shutdown is not counted: the next has its number.
-        and_(old.attempt <= new.attempt, old.status == QUEUED),
-        and_(old.attempt < new.attempt, told.is_any(RUNNING, FAILED)),
-    )
-    changes = {"started_at": new.started_at, "error_payload": None, "finished_at": None}
-    await told.write(rows, may_move, changes)
+async def record_told(db: AsyncSession, row_model: type[JobRowMixin], rows: Sequence[ToldRow]) -> None:
+    """Open rows for jobs that have none, and move those that are there where they may move.
 
-
-async def record_ended(db: AsyncSession, row_model: type[JobRowMixin], rows: Rows) -> None:
-    """Close open rows."""
-    told = _Told(db, row_model)
-    old, new = told.table.c, told.excluded
-    may_move = and_(old.attempt <= new.attempt, told.is_any(*OPEN_STATUSES))
-    changes = {
-        "output_payload": new.output_payload,
-        "error_payload": new.error_payload,
-        "started_at": case(
-            (old.attempt < new.attempt, new.started_at),
-            else_=func.coalesce(old.started_at, new.started_at),
-        ),
-        "finished_at": new.finished_at,
-    }
-    await told.write(rows, may_move, changes)
-
-
-async def record_given_back(db: AsyncSession, row_model: type[JobRowMixin], rows: Rows) -> None:
-    """Move rows back to QUEUED.
-
-    FAILED is left, too: the runner writes it when the job raises, and only the queue knows that the
-    job will be tried again.
+    Each id may occur once.
     """
-    told = _Told(db, row_model)
-    old, new = told.table.c, told.excluded
-    may_move = or_(
-        and_(old.attempt == new.attempt, old.worker == new.worker, told.is_any(RUNNING, FAILED)),
-        and_(old.attempt < new.attempt, told.is_any(QUEUED, RUNNING, FAILED)),
-    )
-    changes = {
-        "error_payload": func.coalesce(new.error_payload, old.error_payload),
-        "queued_at": new.queued_at,
-        "finished_at": None,
-    }
-    await told.write(rows, may_move, changes)
+    is_postgresql = db.get_bind().dialect.name == "postgresql"
+    telling = _telling(table_of(row_model), PostgresqlUnpacking if is_postgresql else SqliteUnpacking)
+    if telling.has_defaults_of_its_own:
+        for row in rows:
+            await db.execute(telling.statement, packed([row]))
+    else:
+        await db.execute(telling.statement, packed(rows))
 
 
-class _Told:
-    """Rows as a worker tells them, about to meet those that are there."""
+@lru_cache(maxsize=32)
+def _telling(table: Table, unpacking: type[Unpacking]) -> _Telling:
+    """The statement for a table; it is long, and made once."""
+    return _Telling(table, unpacking())
 
-    def __init__(self, db: AsyncSession, row_model: type[JobRowMixin]) -> None:
-        self.db = db
-        self.table: Table = table_of(row_model)
-        self.is_postgresql = db.get_bind().dialect.name == "postgresql"
-        self.insert: Any = (postgresql.insert if self.is_postgresql else sqlite.insert)(self.table)
-        self.excluded = self.insert.excluded
 
-    async def write(self, rows: Rows, may_move: ColumnElement[bool], changes: Mapping[str, Any]) -> None:
-        """Insert what is unknown, and move what may move."""
-        always = {name: self.excluded[name] for name in ("status", "attempt", "worker", "updated_at")}
-        statement = self.insert.on_conflict_do_update(
-            index_elements=[self.table.c.id],
-            set_=always | self._dead_worker_noted() | dict(changes),
-            where=may_move,
+class _Telling:
+    """Rows as a worker tells them (`new`), about to meet those that are there (`old`)."""
+
+    def __init__(self, table: Table, unpacking: Unpacking) -> None:
+        self.table = table
+        self.unpacking = unpacking
+        opened = self._opened()
+        # Python's defaults are called once per statement: all rows would get the same token or number.
+        self.has_defaults_of_its_own = any(
+            column.default is not None and column.default.is_callable
+            for column in table.columns
+            if column.name not in opened
         )
-        await self.db.execute(statement, rows)
+        # SQLite takes the ON of ON CONFLICT for that of a join, unless there is a WHERE.
+        rows = select(*opened.values()).select_from(unpacking.source).where(true())
+        self.insert = unpacking.insert(table).from_select(list(opened), rows)
+        self.old, self.new = table.c, self.insert.excluded
+        self.is_later_job = self._is_later_job()
+        self.statement = self.insert.on_conflict_do_update(
+            index_elements=[table.c.id],
+            set_=self._begun_anew() | self._moved() | self._dead_worker_noted(),
+            where=or_(self.is_later_job, and_(not_(self._is_of_earlier_job()), self._may_move())),
+        )
 
-    def is_any(self, *statuses: LedgerStatus) -> ColumnElement[bool]:
-        """`status IN (…)`, spelled out: SQLAlchemy expands an IN only for statements that run once."""
-        return or_(*(self.table.c.status == status for status in statuses))
+    def _opened(self) -> dict[str, ColumnElement[Any]]:
+        """The row of a job that has none."""
+        value, moment, column = self.unpacking.value, self.unpacking.moment, self.table.c
+        payloads = {
+            name: self.unpacking.json(value(name), column[name].type)
+            for name in ("output_payload", "error_payload")
+        }
+        return payloads | {
+            "id": value("id"),
+            "job_type": value("function"),
+            "function": value("function"),
+            "queue": value("queue"),
+            "status": value("status"),
+            "error_history": self._no_history(),
+            "triggered_by": literal(BY_QUEUE),
+            "attempt": value("attempt"),
+            "crashes": literal(0),
+            "worker": value("worker"),
+            "enqueued_at": moment("enqueued_at"),
+            "created_at": moment("created_at"),
+            "queued_at": case(
+                (value("status") == QUEUED.name, moment("updated_at")), else_=moment("created_at")
+            ),
+            "started_at": moment("started_at"),
+            "finished_at": moment("finished_at"),
+            "updated_at": moment("updated_at"),
+        }
+
+    # Which job, and which of its runs?
+
+    def _is_later_job(self) -> ColumnElement[bool]:
+        """As `adoption.decide` has it: the event's job was enqueued after the row's; the id is used again."""
+        known = func.coalesce(self.old.enqueued_at, self.old.finished_at, self.old.started_at)
+        return func.coalesce(self.new.enqueued_at > known, false())
+
+    def _is_of_earlier_job(self) -> ColumnElement[bool]:
+        return func.coalesce(self.new.enqueued_at < self.old.enqueued_at, false())
+
+    def _may_move(self) -> ColumnElement[bool]:
+        """Whether a run may move the row of its job."""
+        old, new = self.old, self.new
+        begins = or_(
+            # A run that was given back at a shutdown is not counted: the next has its number.
+            and_(old.attempt <= new.attempt, old.status == QUEUED),
+            and_(old.attempt < new.attempt, old.status.in_([RUNNING, FAILED])),
+        )
+        ends = and_(old.attempt <= new.attempt, old.status.in_(OPEN_STATUSES))
+        # FAILED is left, too: the runner writes it when the job raises, and only the queue knows that the
+        # job will be tried again.
+        waits_again = or_(
+            and_(old.attempt == new.attempt, old.worker == new.worker, old.status.in_([RUNNING, FAILED])),
+            and_(old.attempt < new.attempt, old.status.in_([QUEUED, RUNNING, FAILED])),
+        )
+        return or_(
+            and_(new.status == RUNNING, begins),
+            and_(new.status.in_([SUCCESS, FAILED, CANCELLED]), ends),
+            and_(new.status == QUEUED, waits_again),
+        )
+
+    # What becomes of the row?
+
+    def _moved(self) -> dict[str, ColumnElement[Any]]:
+        old, new = self.old, self.new
+        told = ("status", "attempt", "worker", "output_payload", "finished_at", "updated_at")
+        is_new_run = or_(self.is_later_job, new.status == RUNNING, old.attempt < new.attempt)
+        return {name: new[name] for name in told} | {
+            "error_payload": case(
+                (
+                    and_(new.status == QUEUED, new.error_payload.is_(None)),
+                    self._unless_later_job("error_payload"),
+                ),
+                else_=new.error_payload,
+            ),
+            "enqueued_at": func.coalesce(new.enqueued_at, old.enqueued_at),
+            "queued_at": case(
+                (or_(self.is_later_job, new.status == QUEUED), new.queued_at), else_=old.queued_at
+            ),
+            "started_at": case(
+                (is_new_run, new.started_at), else_=func.coalesce(old.started_at, new.started_at)
+            ),
+        }
+
+    def _begun_anew(self) -> dict[str, ColumnElement[Any]]:
+        """What stays as it is, unless the row is now that of a later job."""
+        names = ("job_type", "function", "queue", "triggered_by", "created_at", "user_id", "input_payload")
+        return {name: self._unless_later_job(name) for name in names}
+
+    def _unless_later_job(self, name: str) -> ColumnElement[Any]:
+        return case((self.is_later_job, self.new[name]), else_=self.old[name])
 
     def _dead_worker_noted(self) -> dict[str, ColumnElement[Any]]:
         """Count and tell the death of a worker: its run says RUNNING while a later one is heard of."""
-        old = self.table.c
-        has_died = and_(old.status == RUNNING, old.attempt < self.excluded.attempt)
+        old = self.old
+        has_died = and_(old.status == RUNNING, old.attempt < self.new.attempt)
         return {
-            "crashes": case((has_died, old.crashes + 1), else_=old.crashes),
-            "error_history": case((has_died, self._longer_history()), else_=old.error_history),
+            "crashes": case((self.is_later_job, 0), (has_died, old.crashes + 1), else_=old.crashes),
+            "error_history": case(
+                (self.is_later_job, self._no_history()),
+                (has_died, self._longer_history()),
+                else_=old.error_history,
+            ),
         }
 
+    def _no_history(self) -> ColumnElement[Any]:
+        return self.unpacking.json(literal("[]"), self.table.c.error_history.type)
+
     def _longer_history(self) -> ColumnElement[Any]:
-        old, at = self.table.c, self.excluded.updated_at
+        old = self.old
         message = "worker " + func.coalesce(old.worker, "?") + " died, or lost its lease"
         entry = ("attempt", old.attempt, "worker", old.worker, "type", "WorkerDied", "message", message, "at")
-        if self.is_postgresql:
-            added = func.jsonb_build_array(func.jsonb_build_object(*entry, at))
-            history: ColumnElement[Any] = cast(old.error_history, postgresql.JSONB)
-            return cast(history + added, old.error_history.type)
-        moment = func.strftime("%Y-%m-%dT%H:%M:%f+00:00", at)
-        return func.json_insert(old.error_history, "$[#]", func.json_object(*entry, moment))
+        return self.unpacking.longer(old.error_history, entry, self.new.updated_at)

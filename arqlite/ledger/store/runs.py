@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ..adoption import Run
-from ..rows import JobRowMixin, utc_now
+from ..rows import BY_QUEUE, JobRowMixin, utc_now
 from .moves import CANCELLED, FAILED, QUEUED, RUNNING, SUCCESS, checked_id, move, table_of
 
 
@@ -39,8 +39,9 @@ async def open_row(
             attempt=run.attempt,
             crashes=run.crashes,
             worker=run.worker,
-            created_at=now,
-            queued_at=now,
+            enqueued_at=run.enqueued_at,
+            created_at=run.enqueued_at or now,
+            queued_at=run.enqueued_at or now,
             updated_at=now,
         )
     )
@@ -54,6 +55,7 @@ async def adopt(
     *,
     job_type: str,
     input_payload: Any,
+    triggered_by: str,
     user_id: int | None,
     error_history: list[dict[str, Any]],
 ) -> bool:
@@ -67,12 +69,14 @@ async def adopt(
         status=RUNNING,
         job_type=job_type,
         input_payload=input_payload if seen.input_payload is None else seen.input_payload,
+        triggered_by=triggered_by if seen.triggered_by == BY_QUEUE else seen.triggered_by,
         user_id=user_id if seen.user_id is None else seen.user_id,
         attempt=run.attempt,
         crashes=max(run.crashes, seen.crashes),
         worker=run.worker,
         error_payload=None,
         error_history=error_history,
+        enqueued_at=run.enqueued_at or seen.enqueued_at,
         started_at=None,
         finished_at=None,
     )
@@ -110,6 +114,7 @@ async def reopen(
         attempt=run.attempt,
         crashes=run.crashes,
         worker=run.worker,
+        enqueued_at=run.enqueued_at,
         created_at=run.enqueued_at or now,
         queued_at=run.enqueued_at or now,
         started_at=None,
