@@ -109,6 +109,7 @@ class ArqRedis(Redis):
         Raises:
             SerializationError: an argument cannot be written; nothing was enqueued.
         """
+        calls = list(calls)
         jobs: list[NewJob] = []
         queue = _queue_name or self.default_queue_name
         for function, *rest in calls:

@@ -1,0 +1,150 @@
+"""What a worker can be told, and what it says about what it cannot."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import fakeredis
+import pytest
+from worker_toys import Ctx
+
+from arqlite import ArqRedis, Worker, cron
+from arqlite.connections import RedisSettings
+from arqlite.errors import ConfigurationError
+from arqlite.settings import get_kwargs
+from arqlite.worker import create_worker
+
+
+async def ok(ctx: Ctx) -> None: ...
+
+
+async def startup(ctx: Ctx) -> None: ...
+
+
+class BaseSettings:
+    """What all workers of an application share."""
+
+    redis_settings = RedisSettings(host="base")
+    max_jobs = 3
+    on_startup = startup
+    not_an_option = "ignored"
+
+
+class Settings(BaseSettings):
+    """One worker's own."""
+
+    functions = (ok,)
+    max_jobs = 7
+
+
+def test_settings_are_inherited() -> None:
+    """Attributes of base classes count, the class's own win (in arq they are ignored without a word)."""
+    kwargs = get_kwargs(Settings)
+
+    assert kwargs == {
+        "functions": (ok,),
+        "redis_settings": RedisSettings(host="base"),
+        "max_jobs": 7,
+        "on_startup": startup,
+    }
+
+
+def test_settings_may_be_a_dict() -> None:
+    """A dict does as well; names a worker does not know are left out."""
+    assert get_kwargs({"functions": [ok], "max_jobs": 2, "colour": "red"}) == {
+        "functions": [ok],
+        "max_jobs": 2,
+    }
+
+
+def test_hooks_may_be_static_or_class_methods() -> None:
+    """A hook written as a static or class method is what it looks like."""
+
+    class WithMethods:
+        functions = (ok,)
+
+        @staticmethod
+        async def on_startup(ctx: Ctx) -> None: ...
+
+        @classmethod
+        async def on_shutdown(cls, ctx: Ctx) -> None: ...
+
+    kwargs = get_kwargs(WithMethods)
+
+    assert kwargs["on_startup"] is WithMethods.on_startup
+    assert kwargs["on_shutdown"] == WithMethods.on_shutdown
+
+
+def test_keyword_arguments_win() -> None:
+    """What is given to `create_worker` wins over the settings."""
+    worker = create_worker(Settings, max_jobs=1, burst=True)
+
+    assert (worker.max_jobs, worker.burst, list(worker.functions)) == (1, True, ["ok"])
+    assert worker.redis_settings == RedisSettings(host="base")
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "text"),
+    [
+        ({"functions": ()}, RuntimeError, "at least one function or cron_job must be registered"),
+        ({"cron_jobs": [ok]}, RuntimeError, "cron_jobs, must be instances of CronJob"),
+        ({"queue_name": None}, ValueError, "If queue_name is absent, redis_pool must be present."),
+        ({"max_jobs": 0}, ConfigurationError, "max_jobs must be at least 1, got 0"),
+        ({"max_jobs": True}, ConfigurationError, "max_jobs must be at least 1, got True"),
+        ({"max_jobs": "ten"}, ConfigurationError, "max_jobs must be at least 1, got 'ten'"),
+        ({"max_tries": 0}, ConfigurationError, "max_tries must be at least 1, got 0"),
+        ({"lease": 0}, ConfigurationError, "lease must be at least 0.1 seconds, got 0"),
+        ({"keep_result": -1}, ConfigurationError, "keep_result must be at least 0 seconds, got -1"),
+        ({"job_timeout": 0}, ConfigurationError, "job_timeout must be more than 0 seconds, got 0"),
+        ({"job_completion_wait": -1}, ConfigurationError, "job_completion_wait must be at least 0 seconds"),
+        ({"health_check_interval": 0}, ConfigurationError, "health_check_interval must be at least"),
+        ({"functions": [ok, "asyncio.nothing"]}, ImportError, 'Module "asyncio" does not define a "nothing"'),
+        ({"functions": [print]}, RuntimeError, "is not a coroutine function"),
+    ],
+)
+def test_bad_options_are_refused(options: dict[str, Any], error: type[Exception], text: str) -> None:
+    """An option that cannot work is refused at once, by its name, with what came."""
+    with pytest.raises(error) as caught:
+        Worker(**{"functions": [ok], **options})
+
+    assert text in str(caught.value)
+
+
+def test_durations_may_be_timedeltas() -> None:
+    """Every duration is a number of seconds or a timedelta."""
+    worker = Worker(
+        [ok],
+        job_timeout=timedelta(minutes=1),
+        keep_result=timedelta(hours=1),
+        lease=timedelta(seconds=3),
+        health_check_interval=timedelta(seconds=5),
+        unknown_function_ttl=timedelta(minutes=2),
+    )
+
+    limits = worker.options.limits()
+    assert (limits.timeout_s, limits.keep_ms, worker.options.lease_ms) == (60, 3_600_000, 3000)
+    assert limits.unknown_ttl_ms == 120_000
+
+
+def test_worker_shows_its_settings() -> None:
+    """The attributes that users of arq read are there, before the worker runs."""
+    pool = ArqRedis(fakeredis.FakeAsyncRedis().connection_pool, default_queue_name="pools")
+    worker = Worker([ok], redis_pool=pool, queue_name=None, max_jobs=30, ctx={"a": 1}, cron_jobs=[cron(ok)])
+
+    assert (worker.queue_name, worker.queue_read_limit, worker.max_jobs) == ("pools", 150, 30)
+    assert (worker.burst, worker.max_burst_jobs, worker.ctx) == (False, -1, {"a": 1})
+    assert (worker.jobs_complete, worker.jobs_failed, worker.jobs_retried) == (0, 0, 0)
+    assert (worker.tasks, worker.job_tasks) == ({}, {})
+    assert worker.health_check_key == "pools:health-check"
+    assert list(worker.functions) == ["ok", "cron:ok"]
+    assert worker.pool is pool
+    assert worker.on_stop is None
+    assert repr(worker) == "<Worker j_complete=0 j_failed=0 j_retried=0 j_ongoing=0>"
+
+
+def test_ctx_of_the_user_is_not_copied() -> None:
+    """A `ctx` that was given is the worker's, also an empty one."""
+    ctx: Ctx = {}
+
+    assert Worker([ok], ctx=ctx).ctx is ctx
