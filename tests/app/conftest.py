@@ -24,6 +24,7 @@ with pytest.MonkeyPatch.context() as patch:
     from app.core import config, database, queue
 
 from postgres import postgres_url  # noqa: F401 (a fixture)
+from sqlite_threads import sqlite_threads_end  # noqa: F401 (a fixture)
 
 from app.main import app
 from app.models import ConnectedAccount, Job, User

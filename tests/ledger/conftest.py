@@ -12,6 +12,7 @@ from postgres import postgres_url  # noqa: F401 (a fixture)
 from recorder_toys import Outage, Sessions
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlite_threads import sqlite_threads_end  # noqa: F401 (a fixture)
 
 from arqlite.ledger import Recorder, configure_sqlite, create_missing_tables
 
