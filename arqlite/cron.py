@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import calendar
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -215,7 +215,7 @@ def _allowed(field: str, option: WeekdayOptionType) -> list[int]:
             names = f", or one of {', '.join(WEEKDAYS)}" if field == "weekday" else ""
             raise ConfigurationError(f"{field} must be {low} to {high}{names}, got {option!r}")
         return [WEEKDAYS.index(option.lower())]
-    values = [option] if isinstance(option, int) else list(option)
+    values = list(option) if isinstance(option, Iterable) else [option]
     for value in values:
         if not isinstance(value, int) or not low <= value <= high:
             raise ConfigurationError(f"{field} must be {low} to {high}, got {value!r}")

@@ -50,6 +50,7 @@ logger = logging.getLogger("arqlite.jobs")
 
 # How long the end of a job that was cancelled before it started is kept.
 _CANCELLED_KEEP_MS = 3_600_000
+_ANNOUNCEMENT_PATIENCE_S = 1.0
 _OVER = ("absent", "finished")
 _STATUS = {
     "absent": JobStatus.not_found,
@@ -157,8 +158,8 @@ class Job:
                 return True
             async with asyncio.timeout(timeout):
                 peek = await self._wait_for_end(announced, poll_delay)
-            if peek.home == "absent":  # its result is not kept, but the announcement told how it ended
-                return announced is not None and announced.done() and announced.result() == b"C"
+            if peek.home == "absent":  # its result is not kept, but the announcement tells how it ended
+                return await _letter(announced) == b"C"
         ended = self._decode(peek)
         return isinstance(ended, JobResult) and isinstance(ended.result, asyncio.CancelledError)
 
@@ -215,10 +216,12 @@ class Job:
 
     async def _wait_for_end(self, announced: asyncio.Future[bytes] | None, poll_delay: float) -> Peek:
         while True:
+            # The announcement may overtake the answer to a look that was taken just before the end.
+            was_told = announced is not None and announced.done()
             peek = await self._peek()
             if peek.home in _OVER:
                 return peek
-            if announced is None or announced.done():
+            if announced is None or was_told:
                 await asyncio.sleep(poll_delay)
             else:
                 await asyncio.wait([announced], timeout=poll_delay)
@@ -236,3 +239,11 @@ class Job:
                     self._queue_name, self.job_id, "", 0, "", "cancelled", 0, None, error, timestamp_ms(), 0
                 )
             )
+
+
+async def _letter(announced: asyncio.Future[bytes] | None) -> bytes | None:
+    """Tell how a job's end was announced; the message may still be on its way when the job is gone."""
+    if announced is None:
+        return None
+    await asyncio.wait([announced], timeout=_ANNOUNCEMENT_PATIENCE_S)
+    return announced.result() if announced.done() else None

@@ -57,12 +57,14 @@ class Listener:
 
     async def follow(self, channel: str, callback: Callable[[bytes], None]) -> None:
         """Call back for every message of a channel from now on."""
+        is_new = channel not in self._callbacks
         self._callbacks[channel] = callback
         if self._task is None or self._task.done():
+            self._listening.clear()
             self._task = asyncio.create_task(self._run(), name="arqlite:listener")
-            await self._wait_until_listening()
-        elif self._pubsub is not None:
+        elif is_new and self._pubsub is not None:
             await self._pubsub.subscribe(channel)
+        await self._wait_until_listening()
 
     async def unfollow(self, channel: str) -> None:
         """Stop following a channel."""

@@ -138,6 +138,7 @@ async def test_end_watch_tells_each_waiter(queue: Queue) -> None:
 async def test_end_watch_leaves_no_trace(queue: Queue) -> None:
     """Who stops waiting early is forgotten, here and in Redis; another waiter is not."""
     watch = EndWatch(queue.engine)
+    await queue.fill("a")
     first, second = await watch.announce("a"), await watch.announce("a")
 
     await watch.forget("a", first)
