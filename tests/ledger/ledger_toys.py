@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from arqlite.errors import Retry
+from arqlite.errors import Retry, RetryJob
 from arqlite.ledger import BaseJob, JobRowMixin, JobRunner, store
 from arqlite.model.context import CancelReason, running_job
 
@@ -68,8 +68,11 @@ class Toy(BaseJob[Row]):
 
     async def before_run(self, job: Row) -> None:
         self.diary.append(("before_run", job.status, job.started_at is not None))
-        if self.input_payload.get("action") == "fail_before":
-            raise ValueError("not even started")
+        match self.input_payload.get("action"):
+            case "fail_before":
+                raise ValueError("not even started")
+            case "retry_before":
+                raise Retry(defer=5)
 
     async def run(self) -> Any:
         assert self.job_record is not None
@@ -79,8 +82,11 @@ class Toy(BaseJob[Row]):
     async def after_run(self, result: Any) -> None:
         assert self.job_record is not None
         self.diary.append(("after_run", result, self.job_record.status))
-        if self.input_payload.get("action") == "fail_after":
-            raise ValueError("could not tell")
+        match self.input_payload.get("action"):
+            case "fail_after":
+                raise ValueError("could not tell")
+            case "retry_after":
+                raise Retry(defer=5)
 
     async def on_failure(self, error: Exception) -> None:
         assert self.job_record is not None
@@ -93,7 +99,7 @@ class Toy(BaseJob[Row]):
         self.db.add(Note(text="worked"))
         return {"done": True}
 
-    fail_after = succeed
+    fail_after = retry_after = succeed
 
     async def fail(self) -> Any:
         self.db.add(Note(text="half"))
@@ -112,7 +118,13 @@ class Toy(BaseJob[Row]):
         await self.db.flush()
         raise Retry(defer=5)
 
+    async def retry_job(self) -> Any:
+        self.db.add(Note(text="half"))
+        await self.db.flush()
+        raise RetryJob
+
     async def unjsonable(self) -> Any:
+        self.db.add(Note(text="half"))
         return {"value": object()}
 
     async def nan(self) -> Any:

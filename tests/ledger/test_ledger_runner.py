@@ -10,7 +10,7 @@ from ledger_toys import FakeJob, Row, Runner, Toy, notes, queue, row_of
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 
-from arqlite.errors import LedgerError, Retry
+from arqlite.errors import LedgerError, Retry, RetryJob
 from arqlite.ledger import LedgerStatus, store
 from arqlite.ledger.adoption import Run
 
@@ -167,7 +167,9 @@ async def test_output_that_is_no_json_fails_the_job(db: AsyncSession, sessions: 
     with FakeJob().running(), pytest.raises(TypeError, match="output of type dict"):
         await run(db, "unjsonable")
 
-    assert (await row_of(sessions)).error_payload["type"] == "TypeError"
+    row = await row_of(sessions)
+    assert (row.status, row.output_payload, row.error_payload["type"]) == (FAILED, None, "TypeError")
+    assert await notes(sessions) == ["failed"]
     assert "after_run" not in [entry[0] for entry in Toy.diary]
 
 
@@ -179,17 +181,31 @@ async def test_nan_becomes_null(db: AsyncSession, sessions: Sessions) -> None:
     assert (await row_of(sessions)).output_payload == {"value": None}
 
 
-async def test_retry_goes_back_to_the_queue(db: AsyncSession, sessions: Sessions) -> None:
-    """A job that asks for a retry waits again: no failure, no hook, its half-done work undone."""
+@pytest.mark.parametrize("action", ["retry", "retry_job", "retry_before", "retry_after"])
+async def test_retry_goes_back_to_the_queue(db: AsyncSession, sessions: Sessions, action: str) -> None:
+    """A job that asks for a retry, anywhere, waits again: no failure, no hook, its half-done work undone."""
     await queue(sessions)
 
-    with FakeJob().running(), pytest.raises(Retry):
-        await run(db, "retry")
+    with FakeJob().running(), pytest.raises((Retry, RetryJob)):
+        await run(db, action)
 
     row = await row_of(sessions)
     assert (row.status, row.attempt, row.error_payload, row.finished_at) == (QUEUED, 1, None, None)
     assert "on_failure" not in [entry[0] for entry in Toy.diary]
     assert await notes(sessions) == []
+
+
+async def test_retried_job_succeeds_in_the_same_row(db: AsyncSession, sessions: Sessions) -> None:
+    """The run after a retry adopts the row; asking for a retry is no error and leaves no history."""
+    await queue(sessions)
+    with FakeJob().running(), pytest.raises(Retry):
+        await asyncio.create_task(run(db, "retry"))
+
+    with FakeJob(job_try=2, worker="host:2:b").running():
+        await run(db, "succeed")
+
+    row = await row_of(sessions)
+    assert (row.status, row.attempt, row.crashes, row.error_history) == (SUCCESS, 2, 0, [])
 
 
 @pytest.mark.parametrize(

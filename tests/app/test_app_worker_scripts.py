@@ -1,0 +1,38 @@
+"""The two programs that run a worker."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    ("script", "functions"),
+    [("run_base_worker.py", "sample_task"), ("run_email_worker.py", "send_email, send_otp_email")],
+)
+def test_log_is_shown_from_the_first_line_on(
+    script: str, functions: str, real_url: str, tmp_path: Path
+) -> None:
+    """Both tell what they are about to run before they do, as the command `arqlite` does."""
+    environment = os.environ | {"REDIS_URL": real_url, "DATA_DIR": str(tmp_path)}
+    environment.pop("DATABASE_URL", None)
+
+    done = subprocess.run(
+        [sys.executable, script, "--burst"],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=environment,
+        timeout=60,
+    )
+
+    assert "Starting worker for" in done.stderr.splitlines()[0]
+    assert functions in done.stderr.splitlines()[0]
