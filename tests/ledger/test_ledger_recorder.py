@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import uuid
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from ledger_toys import FakeJob, Row, Runner, Toy, queue, row_of
-from recorder_toys import Outage, Sessions, started, stopped, tell, written
-from sqlalchemy.ext.asyncio import AsyncSession
+from recorder_toys import START_MS, Outage, Sessions, started, stopped, tell, written
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from arqlite import telemetry
 from arqlite.errors import JobExecutionFailed, Retry
-from arqlite.ledger import LedgerStatus, Recorder, store
+from arqlite.ledger import JobRowMixin, LedgerStatus, Recorder, create_missing_tables, store
 from arqlite.telemetry import JobStopped
 
 QUEUED, RUNNING, SUCCESS, FAILED, CANCELLED = LedgerStatus
@@ -251,3 +255,79 @@ async def test_many_jobs_share_few_transactions(
     assert outage.tries == 1
     async with sessions() as session:
         assert {row.status for row in await store.page(session, Row)} == {SUCCESS}
+
+
+async def test_more_events_than_one_transaction_takes(
+    recorder: Recorder, outage: Outage, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What does not fit into one transaction is written by the next ones, in the order it was told."""
+    monkeypatch.setattr("arqlite.ledger.recorder._EVENTS_AT_ONCE", 15)
+    for number in range(20):
+        telemetry.execute(started(f"job-{number:02}"))
+        telemetry.execute(stopped(job_id=f"job-{number:02}"))
+    telemetry.execute(started("job-00", attempt=2))
+    await written(lambda: recorder.waiting == 0)
+
+    async with sessions() as session:
+        rows = await store.page(session, Row)
+    assert {row.status for row in rows} == {SUCCESS}
+    assert (len(rows), outage.tries) == (20, 3)
+
+
+async def test_attempts_in_one_window(recorder: Recorder, sessions: Sessions) -> None:
+    """Runs of one job that pass within one window are all told: the error, the retry, the dead worker."""
+    for event in (
+        started(),
+        started(attempt=2, at=10, worker="host:2:b"),
+        stopped("retryable", attempt=2, at=20, worker="host:2:b", error=ValueError("again")),
+        started(attempt=3, at=30),
+    ):
+        telemetry.execute(event)
+    await written(lambda: recorder.waiting == 0)
+
+    row = await row_of(sessions)
+    assert (row.status, row.attempt, row.crashes, row.error_payload) == (RUNNING, 3, 1, None)
+    assert [entry["type"] for entry in row.error_history] == ["WorkerDied"]
+
+
+async def test_times_are_exact(recorder: Recorder, sessions: Sessions) -> None:
+    """The database turns each ms into the time that Python would, so that rows can be compared."""
+    for at in range(0, 1_000, 37):
+        telemetry.execute(started(f"job-{at}", at=at, enqueued=at))
+    await written(lambda: recorder.waiting == 0)
+
+    async with sessions() as session:
+        rows = await store.page(session, Row)
+    for row in rows:
+        moment = datetime.fromtimestamp((START_MS + int(row.id[4:])) / 1000, UTC)
+        assert (row.created_at, row.enqueued_at, row.started_at) == (moment, moment, moment)
+
+
+async def test_columns_of_ones_own_get_their_defaults(engine: AsyncEngine) -> None:
+    """A default that is made in Python is made for each row, not once for all that are written at once."""
+
+    class OwnBase(DeclarativeBase):
+        pass
+
+    class OwnRow(JobRowMixin, OwnBase):
+        __tablename__ = "own_jobs"
+        token: Mapped[str] = mapped_column(default=lambda: uuid.uuid4().hex)
+
+    await create_missing_tables(engine, OwnBase.metadata)
+    recorder = Recorder(async_sessionmaker(engine), OwnRow)
+    await recorder.start()
+    for number in range(3):
+        telemetry.execute(started(f"job-{number}"))
+    await recorder.stop()
+
+    async with engine.connect() as connection:
+        tokens = (await connection.execute(select(OwnRow.token))).scalars().all()
+    assert len(set(tokens)) == 3
+
+
+@pytest.mark.parametrize("result", ["a\x00b \ud800 ü", {"at": 1.5, "deep": [None, True]}, [], "", 0, None])
+async def test_results_are_kept_as_they_are(recorder: Recorder, sessions: Sessions, result: Any) -> None:
+    """Text that databases dislike, and values that are easily taken for none, come back unchanged."""
+    await tell(recorder, stopped(result=result))
+
+    assert (await row_of(sessions)).output_payload == result
