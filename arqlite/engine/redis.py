@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
@@ -148,12 +149,13 @@ class RedisEngine:
         return {member.decode(errors="backslashreplace") for member in members}
 
     async def mind(self, job_id: str) -> None:
-        """Ask that the end of this job be announced."""
-        await self.client.sadd(self.keys.wait, job_id)
+        """Ask that the end of this job be announced; one that has ended leaves no trace of the question."""
+        await self._call(load("mind"), {"id": job_id})
 
     async def unmind(self, job_id: str) -> None:
         """Nobody awaits this job's end any more."""
-        await self.client.srem(self.keys.wait, job_id)
+        async with asyncio.timeout(self._timeout):
+            await self.client.srem(self.keys.wait, job_id)
 
     async def close(self) -> None:
         """Close the connections that are the engine's own; the client's pool is the client's."""
