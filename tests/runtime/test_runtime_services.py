@@ -1,0 +1,283 @@
+"""Heartbeat, lifeline, stager, outage: what keeps the lease, rescues, wakes, and waits."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+import pytest
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+from arqlite.engine import Beat, Engine, Rescued
+from arqlite.runtime.heartbeat import Heartbeat
+from arqlite.runtime.lifeline import Lifeline
+from arqlite.runtime.outage import Outage
+from arqlite.runtime.stager import Stager
+from arqlite.service import Service, Ticker
+
+AWAY = RedisConnectionError("away")
+
+
+class ToyEngine:
+    """Answers beats and rescues with what it was told, the last answer again and again."""
+
+    def __init__(self, *answers: Any) -> None:
+        self.answers = deque(answers)
+        self.calls: list[Any] = []
+
+    def _answer(self) -> Any:
+        answer = self.answers.popleft() if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def beat(self, session: str, lease_ms: int, heard: Sequence[str]) -> Beat:
+        assert threading.current_thread() is not threading.main_thread()
+        self.calls.append((session, lease_ms, list(heard)))
+        return cast("Beat", self._answer())
+
+    async def rescue(self, session: str) -> Rescued:
+        self.calls.append(session)
+        return cast("Rescued", self._answer())
+
+
+def alive(*cancel: str) -> Beat:
+    return Beat(True, -1, frozenset(cancel))
+
+
+def heartbeat(
+    engine: ToyEngine,
+    heard: Callable[[str, Beat], None] = lambda *_: None,
+    lease_ms: int = 60,
+    hang_s: float | None = None,
+) -> Heartbeat:
+    return Heartbeat(cast("Engine", engine), lambda: "s", lease_ms, hang_s, heard)
+
+
+async def test_heartbeat_beats_and_is_heard(eventually: Any) -> None:
+    """Beats come from a thread of their own, what they hear comes into the loop, and is said to be heard."""
+    engine = ToyEngine(alive("a"), alive("a", "b"), alive())
+    heard: list[Beat] = []
+    beats = heartbeat(engine, lambda session, beat: heard.append(beat))
+    await beats.start()
+
+    await eventually(lambda: len(heard) >= 4)
+    await beats.stop()
+
+    assert [beat.cancel for beat in heard[:3]] == [{"a"}, {"a", "b"}, set()]
+    assert engine.calls[:4] == [("s", 60, []), ("s", 60, ["a"]), ("s", 60, ["a", "b"]), ("s", 60, [])]
+
+
+async def test_lease_is_not_trusted_without_beats(eventually: Any) -> None:
+    """When beats fail the lease is unsafe before it ends, and safe again with the next good one."""
+    engine = ToyEngine(AWAY)
+    beats = heartbeat(engine, lease_ms=150)
+    await beats.start()
+    assert not beats.is_overdue
+
+    await eventually(lambda: beats.is_overdue)
+    engine.answers = deque([alive()])
+    await eventually(lambda: not beats.is_overdue)
+
+    await beats.stop()
+
+
+async def test_dead_beat_is_told_and_earns_no_trust(eventually: Any) -> None:
+    """A beat that finds its session dead is told to the worker, and does not make the lease safe."""
+    heard: list[Beat] = []
+    beats = heartbeat(ToyEngine(Beat(False, 0, frozenset())), lambda session, beat: heard.append(beat))
+    await beats.start()
+
+    await eventually(lambda: heard and beats.is_overdue)
+    await beats.stop()
+
+    assert not heard[0].alive
+
+
+async def test_heartbeat_survives_any_error(eventually: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """An unexpected error is told with its traceback, and the next beat comes all the same."""
+    engine = ToyEngine(ValueError("odd"), alive())
+    beats = heartbeat(engine)
+    await beats.start()
+
+    await eventually(lambda: len(engine.calls) >= 3)
+    await beats.stop()
+
+    assert "heartbeat failed" in caplog.messages
+
+
+async def test_hung_loop_is_left_to_others(eventually: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """A loop that stands still for longer than any job may is not covered by further beats."""
+    engine = ToyEngine(alive())
+    beats = heartbeat(engine, hang_s=0.0)
+    await beats.start()
+
+    await eventually(lambda: any("the event loop stands still" in message for message in caplog.messages))
+    await beats.stop()
+
+    assert engine.calls == []
+
+
+async def test_no_beat_after_the_end() -> None:
+    """Stopped, a heartbeat is silent, and its thread is gone."""
+    engine = ToyEngine(alive())
+    beats = heartbeat(engine)
+    await beats.start()
+    await beats.stop()
+    before = len(engine.calls)
+
+    assert [thread for thread in threading.enumerate() if thread.name == "arqlite:heartbeat"] == []
+    assert len(engine.calls) == before
+    await beats.stop()
+
+
+def lifeline(engine: ToyEngine, doubt_s: Callable[[], float] = lambda: 0.0) -> Lifeline:
+    return Lifeline(cast("Engine", engine), lambda: "me", doubt_s)
+
+
+async def test_lifeline_looks_when_a_lease_ends(eventually: Any) -> None:
+    """It looks at once, then when the next lease may end, and sooner when told so."""
+    engine = ToyEngine(Rescued({}, 3_600_000))
+    line = lifeline(engine)
+    await line.start()
+    await eventually(lambda: len(engine.calls) == 1)
+
+    line.expect(-1)
+    line.expect(1)
+    await eventually(lambda: len(engine.calls) == 2)
+    await line.stop()
+
+    assert engine.calls == ["me", "me"]
+
+
+async def test_lifeline_goes_on_until_all_is_moved(eventually: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """A big rescue goes on without a pause until nothing remains; each part is told."""
+    engine = ToyEngine(Rescued({"dead": 1000}, 0), Rescued({"dead": 5}, 0), Rescued({}, -1))
+    line = lifeline(engine)
+    await line.start()
+
+    await eventually(lambda: len(engine.calls) == 3)
+    await line.stop()
+
+    assert caplog.messages == [
+        "worker dead died; 1000 of its jobs were put back",
+        "worker dead died; 5 of its jobs were put back",
+    ]
+
+
+async def test_lifeline_survives_an_outage(eventually: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """While Redis is away it tries again, saying so once."""
+    engine = ToyEngine(AWAY, AWAY, Rescued({}, -1))
+    line = lifeline(engine)
+    await line.start()
+
+    await eventually(lambda: len(engine.calls) == 3)
+    await line.stop()
+
+    assert caplog.messages == ["lifeline: Redis is out of reach (ConnectionError: away), trying again"]
+
+
+async def test_lifeline_takes_nobody_for_dead_in_doubt(eventually: Any) -> None:
+    """After an outage silence is no sign of death: it waits until all could have been heard."""
+    doubt = [0.02, 0.01]
+    engine = ToyEngine(Rescued({}, -1))
+    line = lifeline(engine, lambda: doubt.pop(0) if doubt else 0.0)
+    await line.start()
+
+    await eventually(lambda: engine.calls)
+    await line.stop()
+
+    assert doubt == []
+
+
+@pytest.mark.parametrize("repeat", range(20))
+async def test_lifeline_stops_while_it_is_woken(repeat: int) -> None:
+    """Stopped in the very moment it is woken, it ends (on Python 3.11 `wait_for` swallows that)."""
+    line = lifeline(ToyEngine(Rescued({}, 3_600_000)))
+    await line.start()
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+    line.expect(0)
+
+    await asyncio.wait_for(line.stop(), 5)
+
+
+async def test_stager_wakes_when_a_job_is_due() -> None:
+    """It wakes in time, once; a new time replaces the old one; -1 forgets it."""
+    woken = asyncio.Event()
+    stager = Stager(woken.set)
+    loop = asyncio.get_running_loop()
+
+    stager.arm(3_600_000)
+    stager.arm(20)
+    before = loop.time()
+    await asyncio.wait_for(woken.wait(), 5)
+    assert loop.time() - before >= 0.019
+
+    stager.arm(0)
+    stager.arm(-1)
+    assert stager._timer is None
+    stager.stop()
+
+
+def test_outage_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    """Its begin and its end are told, not every attempt; pauses grow up to a limit and start afresh."""
+    caplog.set_level("INFO")
+    outage = Outage("worker")
+    outage.is_over()
+    assert caplog.messages == []
+
+    pauses = []
+    for _ in range(12):
+        outage.begins(AWAY)
+        pauses.append(outage.next_pause())
+    assert outage.is_on
+    outage.is_over()
+    outage.is_over()
+
+    assert caplog.messages[0] == "worker: Redis is out of reach (ConnectionError: away), trying again"
+    assert len(caplog.messages) == 2
+    assert caplog.messages[1].startswith("worker: Redis is back after ")
+    assert 0.02 < pauses[0] <= 0.05
+    assert all(1.0 <= pause <= 2.0 for pause in pauses[-3:])
+    assert outage.next_pause() <= 0.05
+
+
+class Failing(Ticker):
+    """A ticker whose first tick fails."""
+
+    def __init__(self) -> None:
+        super().__init__(0.001, jitter=0.5, at_once=True)
+        self.ticks = 0
+
+    async def tick(self) -> None:
+        self.ticks += 1
+        if self.ticks == 1:
+            raise ValueError("odd")
+
+
+async def test_ticker_survives_an_error(eventually: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """A tick that failed is told with its traceback; the next one comes all the same."""
+    ticker = Failing()
+    await ticker.start()
+    await ticker.start()
+
+    await eventually(lambda: ticker.ticks >= 3)
+    await ticker.stop()
+    await ticker.stop()
+
+    assert caplog.messages == ["service Failing failed, trying again in 0.0s"]
+
+
+async def test_service_without_work() -> None:
+    """A service that overrides nothing starts and stops."""
+    service = Service()
+
+    await service.start()
+    await service.stop()
+
+    assert service.name == "Service"

@@ -1,0 +1,148 @@
+"""The events of a job's life: one per thing that happened, whatever happened."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from signal import Signals
+from typing import Any
+
+import pytest
+from worker_toys import Ctx, Gate, at_work, enqueue
+
+from arqlite import ArqRedis, Retry, func
+from arqlite.errors import JobExecutionFailed
+from arqlite.telemetry import (
+    JobEnqueued,
+    JobStarted,
+    JobStopped,
+    WorkerStarted,
+    WorkerStopped,
+    attach,
+    detach,
+)
+
+
+@pytest.fixture
+def events() -> Iterator[list[Any]]:
+    """Everything that happens during the test, in order."""
+    seen: list[Any] = []
+    attach("test", [JobEnqueued, JobStarted, JobStopped, WorkerStarted, WorkerStopped], seen.append)
+    yield seen
+    detach("test")
+
+
+def stops(events: list[Any]) -> list[JobStopped]:
+    return [event for event in events if isinstance(event, JobStopped)]
+
+
+async def ok(ctx: Ctx, value: Any = None) -> Any:
+    return value
+
+
+async def test_life_of_a_job_in_order(arq_redis: ArqRedis, make_worker: Any, events: list[Any]) -> None:
+    """A worker starts, a job starts and stops, the worker stops; all name queue, job and worker."""
+    job = await enqueue(arq_redis, "ok", 7)
+    await make_worker([ok]).run_check()
+
+    assert [type(event) for event in events] == [
+        JobEnqueued,
+        WorkerStarted,
+        JobStarted,
+        JobStopped,
+        WorkerStopped,
+    ]
+    _, began, started, stopped, left = events
+    assert (began.queue, began.functions) == ("arq:queue", ("ok",))
+    assert began.worker == started.worker == stopped.worker == left.worker
+    assert {(e.queue, e.job_id, e.function, e.attempt) for e in (started, stopped)} == {
+        ("arq:queue", job.job_id, "ok", 1)
+    }
+    assert (stopped.state, stopped.result, stopped.error) == ("completed", 7, None)
+    assert stopped.at_ms - started.at_ms == stopped.duration_ms >= 0
+    assert (left.complete, left.failed, left.retried) == (1, 0, 0)
+
+
+async def test_failed_job(arq_redis: ArqRedis, make_worker: Any, events: list[Any]) -> None:
+    """A job that failed stops as discarded, with its error."""
+    boom = TypeError("boom")
+
+    async def fail(ctx: Ctx) -> None:
+        raise boom
+
+    await enqueue(arq_redis, "fail")
+    await make_worker([func(fail, name="fail")]).async_run()
+
+    [stopped] = stops(events)
+    assert (stopped.state, stopped.result, stopped.error) == ("discarded", None, boom)
+
+
+async def test_job_that_runs_again(arq_redis: ArqRedis, make_worker: Any, events: list[Any]) -> None:
+    """Each run has its own start and stop, counted."""
+
+    async def again(ctx: Ctx) -> None:
+        if ctx["job_try"] == 1:
+            raise Retry
+
+    await enqueue(arq_redis, "again")
+    await make_worker([func(again, name="again")]).run_check()
+
+    assert [(stop.attempt, stop.state) for stop in stops(events)] == [(1, "retryable"), (2, "completed")]
+
+
+async def test_job_that_never_ran(arq_redis: ArqRedis, make_worker: Any, events: list[Any]) -> None:
+    """A job that ends without a run stops without a start, with the reason."""
+    await enqueue(arq_redis, "ok", _job_try=9)
+    await make_worker([ok]).async_run()
+
+    [stopped] = stops(events)
+    assert (stopped.state, stopped.duration_ms) == ("discarded", 0)
+    assert stopped.error == JobExecutionFailed("max 5 retries exceeded")
+    assert not any(isinstance(event, JobStarted) for event in events)
+
+
+async def test_result_that_cannot_be_written(
+    arq_redis: ArqRedis, make_worker: Any, events: list[Any]
+) -> None:
+    """A job whose result cannot be written has failed, for listeners, too."""
+
+    async def odd(ctx: Ctx) -> Any:
+        return object()
+
+    await enqueue(arq_redis, "odd")
+    await make_worker([func(odd, name="odd")]).async_run()
+
+    [stopped] = stops(events)
+    assert stopped.state == "discarded"
+    assert "unable to serialize result" in str(stopped.error)
+
+
+@pytest.mark.parametrize(
+    ("how", "state", "error"),
+    [
+        ("abort", "cancelled", asyncio.CancelledError),
+        ("timeout", "discarded", TimeoutError),
+        ("shutdown", "available", type(None)),
+    ],
+)
+async def test_interrupted_job(
+    arq_redis: ArqRedis, make_worker: Any, events: list[Any], how: str, state: str, error: type
+) -> None:
+    """A job that was interrupted stops as what becomes of it: cancelled, discarded, or available again."""
+    gate = Gate()
+    job = await enqueue(arq_redis, "gate")
+    limit = 0.05 if how == "timeout" else None
+    worker = make_worker([func(gate, name="gate", timeout=limit)], allow_abort_jobs=True)
+    async with at_work(worker) as task:
+        await gate.started.wait()
+        if how == "abort":
+            await job.abort(timeout=5)
+        elif how == "timeout":
+            with pytest.raises(TimeoutError):
+                await job.result(timeout=5)
+        else:
+            worker.handle_sig(Signals.SIGTERM)
+            await asyncio.wait([task], timeout=5)
+
+    [stopped] = stops(events)
+    assert (stopped.state, type(stopped.error)) == (state, error)
