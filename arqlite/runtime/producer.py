@@ -17,6 +17,7 @@ from ..engine import RedisEngine, Returned, Turn, Waker
 from ..errors import SessionLost
 from ..service import Service
 from .acker import Acker, Batch
+from .doorbell import Doorbell
 from .executor import Executor
 from .intake import Intake, Refused
 from .outage import REDIS_TROUBLE, Outage
@@ -81,7 +82,6 @@ class Producer(Service):
         self.active: set[Run] = set()
         self.executor: Executor
         self._engine = engine
-        self._waker = waker
         self._acker = acker
         self._intake = intake
         self._max_jobs = max_jobs
@@ -97,9 +97,8 @@ class Producer(Service):
         self._signal = asyncio.Event()
         self._create_task: Callable[..., asyncio.Task[None]]
         self._stager = Stager(self.look)
-        self._waiter: asyncio.Task[None] | None = None
+        self._doorbell = Doorbell(waker, lambda: self._want() > 0, engine.nudge, self.look)
         self._outage = Outage("worker")
-        self._token_outage = Outage("wake-up")
         self._hungry = True
         self._is_dead = False
         self._is_unsure = False
@@ -132,7 +131,7 @@ class Producer(Service):
     def job_is_done(self, run: Run) -> None:
         """A run no longer needs its slot."""
         self.active.discard(run)
-        took = run.finished_ms - run.started_ms
+        took = max(run.finished_ms - run.started_ms, 0)
         self._average_ms += (took - self._average_ms) * (_AVERAGE_OVER if self._seen_any else 1)
         self._seen_any = True
         if self._buffer and self._claiming and self._lease_is_safe():
@@ -142,9 +141,7 @@ class Producer(Service):
     def stop_claiming(self) -> None:
         """Claim and start nothing more; jobs claimed ahead go back."""
         self._claiming = False
-        if self._waiter is not None:
-            # The token for what goes back now must reach somebody who will claim it.
-            self._waiter.cancel()
+        self._doorbell.mute()
         while self._buffer:
             run = self._buffer.popleft()
             self._acker.give_back(Returned(run.job_id, "ready", run.score_ms, ""))
@@ -181,11 +178,8 @@ class Producer(Service):
     async def stop(self) -> None:
         """Stop the loop; ends not yet delivered stay in the acker."""
         self._stager.stop()
-        if self._waiter is not None:
-            self._waiter.cancel()
-            await asyncio.gather(self._waiter, return_exceptions=True)
         await super().stop()
-        await self._waker.close()
+        await self._doorbell.close()
 
     async def run(self) -> None:
         """Turn whenever there is something to do."""
@@ -201,7 +195,7 @@ class Producer(Service):
                 continue
             self._signal.clear()
             if self._want() > 0:
-                self._wait_for_token()
+                self._doorbell.listen()
             await self._signal.wait()
         return True
 
@@ -354,25 +348,7 @@ class Producer(Service):
         if run.acknowledged is not None and not run.acknowledged.done():
             run.acknowledged.set_result(None)
 
-    # -- waiting
-
-    def _wait_for_token(self) -> None:
-        if self._waiter is None or self._waiter.done():
-            self._waiter = asyncio.get_running_loop().create_task(self._await_token(), name="arqlite:waker")
-
-    async def _await_token(self) -> None:
-        try:
-            got_token = await self._waker.wait()
-            if got_token and self._want() <= 0:
-                # Its slots filled up meanwhile: the token is for somebody who has room.
-                await self._engine.nudge()
-                return
-        except REDIS_TROUBLE as error:
-            self._token_outage.begins(error)
-            await self._token_outage.wait()
-        else:
-            self._token_outage.is_over()
-        self.look()
+    # -- the end of a burst
 
     async def _burst_is_over(self) -> bool:
         if self._left_to_start == 0:
