@@ -28,19 +28,21 @@ FLOORS = {
     "ledger": 4,
     "jobs": 5,
     "runtime": 5,
-    "connections": 6,
-    "inspector": 7,
-    "settings": 7,
-    "worker": 8,
-    "dashboard": 8,
-    "testing": 8,
-    "cli": 9,
-    "__main__": 10,
-    "": 10,  # arqlite/__init__.py is the face: it shows everything, and only __main__ may look at it
+    "client": 6,
+    "connections": 7,
+    "inspector": 8,
+    "settings": 8,
+    "crew": 9,
+    "worker": 10,
+    "dashboard": 10,
+    "testing": 10,
+    "cli": 11,
+    "__main__": 12,
+    "": 12,  # arqlite/__init__.py is the face: it shows everything, and only __main__ may look at it
 }
 
-# What a room of the library may take from runtime without wiring: the plain values of the settings.
-RUNTIME_VALUES = {"Hooks", "Limits"}
+# What a room may take from runtime without wiring: the plain values that settings and worker hand on.
+RUNTIME_VALUES = {"Counters", "Hooks", "Limits"}
 
 # What an application may import. None stands for the module's `__all__`.
 PUBLIC_MODULES = {
@@ -135,8 +137,8 @@ def floor_fault(found: Import, modules: set[str]) -> str | None:
         return None
     if FLOORS[there] >= FLOORS[here] and (here, there) != ("__main__", "cli"):
         return f"{found}: from floor {FLOORS[here]} to floor {FLOORS[there]}"
-    if there == "runtime" and here != "worker" and found.name not in RUNTIME_VALUES:
-        return f"{found}: only worker.py wires the services"
+    if there == "runtime" and here != "crew" and found.name not in RUNTIME_VALUES:
+        return f"{found}: only crew.py wires the services"
     return None
 
 
