@@ -13,6 +13,16 @@ logger = logging.getLogger("arqlite.service")
 _CANCEL_AGAIN_S = 0.5
 
 
+async def end_task(task: asyncio.Task[Any]) -> None:
+    """Cancel a task and wait until it has ended, however it ends."""
+    while not task.done():
+        # Again if need be: `asyncio.wait_for` of Python 3.11, which libraries use, loses a cancellation
+        # that comes at the moment its wait is over.
+        task.cancel()
+        await asyncio.wait([task], timeout=_CANCEL_AGAIN_S)
+    await asyncio.gather(task, return_exceptions=True)
+
+
 class Service:
     """Something with a beginning and an end.
 
@@ -36,14 +46,8 @@ class Service:
     async def stop(self) -> None:
         """End; returns when the service has ended."""
         task, self._task = self._task, None
-        if task is None:
-            return
-        while not task.done():
-            # Again if need be: `asyncio.wait_for` of Python 3.11, which libraries use, loses a cancellation
-            # that comes at the moment its wait is over.
-            task.cancel()
-            await asyncio.wait([task], timeout=_CANCEL_AGAIN_S)
-        await asyncio.gather(task, return_exceptions=True)
+        if task is not None:
+            await end_task(task)
 
     async def run(self) -> None:
         """Do the work of the service until cancelled."""

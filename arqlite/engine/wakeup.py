@@ -12,6 +12,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+from ..service import end_task
 from .keys import Keys
 from .link import Link
 from .redis import RedisEngine
@@ -77,8 +78,7 @@ class Listener:
         """Stop listening."""
         task, self._task = self._task, None
         if task is not None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await end_task(task)
 
     async def _wait_until_listening(self) -> None:
         # Without the hints everything still works, so an unreachable server must not block the caller.
@@ -87,7 +87,6 @@ class Listener:
                 await self._listening.wait()
 
     async def _run(self) -> None:
-        # Up to Python 3.11 `asyncio.wait_for`, which some clients use, may swallow a cancellation.
         while self._task is asyncio.current_task():
             self._pubsub = self._client.pubsub(ignore_subscribe_messages=False)
             try:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from ..engine import Waker
+from ..service import end_task
 from .outage import REDIS_TROUBLE, Outage
 
 
@@ -45,9 +46,8 @@ class Doorbell:
 
     async def close(self) -> None:
         """Stop waiting and drop the connection."""
-        self.mute()
         if self._waiting is not None:
-            await asyncio.gather(self._waiting, return_exceptions=True)
+            await end_task(self._waiting)
         await self._waker.close()
 
     async def _wait(self) -> None:

@@ -43,6 +43,7 @@ class HealthRecorder(Ticker):
         self._key = key
         self._counters = counters
         self._told: tuple[int, ...] | None = None
+        self._writing = asyncio.Lock()
 
     async def tick(self) -> None:
         """Write the line, and log it when the counters have changed."""
@@ -53,8 +54,13 @@ class HealthRecorder(Ticker):
             f"{datetime.now(get_tz()):%b-%d %H:%M:%S} j_complete={complete} j_failed={failed} "
             f"j_retried={retried} j_ongoing={ongoing} queued={queued}"
         )
-        async with asyncio.timeout(_PATIENCE_S):
+        async with self._writing, asyncio.timeout(_PATIENCE_S):
             await self._client.psetex(self._key, int((self.interval + 1) * 1000), line.encode())
         if counters != self._told:
             self._told = counters
             logger.info("recording health: %s", line)
+
+    async def stop(self) -> None:
+        """End; a line that is on its way arrives first, or it would outlive the worker that deletes it."""
+        async with self._writing:
+            await super().stop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -11,7 +12,9 @@ from typing import Any, cast
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from arqlite.engine import Beat, Engine, Rescued
+from arqlite.engine import Beat, Engine, Rescued, Size, Waker
+from arqlite.runtime.doorbell import Doorbell
+from arqlite.runtime.health import HealthRecorder
 from arqlite.runtime.heartbeat import Heartbeat
 from arqlite.runtime.lifeline import Lifeline
 from arqlite.runtime.outage import Outage
@@ -204,6 +207,72 @@ async def test_lifeline_stops_while_it_is_woken(repeat: int) -> None:
     line.expect(0)
 
     await asyncio.wait_for(line.stop(), 5)
+
+
+class AbsentWaker:
+    """Loses the first cancellation, as redis-py may on Python 3.11."""
+
+    def __init__(self) -> None:
+        self.waiting = asyncio.Event()
+
+    async def wait(self) -> bool:
+        self.waiting.set()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        await asyncio.Event().wait()
+        return True
+
+    async def close(self) -> None: ...
+
+
+async def test_doorbell_stops_though_a_cancellation_is_lost() -> None:
+    """A worker that waits for a token ends when it is told to, not when the wait is over."""
+    waker = AbsentWaker()
+
+    async def hand_on() -> None: ...
+
+    bell = Doorbell(cast("Waker", waker), lambda: True, hand_on, lambda: None)
+    bell.listen()
+    await waker.waiting.wait()
+
+    await asyncio.wait_for(bell.close(), 4)
+
+
+class SlowClient:
+    """A client whose writes arrive when they may."""
+
+    def __init__(self) -> None:
+        self.begun, self.may_arrive = asyncio.Event(), asyncio.Event()
+        self.arrived: list[str] = []
+
+    async def psetex(self, key: str, ms: int, value: bytes) -> None:
+        self.begun.set()
+        await self.may_arrive.wait()
+        self.arrived.append(key)
+
+
+class IdleQueue:
+    """An engine with nothing in it."""
+
+    async def size(self) -> Size:
+        return Size(0, 0, 0, 1)
+
+
+async def test_health_record_does_not_outlive_its_recorder() -> None:
+    """A record that is on its way arrives before the recorder has stopped, so that it can be deleted then."""
+    client = SlowClient()
+    recorder = HealthRecorder(client, cast("Engine", IdleQueue()), "key", 3600, lambda: (0, 0, 0, 0))
+    await recorder.start()
+    await client.begun.wait()
+
+    stopping = asyncio.create_task(recorder.stop())
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert not stopping.done()
+    client.may_arrive.set()
+    await asyncio.wait_for(stopping, 5)
+
+    assert client.arrived == ["key"]
 
 
 async def test_stager_wakes_when_a_job_is_due() -> None:
