@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import fakeredis
 import pytest
 from worker_toys import Ctx, Gate, at_work, counts, end_of, enqueue, lines, traces
 
 from arqlite import ArqRedis, func
+from arqlite.engine import Peek, RedisEngine
 from arqlite.errors import ResultNotFound
 from arqlite.jobs import Job, JobDef, JobStatus
 from arqlite.telemetry import JobStopped, attach, detach
@@ -86,6 +87,25 @@ async def test_result_waits_for_the_end(arq_redis: ArqRedis, make_worker: Any) -
         assert await asyncio.gather(*waiting) == ["through"] * 3
 
     assert "wait" not in await traces(arq_redis)
+
+
+async def test_announcement_may_overtake_a_look(arq_redis: ArqRedis) -> None:
+    """An end that is announced while a look is under way is seen by a second look at once."""
+    announced: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+    looks: list[Peek] = [Peek("running", b"", -1, ""), Peek("absent", b"", -1, "")]
+
+    class Engine:
+        async def peek(self, job_id: str) -> Peek:
+            if not announced.done():
+                announced.set_result(b"S")
+            return looks.pop(0)
+
+    job = Job("a", arq_redis)
+    job._engine = cast("RedisEngine", Engine())
+
+    peek = await asyncio.wait_for(job._wait_for_end(announced, 3600), 5)
+
+    assert (peek.home, looks) == ("absent", [])
 
 
 async def test_result_gives_up_in_time(arq_redis: ArqRedis) -> None:

@@ -125,6 +125,26 @@ async def test_after_hook_is_not_kept_waiting(arq_redis: ArqRedis, make_worker: 
     assert worker.jobs_complete == 3
 
 
+async def test_hook_after_a_cancelled_job_is_its_own_master(arq_redis: ArqRedis, make_worker: Any) -> None:
+    """A hook that follows a timeout meets no cancellation that was meant for the job, and may await."""
+    pending: list[int] = []
+
+    async def end(ctx: Ctx) -> None:
+        await asyncio.sleep(0)
+        task = asyncio.current_task()
+        assert task is not None
+        pending.append(task.cancelling())
+
+    async def slow(ctx: Ctx) -> None:
+        await asyncio.Event().wait()
+
+    await enqueue(arq_redis, "slow")
+    worker = make_worker([func(slow, name="slow", timeout=0.02)], on_job_end=end, after_job_end=end)
+    await worker.async_run()
+
+    assert pending == [0, 0]
+
+
 async def test_hooks_are_not_called_for_jobs_that_do_not_run(arq_redis: ArqRedis, make_worker: Any) -> None:
     """No hook is called for a job that ends without a run."""
     called: list[str] = []
