@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import dataclasses
 import functools
+import gc
 import logging
 import os
 import signal
@@ -204,6 +205,9 @@ class Worker:
 
     def run(self) -> None:
         """Run until a signal comes or a burst is over, then close; for programs without a loop."""
+        # Jobs make much garbage; what was imported is none, and need not be searched for it each time.
+        gc.collect()
+        gc.freeze()
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.get_loop().set_default_executor(threads_for_jobs())
             try:
