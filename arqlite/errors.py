@@ -13,6 +13,7 @@ ArqliteError
 ├── FailedJobs                    (arq) raised by `Worker.run_check`
 └── JobControl                    raised by a job to decide its own fate
     ├── Retry                     (arq) run me again, after a delay
+    │   └── Postpone              the job could not begin; costs no try
     └── RetryJob                  (arq) run me again now
 
 arq's errors keep arq's base class (`RuntimeError`), so existing `except` clauses go on working.
@@ -119,6 +120,13 @@ class Retry(JobControl):
 
     def __str__(self) -> str:
         return repr(self)
+
+
+class Postpone(Retry):
+    """Raised on behalf of a job that could not begin, through no fault of its own.
+
+    It is run again after the delay, costs no try, and is put back even with `retry_jobs` off.
+    """
 
 
 class RetryJob(JobControl):

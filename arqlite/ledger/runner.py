@@ -6,20 +6,20 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import suppress
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
 
 from sqlalchemy import inspect
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.attributes import set_committed_value
 
-from ..errors import LedgerError, Retry, RetryJob
+from ..errors import LedgerError, Postpone, Retry, RetryJob
 from ..model.context import CancelReason, current_job
 from . import store
 from .adoption import Adoption, Run, decide, history_after
 from .identity import run_of
 from .jobs import BaseJob
-from .outage import DATABASE_AWAY
+from .outage import DATABASE_AWAY, Outage
 from .payloads import describe_error, jsonable
 from .rows import JobRowMixin, utc_now
 
@@ -31,8 +31,6 @@ _Settling: TypeAlias = Callable[[AsyncSession, type[RowT], Run], Awaitable[bool]
 SETTLE_TIMEOUT_S = 10.0
 """How long a cancelled job may take to write down its end; the worker waits for it."""
 _ADOPTION_TRIES = 10
-_FIRST_DELAY_S = 2.0
-_LONGEST_DELAY_S = 60.0
 
 
 class JobRunner(Generic[RowT]):
@@ -48,6 +46,8 @@ class JobRunner(Generic[RowT]):
     """
 
     row_model: type[RowT]
+    outage: ClassVar[Outage] = Outage()
+    """When to look again while the database is away: all jobs of the process wait for the same one."""
 
     def __init__(self, db: AsyncSession) -> None:
         self.db = db
@@ -73,7 +73,8 @@ class JobRunner(Generic[RowT]):
 
         Raises:
             LedgerError: a later run of the same job owns the row.
-            Retry: in a worker, while the database is away: the job was not started, and is tried again.
+            Postpone: in a worker, while the database is away: the job was not started. It is tried again
+                until the database is back, and loses no try by that.
             Exception: what the job raised, after the row was written.
         """
         run = run_of(job_class.__qualname__)
@@ -83,7 +84,8 @@ class JobRunner(Generic[RowT]):
         except DATABASE_AWAY as error:
             if current_job() is None:
                 raise
-            raise _postponed(run, error) from error
+            raise self._postponed(run, error) from error
+        self.outage.end()
         if not _is_ours(row, run):
             logger.warning("job %s is %s already and does not run again", run.job_id, row.status)
             return row.output_payload
@@ -208,6 +210,12 @@ class JobRunner(Generic[RowT]):
         job.job_record = row
         return row
 
+    def _postponed(self, run: Run, error: Exception) -> Postpone:
+        """What cannot be recorded does not start."""
+        delay = self.outage.pause()
+        logger.warning("job %s waits %0.1fs, for the ledger is away: %r", run.job_id, delay, error)
+        return Postpone(defer=delay)
+
     @staticmethod
     def _must_be_ours(run: Run, was_moved: bool) -> None:
         if not was_moved:
@@ -275,13 +283,6 @@ def _is_ours(record: JobRowMixin, run: Run) -> bool:
 
 def _overtaken(run: Run) -> LedgerError:
     return LedgerError(f"job {run.job_id}: attempt {run.attempt} was overtaken by a later run")
-
-
-def _postponed(run: Run, error: Exception) -> Retry:
-    """What cannot be recorded does not start. The outage is not the job's fault: it is tried again."""
-    delay = min(_FIRST_DELAY_S * 2 ** (run.attempt - 1), _LONGEST_DELAY_S)
-    logger.warning("job %s waits %0.0fs, for the ledger is away: %r", run.job_id, delay, error)
-    return Retry(defer=delay)
 
 
 def _cancel_reason() -> CancelReason | None:

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any, TypeAlias, assert_never
 
-from ..errors import JobExecutionFailed, Retry, RetryJob
+from ..errors import JobExecutionFailed, Postpone, Retry, RetryJob
 from .context import CancelReason
 from .states import JobState
 
@@ -69,6 +69,7 @@ def decide(outcome: Outcome, *, retry_jobs: bool) -> Verdict:
 
     A plain exception and a timeout end the job; `Retry` and `RetryJob` run it again and count as a try;
     a shutdown gives it back and costs no try. With `retry_jobs` off, asking for another run is a failure.
+    `Postpone`, which arq has not, costs no try and is no failure either: the job has not begun.
     """
     if isinstance(outcome, Returned):  # ahead of the match, which costs twice as much as the decision
         return End(JobState.COMPLETED, outcome.value)
@@ -82,6 +83,8 @@ def decide(outcome: Outcome, *, retry_jobs: bool) -> Verdict:
 
 
 def _after_raising(error: BaseException, retry_jobs: bool) -> Verdict:
+    if isinstance(error, Postpone):
+        return Again(error.defer_score, counts=False)
     # A CancelledError nobody outside asked for comes from something the job itself awaited.
     if retry_jobs and isinstance(error, Retry | RetryJob | asyncio.CancelledError):
         return Again(getattr(error, "defer_score", None), counts=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from arqlite.errors import JobExecutionFailed, Retry, RetryJob
+from arqlite.errors import JobExecutionFailed, Postpone, Retry, RetryJob
 from arqlite.model.outcomes import Again, End, Gone, Interrupted, Raised, Returned, Verdict, decide, refuse
 from arqlite.model.states import JobState
 
@@ -46,6 +46,12 @@ def test_asking_for_another_run(error: BaseException, delay_ms: int | None) -> N
 def test_asking_for_another_run_fails_without_retries(error: BaseException) -> None:
     """With `retry_jobs=False` asking for another run is a failure."""
     assert decide(Raised(error), retry_jobs=False) == End(JobState.DISCARDED, error)
+
+
+@pytest.mark.parametrize("retry_jobs", [True, False])
+def test_postponing_costs_no_try(retry_jobs: bool) -> None:
+    """A job that could not begin waits and has lost nothing, also where no job may ask for another run."""
+    assert decide(Raised(Postpone(1.5)), retry_jobs=retry_jobs) == Again(1500, counts=False)
 
 
 def test_shutdown_costs_no_try() -> None:
