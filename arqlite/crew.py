@@ -109,18 +109,10 @@ class Crew:
         self._control = Listener(pool)
         self._follower: asyncio.Task[None] | None = None
         self._last_session = ""
-        self._services: list[Service] = [
-            *options.services,
-            self._lifeline,
-            HealthRecorder(
-                pool,
-                self.engine,
-                options.health_key,
-                to_seconds(options.health_check_interval),
-                self._counts,
-            ),
-            Pruner(self.engine),
-        ]  # fmt: skip
+        self._health = HealthRecorder(
+            pool, self.engine, options.health_key, to_seconds(options.health_check_interval), self._counts
+        )
+        self._services: list[Service] = [*options.services, self._lifeline, self._health, Pruner(self.engine)]
         if options.cron_jobs:
             zone = options.timezone or get_tz()
             self._services.append(Scheduler(self.engine, codec, options.cron_jobs, zone))
@@ -193,6 +185,8 @@ class Crew:
     def _opened(self, session: str, next_deadline_ms: int) -> None:
         self._heartbeat.renewed()
         self._lifeline.expect(next_deadline_ms)
+        if self._last_session:
+            self._health.hurry()  # what lost the lease may have lost the record, too
         self._follower = asyncio.get_running_loop().create_task(self._follow(self._last_session, session))
         self._last_session = session
 
@@ -221,7 +215,7 @@ class Crew:
         if run is None:
             return
         if self._options.allow_abort_jobs:
-            run.cancel("abort")
+            self.producer.abort(run)
         else:
             logger.warning("job %s is not aborted: this worker has allow_abort_jobs=False", run.ref)
 

@@ -92,4 +92,8 @@ class Ticker(Service):
 
     async def pause(self) -> None:
         """Wait between two ticks."""
-        await asyncio.sleep(self.interval * (1 + random.random() * self.jitter))
+        await asyncio.sleep(self.next_pause())
+
+    def next_pause(self) -> float:
+        """Tell how long to wait between two ticks now, in seconds."""
+        return self.interval * (1 + random.random() * self.jitter)

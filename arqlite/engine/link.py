@@ -12,8 +12,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, cast
 
 from redis.asyncio.connection import AbstractConnection
+from redis.exceptions import AuthenticationError, NoScriptError, ReadOnlyError, RedisError
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import NoScriptError, RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from .scripts import Script
@@ -26,7 +26,9 @@ except ImportError:  # hiredis is an accelerator; redis-py packs as well
 else:
     _pack = cast("Callable[[tuple[Any, ...]], bytes]", pack_command)
 
-_BROKEN = (RedisConnectionError, RedisTimeoutError, OSError, EOFError)
+# A demoted or locked server goes on answering; what stands behind its name may be another one by now.
+WRONG_SERVER = (ReadOnlyError, AuthenticationError)
+_BROKEN = (RedisConnectionError, RedisTimeoutError, OSError, EOFError, *WRONG_SERVER)
 
 
 class Link:

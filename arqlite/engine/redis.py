@@ -12,7 +12,7 @@ from redis.exceptions import NoScriptError
 
 from ..errors import SessionLost
 from .keys import Keys
-from .link import Link, call_on_pool
+from .link import WRONG_SERVER, Link, call_on_pool
 from .protocol import Beat, CancelAnswer, Ended, Home, NewJob, Peek, Rescued, Returned, Size, Turn
 from .scripts import Script, load
 from .twin import blocking_twin
@@ -91,6 +91,9 @@ class RedisEngine:
             alive, earliest, cancel = execute("EVALSHA", script.sha, *call)
         except NoScriptError:
             alive, earliest, cancel = execute("EVAL", script.source, *call)
+        except WRONG_SERVER:
+            self._drop_twin()
+            raise
         return Beat(bool(alive), earliest, frozenset(job_id.decode() for job_id in cancel))
 
     async def rescue(self, session: str) -> Rescued:
@@ -160,10 +163,7 @@ class RedisEngine:
     async def close(self) -> None:
         """Close the connections that are the engine's own; the client's pool is the client's."""
         await self._turns.close()
-        with self._twin_lock:
-            twin, self._twin = self._twin, None
-        if twin is not None:
-            twin.close()
+        self._drop_twin()
 
     async def _call(
         self,
@@ -183,6 +183,12 @@ class RedisEngine:
             args = {"base": self.keys.base, "channel": self.keys.finished_channel, "sid": session, "want": 0}
             self._turn_keys = (session, self._turn_script.arguments(names, args)[:-1])
         return self._turn_keys[1]
+
+    def _drop_twin(self) -> None:
+        with self._twin_lock:
+            twin, self._twin = self._twin, None
+        if twin is not None:
+            twin.close()
 
     def _blocking_client(self) -> redis.Redis:
         with self._twin_lock:

@@ -128,23 +128,32 @@ class EndWatch:
         """Return a future of the letter that the job's end is announced with; `forget` it afterwards."""
         future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(job_id, set()).add(future)
-        await self._listener.follow(self._engine.keys.finished_channel, self._ended)
-        await self._engine.mind(job_id)
+        try:
+            await self._listener.follow(self._engine.keys.finished_channel, self._ended)
+            await self._engine.mind(job_id)
+        except BaseException:
+            self._drop(job_id, future)
+            raise
         return future
 
     async def forget(self, job_id: str, future: asyncio.Future[bytes]) -> None:
         """Wait no longer."""
-        others = self._waiting.get(job_id, set())
-        others.discard(future)
-        if not others:
-            self._waiting.pop(job_id, None)
-            if not future.done():
-                await self._engine.unmind(job_id)
+        is_last = self._drop(job_id, future)
+        if is_last and not future.done():
+            await self._engine.unmind(job_id)
         future.cancel()
 
     async def close(self) -> None:
         """Stop listening."""
         await self._listener.close()
+
+    def _drop(self, job_id: str, future: asyncio.Future[bytes]) -> bool:
+        """Take a caller off the list; tell whether nobody else waits for this job."""
+        others = self._waiting.get(job_id, set())
+        others.discard(future)
+        if not others:
+            self._waiting.pop(job_id, None)
+        return not others
 
     def _ended(self, message: bytes) -> None:
         for future in self._waiting.pop(message[1:].decode(), ()):

@@ -102,7 +102,8 @@ class Executor:
                 self._hand_over(run, verdict)
             if self._hooks.after_end is not None:
                 await self._acknowledged(run)
-                await self._guarded(self._hooks.after_end, run, "after_job_end")
+                if run.cancel_reason != "lost_lease":
+                    await self._guarded(self._hooks.after_end, run, "after_job_end")
         finally:
             self._on_done(run)
 
@@ -111,6 +112,13 @@ class Executor:
         run.started_ms = run.finished_ms = timestamp_ms()
         self._log.refused(run, error)
         self._hand_over(run, End(JobState.DISCARDED, error))
+
+    def abort(self, run: Run) -> None:
+        """End a claimed job that was cancelled before it could start."""
+        run.cancel_reason = "abort"
+        run.started_ms = run.finished_ms = timestamp_ms()
+        self._log.aborted_before_start(run)
+        self._hand_over(run, decide(Interrupted("abort"), retry_jobs=self._retry_jobs))
 
     def _report_start(self, run: Run) -> None:
         running_job.set(run)

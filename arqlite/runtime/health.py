@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import Any
 
 from ..engine import Engine
-from ..service import Ticker
 from ..utils import get_tz
+from .duty import RedisDuty
 
 logger = logging.getLogger("arqlite.worker")
 
@@ -18,7 +18,7 @@ logger = logging.getLogger("arqlite.worker")
 _PATIENCE_S = 5.0
 
 
-class HealthRecorder(Ticker):
+class HealthRecorder(RedisDuty):
     """Writes arq's health line.
 
     Args:
@@ -37,7 +37,7 @@ class HealthRecorder(Ticker):
         interval: float,
         counters: Callable[[], tuple[int, int, int, int]],
     ) -> None:
-        super().__init__(interval, at_once=True)
+        super().__init__("health record", interval, at_once=True)
         self._client = client
         self._engine = engine
         self._key = key
@@ -45,7 +45,7 @@ class HealthRecorder(Ticker):
         self._told: tuple[int, ...] | None = None
         self._writing = asyncio.Lock()
 
-    async def tick(self) -> None:
+    async def duty(self) -> None:
         """Write the line, and log it when the counters have changed."""
         counters = self._counters()
         queued = (await self._engine.size()).jobs

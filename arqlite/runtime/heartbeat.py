@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import threading
 import time
@@ -51,11 +52,13 @@ class Heartbeat(Service):
         self._heard = heard
         self.is_overdue = False
         self._stopping = threading.Event()
+        self._ended = asyncio.Event()
         self._thread: threading.Thread | None = None
         self._outage = Outage("heartbeat")
         self._grace_s = _BEATS_OF_GRACE * lease_ms / 1000 / heartbeats_per_lease
         self._certain_at = 0.0
         self._known: set[str] = set()
+        self._known_of = ""
         self._last_tick = time.monotonic()
         # Half a beat before its end a lease is not trusted any more.
         self._trusted_s = lease_ms / 1000 * (1 - 0.5 / heartbeats_per_lease)
@@ -70,6 +73,7 @@ class Heartbeat(Service):
         """Begin to beat."""
         self._last_tick = time.monotonic()
         self._stopping.clear()
+        self._ended.clear()
         loop = asyncio.get_running_loop()
         self.renewed()
         self._thread = threading.Thread(
@@ -83,7 +87,9 @@ class Heartbeat(Service):
         self._forget_timer()
         thread, self._thread = self._thread, None
         if thread is not None:
-            await asyncio.to_thread(thread.join)
+            # Not by joining it in the loop's own threads: jobs may have them all.
+            await self._ended.wait()
+            thread.join()  # it has spoken its last word: this takes microseconds
 
     def renewed(self) -> None:
         """A new session was opened, with a full lease."""
@@ -97,11 +103,14 @@ class Heartbeat(Service):
             if session is None or self._is_hung():
                 continue
             pause = interval if self._beat(session, loop) else min(self._outage.next_pause(), interval)
+        with contextlib.suppress(RuntimeError):  # the loop may be closed by now
+            loop.call_soon_threadsafe(self._ended.set)
 
     def _beat(self, session: str, loop: asyncio.AbstractEventLoop) -> bool:
         began = time.monotonic()
         try:
-            beat = self._engine.beat(session, self._lease_ms, sorted(self._known))
+            heard = sorted(self._known) if session == self._known_of else []
+            beat = self._engine.beat(session, self._lease_ms, heard)
         except REDIS_TROUBLE as error:
             self._outage.begins(error)
             return False
@@ -111,7 +120,7 @@ class Heartbeat(Service):
         if self._outage.is_on:
             self._certain_at = time.monotonic() + self._grace_s
             self._outage.is_over()
-        self._known = set(beat.cancel)
+        self._known, self._known_of = set(beat.cancel), session
         try:
             loop.call_soon_threadsafe(self._deliver, session, beat, began)
         except RuntimeError:  # the loop was closed under us: the worker is gone

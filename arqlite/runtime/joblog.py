@@ -59,6 +59,10 @@ class JobLog:
             case _:  # pragma: no cover
                 assert_never(verdict)
 
+    def aborted_before_start(self, run: Run) -> None:
+        """A job was cancelled between its claim and its start."""
+        logger.info("%6.2fs ⊘ %s aborted before start", _took(run), run.ref)
+
     def refused(self, run: Run, error: Exception) -> None:
         """A job ends without a run."""
         text = message_of(error)

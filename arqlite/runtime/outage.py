@@ -7,12 +7,13 @@ import logging
 import random
 import time
 
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 logger = logging.getLogger("arqlite.worker")
 
 REDIS_TROUBLE = (RedisError, OSError, EOFError)
 _FIRST_PAUSE_S, _LAST_PAUSE_S = 0.05, 2.0
+_REMIND_AFTER_S = 60.0
 
 
 class Outage:
@@ -25,6 +26,7 @@ class Outage:
     def __init__(self, who: str) -> None:
         self._who = who
         self._since: float | None = None
+        self._told_at = 0.0
         self._pause = _FIRST_PAUSE_S
 
     @property
@@ -33,12 +35,14 @@ class Outage:
         return self._since is not None
 
     def begins(self, error: BaseException) -> None:
-        """An attempt failed; only the first of them is told."""
-        if self._since is None:
-            self._since = time.monotonic()
-            logger.warning(
-                "%s: Redis is out of reach (%s: %s), trying again", self._who, type(error).__name__, error
-            )
+        """An attempt failed. Only the first is told; a refusal, which passes not by itself, each minute."""
+        now = time.monotonic()
+        is_refusal = isinstance(error, ResponseError)
+        if self._since is None or (is_refusal and now - self._told_at > _REMIND_AFTER_S):
+            self._since = self._since or now
+            self._told_at = now
+            trouble = "Redis refuses" if is_refusal else "Redis is out of reach"
+            logger.warning("%s: %s (%s: %s), trying again", self._who, trouble, type(error).__name__, error)
 
     def is_over(self) -> None:
         """An attempt succeeded."""

@@ -30,6 +30,8 @@ logger = logging.getLogger("arqlite.worker")
 # hand behind a long one would wait although another worker is free.
 _SHORT_JOB_MS = 20.0
 _AVERAGE_OVER = 0.1
+# Jobs claimed ahead that found no slot for this long go back.
+_STALLED_AFTER_S = 0.05
 # How long a job on its last chance waits for another one that has just that.
 _SUSPECT_PAUSE_MS = 200
 # A burst ends when nobody has jobs left; those of others are looked for this often.
@@ -105,6 +107,8 @@ class Producer(Service):
         self._claiming = True
         self._average_ms = 0.0
         self._seen_any = False
+        self._moved = 0
+        self._stall_timer: asyncio.TimerHandle | None = None
 
     # -- what others tell the producer
 
@@ -136,17 +140,25 @@ class Producer(Service):
         self._seen_any = True
         if self._buffer and self._claiming and self._lease_is_safe():
             self._launch(self._buffer.popleft())
+            self._moved += 1
         self._signal.set()
 
     def stop_claiming(self) -> None:
         """Claim and start nothing more; jobs claimed ahead go back."""
         self._claiming = False
         self._doorbell.mute()
-        while self._buffer:
-            run = self._buffer.popleft()
-            self._acker.give_back(Returned(run.job_id, "ready", run.score_ms, ""))
+        self._give_buffer_back()
         self._stager.stop()
         self._signal.set()
+
+    def abort(self, run: Run) -> None:
+        """Cancel a job: a running one is told, one that was claimed ahead ends at once."""
+        if run in self._buffer:
+            self._buffer.remove(run)
+            self.executor.abort(run)
+            self._signal.set()
+        else:
+            run.cancel("abort")
 
     async def drained(self) -> None:
         """Wait until no job runs."""
@@ -178,6 +190,8 @@ class Producer(Service):
     async def stop(self) -> None:
         """Stop the loop; ends not yet delivered stay in the acker."""
         self._stager.stop()
+        if self._stall_timer is not None:
+            self._stall_timer.cancel()
         await super().stop()
         await self._doorbell.close()
 
@@ -211,6 +225,10 @@ class Producer(Service):
             await self._begin_anew()
             return
         batch = self._acker.take()
+        if batch.resent:
+            # It may have been done before, and an id in it may be in use again: claiming that job in the
+            # same breath could put it under the old one's end.
+            want = 0
         try:
             turn = await self._engine.turn(self.session, want, batch.ended, batch.returned)
         except SessionLost:
@@ -235,12 +253,16 @@ class Producer(Service):
             await self._reconcile()
 
     def _acknowledge(self, batch: Batch, turn: Turn) -> None:
+        refused = set() if batch.resent else {raw_id.decode() for raw_id in turn.lost}
+        if refused:
+            logger.warning("%d ends were refused: the jobs had been given to other workers", len(refused))
         for job_id in batch.job_ids():
             run = self.owned.pop(job_id, None)
-            if run is not None and run.acknowledged is not None and not run.acknowledged.done():
-                run.acknowledged.set_result(None)
-        if turn.lost and not batch.resent:
-            logger.warning("%d ends were refused: the jobs had been given to other workers", len(turn.lost))
+            if run is None:
+                continue
+            if job_id in refused:
+                run.cancel_reason = "lost_lease"
+            run.acknowledge()
 
     def _take_in(self, turn: Turn) -> None:
         memories = turn.memories or [None] * len(turn.job_ids)
@@ -286,10 +308,36 @@ class Producer(Service):
             self._launch(run)
         else:
             self._buffer.append(run)
+            self._watch_buffer()
 
     def _launch(self, run: Run) -> None:
         self.active.add(run)
         run.task = self._create_task(self.executor.run(run))
+
+    # -- jobs claimed ahead
+
+    def _watch_buffer(self) -> None:
+        if self._stall_timer is None:
+            self._moved = 0
+            loop = asyncio.get_running_loop()
+            self._stall_timer = loop.call_later(_STALLED_AFTER_S, self._end_stall)
+
+    def _end_stall(self) -> None:
+        """Jobs in hand that found no slot in all this time stand behind long ones: others may be free."""
+        self._stall_timer = None
+        if not self._buffer:
+            return
+        if self._moved:
+            self._watch_buffer()
+            return
+        self._give_buffer_back()
+        self._average_ms = max(self._average_ms, 2 * _SHORT_JOB_MS)
+        self._signal.set()
+
+    def _give_buffer_back(self) -> None:
+        while self._buffer:
+            run = self._buffer.popleft()
+            self._acker.give_back(Returned(run.job_id, "ready", run.score_ms, ""))
 
     # -- sessions
 
@@ -345,8 +393,7 @@ class Producer(Service):
             return
         run.cancel("lost_lease")
         run.cancel_reason = "lost_lease"
-        if run.acknowledged is not None and not run.acknowledged.done():
-            run.acknowledged.set_result(None)
+        run.acknowledge()
 
     # -- the end of a burst
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from ..engine import Engine
-from ..service import Ticker
+from .duty import RedisDuty
 
 _INTERVAL_S = 30.0
 
 
-class Pruner(Ticker):
+class Pruner(RedisDuty):
     """Frees the memory of expired results; readers treat them as gone before that.
 
     Args:
@@ -17,9 +17,9 @@ class Pruner(Ticker):
     """
 
     def __init__(self, engine: Engine, interval: float = _INTERVAL_S) -> None:
-        super().__init__(interval, jitter=0.2)
+        super().__init__("pruner", interval, jitter=0.2)
         self._engine = engine
 
-    async def tick(self) -> None:
+    async def duty(self) -> None:
         """Forget what expired."""
         await self._engine.prune()

@@ -111,11 +111,18 @@ class Run:
         while self.threads:
             await asyncio.gather(*map(asyncio.wrap_future, tuple(self.threads)), return_exceptions=True)
 
+    def acknowledge(self) -> None:
+        """Whoever awaits the end's acknowledgement waits no longer."""
+        if self.acknowledged is not None and not self.acknowledged.done():
+            self.acknowledged.set_result(None)
+
     def cancel(self, reason: CancelReason) -> bool:
         """Throw `CancelledError` into the job, once; the first reason stays.
 
         Returns False when the job has ended or is being cancelled already.
         """
+        if self.acknowledged is not None and reason != "lost_lease":
+            return False
         if self.cancel_reason is not None or (self.task is not None and self.task.done()):
             return False
         self.cancel_reason = reason

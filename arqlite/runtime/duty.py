@@ -1,0 +1,53 @@
+"""A small duty on Redis, done again and again; trouble with Redis is told once and tried again soon."""
+
+from __future__ import annotations
+
+import asyncio
+
+from ..service import Ticker
+from .outage import REDIS_TROUBLE, Outage
+
+
+class RedisDuty(Ticker):
+    """A `Ticker` whose duty talks to Redis. Override `duty`.
+
+    Args:
+        who: how log lines name it.
+        interval: seconds between two times.
+        jitter: see `Ticker`.
+        at_once: see `Ticker`.
+    """
+
+    def __init__(self, who: str, interval: float, jitter: float = 0.0, *, at_once: bool = False) -> None:
+        super().__init__(interval, jitter, at_once=at_once)
+        self._outage = Outage(who)
+        self._soon = asyncio.Event()
+
+    async def duty(self) -> None:
+        """Do it once."""
+        raise NotImplementedError
+
+    def hurry(self) -> None:
+        """Do it now instead of after the interval."""
+        self._soon.set()
+
+    async def tick(self) -> None:
+        """Do the duty, or note that Redis is in trouble."""
+        self._soon.clear()
+        try:
+            await self.duty()
+        except REDIS_TROUBLE as error:
+            self._outage.begins(error)
+        else:
+            self._outage.is_over()
+
+    async def pause(self) -> None:
+        """Wait for the interval, or for a short while as long as Redis is in trouble."""
+        if self._outage.is_on:
+            await self._outage.wait()
+            return
+        try:
+            async with asyncio.timeout(self.next_pause()):
+                await self._soon.wait()
+        except TimeoutError:
+            return
