@@ -13,11 +13,12 @@ from .constants import expires_extra_ms as _default_expires_extra_ms
 from .engine import EndWatch, EnqueueBatch, Keys, NewJob, RedisEngine
 from .errors import ConfigurationError
 from .jobs import Job
+from .model import checks
 from .model.codec import Codec, queued_record
 from .model.records import JobDef, JobResult
 from .telemetry import JobEnqueued, execute, has_handlers
 from .typing import Deserializer, SecondsTimedelta, Serializer
-from .utils import new_job_id, timestamp_ms, to_ms, to_unix_ms
+from .utils import new_job_id, timestamp_ms, to_ms
 
 
 class ArqRedis(Redis):
@@ -82,6 +83,7 @@ class ArqRedis(Redis):
 
         Raises:
             SerializationError: an argument cannot be written.
+            ConfigurationError: a time, a span, the id or the number of the try cannot work.
         """
         new_job, queue, is_own_id = self._new_job(
             function, args, kwargs, _job_id, _queue_name, _defer_until, _defer_by, _expires, _job_try
@@ -184,18 +186,24 @@ class ArqRedis(Redis):
         extras: dict[str, Any] = {}
         when, due = "", now_ms
         if defer_until is not None:
-            due = to_unix_ms(defer_until)
+            due = checks.moment_ms("_defer_until", defer_until)
             when = f"={due}"
         elif defer_by:
-            delay_ms = to_ms(defer_by)
+            delay_ms = to_ms(checks.seconds("_defer_by", defer_by))
             due = now_ms + delay_ms
             when = f"{delay_ms:+d}"
         if when:
             extras["at"] = due
+            if due > checks.LAST_MS:
+                raise ConfigurationError(f"a job cannot be deferred beyond the year 9999, got {defer_by!r}")
         if expires:
-            extras["x"] = now_ms + to_ms(expires)
+            extras["x"] = now_ms + to_ms(checks.seconds("_expires", expires))
         elif self.expires_extra_ms != _default_expires_extra_ms:
             extras["x"] = due + self.expires_extra_ms
+        if job_try is not None:
+            checks.count("_job_try", job_try, 1)
+        if queue is not None:
+            checks.instance("_queue_name", queue, str, "a text")
         if job_id:
             _check_job_id(job_id)
             # Two callers may enqueue the same id in the same ms; only one of them may be told yes.

@@ -10,9 +10,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from .errors import ConfigurationError
+from .model import checks
 from .model.functions import is_coroutine_function
 from .typing import WEEKDAYS, OptionType, SecondsTimedelta, WeekdayOptionType, WorkerCoroutine
-from .utils import import_string, to_seconds
+from .utils import import_string
 
 _RANGES = {
     "month": (1, 12),
@@ -95,7 +96,7 @@ def cron(
     unique: bool = True,
     job_id: str | None = None,
     timeout: SecondsTimedelta | None = None,
-    keep_result: float | None = 0,
+    keep_result: SecondsTimedelta | None = 0,
     keep_result_forever: bool | None = False,
     max_tries: int | None = 1,
 ) -> CronJob:
@@ -121,7 +122,8 @@ def cron(
 
     Raises:
         RuntimeError: it is no coroutine function.
-        ConfigurationError: a field is out of its range, or the fields name a date that never comes.
+        ConfigurationError: a field is out of its range, the fields name a date that never comes, or a
+            limit cannot work.
     """
     target = import_string(coroutine) if isinstance(coroutine, str) else coroutine
     if not is_coroutine_function(target):
@@ -140,8 +142,11 @@ def cron(
         _allowed(field, option)
     job = CronJob(
         name or f"cron:{path}", target, month, day, weekday, hour, minute, second, microsecond,
-        run_at_startup, unique, job_id, to_seconds(timeout), to_seconds(keep_result),
-        keep_result_forever, max_tries,
+        run_at_startup, unique, job_id,
+        None if timeout is None else checks.time_limit("timeout", timeout),
+        None if keep_result is None else checks.seconds("keep_result", keep_result, 0),
+        keep_result_forever,
+        None if max_tries is None else checks.count("max_tries", max_tries, 1),
     )  # fmt: skip
     job.calculate_next(datetime.now(UTC))
     job.next_run = None

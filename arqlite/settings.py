@@ -3,26 +3,53 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta, tzinfo
+from datetime import tzinfo
 from typing import Any
 
 from . import constants
 from .connections import ArqRedis, RedisSettings
 from .cron import CronJob
-from .errors import ConfigurationError
+from .model import checks
 from .model.functions import Function, by_name, func
 from .runtime.executor import Hooks
 from .runtime.intake import Limits
 from .service import Service
-from .typing import AsyncHook, Deserializer, SecondsTimedelta, Serializer, WorkerSettingsType
-from .utils import to_seconds
+from .typing import AsyncHook, Deserializer, Serializer, WorkerSettingsType
+
+_SHORTEST_S = {
+    "lease": 0.1,
+    "keep_result": 0,
+    "job_completion_wait": 0,
+    "health_check_interval": 0.001,
+    "unknown_function_ttl": 0,
+    "poll_delay": 0,
+}
+_KINDS = {
+    "queue_name": (str, "a text"),
+    "health_check_key": (str, "a text"),
+    "redis_settings": (RedisSettings, "RedisSettings (see RedisSettings.from_dsn)"),
+    "redis_pool": (ArqRedis, "an ArqRedis"),
+    "timezone": (tzinfo, "a tzinfo such as ZoneInfo('Europe/Prague')"),
+    "ctx": (dict, "a dict"),
+}
+_FUNCTIONS = (
+    "on_startup",
+    "on_shutdown",
+    "on_job_start",
+    "on_job_end",
+    "after_job_end",
+    "job_serializer",
+    "job_deserializer",
+)
 
 
 @dataclass(kw_only=True)
 class WorkerOptions:
     """Everything a worker can be told. The defaults are arq's; the last group is arqlite's own.
+
+    A span may be given as a timedelta; it is plain seconds from here on. No `job_timeout` is None.
 
     Attributes: see `arqlite.worker.Worker`.
     """
@@ -41,13 +68,13 @@ class WorkerOptions:
     handle_signals: bool = True
     job_completion_wait: float = 0
     max_jobs: int = 10
-    job_timeout: SecondsTimedelta | None = 300
-    keep_result: SecondsTimedelta = 3600
+    job_timeout: float | None = 300
+    keep_result: float = 3600
     keep_result_forever: bool = False
-    poll_delay: SecondsTimedelta = 0.5
+    poll_delay: float = 0.5
     queue_read_limit: int | None = None
     max_tries: int = 5
-    health_check_interval: SecondsTimedelta = 3600
+    health_check_interval: float = 3600
     health_check_key: str | None = None
     ctx: dict[Any, Any] | None = None
     retry_jobs: bool = True
@@ -58,16 +85,16 @@ class WorkerOptions:
     expires_extra_ms: int = constants.expires_extra_ms
     timezone: tzinfo | None = None
     log_results: bool = True
-    lease: SecondsTimedelta = constants.default_lease_s
+    lease: float = constants.default_lease_s
     max_rescues: int = constants.default_max_rescues
-    unknown_function_ttl: SecondsTimedelta = constants.default_unknown_function_ttl_s
+    unknown_function_ttl: float = constants.default_unknown_function_ttl_s
     services: Sequence[Service] = field(default_factory=tuple)
 
     def __post_init__(self) -> None:
-        self._check_numbers()
-        self.cron_jobs = list(self.cron_jobs or ())
-        if not all(isinstance(job, CronJob) for job in self.cron_jobs):
-            raise RuntimeError("cron_jobs, must be instances of CronJob")
+        self._check_counts()
+        self._take_spans()
+        self._check_objects()
+        self.cron_jobs = self._listed_cron_jobs()
         if not self.functions and not self.cron_jobs:
             raise RuntimeError("at least one function or cron_job must be registered")
         if self.queue_name is None:
@@ -89,7 +116,7 @@ class WorkerOptions:
     @property
     def lease_ms(self) -> int:
         """The lease in ms."""
-        return int(_seconds(self.lease) * 1000)
+        return int(self.lease * 1000)
 
     def table(self) -> dict[str, Function]:
         """Everything that can be run, by name; a cron job is a function of its own."""
@@ -100,31 +127,49 @@ class WorkerOptions:
     def limits(self) -> Limits:
         """The limits of jobs whose function has none of its own."""
         return Limits(
-            timeout_s=to_seconds(self.job_timeout),
-            keep_ms=-1 if self.keep_result_forever else int(_seconds(self.keep_result) * 1000),
+            timeout_s=self.job_timeout,
+            keep_ms=-1 if self.keep_result_forever else int(self.keep_result * 1000),
             max_tries=self.max_tries,
             max_rescues=self.max_rescues,
-            unknown_ttl_ms=int(_seconds(self.unknown_function_ttl) * 1000),
+            unknown_ttl_ms=int(self.unknown_function_ttl * 1000),
         )
 
     def hooks(self) -> Hooks:
         """The hooks around each job."""
         return Hooks(self.on_job_start, self.on_job_end, self.after_job_end)
 
-    def _check_numbers(self) -> None:
-        _at_least("max_jobs", self.max_jobs, 1)
-        _at_least("max_tries", self.max_tries, 1)
-        _at_least("max_rescues", self.max_rescues, 1)
-        for name, least in (
-            ("lease", 0.1),
-            ("keep_result", 0),
-            ("job_completion_wait", 0),
-            ("health_check_interval", 0.001),
-            ("unknown_function_ttl", 0),
-        ):
-            _at_least(name, _seconds(getattr(self, name)), least, " seconds")
-        if self.job_timeout is not None and _seconds(self.job_timeout) <= 0:
-            raise ConfigurationError(f"job_timeout must be more than 0 seconds, got {self.job_timeout!r}")
+    def _check_counts(self) -> None:
+        for name in ("max_jobs", "max_tries", "max_rescues"):
+            checks.count(name, getattr(self, name), 1)
+        checks.count("max_burst_jobs", self.max_burst_jobs)
+        checks.count("expires_extra_ms", self.expires_extra_ms)
+        if self.queue_read_limit is not None:
+            checks.count("queue_read_limit", self.queue_read_limit)
+
+    def _take_spans(self) -> None:
+        for name, least in _SHORTEST_S.items():
+            setattr(self, name, checks.seconds(name, getattr(self, name), least))
+        if self.job_timeout is not None:
+            limit = checks.time_limit("job_timeout", self.job_timeout)
+            self.job_timeout = None if limit == float("inf") else limit
+
+    def _check_objects(self) -> None:
+        for name, (kind, wanted) in _KINDS.items():
+            if getattr(self, name) is not None:
+                checks.instance(name, getattr(self, name), kind, wanted)
+        for name in _FUNCTIONS:
+            if getattr(self, name) is not None:
+                checks.function(name, getattr(self, name))
+        for name in ("functions", "services"):
+            checks.instance(name, getattr(self, name), Iterable, "a list")
+        for service in self.services:
+            checks.instance("services", service, Service, "instances of Service")
+
+    def _listed_cron_jobs(self) -> list[CronJob]:
+        given = self.cron_jobs or ()
+        if not isinstance(given, Iterable) or not all(isinstance(job, CronJob) for job in given):
+            raise RuntimeError("cron_jobs, must be instances of CronJob")
+        return list(given)
 
 
 def get_kwargs(settings_cls: WorkerSettingsType) -> dict[str, Any]:
@@ -145,12 +190,3 @@ def _as_function(job: CronJob) -> Function:
     return Function(
         job.name, job.coroutine, job.timeout_s, job.keep_result_s, job.keep_result_forever, job.max_tries
     )
-
-
-def _seconds(span: SecondsTimedelta) -> float:
-    return span.total_seconds() if isinstance(span, timedelta) else span
-
-
-def _at_least(name: str, value: float, least: float, unit: str = "") -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or value < least:
-        raise ConfigurationError(f"{name} must be at least {least}{unit}, got {value!r}")

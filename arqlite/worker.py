@@ -72,9 +72,9 @@ class Worker:
         on_job_end: `async f(ctx)` after each job, before its result is stored.
         after_job_end: `async f(ctx)` when its result is stored.
         handle_signals: whether SIGINT and SIGTERM shut it down.
-        job_completion_wait: seconds that running jobs may take to end after a signal.
+        job_completion_wait: seconds or timedelta that running jobs may take to end after a signal.
         max_jobs: how many jobs run at once.
-        job_timeout: seconds or timedelta one run may take; None is no limit.
+        job_timeout: seconds or timedelta one run may take; None and infinity are no limit.
         keep_result: seconds or timedelta a result is kept; 0 keeps none.
         keep_result_forever: whether results never expire.
         poll_delay: kept for arq; nothing is polled.
@@ -114,7 +114,7 @@ class Worker:
         on_job_end: StartupShutdown | None = None,
         after_job_end: StartupShutdown | None = None,
         handle_signals: bool = True,
-        job_completion_wait: float = 0,
+        job_completion_wait: SecondsTimedelta = 0,
         max_jobs: int = 10,
         job_timeout: SecondsTimedelta | None = 300,
         keep_result: SecondsTimedelta = 3600,

@@ -365,3 +365,26 @@ async def test_success_after_trouble_is_told(
         "redis connection error localhost:6379 ConnectionError away, 5 retries remaining...",
         "redis connection successful",
     ]
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"_defer_by": "5"}, "_defer_by must be a number of seconds or a timedelta, got '5'"),
+        ({"_defer_by": float("nan")}, "_defer_by must be a finite number of seconds, got nan"),
+        ({"_defer_by": timedelta.max}, "a job cannot be deferred beyond the year 9999"),
+        ({"_defer_until": "2020"}, "_defer_until must be a datetime, got '2020'"),
+        ({"_expires": "x"}, "_expires must be a number of seconds or a timedelta, got 'x'"),
+        ({"_job_try": "x"}, "_job_try must be a whole number of at least 1, got 'x'"),
+        ({"_job_try": 0}, "_job_try must be a whole number of at least 1, got 0"),
+        ({"_queue_name": 5}, "_queue_name must be a text, got 5"),
+    ],
+)
+async def test_options_that_cannot_work_are_refused(
+    arq_redis: ArqRedis, options: dict[str, Any], text: str
+) -> None:
+    """An option of `enqueue_job` that cannot work is refused in words, and nothing is enqueued."""
+    with pytest.raises(ConfigurationError, match=text):
+        await arq_redis.enqueue_job("add", 1, **options)
+
+    assert await arq_redis.keys("*") == []

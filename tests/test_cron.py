@@ -257,3 +257,10 @@ async def test_cron_and_functions_share_a_worker(
 
     assert "by-name" in seen
     assert any(job_id.startswith("cron:both:") for job_id in seen)
+
+
+@pytest.mark.parametrize("limit", [{"timeout": -1}, {"keep_result": float("inf")}, {"max_tries": 0}])
+def test_limits_that_cannot_work_are_refused(limit: dict[str, Any]) -> None:
+    """A cron job's limits are checked as those of a function are."""
+    with pytest.raises(ConfigurationError, match=f"^{next(iter(limit))} must be "):
+        cron(tick, **limit)

@@ -15,6 +15,8 @@ from arqlite.errors import ConfigurationError
 from arqlite.settings import get_kwargs
 from arqlite.worker import create_worker
 
+NAN, INF = float("nan"), float("inf")
+
 
 async def ok(ctx: Ctx) -> None: ...
 
@@ -90,15 +92,36 @@ def test_keyword_arguments_win() -> None:
         ({"functions": ()}, RuntimeError, "at least one function or cron_job must be registered"),
         ({"cron_jobs": [ok]}, RuntimeError, "cron_jobs, must be instances of CronJob"),
         ({"queue_name": None}, ValueError, "If queue_name is absent, redis_pool must be present."),
-        ({"max_jobs": 0}, ConfigurationError, "max_jobs must be at least 1, got 0"),
-        ({"max_jobs": True}, ConfigurationError, "max_jobs must be at least 1, got True"),
-        ({"max_jobs": "ten"}, ConfigurationError, "max_jobs must be at least 1, got 'ten'"),
-        ({"max_tries": 0}, ConfigurationError, "max_tries must be at least 1, got 0"),
+        ({"max_jobs": 0}, ConfigurationError, "max_jobs must be a whole number of at least 1, got 0"),
+        ({"max_jobs": True}, ConfigurationError, "max_jobs must be a whole number of at least 1, got True"),
+        ({"max_jobs": "ten"}, ConfigurationError, "max_jobs must be a whole number of at least 1, got 'ten'"),
+        ({"max_tries": 0}, ConfigurationError, "max_tries must be a whole number of at least 1, got 0"),
         ({"lease": 0}, ConfigurationError, "lease must be at least 0.1 seconds, got 0"),
         ({"keep_result": -1}, ConfigurationError, "keep_result must be at least 0 seconds, got -1"),
         ({"job_timeout": 0}, ConfigurationError, "job_timeout must be more than 0 seconds, got 0"),
         ({"job_completion_wait": -1}, ConfigurationError, "job_completion_wait must be at least 0 seconds"),
         ({"health_check_interval": 0}, ConfigurationError, "health_check_interval must be at least"),
+        ({"max_jobs": 2.5}, ConfigurationError, "max_jobs must be a whole number of at least 1, got 2.5"),
+        ({"max_burst_jobs": "x"}, ConfigurationError, "max_burst_jobs must be a whole number, got 'x'"),
+        ({"queue_read_limit": "x"}, ConfigurationError, "queue_read_limit must be a whole number"),
+        ({"expires_extra_ms": 1.5}, ConfigurationError, "expires_extra_ms must be a whole number"),
+        ({"job_timeout": NAN}, ConfigurationError, "job_timeout must be more than 0 seconds, got nan"),
+        ({"job_timeout": "5"}, ConfigurationError, "job_timeout must be a number of seconds or a timedelta"),
+        ({"lease": NAN}, ConfigurationError, "lease must be a finite number of seconds, got nan"),
+        ({"keep_result": INF}, ConfigurationError, "keep_result must be a finite number of seconds, got inf"),
+        ({"poll_delay": "x"}, ConfigurationError, "poll_delay must be a number of seconds or a timedelta"),
+        ({"queue_name": 5}, ConfigurationError, "queue_name must be a text, got 5"),
+        ({"redis_settings": "redis://x"}, ConfigurationError, "redis_settings must be RedisSettings (see"),
+        ({"redis_pool": "redis://x"}, ConfigurationError, "redis_pool must be an ArqRedis, got 'redis"),
+        ({"timezone": "Europe/Prague"}, ConfigurationError, "timezone must be a tzinfo such as ZoneInfo("),
+        ({"on_startup": 5}, ConfigurationError, "on_startup must be a function, got 5"),
+        ({"job_serializer": 5}, ConfigurationError, "job_serializer must be a function, got 5"),
+        ({"ctx": 5}, ConfigurationError, "ctx must be a dict, got 5"),
+        ({"services": [5]}, ConfigurationError, "services must be instances of Service, got 5"),
+        ({"services": 5}, ConfigurationError, "services must be a list, got 5"),
+        ({"functions": 5}, ConfigurationError, "functions must be a list, got 5"),
+        ({"cron_jobs": 5}, RuntimeError, "cron_jobs, must be instances of CronJob"),
+        ({"functions": [5]}, RuntimeError, "5 is not a coroutine function"),
         ({"functions": [ok, "asyncio.nothing"]}, ImportError, 'Module "asyncio" does not define a "nothing"'),
         ({"functions": [print]}, RuntimeError, "is not a coroutine function"),
     ],
@@ -120,11 +143,20 @@ def test_durations_may_be_timedeltas() -> None:
         lease=timedelta(seconds=3),
         health_check_interval=timedelta(seconds=5),
         unknown_function_ttl=timedelta(minutes=2),
+        job_completion_wait=timedelta(seconds=7),
     )
 
     limits = worker.options.limits()
     assert (limits.timeout_s, limits.keep_ms, worker.options.lease_ms) == (60, 3_600_000, 3000)
     assert limits.unknown_ttl_ms == 120_000
+    assert worker.options.job_completion_wait == 7
+    assert worker.options.health_check_interval == 5
+
+
+@pytest.mark.parametrize("none", [None, INF])
+def test_job_timeout_may_be_no_limit(none: float | None) -> None:
+    """None and infinity say that a run may take for ever."""
+    assert Worker([ok], job_timeout=none).options.limits().timeout_s is None
 
 
 def test_worker_shows_its_settings() -> None:

@@ -14,6 +14,7 @@ from pydantic_core import PydanticSerializationError, from_json, to_json
 from ..errors import DeserializationError, JobExecutionFailed, SerializationError
 from ..typing import Deserializer, Serializer
 from ..utils import ms_to_datetime
+from . import checks
 from .failures import describe, message_of, rebuild
 from .records import JobDef, JobResult
 from .states import JobState
@@ -23,8 +24,6 @@ _STATES = {letter: state for state, letter in _LETTERS.items()}
 # 'R' and 13 digits of expiry stand before the body in a finished record, 'Q' and a priority before a job.
 _FINISHED_HEAD, _QUEUED_HEAD = 14, 2
 UNSERIALIZABLE = "unable to serialize result"
-# The end of the year 9999, in ms since 1970: no datetime is later.
-_LAST_MS = 253_402_300_799_999
 
 
 class Codec:
@@ -90,7 +89,7 @@ class Codec:
         """
         try:
             envelope = from_json(blob) if self.deserializer is None else self.deserializer(blob)
-            if not isinstance(envelope["f"], str) or not 0 <= envelope["et"] <= _LAST_MS:
+            if not isinstance(envelope["f"], str) or not 0 <= envelope["et"] <= checks.LAST_MS:
                 raise TypeError("the envelope names no function or no time")
             if "t" in envelope or "x" in envelope or "at" in envelope:
                 _check_numbers(envelope)

@@ -9,7 +9,8 @@ from typing import Any
 
 from ..errors import ConfigurationError
 from ..typing import SecondsTimedelta, WorkerCoroutine
-from ..utils import import_string, to_seconds
+from ..utils import import_string
+from . import checks
 
 
 @dataclass
@@ -19,7 +20,7 @@ class Function:
     Attributes:
         name: what jobs name it by.
         coroutine: what is called, with `ctx` first.
-        timeout_s: seconds that one run may take.
+        timeout_s: seconds that one run may take; infinity is no limit.
         keep_result_s: seconds that its results are kept, 0 for not at all.
         keep_result_forever: whether its results never expire.
         max_tries: how often a job may be tried, the first time included.
@@ -48,13 +49,14 @@ def func(
         coroutine: a coroutine function, a dotted path to one, or a `Function`, which is returned as it is.
         name: what jobs name it by; the path or the function's `__qualname__` by default.
         keep_result: seconds or timedelta to keep results, overriding the worker's.
-        timeout: seconds or timedelta one run may take, overriding the worker's.
+        timeout: seconds or timedelta one run may take, overriding the worker's; infinity is no limit.
         keep_result_forever: whether results never expire, overriding the worker's.
         max_tries: tries, the first included, overriding the worker's.
 
     Raises:
         RuntimeError: it is no coroutine function.
         ImportError: the path leads nowhere.
+        ConfigurationError: a limit cannot work.
     """
     if isinstance(coroutine, Function):
         return coroutine
@@ -68,10 +70,10 @@ def func(
     return Function(
         name or target.__qualname__,
         target,
-        to_seconds(timeout),
-        to_seconds(keep_result),
+        None if timeout is None else checks.time_limit("timeout", timeout),
+        None if keep_result is None else checks.seconds("keep_result", keep_result, 0),
         keep_result_forever,
-        max_tries,
+        None if max_tries is None else checks.count("max_tries", max_tries, 1),
     )
 
 

@@ -251,3 +251,15 @@ async def test_fire_with_an_id_in_use(queue: Queue) -> None:
     await queue.finish("s", "fixed", keep_ms=0)
     assert not await queue.engine.fire("one", 2000, "fixed", record())
     assert await queue.engine.fire("one", 3000, "fixed", record())
+
+
+async def test_an_end_beyond_all_digits_is_kept_for_ever(queue: Queue) -> None:
+    """A result that is kept for three centuries and more is kept, not taken for one of long ago."""
+    await queue.fill("a")
+    await queue.open("s")
+    await queue.claim("s")
+
+    await queue.finish("s", "a", keep_ms=10**13)
+
+    record = (await queue.engine.peek("a")).record
+    assert (record[:14], await queue.home("a")) == (b"R" + b"9" * 13, "finished")

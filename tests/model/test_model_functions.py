@@ -51,6 +51,26 @@ def test_options() -> None:
     assert made == Function("n", job, 2, 60.0, True, 3)
 
 
+def test_timeout_may_be_infinite() -> None:
+    """A function may have no limit where its worker has one."""
+    assert func(job, timeout=float("inf")).timeout_s == float("inf")
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"timeout": -1}, "timeout must be more than 0 seconds, got -1"),
+        ({"timeout": "x"}, "timeout must be a number of seconds or a timedelta, got 'x'"),
+        ({"max_tries": 0}, "max_tries must be a whole number of at least 1, got 0"),
+        ({"keep_result": -5}, "keep_result must be at least 0 seconds, got -5"),
+    ],
+)
+def test_limits_that_cannot_work_are_refused(options: dict[str, Any], text: str) -> None:
+    """A limit that cannot work is refused where it is written, not where the job runs."""
+    with pytest.raises(ConfigurationError, match=text):
+        func(job, **options)
+
+
 def test_function_is_returned_as_it_is() -> None:
     """A `Function` keeps its options, as in arq."""
     made = func(job, timeout=3)

@@ -4,6 +4,8 @@ local FOREVER = '9999999999999'
 
 local function settle(base, jobs, ttls, ttl, now, ids, bodies)
   if #ids == 0 then return end
+  -- A moment of 14 digits would be read as its first 13, long ago.
+  if now + ttl >= tonumber(FOREVER) then ttl = -1 end
   if ttl == 0 then
     redis.call('HDEL', jobs, unpack(ids))
     return

@@ -1,0 +1,95 @@
+"""What a caller may hand in: each check returns the value in its plain form, or refuses it in words."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from ..errors import ConfigurationError
+from ..utils import to_unix_ms
+
+# Three million years: beyond it floats of ms are no longer exact, and no datetime reaches there.
+_LONGEST_S = 1e14
+# The end of the year 9999, in ms since 1970: no datetime is later.
+LAST_MS = 253_402_300_799_999
+
+
+def count(name: str, value: Any, least: int | None = None) -> int:
+    """Take a whole number; a bool is none.
+
+    Raises:
+        ConfigurationError: it is something else, or less than `least`.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or (least is not None and value < least):
+        wanted = "a whole number" if least is None else f"a whole number of at least {least}"
+        raise ConfigurationError(f"{name} must be {wanted}, got {value!r}")
+    return value
+
+
+def seconds(name: str, value: Any, least: float | None = None) -> float:
+    """Take a span, a finite number of seconds or a timedelta, as seconds.
+
+    Raises:
+        ConfigurationError: it is something else, or shorter than `least`.
+    """
+    plain = _plain_seconds(name, value)
+    # NaN is neither above nor below anything.
+    if not -_LONGEST_S <= plain <= _LONGEST_S:
+        raise ConfigurationError(f"{name} must be a finite number of seconds, got {value!r}")
+    if least is not None and plain < least:
+        raise ConfigurationError(f"{name} must be at least {least} seconds, got {value!r}")
+    return plain
+
+
+def time_limit(name: str, value: Any) -> float:
+    """Take a span of more than nothing; infinity stands for no limit.
+
+    Raises:
+        ConfigurationError: it is something else.
+    """
+    plain = _plain_seconds(name, value)
+    if not plain > 0:
+        raise ConfigurationError(f"{name} must be more than 0 seconds, got {value!r}")
+    return plain if plain <= _LONGEST_S else float("inf")
+
+
+def moment_ms(name: str, value: Any) -> int:
+    """Take a datetime as ms since 1970; a naive one is local time.
+
+    Raises:
+        ConfigurationError: it is something else, or so near the ends of time that no zone has it.
+    """
+    if not isinstance(value, datetime):
+        raise ConfigurationError(f"{name} must be a datetime, got {value!r}")
+    try:
+        return to_unix_ms(value)
+    except (OverflowError, ValueError, OSError) as error:
+        raise ConfigurationError(f"{name} cannot be told as a time: {value!r}") from error
+
+
+def instance(name: str, value: Any, kind: type | tuple[type, ...], wanted: str) -> None:
+    """Make sure that something is of a class.
+
+    Raises:
+        ConfigurationError: it is not; `wanted` says in words what it should have been.
+    """
+    if not isinstance(value, kind):
+        raise ConfigurationError(f"{name} must be {wanted}, got {value!r}")
+
+
+def function(name: str, value: Any) -> None:
+    """Make sure that something can be called.
+
+    Raises:
+        ConfigurationError: it cannot.
+    """
+    if not callable(value):
+        raise ConfigurationError(f"{name} must be a function, got {value!r}")
+
+
+def _plain_seconds(name: str, value: Any) -> float:
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ConfigurationError(f"{name} must be a number of seconds or a timedelta, got {value!r}")
+    return value
