@@ -125,25 +125,32 @@ class ArqRedis(Redis):
         return [Job(job.job_id, self, queue, self.job_deserializer) for job in jobs]
 
     async def all_job_results(self) -> list[JobResult]:
-        """Read all results that are kept, of all queues of this database, by enqueue time."""
+        """Read all results that are kept, of all queues of this database, by enqueue time.
+
+        One that cannot be read has the function '<unknown>'.
+        """
         results: list[JobResult] = []
         codec = Codec(self.job_serializer, self.job_deserializer)
         now_ms = timestamp_ms()
         async for key in self.scan_iter(match=Keys.all_queues_pattern(), count=1000):
-            queue = Keys.queue_of(key.decode())
+            queue = Keys.queue_of(_text(key))
             async for job_id, record in self.hscan_iter(key, count=1000):
-                if record[:1] == b"R" and int(record[1:14]) > now_ms:
-                    results.append(cast("JobResult", codec.decode_record(record, job_id.decode(), queue)))
+                # As text, for digits of one length compare like numbers, and what is none hides nothing.
+                if record[:1] == b"R" and record[1:14] > b"%013d" % now_ms:
+                    results.append(cast("JobResult", codec.decode_listed(record, _text(job_id), queue)))
         return sorted(results, key=lambda result: result.enqueue_time)
 
     async def queued_jobs(self, *, queue_name: str | None = None) -> list[JobDef]:
-        """Read all jobs of a queue that have not ended, in the order they are due."""
+        """Read all jobs of a queue that have not ended, in the order they are due.
+
+        One that cannot be read has the function '<unknown>' and no score, and comes first.
+        """
         queue = queue_name or self.default_queue_name
         codec = Codec(self.job_serializer, self.job_deserializer)
         jobs: list[JobDef] = []
         async for job_id, record in self.hscan_iter(Keys(queue).jobs, count=1000):
             if record[:1] == b"Q":
-                jobs.append(codec.decode_record(record, job_id.decode(), queue, due_ms(codec, record)))
+                jobs.append(codec.decode_listed(record, _text(job_id), queue))
         return sorted(jobs, key=lambda job: job.score or 0)
 
     async def aclose(self, close_connection_pool: bool | None = None) -> None:
@@ -214,10 +221,8 @@ class ArqRedis(Redis):
         return new_job, queue or self.default_queue_name, bool(job_id)
 
 
-def due_ms(codec: Codec, record: bytes) -> int:
-    """Tell when a live record was meant to run, in ms since 1970."""
-    envelope = codec.decode_job(record[2:])
-    return int(envelope.get("at") or envelope["et"])
+def _text(name: bytes) -> str:
+    return name.decode(errors="backslashreplace")
 
 
 def _check_job_id(job_id: str) -> None:

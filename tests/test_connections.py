@@ -21,7 +21,7 @@ from worker_toys import Ctx, enqueue, lines
 
 from arqlite import ArqRedis, create_pool, func
 from arqlite.connections import RedisSettings, log_redis_info
-from arqlite.errors import ConfigurationError, SerializationError
+from arqlite.errors import ConfigurationError, DeserializationError, SerializationError
 from arqlite.jobs import Job
 from arqlite.telemetry import JobEnqueued, attach, detach
 
@@ -316,6 +316,27 @@ async def test_queued_jobs_in_the_order_they_are_due(arq_redis: ArqRedis) -> Non
     assert [job.args for job in jobs] == [(1,), (2,), (3,)]
     assert [job.args for job in await arq_redis.queued_jobs(queue_name="other")] == [(9,)]
     assert all(abs((job.score or 0) / 1000 - time.time()) < 3700 for job in jobs)
+
+
+async def test_record_that_cannot_be_read_hides_no_other(arq_redis: ArqRedis, make_worker: Any) -> None:
+    """A record of another serializer is listed as '<unknown>', beside those that can be read."""
+    pickled = ArqRedis(arq_redis.connection_pool, job_serializer=pickle.dumps)
+    await enqueue(arq_redis, "add", 1, _job_id="mine")
+    await enqueue(pickled, "add", 1, _job_id="pickled")
+    await arq_redis.hset("aq:{arq:queue}:jobs", "broken", b"R9999999999999S0000zzzz")
+
+    waiting = await arq_redis.queued_jobs()
+    await make_worker([add]).async_run()
+    ended = await arq_redis.all_job_results()
+
+    assert [(job.function, job.job_id) for job in waiting] == [("<unknown>", "pickled"), ("add", "mine")]
+    assert {(job.function, job.job_id, job.success) for job in ended} == {
+        ("<unknown>", "broken", False),
+        ("<unknown>", "pickled", False),
+        ("add", "mine", True),
+    }
+    [broken] = [job for job in ended if job.job_id == "broken"]
+    assert isinstance(broken.result, DeserializationError)
 
 
 async def test_all_job_results(arq_redis: ArqRedis, make_worker: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -13,7 +14,7 @@ from worker_toys import Ctx, Gate, at_work, counts, end_of, enqueue, lines, trac
 
 from arqlite import ArqRedis, func
 from arqlite.engine import Peek, RedisEngine
-from arqlite.errors import ResultNotFound
+from arqlite.errors import ResultNotFound, SerializationError
 from arqlite.jobs import Job, JobDef, JobStatus
 from arqlite.telemetry import JobStopped, attach, detach
 
@@ -134,6 +135,24 @@ async def test_result_that_is_not_kept(arq_redis: ArqRedis, make_worker: Any) ->
         gate.open.set()
         with pytest.raises(ResultNotFound):
             await waiting
+
+
+async def test_failure_that_a_serializer_made_a_text_of(arq_redis: ArqRedis, make_worker: Any) -> None:
+    """Where a serializer turned the exception into text, that text is what is raised, as in arq."""
+
+    def write(envelope: dict[str, Any]) -> bytes:
+        return json.dumps(envelope, default=str).encode()
+
+    async def fail(ctx: Ctx) -> None:
+        raise ValueError("broken")
+
+    job = await enqueue(arq_redis, "fail")
+    await make_worker(
+        [func(fail, name="fail")], job_serializer=write, job_deserializer=json.loads
+    ).async_run()
+
+    with pytest.raises(SerializationError, match=r"^broken$"):
+        await job.result()
 
 
 async def test_misspelt_delay_is_deprecated(arq_redis: ArqRedis, make_worker: Any) -> None:

@@ -13,7 +13,7 @@ import pytest
 from worker_toys import Ctx, Gate, at_work, counts, end_of, enqueue, lines, traces
 
 from arqlite import ArqRedis, Worker, current_job, func
-from arqlite.errors import FailedJobs, JobExecutionFailed, ResultNotFound
+from arqlite.errors import FailedJobs, JobExecutionFailed, ResultNotFound, SerializationError
 from arqlite.jobs import Job, JobStatus
 
 
@@ -312,7 +312,7 @@ async def test_result_that_is_no_data(
 
     assert counts(worker) == (1, 1, 0)
     assert await after.result() == 3
-    with pytest.raises(JobExecutionFailed, match="unable to serialize result: object is not plain data"):
+    with pytest.raises(SerializationError, match=r"^unable to serialize result: object is not plain data"):
         await job.result()
     assert lines(caplog, "arqlite.jobs")[0].startswith("error serializing result of o:odd")
 

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
-from ..errors import DeserializationError, JobExecutionFailed, SerializationError
+from ..errors import DeserializationError, SerializationError
 from ..typing import Deserializer, Serializer
 from ..utils import ms_to_datetime
 from . import checks
@@ -122,7 +122,10 @@ class Codec:
         self, error: Exception, job_try: int, start_ms: int, finish_ms: int, blob: bytes
     ) -> bytes:
         """Write that a job ended, but that its result could not be written and why."""
-        failure = JobExecutionFailed(f"{UNSERIALIZABLE}: {message_of(error)}")
+        reason = message_of(error)
+        failure = SerializationError(
+            reason if reason.startswith(UNSERIALIZABLE) else f"{UNSERIALIZABLE}: {reason}"
+        )
         return self.encode_end(JobState.DISCARDED, failure, job_try, start_ms, finish_ms, blob)
 
     def decode_record(
@@ -141,6 +144,26 @@ class Codec:
             return self._decode_finished(record[_FINISHED_HEAD:], job_id, queue)
         envelope = self.decode_job(record[_QUEUED_HEAD:])
         return _job_def(envelope, job_id, score, started)
+
+    def decode_listed(self, record: bytes, job_id: str, queue: str) -> JobDef | JobResult:
+        """Read one record of many; a job that has not ended has the time it was meant to run as its score.
+
+        A record that cannot be read, be it of another serializer, does not hide the others: it is shown
+        with the function '<unknown>', an end among them with the reason as its result.
+        """
+        try:
+            if record[:1] == b"R":
+                return self._decode_finished(record[_FINISHED_HEAD:], job_id, queue)
+            envelope = self.decode_job(record[_QUEUED_HEAD:])
+            return _job_def(envelope, job_id, int(envelope.get("at") or envelope["et"]), None)
+        except DeserializationError as error:
+            job = _unknown_job(job_id)
+            if record[:1] != b"R":
+                return job
+            return JobResult(
+                **vars(job), success=False, result=error, start_time=job.enqueue_time,
+                finish_time=job.enqueue_time, queue_name=queue,
+            )  # fmt: skip
 
     def _decode_finished(self, body: bytes, job_id: str, queue: str) -> JobResult:
         try:
@@ -162,7 +185,7 @@ class Codec:
         try:
             return _job_def(self.decode_job(blob), job_id, None, None)
         except DeserializationError:
-            return JobDef("<unknown>", (), {}, None, ms_to_datetime(0), None, job_id)
+            return _unknown_job(job_id)
 
     def _encode_foreign(
         self, state: JobState, value: Any, job_try: int, start_ms: int, finish_ms: int
@@ -227,6 +250,10 @@ def _job_def(envelope: dict[str, Any], job_id: str, score: int | None, started: 
         score=score,
         job_id=job_id,
     )
+
+
+def _unknown_job(job_id: str) -> JobDef:
+    return JobDef("<unknown>", (), {}, None, ms_to_datetime(0), None, job_id)
 
 
 def _reason(error: Exception) -> str:

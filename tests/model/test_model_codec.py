@@ -164,13 +164,15 @@ def test_unserializable_result_names_the_class() -> None:
 @BOTH
 def test_unserializable_result_is_stored_as_a_failure(codec: Codec) -> None:
     """In place of a result that cannot be written its reason is kept, and raised at the reader."""
-    body = codec.encode_unserializable(TypeError("not me"), 1, 0, 0, b"")
+    for error in (TypeError("not me"), SerializationError("unable to serialize result: not me")):
+        body = codec.encode_unserializable(error, 1, 0, 0, b"")
 
-    record = codec.decode_record(b"R9999999999999" + body, "j1", "q")
+        record = codec.decode_record(b"R9999999999999" + body, "j1", "q")
 
-    assert isinstance(record, JobResult)
-    assert not record.success
-    assert record.result == JobExecutionFailed("unable to serialize result: not me")
+        assert isinstance(record, JobResult)
+        assert not record.success
+        assert type(record.result) is SerializationError
+        assert str(record.result) == "unable to serialize result: not me"
 
 
 def circular() -> list[Any]:
