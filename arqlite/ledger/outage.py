@@ -33,7 +33,7 @@ class Outage:
         self._since: float | None = None
 
     def pause(self) -> float:
-        """Note that the database is away; returns the seconds to wait, at random at least half of the pause."""
+        """Note that the database is away; returns the seconds to wait, at least half of them at random."""
         now = self._clock()
         if self._since is None:
             self._since = now
