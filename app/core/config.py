@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from functools import cache, cached_property
 from pathlib import Path
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from arqlite.connections import RedisSettings
 from arqlite.embedded import EmbeddedServer, data_home
+
+logger = logging.getLogger("app.config")
 
 SAMPLE_MAILBOX = Path(__file__).resolve().parent.parent / "sample_mailbox"
 
@@ -24,6 +28,7 @@ class Settings(BaseSettings):
 
     Attributes:
         REDIS_URL: `redis://…`, `rediss://…` or `unix://…`; without it an embedded Valkey is started.
+            A database number in it is not used, for each queue has its own.
         DATABASE_URL: `sqlite:///…` or `postgresql://…`; without it `app.db` in the data folder.
         DATA_DIR: where the embedded server, the SQLite file and unsent mail live; by default `.arqlite`.
         MAILBOX_PATH: the mailbox of the demo user: a folder of .eml files, an mbox file or a Maildir.
@@ -71,7 +76,14 @@ def redis_url() -> str:
     Only workers and the API's start ask for it, so whoever merely imports the models starts no server.
     The server stays as long as this process, or any other of the project, needs it.
     """
-    return settings.REDIS_URL or _embedded_server().url()
+    if not settings.REDIS_URL:
+        return _embedded_server().url()
+    if database := RedisSettings.from_dsn(settings.REDIS_URL).database:
+        logger.warning(
+            "REDIS_URL names database %d, which is not used: the queues are in databases 1 and 2",
+            database,
+        )
+    return settings.REDIS_URL
 
 
 @cache

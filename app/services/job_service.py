@@ -34,14 +34,17 @@ async def cancel(db: AsyncSession, job_id: str) -> Job:
     # The row first: a worker that takes the job from now on finds it CANCELLED and leaves it.
     was_waiting = await store.cancel_queued(db, Job, job_id)
     await db.commit()
+    queued = QueueJob(job_id, pool_of(task))
     try:
-        is_cancelled = await QueueJob(job_id, pool_of(task)).abort(timeout=CANCEL_TIMEOUT_S)
+        is_cancelled = await queued.abort(timeout=CANCEL_TIMEOUT_S)
     except TimeoutError as error:
         if not was_waiting:
             raise ConflictError(
                 f"job {job_id} was told to stop and has not stopped within {CANCEL_TIMEOUT_S:.0f} s"
             ) from error
         is_cancelled = True
+    if task.secrets:
+        await queued.delete()  # the record of a cancelled job would hold its arguments for an hour
     if not (is_cancelled or was_waiting):
         raise ConflictError(f"job {job_id} ended before it could be cancelled")
     return await find(db, job_id)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import atexit
+import importlib
 import shutil
+import sys
 import tempfile
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -118,6 +121,18 @@ def work(engine: AsyncEngine, pools: ArqRedis, make_worker: Callable[..., Worker
         return make_worker(functions, services=services, allow_abort_jobs=True, **options)
 
     return make
+
+
+@pytest.fixture
+def email_settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The e-mail worker's settings, which start no server for the test; the next import is a new one."""
+    name = "app.core.worker.email_settings"
+    kept = sys.modules.pop(name, None)
+    monkeypatch.setattr(config, "redis_url", lambda: "redis://unused.example")
+    yield importlib.import_module(name).WorkerSettings
+    del sys.modules[name]
+    if kept is not None:
+        sys.modules[name] = kept
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -38,7 +39,7 @@ def test_workers_live_in_databases_of_their_own(tmp_path: Path) -> None:
         "from app.core.worker.email_settings import WorkerSettings as Email\n"
         "for each in (Base, Email):\n"
         "    settings = each.redis_settings\n"
-        "    names = [function.__name__ for function in each.functions]\n"
+        "    names = [getattr(each, 'name', None) or each.__name__ for each in each.functions]\n"
         "    print(settings.host, settings.port, settings.database, *names)"
     )
     told = python(code, REDIS_URL="redis://redis.example:6380/7", DATA_DIR=str(tmp_path))
@@ -46,6 +47,39 @@ def test_workers_live_in_databases_of_their_own(tmp_path: Path) -> None:
         "redis.example 6380 1 sample_task",
         "redis.example 6380 2 send_email send_otp_email run_email_fetch run_email_extraction",
     ]
+
+
+@pytest.mark.parametrize(
+    ("url", "times"),
+    [
+        ("redis://redis.example/5", 1),
+        ("unix:///run/redis.sock?db=5", 1),
+        ("redis://redis.example/0", 0),
+        ("redis://redis.example", 0),
+    ],
+)
+def test_database_number_of_the_url_is_told_to_be_unused(tmp_path: Path, url: str, times: int) -> None:
+    """A REDIS_URL that names a database is warned of once, since the queues have their own."""
+    code = (
+        "import logging, sys\n"
+        "logging.basicConfig(stream=sys.stdout)\n"
+        "import app.core.worker.base_settings, app.core.worker.email_settings"
+    )
+    told = python(code, REDIS_URL=url, DATA_DIR=str(tmp_path))
+
+    assert told.count("REDIS_URL names database 5, which is not used") == times
+    assert told.count("WARNING") == times
+
+
+def test_data_folder_is_private(tmp_path: Path) -> None:
+    """The folder with the queues, the ledger and the logs is its owner's, whatever the umask."""
+    umask = os.umask(0)
+    try:
+        folder = Settings(DATA_DIR=tmp_path / "new", DATABASE_URL=None).data_dir
+    finally:
+        os.umask(umask)
+
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
 def test_importing_models_and_api_starts_no_server(tmp_path: Path) -> None:

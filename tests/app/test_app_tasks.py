@@ -14,6 +14,7 @@ from app.core import queue
 from app.core.database import AsyncSessionLocal
 from app.errors import QueueUnavailableError
 from app.models import ConnectedAccount, Job, User
+from app.services import job_service
 from app.services.task_service import TASKS, TaskService
 from arqlite import ArqRedis, Worker
 from arqlite.ledger import LedgerStatus, store
@@ -26,6 +27,26 @@ async def row_of(job_id: str) -> Job:
         row = await store.find(db, Job, job_id)
         assert row is not None
         return row
+
+
+async def everything_in(redis: ArqRedis) -> str:
+    """What Redis holds, of every key."""
+    held: list[Any] = []
+    for key in await redis.keys("*"):
+        match await redis.type(key):
+            case b"string":
+                held.append(await redis.get(key))
+            case b"hash":
+                held.append(await redis.hgetall(key))
+            case b"list":
+                held.append(await redis.lrange(key, 0, -1))
+            case b"set":
+                held.append(await redis.smembers(key))
+            case b"zset":
+                held.append(await redis.zrange(key, 0, -1))
+            case other:
+                raise AssertionError(f"{key!r} is a {other!r}, which this test cannot read")
+    return repr(held)
 
 
 class SpyPool:
@@ -146,23 +167,57 @@ async def test_mail_goes_to_the_user(pools: ArqRedis, work: Work, db: AsyncSessi
 
 
 async def test_password_is_told_to_nobody(
-    pools: ArqRedis, work: Work, engine: object, caplog: pytest.LogCaptureFixture, data_dir: Any
+    pools: ArqRedis,
+    make_worker: Work,
+    email_settings: Any,
+    engine: object,
+    caplog: pytest.LogCaptureFixture,
+    data_dir: Any,
 ) -> None:
-    """A one-time password is in the mail, and neither in the ledger nor in the log."""
-    from app.core.worker.redaction import hide_secrets
-
-    hide_secrets()
+    """A one-time password is in the mail, and neither in the ledger, nor in the log, nor left in Redis."""
     caplog.set_level(logging.DEBUG)
     job = await TaskService.enqueue_otp_email("ada@example.com", "935712")
-    await work().main()
+    assert "935712" in await everything_in(pools)
+    await make_worker(email_settings.functions, services=email_settings.services).main()
+
+    assert "935712" not in await everything_in(pools)
 
     row = await row_of(job.job_id)
     assert row.status is LedgerStatus.SUCCESS
     assert row.input_payload == {"email": "ada@example.com", "otp": "***"}
     assert "935712" not in str(row.output_payload)
-    assert f"{job.job_id}:send_otp_email(***)" in caplog.text
+    started = [record.getMessage() for record in caplog.records if "→" in record.getMessage()]
+    assert [f"{job.job_id}:send_otp_email(***)" in line for line in started] == [True]
     assert not [record for record in caplog.records if "935712" in record.getMessage()]
     assert "935712" in (data_dir / "outbox" / f"{job.job_id}_arqlite_example.eml").read_text()
+
+
+async def test_password_of_a_failed_job_is_not_kept(
+    pools: ArqRedis,
+    make_worker: Work,
+    email_settings: Any,
+    engine: object,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A one-time password that could not be sent is left nowhere either."""
+    caplog.set_level(logging.DEBUG)
+    job = await TaskService.enqueue_otp_email("ada@example.com\nBcc: eve@example.com", "935712")
+    await make_worker(email_settings.functions, services=email_settings.services).main()
+
+    assert (await row_of(job.job_id)).status is LedgerStatus.FAILED
+    assert "935712" not in await everything_in(pools)
+    assert "935712" not in caplog.text
+
+
+async def test_password_of_a_cancelled_job_is_not_kept(
+    pools: ArqRedis, db: AsyncSession, engine: object
+) -> None:
+    """A one-time password whose mail was called off in time is left nowhere either."""
+    job = await TaskService.enqueue_otp_email("ada@example.com", "935712")
+    row = await job_service.cancel(db, job.job_id)
+
+    assert row.status is LedgerStatus.CANCELLED
+    assert "935712" not in await everything_in(pools)
 
 
 async def test_row_of_a_dead_worker_is_adopted(

@@ -21,7 +21,7 @@ def test_log_is_shown_from_the_first_line_on(
     script: str, functions: str, real_url: str, tmp_path: Path
 ) -> None:
     """Both tell what they are about to run before they do, as the command `arqlite` does."""
-    environment = os.environ | {"REDIS_URL": real_url, "DATA_DIR": str(tmp_path)}
+    environment = os.environ | {"REDIS_URL": real_url.partition("?")[0], "DATA_DIR": str(tmp_path)}
     environment.pop("DATABASE_URL", None)
 
     done = subprocess.run(

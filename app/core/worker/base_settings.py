@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from app.core.config import redis_url
 from app.core.database import AsyncSessionLocal
+from app.core.worker.common import CommonSettings
 from app.core.worker.lifecycle import shutdown, startup
 from app.models import Job
 from app.workers.jobs import sample_task
@@ -13,7 +14,7 @@ from arqlite.connections import RedisSettings
 from arqlite.ledger import Recorder
 
 
-class WorkerSettings:
+class WorkerSettings(CommonSettings):
     """Runs the jobs of the base queue, in Redis database 1."""
 
     functions: ClassVar = [sample_task]
@@ -21,9 +22,4 @@ class WorkerSettings:
     redis_settings.database = 1
     on_startup = startup
     on_shutdown = shutdown
-    allow_abort_jobs = True
-    # After Ctrl-C running jobs may finish, this many seconds; a second Ctrl-C gives them back at once.
-    job_completion_wait = 15
-    # /health tells of a dead worker after this many seconds.
-    health_check_interval = 10
     services: ClassVar = [Recorder(AsyncSessionLocal, Job)]

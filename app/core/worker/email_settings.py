@@ -6,29 +6,32 @@ from typing import ClassVar
 
 from app.core.config import redis_url
 from app.core.database import AsyncSessionLocal
+from app.core.worker.common import CommonSettings
 from app.core.worker.lifecycle import shutdown, startup
 from app.core.worker.redaction import hide_secrets
 from app.models import Job
 from app.workers.jobs import run_email_extraction, run_email_fetch, send_email, send_otp_email
+from arqlite import func
 from arqlite.connections import RedisSettings
 from arqlite.ledger import Recorder
 
 hide_secrets()
 
 
-class WorkerSettings:
+class WorkerSettings(CommonSettings):
     """Runs the jobs of the e-mail queue, in Redis database 2."""
 
-    functions: ClassVar = [send_email, send_otp_email, run_email_fetch, run_email_extraction]
+    functions: ClassVar = [
+        send_email,
+        # A record of the run would hold its arguments, and with them the password.
+        func(send_otp_email, keep_result=0),
+        run_email_fetch,
+        run_email_extraction,
+    ]
     redis_settings = RedisSettings.from_dsn(redis_url())
     redis_settings.database = 2
     on_startup = startup
     on_shutdown = shutdown
-    allow_abort_jobs = True
-    # After Ctrl-C running jobs may finish, this many seconds; a second Ctrl-C gives them back at once.
-    job_completion_wait = 15
-    # /health tells of a dead worker after this many seconds.
-    health_check_interval = 10
     # A mailbox of tens of thousands of messages takes its time; one that hangs shall not take for ever.
     job_timeout = 1800
     services: ClassVar = [Recorder(AsyncSessionLocal, Job)]

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+import re
 
 from app.services.task_service import REDACTED, TASKS
 
 _JOB_LOGGER = "arqlite.worker"
-# arq's line, which is a part of its API.
-_START_LINE = "%6.2fs → %s(%s)%s"
+_SECRET_FUNCTIONS = "|".join(re.escape(task.function) for task in TASKS.values() if task.secrets)
+# Read in the finished line, whatever the format it is made with. The arguments end with the line's last
+# parenthesis, for they may hold some of their own; a line without one is blanked to its end.
+_CALL = re.compile(rf"\b({_SECRET_FUNCTIONS})(?:\(.*\)|\(.*)", re.DOTALL)
 
 
 class HideSecrets(logging.Filter):
@@ -16,14 +19,11 @@ class HideSecrets(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Let every line pass, some of them with less in it."""
-        if record.msg == _START_LINE and isinstance(record.args, tuple):
-            since, job, _arguments, rest = record.args
-            if str(job).endswith(_SECRET_FUNCTIONS):
-                record.args = (since, job, REDACTED, rest)
+        line = record.getMessage()
+        shown = _CALL.sub(rf"\1({REDACTED})", line)
+        if shown != line:
+            record.msg, record.args = shown, ()
         return True
-
-
-_SECRET_FUNCTIONS = tuple(f":{task.function}" for task in TASKS.values() if task.secrets)
 
 
 def hide_secrets() -> None:
