@@ -619,6 +619,19 @@ def test_data_home_hides_itself_from_git(tmp_path: Path) -> None:
     assert not (data_home(tmp_path) / ".gitignore").exists()
 
 
+def test_data_home_is_private(tmp_path: Path) -> None:
+    """A folder made here is its owner's, whatever the umask; one that was there keeps its mode."""
+    shared = tmp_path / "shared"
+    umask = os.umask(0)
+    try:
+        shared.mkdir(mode=0o755)
+        homes = [data_home(tmp_path / "deep" / "new"), data_home(shared)]
+    finally:
+        os.umask(umask)
+
+    assert [home.stat().st_mode & 0o777 for home in homes] == [0o700, 0o755]
+
+
 def test_data_home_that_cannot_be_made_is_explained(tmp_path: Path) -> None:
     """A data folder in an impossible place is an error that names the way out."""
     (tmp_path / "file").touch()
