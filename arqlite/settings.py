@@ -11,6 +11,7 @@ from typing import Any
 from . import constants
 from .connections import ArqRedis, RedisSettings
 from .cron import CronJob
+from .errors import ConfigurationError
 from .model import checks
 from .model.functions import Function, by_name, func
 from .runtime.executor import Hooks
@@ -173,17 +174,43 @@ class WorkerOptions:
 
 
 def get_kwargs(settings_cls: WorkerSettingsType) -> dict[str, Any]:
-    """Take a worker's arguments out of a settings class or dict.
+    """Take a worker's arguments out of a settings class, an instance of one, or a dict.
 
     Attributes of base classes count; names that a worker does not know are left out.
+
+    Raises:
+        ConfigurationError: it is none of these.
     """
     known = set(inspect.signature(WorkerOptions).parameters)
     if isinstance(settings_cls, dict):
         return {name: value for name, value in settings_cls.items() if name in known}
-    kwargs: dict[str, Any] = {}
-    for base in reversed(settings_cls.__mro__):
-        kwargs |= {name: getattr(settings_cls, name) for name in vars(base) if name in known}
-    return kwargs
+    if inspect.isroutine(settings_cls) or inspect.ismodule(settings_cls) or settings_cls is None:
+        raise _no_settings(settings_cls)
+    bases = (settings_cls if isinstance(settings_cls, type) else type(settings_cls)).__mro__
+    # An instance has attributes of its own, unless its class has slots.
+    places = [*(vars(base) for base in reversed(bases)), getattr(settings_cls, "__dict__", {})]
+    names = [name for place in places for name in place if name in known]
+    if not names:
+        raise _no_settings(settings_cls)
+    return {name: _attribute(settings_cls, name) for name in names}
+
+
+def _attribute(settings: object, name: str) -> Any:
+    """Read an attribute; a function that stands in the class and knows no `self` stays what it is."""
+    value = getattr(settings, name)
+    if inspect.ismethod(value) and value.__self__ is settings:
+        try:
+            inspect.signature(value).bind(None)  # hooks and serializers take one argument
+        except TypeError:
+            return value.__func__
+    return value
+
+
+def _no_settings(given: object) -> ConfigurationError:
+    return ConfigurationError(
+        f"worker settings must be a class with functions or cron_jobs, an instance of one, or a dict, "
+        f"got {given!r}"
+    )
 
 
 def _as_function(job: CronJob) -> Function:

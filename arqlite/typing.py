@@ -61,8 +61,8 @@ class WorkerSettingsBase(Protocol):
     on_shutdown: StartupShutdown | None
 
 
-WorkerSettingsType: TypeAlias = "dict[str, Any] | type[Any]"
-"""What `run_worker` accepts: a settings class (its bases count) or a dict."""
+WorkerSettingsType: TypeAlias = "dict[str, Any] | type[Any] | object"
+"""What `run_worker` accepts: a settings class (its bases count), an instance of one, or a dict."""
 
 Clock: TypeAlias = Callable[[], int]
 """Tells the time as milliseconds since 1970 (UTC)."""

@@ -157,6 +157,7 @@ class Worker:
         self.main_task: asyncio.Task[None] | None = None
         self.on_stop: Callable[[Signals], Any] | None = None
         self.has_stubborn_jobs = False
+        self.has_reached_redis = False
         self._pool = redis_pool
         self._crew: Crew | None = None
         self._counters = Counters()
@@ -310,6 +311,7 @@ class Worker:
             )
         logger.info("Starting worker for %d functions: %s", len(self.functions), ", ".join(self.functions))
         await log_redis_info(self._pool, logger.info)
+        self.has_reached_redis = True
         self.ctx["redis"] = self._pool
         if options.on_startup is not None:
             await options.on_startup(self.ctx)
@@ -370,7 +372,7 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 
 def create_worker(settings_cls: WorkerSettingsType, **kwargs: Any) -> Worker:
-    """Make a worker from a settings class or dict; keyword arguments win."""
+    """Make a worker from a settings class, an instance of one or a dict; keyword arguments win."""
     return Worker(**{**get_kwargs(settings_cls), **kwargs})
 
 

@@ -34,9 +34,25 @@ class Base:
 class Settings(Base):
     functions = [add, wait]
 
+instance = Settings()
+
 class Bad(Base):
     functions = [add]
     max_jobs = 0
+
+class Empty(Base):
+    functions = []
+
+class Lost:
+    functions = [add]
+    redis_settings = RedisSettings(unix_socket_path="/nowhere/redis.sock", conn_retries=0)
+
+async def broken(ctx):
+    raise RuntimeError("a bug")
+
+class Buggy(Base):
+    functions = [add]
+    on_startup = broken
 
 log = {{
     "version": 1, "disable_existing_loggers": False,
@@ -180,13 +196,44 @@ def test_wrong_path_is_a_usage_error(project: Path, path: str, text: str) -> Non
     assert "Traceback" not in done.stderr
 
 
-def test_bad_setting_is_told_in_words(project: Path) -> None:
-    """A setting that cannot work is told in words, without a traceback."""
-    done = arqlite(project, "toyapp.Bad")
+@pytest.mark.parametrize(
+    ("args", "text"),
+    [
+        (["toyapp.Bad"], "Error: max_jobs must be a whole number of at least 1, got 0"),
+        (["toyapp.Empty"], "Error: at least one function or cron_job must be registered"),
+        (
+            ["toyapp.add"],
+            "Error: worker settings must be a class with functions or cron_jobs, an instance of",
+        ),
+        (["toyapp.add", "--check"], "Error: worker settings must be a class with functions or cron_jobs"),
+        (["toyapp.Lost"], "Error: Redis cannot be reached (ConnectionError: "),
+        (["toyapp.Lost", "--check"], "Error: Redis cannot be reached (ConnectionError: "),
+    ],
+)
+def test_mistake_is_told_in_words(project: Path, args: list[str], text: str) -> None:
+    """Settings that cannot work and a Redis that is not there are told in words, without a traceback."""
+    done = arqlite(project, *args)
 
     assert done.returncode == 1
-    assert "max_jobs must be at least 1, got 0" in done.stderr
+    assert text in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_bug_keeps_its_traceback(project: Path) -> None:
+    """What goes wrong in the application's own code shows where."""
+    done = arqlite(project, "toyapp.Buggy", "--burst")
+
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
+    assert "RuntimeError: a bug" in done.stderr
+
+
+def test_settings_may_be_an_instance(project: Path) -> None:
+    """An instance of a settings class does as well as the class."""
+    done = arqlite(project, "toyapp.instance", "--burst")
+
+    assert done.returncode == 0
+    assert "Starting worker for 2 functions: add, wait" in done.stderr
 
 
 def test_own_log_config(project: Path) -> None:

@@ -52,6 +52,38 @@ def test_settings_are_inherited() -> None:
     }
 
 
+def test_settings_may_be_an_instance() -> None:
+    """An instance has what its class has, and attributes of its own win."""
+    settings = Settings()
+    settings.max_jobs = 9
+
+    assert get_kwargs(settings) == {**get_kwargs(Settings), "max_jobs": 9}
+
+
+def test_hooks_of_an_instance_may_be_methods() -> None:
+    """A method of an instance gets its `self`, a function that its class only names gets none."""
+
+    class WithMethod:
+        functions = (ok,)
+        on_startup = startup
+
+        async def on_shutdown(self, ctx: Ctx) -> None: ...
+
+    settings = WithMethod()
+
+    kwargs = get_kwargs(settings)
+
+    assert kwargs["on_startup"] is startup
+    assert kwargs["on_shutdown"] == settings.on_shutdown
+
+
+@pytest.mark.parametrize("given", [ok, None, 5, "app.Settings", object(), pytest])
+def test_what_is_no_settings_is_told_so(given: Any) -> None:
+    """What has no option of a worker is refused in words that quote it."""
+    with pytest.raises(ConfigurationError, match=r"^worker settings must be a class .*, got "):
+        get_kwargs(given)
+
+
 def test_settings_may_be_a_dict() -> None:
     """A dict does as well; names a worker does not know are left out."""
     assert get_kwargs({"functions": [ok], "max_jobs": 2, "colour": "red"}) == {

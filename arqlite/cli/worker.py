@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging.config
 import os
 import sys
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import click
@@ -27,19 +29,44 @@ from ..utils import import_string
 def worker(
     worker_settings: str, burst: bool | None, check: bool, verbose: bool, custom_log_dict: str | None
 ) -> None:
-    """Run the worker that a settings class (or dict) describes: package.module.WorkerSettings."""
+    """Run the worker that a settings class, instance or dict describes: package.module.WorkerSettings."""
     sys.path.append(os.getcwd())
     log_config = default_log_config(verbose) if custom_log_dict is None else load(custom_log_dict)
     logging.config.dictConfig(log_config)
     settings = load(worker_settings)
 
-    from ..worker import check_health, run_worker  # here, so that `--help` need not load redis
+    from ..worker import check_health, create_worker  # here, so that `--help` need not load redis
+
+    if check:
+        with _told_in_words(lambda: True):
+            sys.exit(check_health(settings))
+    with _told_in_words(lambda: True):
+        made = create_worker(settings, **({} if burst is None else {"burst": burst}))
+    with _told_in_words(lambda: not made.has_reached_redis):
+        made.run()
+
+
+@contextlib.contextmanager
+def _told_in_words(is_expected: Callable[[], bool]) -> Iterator[None]:
+    """End the program with `Error: ...` instead of a traceback, for mistakes that are no bug.
+
+    Settings that cannot work and a Redis that cannot be reached are none; what a hook or a service
+    raises later on may be one, and keeps its traceback.
+    """
+    from redis.exceptions import RedisError
 
     try:
-        if check:
-            sys.exit(check_health(settings))
-        run_worker(settings, **({} if burst is None else {"burst": burst}))
+        yield
     except ConfigurationError as error:
+        raise click.ClickException(str(error)) from error
+    except (RedisError, OSError) as error:
+        if not is_expected():
+            raise
+        reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        raise click.ClickException(f"Redis cannot be reached ({reason})") from error
+    except (RuntimeError, ValueError, ImportError) as error:
+        if not is_expected():
+            raise
         raise click.ClickException(str(error)) from error
 
 
