@@ -42,19 +42,16 @@ class Scheduler(Service):
 
     async def run(self) -> None:
         """Fire each job at its time, until cancelled."""
-        await self._until_done(self._fire_at_startup)
+        now_ms = timestamp_ms()
+        for job in self._cron_jobs:
+            if job.run_at_startup:
+                await self._fire(job, now_ms)
         for job in self._cron_jobs:
             job.calculate_next(self._now())
         while True:
             due = min(job.next_run for job in self._cron_jobs if job.next_run is not None)
             await asyncio.sleep(min(max((due - self._now()).total_seconds(), 0.0), _LONGEST_NAP_S))
-            await self._until_done(self._fire_due)
-
-    async def _fire_at_startup(self) -> None:
-        now_ms = timestamp_ms()
-        for job in self._cron_jobs:
-            if job.run_at_startup:
-                await self._fire(job, now_ms)
+            await self._fire_due()
 
     async def _fire_due(self) -> None:
         now = self._now()
@@ -64,16 +61,20 @@ class Scheduler(Service):
                 job.calculate_next(job.next_run)
 
     async def _fire(self, job: CronJob, tick_ms: int) -> None:
+        """Enqueue one job, until that is done: an outage between two must not fire the first again."""
         record = queued_record(0, self._codec.encode_job(job.name, (), {}, None, timestamp_ms()))
         if job.unique:
-            await self._engine.fire(job.name, tick_ms, job.job_id or f"{job.name}:{tick_ms}", record)
+            job_id = job.job_id or f"{job.name}:{tick_ms}"
+            await self._until_done(lambda: self._engine.fire(job.name, tick_ms, job_id, record))
         else:
-            await self._engine.enqueue([NewJob(job.job_id or new_job_id(), "", record)])
+            # One id for all attempts: the answer to the first may be what was lost.
+            new_job = NewJob(job.job_id or new_job_id(), "", record)
+            await self._until_done(lambda: self._engine.enqueue([new_job]))
 
-    async def _until_done(self, duty: Callable[[], Awaitable[None]]) -> None:
+    async def _until_done(self, attempt: Callable[[], Awaitable[object]]) -> None:
         while True:
             try:
-                await duty()
+                await attempt()
             except REDIS_TROUBLE as error:
                 self._outage.begins(error)
                 await self._outage.wait()
