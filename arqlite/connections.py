@@ -6,18 +6,18 @@ import asyncio
 import logging
 import ssl as _ssl
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, cast
 from urllib.parse import parse_qs, unquote, urlparse
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from .client import ArqRedis
-from .constants import default_queue_name as _default_queue_name
-from .constants import expires_extra_ms as _default_expires_extra_ms
+from .constants import default_queue_name, expires_extra_ms, job_key_prefix, result_key_prefix
 from .errors import ConfigurationError
 from .jobs import Deserializer, Job, JobDef, JobResult, Serializer
 
@@ -30,12 +30,20 @@ __all__ = (
     "RedisSettings",
     "Serializer",
     "create_pool",
+    "default_queue_name",
+    "expires_extra_ms",
+    "job_key_prefix",
     "log_redis_info",
+    "result_key_prefix",
 )
 
 logger = logging.getLogger("arqlite.connections")
 
 _SCHEMES = {"redis": False, "rediss": True, "valkey": False, "valkeys": True, "unix": False}
+_YES, _NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
+_SWITCHES = dict.fromkeys(_YES, True) | dict.fromkeys(_NO, False)
+# Fields that hold objects, for which a URL has no words.
+_OBJECTS = ("retry", "retry_on_error")
 _UNLIMITED_CONNECTIONS = 2**31
 # A server that accepts a connection and then says nothing is as good as none.
 _GREETING_S = 4.0
@@ -118,8 +126,12 @@ class RedisSettings:
         current = getattr(self, name, None)
         if name not in {field.name for field in fields(self)}:
             logger.warning("Redis URL: unknown parameter %r is ignored", name)
+        elif name in _OBJECTS:
+            raise ConfigurationError(f"{name} cannot be set in a Redis URL, got {text!r}; set it in code")
         elif isinstance(current, bool):
-            setattr(self, name, text.lower() in ("1", "true", "yes", "on"))
+            if text.lower() not in _SWITCHES:
+                raise ConfigurationError(f"{name} in a Redis URL must be true or false, got {text!r}")
+            setattr(self, name, _SWITCHES[text.lower()])
         elif isinstance(current, int) or name == "max_connections":
             if not text.isdecimal():
                 raise ConfigurationError(f"{name} in a Redis URL must be a number, got {text!r}")
@@ -138,8 +150,8 @@ async def create_pool(
     retry: int = 0,
     job_serializer: Serializer | None = None,
     job_deserializer: Deserializer | None = None,
-    default_queue_name: str = _default_queue_name,
-    expires_extra_ms: int = _default_expires_extra_ms,
+    default_queue_name: str = default_queue_name,
+    expires_extra_ms: int = expires_extra_ms,
 ) -> ArqRedis:
     """Connect to Redis, trying again for a while.
 
@@ -158,18 +170,10 @@ async def create_pool(
     settings = RedisSettings() if settings_ is None else settings_
     if settings.sentinel and isinstance(settings.host, str):
         raise RuntimeError("str provided for 'host' but 'sentinel' is true; list of sentinels expected")
-    connect = _sentinel_client if settings.sentinel else _client
     while True:
-        pool = connect(settings)
-        pool.job_serializer = job_serializer
-        pool.job_deserializer = job_deserializer
-        pool.default_queue_name = default_queue_name
-        pool.expires_extra_ms = expires_extra_ms
         try:
-            async with asyncio.timeout(settings.conn_timeout + _GREETING_S):
-                await pool.ping()
+            await _greet(settings)
         except (OSError, RedisError, TimeoutError) as error:
-            await pool.aclose(close_connection_pool=True)
             if retry >= settings.conn_retries:
                 raise
             logger.warning(
@@ -181,7 +185,27 @@ async def create_pool(
         else:
             if retry > 0:
                 logger.info("redis connection successful")
-            return pool
+            break
+    pool = _connect(settings)
+    pool.job_serializer = job_serializer
+    pool.job_deserializer = job_deserializer
+    pool.default_queue_name = default_queue_name
+    pool.expires_extra_ms = expires_extra_ms
+    return pool
+
+
+async def _greet(settings: RedisSettings) -> None:
+    """Try once to reach Redis; the client would try ten times and more by itself, each time it is asked."""
+    client = _connect(replace(settings, retry=Retry(NoBackoff(), 0)))
+    try:
+        async with asyncio.timeout(settings.conn_timeout + _GREETING_S):
+            await client.ping()
+    finally:
+        await client.aclose(close_connection_pool=True)
+
+
+def _connect(settings: RedisSettings) -> ArqRedis:
+    return _sentinel_client(settings) if settings.sentinel else _client(settings)
 
 
 def _client(settings: RedisSettings) -> ArqRedis:
@@ -200,7 +224,7 @@ def _sentinel_client(settings: RedisSettings) -> ArqRedis:
     make_sentinel = cast("Callable[..., Any]", Sentinel)
     sentinel = make_sentinel(
         hosts,
-        sentinel_kwargs={**secrets, **_tls(settings)},
+        sentinel_kwargs={**secrets, **_tls(settings), **_retry(settings)},
         db=settings.database,
         **_common(settings),
         **_tls(settings),
@@ -219,9 +243,11 @@ def _common(settings: RedisSettings) -> dict[str, Any]:
     }
     if settings.retry_on_timeout:  # redis-py 6 deprecated it, for it always does so
         common["retry_on_timeout"] = True
-    if settings.retry is not None:
-        common["retry"] = settings.retry
-    return common
+    return common | _retry(settings)
+
+
+def _retry(settings: RedisSettings) -> dict[str, Any]:
+    return {} if settings.retry is None else {"retry": settings.retry}
 
 
 def _tls(settings: RedisSettings) -> dict[str, Any]:

@@ -11,7 +11,13 @@ from typing import Any
 
 from redis.exceptions import RedisError
 
-from .constants import default_queue_name
+from .constants import (
+    abort_jobs_ss,
+    default_queue_name,
+    in_progress_key_prefix,
+    job_key_prefix,
+    result_key_prefix,
+)
 from .engine import Peek, RedisEngine
 from .errors import DeserializationError, ResultNotFound, SerializationError
 from .model import memory
@@ -39,9 +45,14 @@ __all__ = (
     "ResultNotFound",
     "SerializationError",
     "Serializer",
+    "abort_jobs_ss",
+    "default_queue_name",
     "deserialize_job",
     "deserialize_job_raw",
     "deserialize_result",
+    "in_progress_key_prefix",
+    "job_key_prefix",
+    "result_key_prefix",
     "serialize_job",
     "serialize_result",
 )

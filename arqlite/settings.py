@@ -184,13 +184,14 @@ def get_kwargs(settings_cls: WorkerSettingsType) -> dict[str, Any]:
     known = set(inspect.signature(WorkerOptions).parameters)
     if isinstance(settings_cls, dict):
         return {name: value for name, value in settings_cls.items() if name in known}
-    if inspect.isroutine(settings_cls) or inspect.ismodule(settings_cls) or settings_cls is None:
+    if inspect.isroutine(settings_cls) or inspect.ismodule(settings_cls):
         raise _no_settings(settings_cls)
     bases = (settings_cls if isinstance(settings_cls, type) else type(settings_cls)).__mro__
     # An instance has attributes of its own, unless its class has slots.
     places = [*(vars(base) for base in reversed(bases)), getattr(settings_cls, "__dict__", {})]
     names = [name for place in places for name in place if name in known]
-    if not names:
+    # A class may leave everything to keyword arguments; an instance of anything is no settings yet.
+    if not names and not isinstance(settings_cls, type):
         raise _no_settings(settings_cls)
     return {name: _attribute(settings_cls, name) for name in names}
 

@@ -18,7 +18,18 @@ from typing import Any, cast
 
 from . import constants
 from .connections import ArqRedis, RedisSettings, create_pool, log_redis_info
-from .constants import health_check_key_suffix
+from .constants import (
+    abort_job_max_age,
+    abort_jobs_ss,
+    default_queue_name,
+    expires_extra_ms,
+    health_check_key_suffix,
+    in_progress_key_prefix,
+    job_key_prefix,
+    keep_cronjob_progress,
+    result_key_prefix,
+    retry_key_prefix,
+)
 from .crew import Crew, threads_for_jobs
 from .cron import CronJob
 from .engine import RedisEngine
@@ -39,17 +50,33 @@ from .typing import (
 from .utils import get_tz
 
 __all__ = (
+    "ArqRedis",
+    "CronJob",
     "FailedJobs",
     "Function",
     "JobExecutionFailed",
+    "JobResult",
+    "RedisSettings",
     "Retry",
     "RetryJob",
     "Worker",
+    "abort_job_max_age",
+    "abort_jobs_ss",
     "async_check_health",
     "check_health",
+    "create_pool",
     "create_worker",
+    "default_queue_name",
+    "expires_extra_ms",
     "func",
     "get_kwargs",
+    "health_check_key_suffix",
+    "in_progress_key_prefix",
+    "job_key_prefix",
+    "keep_cronjob_progress",
+    "log_redis_info",
+    "result_key_prefix",
+    "retry_key_prefix",
     "run_worker",
 )
 

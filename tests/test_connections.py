@@ -13,9 +13,7 @@ from typing import Any
 import fakeredis
 import pytest
 from redis.asyncio import ConnectionPool, Redis, SSLConnection
-from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import SentinelConnectionPool, SentinelManagedSSLConnection
-from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from worker_toys import Ctx, enqueue, lines
 
@@ -75,6 +73,20 @@ def test_dsn_with_a_bad_value(dsn: str) -> None:
         RedisSettings.from_dsn(dsn)
 
 
+@pytest.mark.parametrize(
+    ("dsn", "text"),
+    [
+        ("redis://h?retry=3", "retry cannot be set in a Redis URL, got '3'; set it in code"),
+        ("redis://h?retry_on_error=x", "retry_on_error cannot be set in a Redis URL, got 'x'"),
+        ("redis://h?ssl=maybe", "ssl in a Redis URL must be true or false, got 'maybe'"),
+    ],
+)
+def test_dsn_with_a_value_no_url_can_hold(dsn: str, text: str) -> None:
+    """A parameter for which a URL has no words, or that is not among them, is refused."""
+    with pytest.raises(ConfigurationError, match=text):
+        RedisSettings.from_dsn(dsn)
+
+
 def test_dsn_with_an_unknown_parameter(caplog: pytest.LogCaptureFixture) -> None:
     """A parameter that means nothing is told, not swallowed."""
     assert RedisSettings.from_dsn("redis://h?colour=red") == RedisSettings(host="h")
@@ -114,15 +126,12 @@ async def test_pool_has_its_options(real_url: str) -> None:
 
 async def test_pool_gives_up_after_its_retries(caplog: pytest.LogCaptureFixture) -> None:
     """`create_pool` tries again as often as told, says so each time in arq's words, and then raises."""
-    settings = RedisSettings(
-        unix_socket_path="/nowhere/redis.sock",
-        conn_retries=2,
-        conn_retry_delay=0,
-        retry=Retry(NoBackoff(), 0),
-    )
+    settings = RedisSettings(unix_socket_path="/nowhere/redis.sock", conn_retries=2, conn_retry_delay=0)
 
-    with pytest.raises(RedisConnectionError):
-        await create_pool(settings)
+    # The client's own retries, seconds of pauses, stay out of it.
+    async with asyncio.timeout(1):
+        with pytest.raises(RedisConnectionError):
+            await create_pool(settings)
 
     said = lines(caplog, "arqlite.connections")
     assert [line.split(" ConnectionError ")[0] for line in said] == [

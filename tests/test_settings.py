@@ -112,7 +112,11 @@ def test_hooks_may_be_static_or_class_methods() -> None:
 
 def test_keyword_arguments_win() -> None:
     """What is given to `create_worker` wins over the settings."""
+
+    class Bare: ...
+
     worker = create_worker(Settings, max_jobs=1, burst=True)
+    assert list(create_worker(Bare, functions=[ok]).functions) == ["ok"]
 
     assert (worker.max_jobs, worker.burst, list(worker.functions)) == (1, True, ["ok"])
     assert worker.redis_settings == RedisSettings(host="base")

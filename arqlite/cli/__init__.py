@@ -6,11 +6,23 @@ from typing import Any
 
 import click
 
+from ..logs import default_log_config
 from ..version import VERSION
 from .embedded import embedded
 from .worker import worker
 
-__all__ = ("cli", "main")
+__all__ = ("check_health", "cli", "create_worker", "default_log_config", "main", "run_worker")
+
+_OF_WORKER = ("check_health", "create_worker", "run_worker")
+
+
+def __getattr__(name: str) -> Any:
+    """Give the names that arq's module has by import; a look at the help need not load the worker."""
+    if name not in _OF_WORKER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from .. import worker as workers
+
+    return getattr(workers, name)
 
 
 class WorkerFirst(click.Group):
