@@ -28,6 +28,7 @@ from .model.codec import (
     deserialize_result,
     serialize_job,
     serialize_result,
+    state_of_finished,
 )
 from .model.records import JobDef, JobResult
 from .model.states import JobState, JobStatus
@@ -170,7 +171,7 @@ class Job:
             async with asyncio.timeout(timeout):
                 peek = await self._wait_for_end(announced, poll_delay)
             if peek.home == "absent":  # its result is not kept, but the announcement tells how it ended
-                return await _letter(announced) == b"C"
+                return await _announced_state(announced) is JobState.CANCELLED
         ended = self._decode(peek)
         return isinstance(ended, JobResult) and isinstance(ended.result, asyncio.CancelledError)
 
@@ -252,9 +253,9 @@ class Job:
             )
 
 
-async def _letter(announced: asyncio.Future[bytes] | None) -> bytes | None:
+async def _announced_state(announced: asyncio.Future[bytes] | None) -> JobState | None:
     """Tell how a job's end was announced; the message may still be on its way when the job is gone."""
     if announced is None:
         return None
     await asyncio.wait([announced], timeout=_ANNOUNCEMENT_PATIENCE_S)
-    return announced.result() if announced.done() else None
+    return state_of_finished(announced.result()) if announced.done() else None

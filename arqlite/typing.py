@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Literal, Protocol, TypeAlias
 
 __all__ = (
@@ -64,7 +64,4 @@ class WorkerSettingsBase(Protocol):
 WorkerSettingsType: TypeAlias = "dict[str, Any] | type[Any] | object"
 """What `run_worker` accepts: a settings class (its bases count), an instance of one, or a dict."""
 
-Clock: TypeAlias = Callable[[], int]
-"""Tells the time as milliseconds since 1970 (UTC)."""
-Moment: TypeAlias = datetime
 AsyncHook: TypeAlias = Callable[[dict[Any, Any]], Awaitable[Any]]
