@@ -11,7 +11,7 @@ from typing import Any
 
 from .errors import ConfigurationError
 from .model import checks
-from .model.functions import is_coroutine_function
+from .model.functions import func
 from .typing import WEEKDAYS, OptionType, SecondsTimedelta, WeekdayOptionType, WorkerCoroutine
 from .utils import import_string
 
@@ -103,7 +103,7 @@ def cron(
     """Define a cron job.
 
     Args:
-        coroutine: a coroutine function or a dotted path to one.
+        coroutine: a coroutine function, a plain function, which runs in a thread, or a dotted path to either.
         name: what it is registered as; `cron:` and the function's name by default.
         month: 1 to 12.
         day: 1 to 31.
@@ -121,14 +121,12 @@ def cron(
         max_tries: tries, the first included.
 
     Raises:
-        RuntimeError: it is no coroutine function.
+        RuntimeError: it is no function.
         ConfigurationError: a field is out of its range, the fields name a date that never comes, or a
             limit cannot work.
     """
     target = import_string(coroutine) if isinstance(coroutine, str) else coroutine
-    if not is_coroutine_function(target):
-        raise RuntimeError(f"{target} is not a coroutine function")
-    path = coroutine if isinstance(coroutine, str) else target.__qualname__
+    made = func(target, name=coroutine if isinstance(coroutine, str) else name)
     fields = {
         "month": month,
         "day": day,
@@ -141,7 +139,7 @@ def cron(
     for field, option in fields.items():
         _allowed(field, option)
     job = CronJob(
-        name or f"cron:{path}", target, month, day, weekday, hour, minute, second, microsecond,
+        name or f"cron:{made.name}", target, month, day, weekday, hour, minute, second, microsecond,
         run_at_startup, unique, job_id,
         None if timeout is None else checks.time_limit("timeout", timeout),
         None if keep_result is None else checks.seconds("keep_result", keep_result, 0),

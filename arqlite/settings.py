@@ -89,6 +89,10 @@ class WorkerOptions:
     lease: float = constants.default_lease_s
     max_rescues: int = constants.default_max_rescues
     unknown_function_ttl: float = constants.default_unknown_function_ttl_s
+    strict_arguments: bool = False
+    cpu_processes: int | None = None
+    blocked_loop_warning: float | None = 1.0
+    capture_logs: int | str | None = None
     services: Sequence[Service] = field(default_factory=tuple)
 
     def __post_init__(self) -> None:
@@ -146,6 +150,8 @@ class WorkerOptions:
         checks.count("expires_extra_ms", self.expires_extra_ms)
         if self.queue_read_limit is not None:
             checks.count("queue_read_limit", self.queue_read_limit)
+        if self.cpu_processes is not None:
+            checks.count("cpu_processes", self.cpu_processes, 1)
 
     def _take_spans(self) -> None:
         for name, least in _SHORTEST_S.items():
@@ -153,6 +159,8 @@ class WorkerOptions:
         if self.job_timeout is not None:
             limit = checks.time_limit("job_timeout", self.job_timeout)
             self.job_timeout = None if limit == float("inf") else limit
+        if self.blocked_loop_warning is not None:
+            self.blocked_loop_warning = checks.time_limit("blocked_loop_warning", self.blocked_loop_warning)
 
     def _check_objects(self) -> None:
         for name, (kind, wanted) in _KINDS.items():

@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import Any, Literal, Protocol, TypeAlias
 
+from typing_extensions import ParamSpec, TypeVar
+
 __all__ = (
     "WEEKDAYS",
     "Deserializer",
@@ -18,6 +20,11 @@ __all__ = (
     "WorkerSettingsBase",
     "WorkerSettingsType",
 )
+
+P = ParamSpec("P", default=...)
+"""The arguments of a job function, `ctx` left out."""
+R = TypeVar("R", default=Any)
+"""What a job function gives."""
 
 OptionType: TypeAlias = "None | set[int] | list[int] | tuple[int, ...] | int"
 """A cron field: any (None), one value or several."""

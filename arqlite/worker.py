@@ -120,6 +120,13 @@ class Worker:
         lease: seconds after which the jobs of a dead worker are given to others.
         max_rescues: how many workers a job may take down before it is given up.
         unknown_function_ttl: seconds that a job whose function this worker does not know is kept for others.
+        strict_arguments: whether a job whose arguments do not fit its function's annotations fails; otherwise
+            such an argument arrives as it came, and the log says so once.
+        cpu_processes: how many processes run functions with `cpu=True`; one per processor by default.
+        blocked_loop_warning: seconds that a job may block the event loop before the log says so, with the
+            stack; None never.
+        capture_logs: the level (`logging.INFO` or its name) from which on what a job logs is attached to it;
+            None attaches only what it tells `ctx["log"]`.
         services: `Service`s of your own, started and stopped with the worker.
 
     Raises:
@@ -163,6 +170,10 @@ class Worker:
         lease: SecondsTimedelta = constants.default_lease_s,
         max_rescues: int = constants.default_max_rescues,
         unknown_function_ttl: SecondsTimedelta = constants.default_unknown_function_ttl_s,
+        strict_arguments: bool = False,
+        cpu_processes: int | None = None,
+        blocked_loop_warning: SecondsTimedelta | None = 1.0,
+        capture_logs: int | str | None = None,
         services: Sequence[Service] = (),
     ) -> None:
         given = {name: value for name, value in locals().items() if name != "self"}

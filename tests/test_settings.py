@@ -159,7 +159,7 @@ def test_keyword_arguments_win() -> None:
         ({"cron_jobs": 5}, RuntimeError, "cron_jobs, must be instances of CronJob"),
         ({"functions": [5]}, RuntimeError, "5 is not a coroutine function"),
         ({"functions": [ok, "asyncio.nothing"]}, ImportError, 'Module "asyncio" does not define a "nothing"'),
-        ({"functions": [print]}, RuntimeError, "is not a coroutine function"),
+        ({"functions": [dict]}, RuntimeError, "is not a coroutine function"),
     ],
 )
 def test_bad_options_are_refused(options: dict[str, Any], error: type[Exception], text: str) -> None:

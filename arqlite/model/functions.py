@@ -1,62 +1,131 @@
-"""What a worker can run: a name, the coroutine behind it, and its limits."""
+"""What a worker can run: a name, the function behind it, and its limits."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Concatenate, Generic, overload
 
 from ..errors import ConfigurationError
-from ..typing import SecondsTimedelta, WorkerCoroutine
+from ..typing import P, R, SecondsTimedelta
 from ..utils import import_string
 from . import checks
 
 
 @dataclass
-class Function:
+class Function(Generic[P, R]):
     """A registered job function. None always means "as the worker has it".
+
+    `Function[[int, str], bool]` is one that takes an int and a text beside `ctx` and gives a bool.
 
     Attributes:
         name: what jobs name it by.
-        coroutine: what is called, with `ctx` first.
+        coroutine: what is called, with `ctx` first: a coroutine function, or a plain function, which runs
+            in a thread.
         timeout_s: seconds that one run may take; infinity is no limit.
         keep_result_s: seconds that its results are kept, 0 for not at all.
         keep_result_forever: whether its results never expire.
         max_tries: how often a job may be tried, the first time included.
+        cpu: whether it is a plain function that runs in a process of its own instead of a thread.
+        max_jobs: how many of its jobs one worker runs at once.
+        strict_arguments: whether a job whose arguments do not fit its annotations fails.
     """
 
     name: str
-    coroutine: WorkerCoroutine | Callable[..., Any]
+    coroutine: Callable[..., Any]
     timeout_s: float | None
     keep_result_s: float | None
     keep_result_forever: bool | None
     max_tries: int | None
+    cpu: bool = False
+    max_jobs: int | None = None
+    strict_arguments: bool | None = None
 
 
+@overload
 def func(
-    coroutine: str | Function | WorkerCoroutine | Callable[..., Any],
+    coroutine: Function[P, R],
     *,
     name: str | None = None,
     keep_result: SecondsTimedelta | None = None,
     timeout: SecondsTimedelta | None = None,
     keep_result_forever: bool | None = None,
     max_tries: int | None = None,
-) -> Function:
+    cpu: bool = False,
+    max_jobs: int | None = None,
+    strict_arguments: bool | None = None,
+) -> Function[P, R]: ...
+@overload
+def func(
+    coroutine: str,
+    *,
+    name: str | None = None,
+    keep_result: SecondsTimedelta | None = None,
+    timeout: SecondsTimedelta | None = None,
+    keep_result_forever: bool | None = None,
+    max_tries: int | None = None,
+    cpu: bool = False,
+    max_jobs: int | None = None,
+    strict_arguments: bool | None = None,
+) -> Function[..., Any]: ...
+@overload
+def func(
+    coroutine: Callable[Concatenate[Any, P], Awaitable[R]],
+    *,
+    name: str | None = None,
+    keep_result: SecondsTimedelta | None = None,
+    timeout: SecondsTimedelta | None = None,
+    keep_result_forever: bool | None = None,
+    max_tries: int | None = None,
+    cpu: bool = False,
+    max_jobs: int | None = None,
+    strict_arguments: bool | None = None,
+) -> Function[P, R]: ...
+@overload
+def func(
+    coroutine: Callable[Concatenate[Any, P], R],
+    *,
+    name: str | None = None,
+    keep_result: SecondsTimedelta | None = None,
+    timeout: SecondsTimedelta | None = None,
+    keep_result_forever: bool | None = None,
+    max_tries: int | None = None,
+    cpu: bool = False,
+    max_jobs: int | None = None,
+    strict_arguments: bool | None = None,
+) -> Function[P, R]: ...
+def func(
+    coroutine: str | Function[..., Any] | Callable[..., Any],
+    *,
+    name: str | None = None,
+    keep_result: SecondsTimedelta | None = None,
+    timeout: SecondsTimedelta | None = None,
+    keep_result_forever: bool | None = None,
+    max_tries: int | None = None,
+    cpu: bool = False,
+    max_jobs: int | None = None,
+    strict_arguments: bool | None = None,
+) -> Function[..., Any]:
     """Wrap a job function to give it a name or limits of its own.
 
     Args:
-        coroutine: a coroutine function, a dotted path to one, or a `Function`, which is returned as it is.
+        coroutine: a coroutine function; a plain function, which runs in a thread; a dotted path to
+            either; or a `Function`, which is returned as it is.
         name: what jobs name it by; the path or the function's `__qualname__` by default.
         keep_result: seconds or timedelta to keep results, overriding the worker's.
         timeout: seconds or timedelta one run may take, overriding the worker's; infinity is no limit.
         keep_result_forever: whether results never expire, overriding the worker's.
         max_tries: tries, the first included, overriding the worker's.
+        cpu: run this plain function in a process instead of a thread.
+        max_jobs: how many of its jobs one worker runs at once; the others wait and hold up nobody.
+        strict_arguments: whether a job whose arguments do not fit the function's annotations fails,
+            overriding the worker's; otherwise such an argument arrives as it came.
 
     Raises:
-        RuntimeError: it is no coroutine function.
+        RuntimeError: it is no function.
         ImportError: the path leads nowhere.
-        ConfigurationError: a limit cannot work.
+        ConfigurationError: a limit cannot work, or `cpu` was asked for a coroutine function.
     """
     if isinstance(coroutine, Function):
         return coroutine
@@ -65,16 +134,33 @@ def func(
         target = import_string(coroutine)
     else:
         target = coroutine
-    if not is_coroutine_function(target):
-        raise RuntimeError(f"{target} is not a coroutine function")
+    if not callable(target) or isinstance(target, type):
+        raise RuntimeError(f"{target} is not a coroutine function")  # noqa: TRY004 (what arq raises)
+    if cpu and is_coroutine_function(target):
+        raise ConfigurationError(f"cpu=True is for plain functions, and {target} is a coroutine function")
     return Function(
-        name or target.__qualname__,
+        name or name_of(target),
         target,
         None if timeout is None else checks.time_limit("timeout", timeout),
         None if keep_result is None else checks.seconds("keep_result", keep_result, 0),
         keep_result_forever,
         None if max_tries is None else checks.count("max_tries", max_tries, 1),
+        cpu,
+        None if max_jobs is None else checks.count("max_jobs", max_jobs, 1),
+        strict_arguments,
     )
+
+
+def name_of(target: Any) -> str:
+    """Tell what jobs name a function by, unless it is given a name.
+
+    Raises:
+        ConfigurationError: it has none: a partial, or an object that can be called.
+    """
+    name = getattr(target, "__qualname__", None)
+    if not isinstance(name, str):
+        raise ConfigurationError(f"{target!r} has no name of its own: give it one with func(..., name=...)")
+    return name
 
 
 def is_coroutine_function(target: Any) -> bool:
@@ -86,13 +172,13 @@ def is_coroutine_function(target: Any) -> bool:
     return not inspect.isroutine(target) and inspect.iscoroutinefunction(type(target).__call__)
 
 
-def by_name(functions: Iterable[Function]) -> dict[str, Function]:
+def by_name(functions: Iterable[Function[..., Any]]) -> dict[str, Function[..., Any]]:
     """Make the table that a worker looks functions up in.
 
     Raises:
         ConfigurationError: two different functions claim one name.
     """
-    table: dict[str, Function] = {}
+    table: dict[str, Function[..., Any]] = {}
     for function in functions:
         other = table.get(function.name)
         if other is not None and other.coroutine is not function.coroutine:
