@@ -4,6 +4,7 @@ from .connections import ArqRedis, RedisSettings, create_pool
 from .cron import cron
 from .errors import Retry
 from .jobs import Job, JobStatus
+from .model.calls import call
 from .model.context import current_job
 from .model.failures import register_exception
 from .model.functions import func
@@ -21,6 +22,7 @@ __all__ = (
     "Service",
     "Worker",
     "__version__",
+    "call",
     "check_health",
     "create_pool",
     "cron",

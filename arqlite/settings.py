@@ -137,6 +137,7 @@ class WorkerOptions:
             max_tries=self.max_tries,
             max_rescues=self.max_rescues,
             unknown_ttl_ms=int(self.unknown_function_ttl * 1000),
+            strict_arguments=self.strict_arguments,
         )
 
     def hooks(self) -> Hooks:

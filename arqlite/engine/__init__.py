@@ -3,10 +3,11 @@
 from .batch import EnqueueBatch
 from .keys import Keys
 from .protocol import Beat, Ended, Engine, NewJob, Peek, Rescued, Returned, Size, Turn
-from .redis import RedisEngine
+from .redis import ENQUEUE_CHUNK, RedisEngine
 from .wakeup import EndWatch, Listener, Waker
 
 __all__ = (
+    "ENQUEUE_CHUNK",
     "Beat",
     "EndWatch",
     "Ended",
