@@ -9,7 +9,7 @@ from redis.asyncio import ConnectionPool, Redis
 
 from .constants import default_queue_name as _default_queue_name
 from .constants import expires_extra_ms as _default_expires_extra_ms
-from .engine import EndWatch, EnqueueBatch, Keys, RedisEngine
+from .engine import EndWatch, EnqueueBatch, Keys, LookBatch, RedisEngine
 from .enqueuing import Enqueuing, send
 from .errors import ConfigurationError
 from .jobs import Job
@@ -47,6 +47,7 @@ class ArqRedis(Enqueuing, Redis):  # type: ignore[misc]  # redis-py's own bases 
         self.default_queue_name = default_queue_name
         self.expires_extra_ms = expires_extra_ms
         self._queues: dict[str, EnqueueBatch] = {}
+        self._looks: dict[str, LookBatch] = {}
         self._watches: dict[str, EndWatch] = {}
         if pool_or_conn is not None:
             kwargs["connection_pool"] = pool_or_conn
@@ -142,6 +143,13 @@ class ArqRedis(Enqueuing, Redis):  # type: ignore[misc]  # redis-py's own bases 
         if watch is None:
             self._watches[engine.queue] = watch = EndWatch(engine)
         return watch
+
+    def looks(self, queue: str) -> LookBatch:
+        """Hand out the one place where looks at a queue's jobs are gathered."""
+        looks = self._looks.get(queue)
+        if looks is None:
+            self._looks[queue] = looks = LookBatch(self.queue(queue).engine)
+        return looks
 
 
 def _text(name: bytes) -> str:

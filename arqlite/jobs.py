@@ -204,6 +204,8 @@ class Job(Generic[ResultT]):
         return self._engine
 
     async def _peek(self) -> Peek:
+        if hasattr(self._redis, "looks"):  # an `ArqRedis` looks at many jobs at once
+            return cast("Peek", await self._redis.looks(self._queue_name).peek(self.job_id))
         return await self._queue().peek(self.job_id)
 
     def _decode(self, peek: Peek) -> JobDef | JobResult:

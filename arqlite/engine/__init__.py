@@ -1,6 +1,6 @@
 """The Redis wing: a queue's storage as verbs, each one atomic script."""
 
-from .batch import EnqueueBatch
+from .batch import EnqueueBatch, LookBatch
 from .keys import Keys
 from .protocol import Beat, Ended, Engine, NewJob, Peek, Rescued, Returned, Size, Turn
 from .redis import ENQUEUE_CHUNK, RedisEngine
@@ -15,6 +15,7 @@ __all__ = (
     "EnqueueBatch",
     "Keys",
     "Listener",
+    "LookBatch",
     "NewJob",
     "Peek",
     "RedisEngine",
