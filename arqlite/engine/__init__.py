@@ -2,7 +2,7 @@
 
 from .batch import EnqueueBatch
 from .keys import Keys
-from .protocol import Beat, Ended, Engine, NewJob, Peek, Rescued, Returned, Size, Turn
+from .protocol import Beat, Ended, Engine, Fired, NewJob, Peek, Rescued, Returned, Size, Ticks, Turn
 from .redis import RedisEngine
 from .wakeup import EndWatch, Listener, Waker
 
@@ -12,6 +12,7 @@ __all__ = (
     "Ended",
     "Engine",
     "EnqueueBatch",
+    "Fired",
     "Keys",
     "Listener",
     "NewJob",
@@ -20,6 +21,7 @@ __all__ = (
     "Rescued",
     "Returned",
     "Size",
+    "Ticks",
     "Turn",
     "Waker",
 )
