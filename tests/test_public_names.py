@@ -295,6 +295,7 @@ def test_cron_signature() -> None:
         ("keep_result", 0),
         ("keep_result_forever", False),
         ("max_tries", 1),
+        *(("crontab", None), ("timezone", None), ("run_missed", False)),  # arqlite's own
     ]
     assert defaults(next_cron) == [("previous_dt", REQUIRED), *times]
     assert keyword_only(cron) == {name for name, _ in defaults(cron)} - {"coroutine"}

@@ -2,7 +2,7 @@
 
 from .batch import EnqueueBatch, LookBatch
 from .keys import Keys
-from .protocol import Beat, Ended, Engine, NewJob, Peek, Rescued, Returned, Size, Turn
+from .protocol import Beat, Ended, Engine, Fired, NewJob, Peek, Rescued, Returned, Size, Ticks, Turn
 from .redis import ENQUEUE_CHUNK, RedisEngine
 from .wakeup import EndWatch, Listener, Waker
 
@@ -13,6 +13,7 @@ __all__ = (
     "Ended",
     "Engine",
     "EnqueueBatch",
+    "Fired",
     "Keys",
     "Listener",
     "LookBatch",
@@ -22,6 +23,7 @@ __all__ = (
     "Rescued",
     "Returned",
     "Size",
+    "Ticks",
     "Turn",
     "Waker",
 )

@@ -13,7 +13,20 @@ from redis.exceptions import NoScriptError
 from ..errors import SessionLost
 from .keys import Keys
 from .link import WRONG_SERVER, Link, call_on_pool, calls_on_pool
-from .protocol import Beat, CancelAnswer, Ended, Home, NewJob, Peek, Rescued, Returned, Size, Turn
+from .protocol import (
+    Beat,
+    CancelAnswer,
+    Ended,
+    Fired,
+    Home,
+    NewJob,
+    Peek,
+    Rescued,
+    Returned,
+    Size,
+    Ticks,
+    Turn,
+)
 from .scripts import Script, load
 from .twin import blocking_twin
 
@@ -128,10 +141,16 @@ class RedisEngine:
         """See `Engine.forget`."""
         return int(await self._call(load("forget"), {"id": job_id}))
 
-    async def fire(self, name: str, tick_ms: int, job_id: str, record: bytes) -> bool:
+    async def fire(self, schedules: Sequence[str], tick_ms: int, job_id: str, record: bytes) -> Fired:
         """See `Engine.fire`."""
-        args = {"name": name, "tick": tick_ms, "id": job_id, "record": record}
-        return bool(await self._call(load("fire"), args))
+        args = {"tick": tick_ms, "id": job_id, "record": record}
+        done, now_ms = await self._call(load("fire"), args, schedules)
+        return Fired(bool(done), int(now_ms))
+
+    async def ticks(self, schedules: Sequence[str]) -> Ticks:
+        """See `Engine.ticks`."""
+        now_ms, *last_ms = await self._call(load("ticks"), {}, schedules)
+        return Ticks(int(now_ms), [int(last) for last in last_ms])
 
     async def prune(self) -> int:
         """See `Engine.prune`."""
