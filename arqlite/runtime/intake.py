@@ -31,6 +31,7 @@ class Limits:
     Attributes:
         timeout_s: seconds one run may take, None for ever.
         keep_ms: ms a result is kept, 0 not at all, -1 for ever.
+        else_keep_ms: the same for functions that say only that theirs is not kept for ever.
         max_tries: runs that count, the first included.
         max_rescues: how many workers a job may take down.
         unknown_ttl_ms: how long a job of an unknown function is kept for others.
@@ -43,6 +44,7 @@ class Limits:
     max_rescues: int
     unknown_ttl_ms: int
     strict_arguments: bool = False
+    else_keep_ms: int = 0
 
     def keep_ms_of(self, function: Function) -> int:
         """Ms that results of this function are kept."""
@@ -50,7 +52,7 @@ class Limits:
             return -1
         if function.keep_result_s is not None:
             return int(function.keep_result_s * 1000)
-        return max(self.keep_ms, 0)
+        return self.keep_ms if self.keep_ms >= 0 else self.else_keep_ms
 
     @property
     def suspect_after(self) -> int:
