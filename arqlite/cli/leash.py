@@ -1,0 +1,89 @@
+"""The line between a supervisor and its child: a socket, of which each of them holds one end.
+
+The supervisor sends the number of each signal that it was told, the child a letter as soon as it can be
+told. When a supervisor is gone, however it ended, its end is closed, and the child shuts down.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import logging
+import os
+import socket
+import stat
+from collections.abc import Callable, Iterator
+from signal import Signals
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..fleet import Fleet
+
+logger = logging.getLogger("arqlite.supervisor")
+
+VARIABLE = "ARQLITE_LEASH"
+READY = b"r"
+_READ_SIZE = 64
+
+
+class Leash:
+    """A child's end.
+
+    Args:
+        line: the socket.
+    """
+
+    def __init__(self, line: socket.socket) -> None:
+        self._line = line
+        self._was_told = False
+        line.setblocking(False)
+
+    @classmethod
+    def of_environment(cls) -> Leash | None:
+        """Take the leash that a supervisor put this process on, once; None where there is none."""
+        number = os.environ.pop(VARIABLE, "")
+        if not number.isdecimal():
+            return None
+        fd = int(number)
+        try:
+            is_socket = stat.S_ISSOCK(os.fstat(fd).st_mode)
+        except OSError:
+            return None
+        if not is_socket:
+            return None
+        os.set_inheritable(fd, False)
+        return cls(socket.socket(fileno=fd))
+
+    async def run(self, fleet: Fleet) -> None:
+        """Run a fleet to its end, which the supervisor may tell it as well as the system."""
+        with self._followed(functools.partial(fleet.handle_sig, teller="supervisor")):
+            await fleet.run_and_close()
+
+    @contextlib.contextmanager
+    def _followed(self, tell: Callable[[Signals], None]) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        loop.add_reader(self._line, self._hear, tell)
+        with contextlib.suppress(OSError):  # it is gone already, which will be read in a moment
+            self._line.send(READY)
+        try:
+            yield
+        finally:
+            loop.remove_reader(self._line)
+
+    def _hear(self, tell: Callable[[Signals], None]) -> None:
+        try:
+            numbers = self._line.recv(_READ_SIZE)
+        except BlockingIOError:
+            return
+        except OSError:
+            numbers = b""
+        for number in numbers:
+            self._was_told = True
+            tell(Signals(number))
+        if numbers:
+            return
+        asyncio.get_running_loop().remove_reader(self._line)
+        if not self._was_told:  # one that went while we were ending anyway is no second signal
+            logger.warning("the supervisor is gone, shutting down")
+            tell(Signals.SIGTERM)
