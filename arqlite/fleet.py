@@ -79,7 +79,9 @@ class Fleet:
             tasks = [asyncio.create_task(self._work(*one)) for one in self._named()]
             try:
                 await self._begin()
-                await self._until_over(tasks)
+                await asyncio.wait(tasks)
+                for task in tasks if self.failed is None else [tasks[self.workers.index(self.failed)]]:
+                    await task
             finally:
                 for task in tasks:
                     task.cancel()
@@ -128,32 +130,23 @@ class Fleet:
             self._tell_all(signum)
 
     async def _work(self, worker: Worker, name: str) -> None:
-        with speaking_as(name):
-            await worker.async_run()
+        try:
+            with speaking_as(name):
+                await worker.async_run()
+        except Exception as error:
+            self._take_along(worker, name, error)
+            raise
 
-    async def _until_over(self, tasks: Sequence[asyncio.Task[None]]) -> None:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
-        first = next((place for place, task in enumerate(tasks) if _error_of(task) is not None), None)
-        if first is not None:
-            self.failed = self.workers[first]
-            await self._take_along(tasks, first)
-            await tasks[first]
-        for task in tasks:
-            await task
-
-    async def _take_along(self, tasks: Sequence[asyncio.Task[None]], first: int) -> None:
-        """Shut the others down, and tell of those who fail at that, since only one error can be raised."""
-        if len(tasks) > 1:
-            error = _error_of(tasks[first])
+    def _take_along(self, worker: Worker, name: str, error: Exception) -> None:
+        """Shut the others down; tell of those who fail at that, since only one error can be raised."""
+        if self.failed is not None:
+            logger.error("the worker of %s ended by an error, too", name, exc_info=error)
+            return
+        self.failed = worker
+        if len(self.workers) > 1:
             what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-            logger.error(
-                "the worker of %s ended by %s; the others are shut down, too", self._names[first], what
-            )
+            logger.error("the worker of %s ended by %s; the others are shut down, too", name, what)
         self._tell_all(Signals.SIGUSR1)
-        await asyncio.wait(tasks)
-        for place, task in enumerate(tasks):
-            if place != first and (error := _error_of(task)) is not None:
-                logger.error("the worker of %s ended by an error, too", self._names[place], exc_info=error)
 
     def _tell_all(self, signum: Signals) -> None:
         for worker in self.workers:
@@ -249,7 +242,3 @@ def _place(worker: Worker) -> tuple[str, int]:
 def _called(settings: WorkerSettingsType) -> str:
     named = settings if isinstance(settings, type) else type(settings)
     return "a dict of settings" if isinstance(settings, dict) else f"{named.__module__}.{named.__qualname__}"
-
-
-def _error_of(task: asyncio.Task[None]) -> BaseException | None:
-    return task.exception() if task.done() and not task.cancelled() else None

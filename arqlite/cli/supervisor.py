@@ -69,10 +69,10 @@ class Supervisor:
     def handle_sig(self, signum: Signals) -> None:
         """Tell all to shut down; a second time, not to wait for their jobs."""
         self._told.append(signum)
+        self._stop()
         if self._children:
             rest = "waiting for" if len(self._told) == 1 else "again, hurrying"
             logger.info("%s: %s %s", signum.name, rest, _worker_processes(len(self._children)))
-        self._stop()
 
     def _stop(self) -> None:
         self._stopping.set()
