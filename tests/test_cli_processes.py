@@ -145,6 +145,37 @@ def test_mistake_is_not_tried_again(project: Project, settings: str, text: str) 
     assert "starting another" not in program.log
 
 
+def test_mistake_that_came_later_ends_nobody(project: Project) -> None:
+    """A child that cannot come up again, since the settings were broken, is no reason to end the others."""
+    with project.run("toys.First", "--processes", "2") as program:
+        first, second = at_work(program, 2)
+        project.write(
+            project.source.replace("class First(Common):", "class First(Common):\n    max_jobs = 0")
+        )
+        os.kill(first, signal.SIGKILL)
+        program.wait_for("worker process 1 ended with exit code 2, starting another in")
+        os.kill(second, 0)
+        program.signal(signal.SIGTERM)
+        code = program.ended()
+
+    assert code == 1
+    assert project.notes().count("shutdown") == 1
+
+
+def test_children_have_numbers(project: Project) -> None:
+    """`ARQLITE_PROCESS` tells a child which one it is; the supervisor's own variable goes to no job."""
+    project.write(
+        project.source + "\nimport sys\n"
+        "told = os.environ['ARQLITE_PROCESS'], os.environ.get('ARQLITE_LEASH')\n"
+        "sys.stderr.write(f'told {told}\\n')\n"
+    )
+    with project.run("toys.First", "--processes", "2", "--burst") as program:
+        program.ended()
+
+    told = sorted(line for line in program.lines if line.startswith("told"))
+    assert told == ["told ('1', None)", "told ('2', None)"]
+
+
 def test_children_do_not_outlive_a_killed_supervisor(project: Project) -> None:
     """A supervisor that was killed leaves no orphans: they shut down in order, and their jobs end first."""
     project.enqueue("gate", _job_id="one")

@@ -170,7 +170,7 @@ def test_watch_reload_of_a_program(project: Project) -> None:
     with Program(project.folder, "run.py") as program:
         project.enqueue("tell", _job_id="one")
         program.wait_for("← one:tell ● 'OLD'")
-        project.write(project.source.replace('"OLD"', '"NEW"'))
+        project.write(project.source.replace('"OLD"', '"NEW"'), second=1)
         program.wait_for("files changed, reloading: toys.py")
         program.wait_for("shutdown on SIGTERM ◆ ")  # it claims nothing from here on
         project.enqueue("tell", _job_id="two")

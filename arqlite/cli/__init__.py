@@ -39,8 +39,8 @@ class WorkerFirst(click.Group):
 
 @click.group(
     cls=WorkerFirst,
-    subcommand_metavar="[WORKER_SETTINGS | COMMAND] ...",
-    epilog="Run a worker: arqlite app.worker.WorkerSettings (see arqlite worker --help)",
+    subcommand_metavar="WORKER_SETTINGS... | COMMAND",
+    epilog="Run a worker: arqlite app.worker.WorkerSettings; its options: arqlite worker --help",
 )
 @click.version_option(VERSION, "-V", "--version", prog_name="arqlite")
 def cli() -> None:

@@ -81,6 +81,11 @@ class Child:
         """Its process id."""
         return self._process.pid
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether it has come to run its workers."""
+        return self._is_ready
+
     def tell(self, signum: Signals, times: int) -> None:
         """See to it that it has been told to end so many times, and not more often.
 

@@ -11,6 +11,7 @@ import contextlib
 import functools
 import logging
 import os
+import signal
 import socket
 import stat
 from collections.abc import Callable, Iterator
@@ -37,6 +38,7 @@ class Leash:
     def __init__(self, line: socket.socket) -> None:
         self._line = line
         self._was_told = False
+        self._interrupt = signal.getsignal(signal.SIGINT)
         line.setblocking(False)
 
     @classmethod
@@ -53,12 +55,22 @@ class Leash:
         if not is_socket:
             return None
         os.set_inheritable(fd, False)
-        return cls(socket.socket(fileno=fd))
+        leash = cls(socket.socket(fileno=fd))
+        leash._leave_interrupts_to_supervisor()
+        return leash
 
     async def run(self, fleet: Fleet) -> None:
         """Run a fleet to its end, which the supervisor may tell it as well as the system."""
+        with contextlib.suppress(ValueError):  # not the main thread
+            signal.signal(signal.SIGINT, self._interrupt)
         with self._followed(functools.partial(fleet.handle_sig, teller="supervisor")):
             await fleet.run_and_close()
+
+    def _leave_interrupts_to_supervisor(self) -> None:
+        # Until the fleet runs. A Ctrl-C of the terminal would show a traceback from amid the imports of each
+        # child. The supervisor got it, too, and ends a child that imports.
+        with contextlib.suppress(ValueError):
+            signal.signal(signal.SIGINT, lambda *_: None)
 
     @contextlib.contextmanager
     def _followed(self, tell: Callable[[Signals], None]) -> Iterator[None]:
@@ -70,6 +82,7 @@ class Leash:
             yield
         finally:
             loop.remove_reader(self._line)
+            self._line.close()
 
     def _hear(self, tell: Callable[[Signals], None]) -> None:
         try:

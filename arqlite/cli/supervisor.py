@@ -21,10 +21,15 @@ Watch = Callable[[asyncio.Event], AsyncIterator[Collection[str]]]
 # A mistake in the command or in the settings; the same again would end the same.
 MISTAKE = 2
 
+NUMBER = "ARQLITE_PROCESS"
+"""The variable that tells a child which one it is, from 1 on."""
+
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 30.0
 # A child that worked for this long did not crash because it crashed before.
 _STEADY_S = 60.0
+# Bytecode is held to be current by the second and the size of its source; an edit may change neither.
+_FRESH_CODE = {"PYTHONDONTWRITEBYTECODE": "1"}
 
 
 class Supervisor:
@@ -33,6 +38,8 @@ class Supervisor:
     A child that crashed is replaced, after pauses that grow from 0.5 s to 30 s until one lives for a minute.
     One that ended well, as after a burst, is not. With `watch` each is replaced when files change, after it
     had its `job_completion_wait`; one that ended by itself, well or not, is replaced then, too.
+
+    A mistake in the command or the settings ends them all, if none could run with it yet.
 
     Args:
         count: how many.
@@ -48,6 +55,7 @@ class Supervisor:
         self._changed = asyncio.Event()
         self._changes = 0
         self._has_failed = False
+        self._came_up = False
 
     async def run(self) -> int:
         """Run until all have ended and none is to be replaced; return 0 if all ended well, else 1."""
@@ -94,7 +102,7 @@ class Supervisor:
                 await self._until_changed(number, ended)
             elif ended.code == 0:
                 return 0
-            elif ended.code == MISTAKE:
+            elif ended.code == MISTAKE and not self._any_came_up():
                 self._give_up(number)
             else:
                 steady = time.monotonic() - began > _STEADY_S
@@ -108,7 +116,7 @@ class Supervisor:
         """Run a child to its end."""
         changes = self._changes
         try:
-            child = await Child.start({} if self._watch is None else _FRESH_CODE)
+            child = await Child.start(self._environment(number))
         except OSError as error:  # no process or no memory to be had now
             logger.error("worker process %d cannot be started: %s", number, error)  # noqa: TRY400 (no bug)
             return Ended(os.EX_OSERR, was_told=False)
@@ -121,7 +129,15 @@ class Supervisor:
                 child.tell(Signals.SIGTERM, 1)
             return await child.ended()
         finally:
+            self._came_up = self._came_up or child.is_ready
             del self._children[number]
+
+    def _environment(self, number: int) -> dict[str, str]:
+        return {NUMBER: str(number)} | ({} if self._watch is None else _FRESH_CODE)
+
+    def _any_came_up(self) -> bool:
+        # What runs was started before the mistake was made, and is not ended for it.
+        return self._came_up or any(child.is_ready for child in self._children.values())
 
     async def _until_changed(self, number: int, ended: Ended) -> None:
         say = logger.info if ended.code == 0 else logger.error
@@ -159,10 +175,6 @@ class Supervisor:
         waiting.set()
         for child in self._children.values():
             child.tell(Signals.SIGTERM, 1)
-
-
-# Bytecode is held to be current by the second and the size of its source; an edit may change neither.
-_FRESH_CODE = {"PYTHONDONTWRITEBYTECODE": "1"}
 
 
 def _listed(files: Collection[str]) -> str:
