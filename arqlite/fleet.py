@@ -75,6 +75,7 @@ class Fleet:
         Raises:
             Exception: what ended the first worker that ended by an error, after the others ended.
         """
+        self.failed = None
         with signals_handled(self.handle_sig, when=self._handles_signals):
             tasks = [asyncio.create_task(self._work(*one)) for one in self._named()]
             try:
@@ -86,6 +87,7 @@ class Fleet:
                 for task in tasks:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
+                self._forget_signals()
 
     async def close(self) -> None:
         """Call each `on_shutdown`, the last worker's first, and close the pools. May be called twice.
@@ -128,6 +130,11 @@ class Fleet:
         self._has_begun = True
         for signum in self._signals:
             self._tell_all(signum)
+
+    def _forget_signals(self) -> None:
+        self._has_begun = False
+        self._signals.clear()
+        self._told.clear()
 
     async def _work(self, worker: Worker, name: str) -> None:
         try:

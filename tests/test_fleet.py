@@ -133,6 +133,29 @@ async def test_two_tellers_of_one_signal_do_not_hurry(
     assert gate.ended == ["returned"]
 
 
+async def test_two_queues_on_one_pool(server: fakeredis.FakeServer, pools: list[ArqRedis]) -> None:
+    """Two workers may be given one pool, which is closed when both are over."""
+    pool = pool_of(server, 1)
+    both = [settings(server, 1, redis_pool=pool), settings(server, 1, redis_pool=pool, queue_name="mail")]
+    jobs = [await enqueue(pools[0], "work"), await enqueue(pools[0], "work", _queue_name="mail")]
+
+    await asyncio.wait_for(create_fleet(both, burst=True).run_and_close(), 15)
+
+    assert [await job.status() for job in jobs] == [JobStatus.complete] * 2
+
+
+async def test_fleet_runs_again_after_a_signal(server: fakeredis.FakeServer, pools: list[ArqRedis]) -> None:
+    """A signal ends one run: the next begins as if none had come."""
+    fleet = create_fleet([settings(server, 1)], burst=True)
+    fleet.handle_sig(Signals.SIGTERM)
+    await asyncio.wait_for(fleet.async_run(), 15)
+    job = await enqueue(pools[0], "work")
+
+    await asyncio.wait_for(fleet.run_and_close(), 15)
+
+    assert await job.status() is JobStatus.complete
+
+
 async def test_signal_before_the_start_counts(server: fakeredis.FakeServer, pools: list[ArqRedis]) -> None:
     """A fleet that is told to end before its workers began ends as soon as they have."""
     fleet = create_fleet([settings(server, 1), settings(server, 2)])

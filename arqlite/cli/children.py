@@ -106,10 +106,11 @@ class Child:
         """Wait for its end."""
         try:
             code = await self._process.wait()
+            self._hear()  # its last word may not have been read yet
         finally:
             self._forget_line()
-        if self._was_cut_off and code == -signal.SIGTERM:
-            code = 0
+        if self._was_cut_off and not self._is_ready:
+            code = 0  # whatever its imports made of the signal
         return Ended(code, self._told > 0)
 
     def _hear(self) -> None:

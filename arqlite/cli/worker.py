@@ -59,10 +59,10 @@ def worker(
     Each of WORKER_SETTINGS is the path of a settings class, instance or dict: package.module.WorkerSettings.
     Several run in one process, each with its own queue, Redis database and limits.
     """
+    leash = Leash.of_environment()
     sys.path.append(os.getcwd())
     log_config = default_log_config(verbose) if custom_log_dict is None else load(custom_log_dict)
     logging.config.dictConfig(log_config)
-    leash = Leash.of_environment()
     if leash is None and not check and (processes is not None or watch is not None):
         sys.exit(_supervise(processes or 1, watch))
     settings = [load(path) for path in worker_settings]
