@@ -40,6 +40,7 @@ class Fleet:
     Attributes:
         workers: them.
         failed: the one whose error ended the fleet, if any.
+        handles_signals: whether SIGINT and SIGTERM shut it down.
 
     Raises:
         ConfigurationError: two of them share a `Service`, which one of them would stop under the other.
@@ -50,7 +51,7 @@ class Fleet:
         self.failed: Worker | None = None
         _services_must_be_of_one(self.workers)
         self._names = _names(self.workers) if len(self.workers) > 1 else [""] * len(self.workers)
-        self._handles_signals = any(worker.options.handle_signals for worker in self.workers)
+        self.handles_signals = any(worker.options.handle_signals for worker in self.workers)
         for worker in self.workers:
             worker.options.handle_signals = False
         self._told: Counter[str] = Counter()
@@ -76,7 +77,7 @@ class Fleet:
             Exception: what ended the first worker that ended by an error, after the others ended.
         """
         self.failed = None
-        with signals_handled(self.handle_sig, when=self._handles_signals):
+        with signals_handled(self.handle_sig, when=self.handles_signals):
             tasks = [asyncio.create_task(self._work(*one)) for one in self._named()]
             try:
                 await self._begin()

@@ -246,6 +246,14 @@ class Program:
                 self._news.wait(left)
 
 
+def until(condition: Callable[[], bool], within: float = PATIENCE_S) -> None:
+    """Wait until something holds that no line tells of."""
+    deadline = time.monotonic() + within
+    while not condition():
+        assert time.monotonic() < deadline, f"still not so after {within} s"
+        time.sleep(0.005)
+
+
 def _group_of(pid: int) -> int | None:
     try:
         return os.getpgid(pid)

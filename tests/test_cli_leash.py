@@ -21,6 +21,7 @@ class FakeFleet:
     def __init__(self) -> None:
         self.told: list[tuple[Signals, str]] = []
         self.over = asyncio.Event()
+        self.handles_signals = True
 
     def handle_sig(self, signum: Signals, teller: str) -> None:
         self.told.append((signum, teller))

@@ -7,7 +7,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from cli_toys import Program, Project
+from cli_toys import Program, Project, until
 
 from arqlite import ArqRedis
 
@@ -86,6 +86,27 @@ def test_second_signal_does_not_wait(project: Project, to_all: bool) -> None:
     assert code == 0
     assert "SIGINT: again, hurrying " in program.log
     assert "done" not in project.notes()
+
+
+def test_third_signal_ends_a_child_that_hangs(project: Project) -> None:
+    """A child that hangs in its `on_shutdown` is ended by a third signal, and the exit code says so."""
+    project.write(
+        project.source.replace(
+            "async def say_end(ctx):\n",
+            "async def say_end(ctx):\n    note('hangs')\n    await asyncio.Event().wait()\n",
+        )
+    )
+    with project.run("toys.First", "--processes", "1") as program:
+        at_work(program, 1)
+        program.signal_all(signal.SIGINT)
+        until(lambda: "hangs" in project.notes())
+        program.signal_all(signal.SIGINT)
+        program.wait_for("SIGINT: again, hurrying 1 worker process")
+        program.signal_all(signal.SIGINT)
+        code = program.ended()
+
+    assert code == 1
+    assert "Traceback" not in program.log
 
 
 def test_killed_child_is_replaced(project: Project) -> None:

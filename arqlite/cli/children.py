@@ -15,6 +15,9 @@ from typing import Self
 
 from .leash import READY, VARIABLE
 
+# To shut down, and not to wait.
+_TIMES_HEARD = 2
+
 
 @dataclass(frozen=True, slots=True)
 class Ended:
@@ -96,9 +99,10 @@ class Child:
             self._told += 1
             with suppress(OSError):  # it has ended
                 self._line.send(bytes([signum]))
-        if not self._is_ready:
-            # It still imports what it is to run, maybe for long; nothing is cut off yet.
-            self._was_cut_off = True
+        # Before it runs it imports, maybe for long, and nothing is cut off yet. Who tells it more often than
+        # it can be told thinks that it hangs, and it may, in an `on_shutdown`, where it hears nothing else.
+        self._was_cut_off = self._was_cut_off or not self._is_ready
+        if not self._is_ready or times > _TIMES_HEARD:
             with suppress(ProcessLookupError):
                 self._process.send_signal(signal.SIGTERM)
 

@@ -16,7 +16,7 @@ import socket
 import stat
 from collections.abc import Callable, Iterator
 from signal import Signals
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ..fleet import Fleet
@@ -56,21 +56,21 @@ class Leash:
             return None
         os.set_inheritable(fd, False)
         leash = cls(socket.socket(fileno=fd))
-        leash._leave_interrupts_to_supervisor()
+        # Except while a fleet listens. A Ctrl-C of the terminal would show a traceback from amid the imports
+        # or the exit of each child. The supervisor got it, too, and does what has to be done.
+        leash._take_interrupts(lambda *_: None)
         return leash
 
     async def run(self, fleet: Fleet) -> None:
         """Run a fleet to its end, which the supervisor may tell it as well as the system."""
-        with contextlib.suppress(ValueError):  # not the main thread
-            signal.signal(signal.SIGINT, self._interrupt)
+        if not fleet.handles_signals:  # its program does
+            self._take_interrupts(self._interrupt)
         with self._followed(functools.partial(fleet.handle_sig, teller="supervisor")):
             await fleet.run_and_close()
 
-    def _leave_interrupts_to_supervisor(self) -> None:
-        # Until the fleet runs. A Ctrl-C of the terminal would show a traceback from amid the imports of each
-        # child. The supervisor got it, too, and ends a child that imports.
-        with contextlib.suppress(ValueError):
-            signal.signal(signal.SIGINT, lambda *_: None)
+    def _take_interrupts(self, handler: Any) -> None:
+        with contextlib.suppress(ValueError):  # not the main thread
+            signal.signal(signal.SIGINT, handler)
 
     @contextlib.contextmanager
     def _followed(self, tell: Callable[[Signals], None]) -> Iterator[None]:

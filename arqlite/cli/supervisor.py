@@ -75,7 +75,7 @@ class Supervisor:
         return int(self._has_failed or any(task.result() != 0 for task in keeping))
 
     def handle_sig(self, signum: Signals) -> None:
-        """Tell all to shut down; a second time, not to wait for their jobs."""
+        """Tell all to shut down; a second time, not to wait for their jobs. A third ends those that hang."""
         self._told.append(signum)
         self._stop()
         if self._children:
