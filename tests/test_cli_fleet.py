@@ -158,6 +158,16 @@ def test_check_looks_at_all(project: Project) -> None:
     assert "[toys.Mail] Health check failed: no health check sentinel value found" in check.log
 
 
+def test_check_starts_nothing(project: Project) -> None:
+    """`--check` beside the options of a deployment is still no more than a look."""
+    with project.run("toys.First", "--check", "--processes", "2", "--watch", ".") as check:
+        code = check.ended()
+
+    assert code == 1
+    assert check.lines[-1].endswith("Health check failed: no health check sentinel value found")
+    assert check.pids() == []
+
+
 def test_check_looks_at_all_though_one_redis_is_lost(project: Project) -> None:
     """A Redis that is not there does not keep `--check` from looking at the others."""
     with project.run("toys.Lost", "toys.First", "--check") as check:
