@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .errors import Retry
     from .fleet import run_workers
     from .jobs import Job, JobStatus
+    from .model.calls import call
     from .model.context import current_job
     from .model.failures import register_exception
     from .model.functions import func
@@ -29,6 +30,7 @@ __all__ = (
     "Service",
     "Worker",
     "__version__",
+    "call",
     "check_health",
     "create_pool",
     "cron",
@@ -44,6 +46,7 @@ _HOMES = {
     "errors": ("Retry",),
     "fleet": ("run_workers",),
     "jobs": ("Job", "JobStatus"),
+    "model.calls": ("call",),
     "model.context": ("current_job",),
     "model.failures": ("register_exception",),
     "model.functions": ("func",),

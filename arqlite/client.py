@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, cast
 
@@ -10,18 +9,18 @@ from redis.asyncio import ConnectionPool, Redis
 
 from .constants import default_queue_name as _default_queue_name
 from .constants import expires_extra_ms as _default_expires_extra_ms
-from .engine import EndWatch, EnqueueBatch, Keys, NewJob, RedisEngine
+from .engine import EndWatch, EnqueueBatch, Keys, LookBatch, RedisEngine
+from .enqueuing import Enqueuing, send
 from .errors import ConfigurationError
 from .jobs import Job
-from .model import checks
-from .model.codec import Codec, queued_record
+from .model.calls import PLAIN, Call, Options, options_of_arq
+from .model.codec import Codec
 from .model.records import JobDef, JobResult
-from .telemetry import JobEnqueued, execute, has_handlers
 from .typing import Deserializer, SecondsTimedelta, Serializer
-from .utils import new_job_id, timestamp_ms, to_ms
+from .utils import timestamp_ms
 
 
-class ArqRedis(Redis):
+class ArqRedis(Enqueuing, Redis):  # type: ignore[misc]  # redis-py's own bases disagree with each other
     """A `redis.asyncio.Redis` that can also enqueue jobs.
 
     Args:
@@ -48,6 +47,7 @@ class ArqRedis(Redis):
         self.default_queue_name = default_queue_name
         self.expires_extra_ms = expires_extra_ms
         self._queues: dict[str, EnqueueBatch] = {}
+        self._looks: dict[str, LookBatch] = {}
         self._watches: dict[str, EndWatch] = {}
         if pool_or_conn is not None:
             kwargs["connection_pool"] = pool_or_conn
@@ -85,44 +85,11 @@ class ArqRedis(Redis):
             SerializationError: an argument cannot be written.
             ConfigurationError: a time, a span, the id or the number of the try cannot work.
         """
-        new_job, queue, is_own_id = self._new_job(
-            function, args, kwargs, _job_id, _queue_name, _defer_until, _defer_by, _expires, _job_try
-        )
-        accepted = await self._queue(queue).enqueue(new_job)
-        # Nobody else makes our ids: if one is known already, it is this very job, sent twice.
-        if not accepted and is_own_id:
-            return None
-        if has_handlers(JobEnqueued):
-            execute(JobEnqueued(queue, new_job.job_id, function))
-        return Job(new_job.job_id, self, queue, self.job_deserializer)
-
-    async def enqueue_many(
-        self, calls: Iterable[tuple[Any, ...]], *, _queue_name: str | None = None
-    ) -> list[Job | None]:
-        """Enqueue many jobs at once; each chunk of 500 is stored as a whole or not at all.
-
-        Args:
-            calls: `(function, args, kwargs)` each; kwargs, or both, may be left out.
-            _queue_name: the queue; the pool's default.
-
-        Returns:
-            The jobs in the order of the calls.
-
-        Raises:
-            SerializationError: an argument cannot be written; nothing was enqueued.
-        """
-        calls = list(calls)
-        jobs: list[NewJob] = []
-        queue = _queue_name or self.default_queue_name
-        for function, *rest in calls:
-            args = rest[0] if rest else ()
-            kwargs = rest[1] if len(rest) > 1 else {}
-            jobs.append(self._new_job(function, tuple(args), kwargs, None, queue, None, None, None, None)[0])
-        await self._queue(queue).engine.enqueue(jobs)
-        if has_handlers(JobEnqueued):
-            for call, job in zip(calls, jobs, strict=True):
-                execute(JobEnqueued(queue, job.job_id, call[0]))
-        return [Job(job.job_id, self, queue, self.job_deserializer) for job in jobs]
+        if not isinstance(function, str):
+            raise ConfigurationError(f"enqueue_job takes the name of a function, got {function!r}")
+        options = options_of_arq(_job_id, _queue_name, _defer_until, _defer_by, _expires, _job_try)
+        job = await send(self, Call(function, args, kwargs), options)
+        return None if job.conflict else job
 
     async def all_job_results(self) -> list[JobResult]:
         """Read all results that are kept, of all queues of this database, by enqueue time.
@@ -160,11 +127,15 @@ class ArqRedis(Redis):
         self._watches.clear()
         await super().aclose(close_connection_pool)
 
-    def _queue(self, name: str) -> EnqueueBatch:
+    def queue(self, name: str) -> EnqueueBatch:
+        """Hand out the one place where jobs for a queue are gathered."""
         batch = self._queues.get(name)
         if batch is None:
             self._queues[name] = batch = EnqueueBatch(RedisEngine(self, name))
         return batch
+
+    def _target(self) -> tuple[ArqRedis, Options]:
+        return self, PLAIN
 
     def end_watch(self, engine: RedisEngine) -> EndWatch:
         """Hand out the one watch that follows the ends of a queue's jobs."""
@@ -173,64 +144,13 @@ class ArqRedis(Redis):
             self._watches[engine.queue] = watch = EndWatch(engine)
         return watch
 
-    def _new_job(
-        self,
-        function: str,
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        job_id: str | None,
-        queue: str | None,
-        defer_until: datetime | None,
-        defer_by: SecondsTimedelta | None,
-        expires: SecondsTimedelta | None,
-        job_try: int | None,
-    ) -> tuple[NewJob, str, bool]:
-        if not isinstance(function, str):
-            raise ConfigurationError(f"enqueue_job takes the name of a function, got {function!r}")
-        if defer_until and defer_by:
-            raise RuntimeError("use either 'defer_until' or 'defer_by' or neither, not both")
-        now_ms = timestamp_ms()
-        extras: dict[str, Any] = {}
-        when, due = "", now_ms
-        if defer_until is not None:
-            due = checks.moment_ms("_defer_until", defer_until)
-            when = f"={due}"
-        elif defer_by:
-            delay_ms = to_ms(checks.seconds("_defer_by", defer_by))
-            due = now_ms + delay_ms
-            when = f"{delay_ms:+d}"
-        if when:
-            extras["at"] = due
-            if due > checks.LAST_MS:
-                raise ConfigurationError(f"a job cannot be deferred beyond the year 9999, got {defer_by!r}")
-        if expires:
-            extras["x"] = now_ms + to_ms(checks.seconds("_expires", expires))
-        elif self.expires_extra_ms != _default_expires_extra_ms:
-            extras["x"] = due + self.expires_extra_ms
-        if job_try is not None:
-            checks.count("_job_try", job_try, 1)
-        if queue is not None:
-            checks.instance("_queue_name", queue, str, "a text")
-        if job_id:
-            _check_job_id(job_id)
-            # Two callers may enqueue the same id in the same ms; only one of them may be told yes.
-            extras["n"] = new_job_id()[11:]
-        codec = Codec(self.job_serializer, self.job_deserializer)
-        blob = codec.encode_job(function, args, kwargs, job_try, now_ms, **extras)
-        new_job = NewJob(job_id or new_job_id(), when, queued_record(0, blob))
-        return new_job, queue or self.default_queue_name, bool(job_id)
+    def looks(self, queue: str) -> LookBatch:
+        """Hand out the one place where looks at a queue's jobs are gathered."""
+        looks = self._looks.get(queue)
+        if looks is None:
+            self._looks[queue] = looks = LookBatch(self.queue(queue).engine)
+        return looks
 
 
 def _text(name: bytes) -> str:
     return name.decode(errors="backslashreplace")
-
-
-def _check_job_id(job_id: str) -> None:
-    if not isinstance(job_id, str):
-        raise ConfigurationError(f"a job id must be a string, got {job_id!r}")
-    if "\0" in job_id or len(job_id) > 512:
-        raise ConfigurationError("a job id must be at most 512 characters, none of them NUL")
-    try:
-        job_id.encode()
-    except UnicodeEncodeError as error:
-        raise ConfigurationError(f"a job id must be valid Unicode, got {job_id!r}") from error

@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-import calendar
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from .errors import ConfigurationError
 from .model import checks
+from .model.crontab import REBOOT, Crontab, is_reboot
 from .model.functions import func
-from .typing import WEEKDAYS, OptionType, SecondsTimedelta, WeekdayOptionType, WorkerCoroutine
+from .model.timetable import Fields, Timetable
+from .model.wallclock import first_moment, last_moment
+from .typing import OptionType, SecondsTimedelta, WeekdayOptionType, WorkerCoroutine
 from .utils import import_string
 
-_RANGES = {
-    "month": (1, 12),
-    "day": (1, 31),
-    "weekday": (0, 6),
-    "hour": (0, 23),
-    "minute": (0, 59),
-    "second": (0, 59),
-    "microsecond": (0, 999_999),
-}
-# The rarest date there is, 29 February on a given weekday, comes at least once in 40 years.
-_HORIZON_YEARS = 41
+_SECOND = timedelta(seconds=1)
+_ADDRESS = r" at 0x[0-9a-fA-F]+"
+_LONGEST_ID = 512
+# Its runs are called by the name and the time.
+_LONGEST_NAME = 480
 
 
 @dataclass
@@ -41,9 +39,13 @@ class Options:
     microsecond: int
 
 
-@dataclass
+@dataclass(repr=False)
 class CronJob:
-    """A function and the times it runs at; registered as a function of its own under `name`."""
+    """A function and the times it runs at; registered as a function of its own under `name`.
+
+    The attributes up to `next_run` are arq's. `crontab` replaces the fields from `month` to `second`,
+    `timezone` the worker's; `run_missed` is told at `cron`.
+    """
 
     name: str
     coroutine: WorkerCoroutine | Callable[..., Any]
@@ -62,23 +64,56 @@ class CronJob:
     keep_result_forever: bool | None
     max_tries: int | None
     next_run: datetime | None = None
+    crontab: str | None = None
+    timezone: tzinfo | None = None
+    run_missed: bool = False
+
+    @property
+    def schedule(self) -> str:
+        """When it runs, as text: the same for equal schedules, and for those only."""
+        timetable = self._timetable()
+        when = REBOOT if timetable is None else timetable.text
+        if self.timezone is None:
+            return when
+        # The text of an object that shows its address is another one in each process.
+        return f"{when} {re.sub(_ADDRESS, '', str(self.timezone))}"
 
     def calculate_next(self, prev_run: datetime) -> None:
-        """Set `next_run` to the first time after `prev_run`."""
-        self.next_run = next_cron(
-            prev_run,
-            month=self.month,
-            day=self.day,
-            weekday=self.weekday,
-            hour=self.hour,
-            minute=self.minute,
-            second=self.second,
-            microsecond=self.microsecond,
+        """Set `next_run` to the first time at least a second after `prev_run`; None for `@reboot`."""
+        self.next_run = self.first_from(_later(prev_run, _SECOND))
+
+    def first_from(self, start: datetime) -> datetime | None:
+        """Find the first time that is not before `start`, in `timezone`, or else in the zone of `start`."""
+        timetable = self._timetable()
+        return None if timetable is None else _first_from(timetable, start, self.timezone)
+
+    def last_between(self, start: datetime, end: datetime) -> datetime | None:
+        """Find the last time from `start` to `end`, both of them included; None when there is none."""
+        timetable = self._timetable()
+        if timetable is None:
+            return None
+        return last_moment(lambda moment: _first_from(timetable, moment, self.timezone), start, end)
+
+    def _timetable(self) -> Timetable | None:
+        if is_reboot(self.crontab):
+            return None
+        if self.crontab is not None:
+            return Crontab(self.crontab, self.microsecond)
+        return Fields(
+            self.month, self.day, self.weekday, self.hour, self.minute, self.second, self.microsecond
         )
 
     def __repr__(self) -> str:
-        shown = (f"{field.name}={getattr(self, field.name)!r}" for field in dataclasses.fields(self))
+        # As in arq; what arq has not is shown where it is used.
+        shown = (
+            f"{field.name}={getattr(self, field.name)}"
+            for field in dataclasses.fields(self)
+            if field.name not in _OWN_FIELDS or getattr(self, field.name)
+        )
         return f"<CronJob {' '.join(shown)}>"
+
+
+_OWN_FIELDS = ("crontab", "timezone", "run_missed")
 
 
 def cron(
@@ -99,8 +134,15 @@ def cron(
     keep_result: SecondsTimedelta | None = 0,
     keep_result_forever: bool | None = False,
     max_tries: int | None = 1,
+    crontab: str | None = None,
+    timezone: tzinfo | str | None = None,
+    run_missed: bool = False,
 ) -> CronJob:
-    """Define a cron job.
+    """Define a cron job: by fields, all of which a time has to match, or by a crontab string.
+
+    When clocks change, a job whose hours are named runs once for each time it names: a time that is
+    skipped when the clock has gone on, a time that comes twice the first time. A job of any hour goes
+    by real time.
 
     Args:
         coroutine: a coroutine function, a plain function, which runs in a thread, or a dotted path to either.
@@ -112,42 +154,47 @@ def cron(
         minute: 0 to 59.
         second: 0 to 59.
         microsecond: one value; arq's default keeps jobs off the full second.
-        run_at_startup: whether it also runs when a worker starts.
+        run_at_startup: whether it also runs whenever a worker starts; with `unique` not while its last
+            run of that kind is waiting, running, or has a result that is kept.
         unique: whether it runs once per time over all workers; else once per worker.
         job_id: a fixed id, so that no second one is queued before the first has ended.
-        timeout: seconds or timedelta one run may take; the worker's by default.
-        keep_result: seconds its result is kept.
-        keep_result_forever: whether its result never expires.
-        max_tries: tries, the first included.
+        timeout: seconds or timedelta one run may take; None is the worker's `job_timeout`, infinity no limit.
+        keep_result: seconds or timedelta its result is kept; None is the worker's.
+        keep_result_forever: whether its result never expires; None is the worker's.
+        max_tries: tries, the first included; None is the worker's.
+        crontab: instead of the fields from `month` to `second`, e.g. `"*/5 9-17 * * mon-fri"`: minute,
+            hour, day, month, weekday (0 and 7 are Sunday), and second if there is a sixth. With day and
+            weekday either is enough. Also `@hourly`, `@daily`, `@midnight`, `@weekly`, `@monthly`,
+            `@yearly`, `@annually`, and `@reboot`: at the start of a worker only.
+        timezone: where fields and crontab are read, e.g. `"Europe/Prague"`; the worker's by default.
+        run_missed: whether times that passed while no worker ran are made up for, all by one run, when
+            a worker starts; needs `unique`.
 
     Raises:
         RuntimeError: it is no function.
-        ConfigurationError: a field is out of its range, the fields name a date that never comes, or a
-            limit cannot work.
+        ConfigurationError: a field is out of its range, the crontab string cannot be read, they name a
+            date that never comes, or another option cannot work.
     """
     target = import_string(coroutine) if isinstance(coroutine, str) else coroutine
     made = func(target, name=coroutine if isinstance(coroutine, str) else name)
-    fields = {
-        "month": month,
-        "day": day,
-        "weekday": weekday,
-        "hour": hour,
-        "minute": minute,
-        "second": second,
-        "microsecond": microsecond,
-    }
-    for field, option in fields.items():
-        _allowed(field, option)
+    _check_one_schedule(
+        crontab, month=month, day=day, weekday=weekday, hour=hour, minute=minute, second=second
+    )
+    if run_missed and not unique:
+        raise ConfigurationError("run_missed needs unique=True: nobody knows what one worker has missed")
     job = CronJob(
         name or f"cron:{made.name}", target, month, day, weekday, hour, minute, second, microsecond,
-        run_at_startup, unique, job_id,
+        run_at_startup or is_reboot(crontab), unique, job_id,
         None if timeout is None else checks.time_limit("timeout", timeout),
         None if keep_result is None else checks.seconds("keep_result", keep_result, 0),
         keep_result_forever,
         None if max_tries is None else checks.count("max_tries", max_tries, 1),
+        crontab=crontab, timezone=_zone(timezone), run_missed=run_missed,
     )  # fmt: skip
-    job.calculate_next(datetime.now(UTC))
-    job.next_run = None
+    _check_text("name", job.name, _LONGEST_NAME)
+    if job_id is not None:
+        _check_text("job_id", job_id, _LONGEST_ID)
+    job.first_from(datetime.now(UTC))
     return job
 
 
@@ -164,64 +211,51 @@ def next_cron(
 ) -> datetime:
     """Find the first matching time at least a second after `previous_dt`, in the same time zone.
 
-    A local time that a clock change skips runs when the clock has gone on; one that comes twice runs
-    the first time.
+    Without a time zone nothing is known of clock changes. With one, a named hour counts once: skipped
+    by a change, when the clock has gone on; coming twice, the first time. With `hour=None` the times
+    go by real time.
 
     Raises:
-        ConfigurationError: the fields name a date that never comes.
+        ConfigurationError: a field is out of its range, or the fields name a date that never comes.
     """
-    months, days, weekdays = _allowed("month", month), _allowed("day", day), _allowed("weekday", weekday)
-    times = _Times(
-        _allowed("hour", hour), _allowed("minute", minute), _allowed("second", second), microsecond
-    )
-    start = previous_dt + timedelta(seconds=1)
-    date = start.date()
-    last_year = date.year + _HORIZON_YEARS
-    while date.year < last_year:
-        if date.month not in months:
-            date = date.replace(day=calendar.monthrange(date.year, date.month)[1]) + timedelta(days=1)
-            continue
-        if date.day in days and date.weekday() in weekdays:
-            for hour_, minute_, second_ in times:
-                at = datetime(
-                    date.year, date.month, date.day, hour_, minute_, second_, microsecond, tzinfo=start.tzinfo
-                )
-                if _follows(at, start):
-                    return at
-        date += timedelta(days=1)
-    raise ConfigurationError(f"no date has month={month!r}, day={day!r}, weekday={weekday!r}")
+    timetable = Fields(month, day, weekday, hour, minute, second, microsecond)
+    return _first_from(timetable, _later(previous_dt, _SECOND), None)
 
 
-def _follows(at: datetime, start: datetime) -> bool:
-    """Compare as moments, not as clock faces, which a clock change can turn around."""
-    return at >= start if at.tzinfo is None else at.astimezone(UTC) >= start.astimezone(UTC)
+def _first_from(timetable: Timetable, start: datetime, zone: tzinfo | None) -> datetime:
+    zone = zone or start.tzinfo
+    # Without any zone there is only a clock face, and nothing ever changes it.
+    return timetable.first_from(start) if zone is None else first_moment(timetable, start, zone)
 
 
-class _Times:
-    """The matching times of a day, in order."""
-
-    def __init__(self, hours: list[int], minutes: list[int], seconds: list[int], microsecond: int) -> None:
-        self._parts = hours, minutes, seconds
-        _allowed("microsecond", microsecond)
-
-    def __iter__(self) -> Iterator[tuple[int, int, int]]:
-        hours, minutes, seconds = self._parts
-        return ((hour, minute, second) for hour in hours for minute in minutes for second in seconds)
+def _later(start: datetime, span: timedelta) -> datetime:
+    """Add real time; what Python adds to a time with a zone is time of the clock face."""
+    if start.tzinfo is None:
+        return start + span
+    return (start.astimezone(UTC) + span).astimezone(start.tzinfo)
 
 
-def _allowed(field: str, option: WeekdayOptionType) -> list[int]:
-    low, high = _RANGES[field]
-    if option is None:
-        return list(range(low, high + 1)) if field != "microsecond" else []
-    if isinstance(option, str):
-        if field != "weekday" or option.lower() not in WEEKDAYS:
-            names = f", or one of {', '.join(WEEKDAYS)}" if field == "weekday" else ""
-            raise ConfigurationError(f"{field} must be {low} to {high}{names}, got {option!r}")
-        return [WEEKDAYS.index(option.lower())]
-    values = list(option) if isinstance(option, Iterable) else [option]
-    for value in values:
-        if not isinstance(value, int) or not low <= value <= high:
-            raise ConfigurationError(f"{field} must be {low} to {high}, got {value!r}")
-    if not values:
-        raise ConfigurationError(f"{field} must name at least one value, or be None for any")
-    return sorted(set(values))
+def _check_one_schedule(crontab: str | None, **fields: WeekdayOptionType) -> None:
+    given = [name for name, value in fields.items() if value is not None and (name, value) != ("second", 0)]
+    if crontab is not None and given:
+        raise ConfigurationError(
+            f"a cron job has either a crontab string or fields, got crontab={crontab!r} and "
+            + ", ".join(f"{name}={fields[name]!r}" for name in given)
+        )
+
+
+def _check_text(name: str, value: str, longest: int) -> None:
+    checks.instance(name, value, str, "a text")
+    if not 0 < len(value) <= longest or not value.isprintable():
+        raise ConfigurationError(f"{name} must have 1 to {longest} characters, all printable, got {value!r}")
+
+
+def _zone(given: tzinfo | str | None) -> tzinfo | None:
+    if given is None or isinstance(given, tzinfo):
+        return given
+    try:
+        return ZoneInfo(given)
+    except (ValueError, TypeError, OSError, LookupError) as error:
+        raise ConfigurationError(
+            f"timezone must be a tzinfo or the name of a zone such as 'Europe/Prague', got {given!r}"
+        ) from error

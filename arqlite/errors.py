@@ -6,6 +6,7 @@ ArqliteError
 ├── EmbeddedServerError           no embedded Redis or Valkey server could be started
 ├── LedgerError                   the SQL ledger refused something
 ├── SessionLost                   a worker's lease ended and its jobs were given to others
+├── InvalidArguments              a job's arguments do not fit its function (also a TypeError)
 ├── ResultNotFound                (arq) no result is kept for this job, or the job is unknown
 ├── SerializationError            (arq) a value cannot be written to Redis
 │   └── DeserializationError      (arq) bytes from Redis cannot be read
@@ -53,6 +54,18 @@ class LedgerError(ArqliteError):
 
 class SessionLost(ArqliteError):
     """A worker's lease ended before it was renewed; its jobs were put back and may run elsewhere."""
+
+
+class InvalidArguments(ArqliteError, TypeError):
+    """A job was given arguments that its function cannot take; the message names each and says why.
+
+    Attributes:
+        function: the function's name.
+    """
+
+    def __init__(self, message: str, *, function: str = "") -> None:
+        self.function = function
+        super().__init__(message)
 
 
 class ResultNotFound(ArqliteError, RuntimeError):

@@ -7,7 +7,7 @@ import contextlib
 import logging
 import warnings
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, Generic, cast
 
 from redis.exceptions import RedisError
 
@@ -21,6 +21,7 @@ from .constants import (
 from .engine import Peek, RedisEngine
 from .errors import DeserializationError, ResultNotFound, SerializationError
 from .model import memory
+from .model.arguments import Signature
 from .model.codec import (
     Codec,
     deserialize_job,
@@ -33,7 +34,7 @@ from .model.codec import (
 from .model.records import JobDef, JobResult
 from .model.states import JobState, JobStatus
 from .telemetry import JobStopped, execute, has_handlers
-from .typing import Deserializer, Serializer
+from .typing import Deserializer, ResultT, Serializer
 from .utils import timestamp_ms
 
 __all__ = (
@@ -73,17 +74,21 @@ _STATUS = {
 }
 
 
-class Job:
-    """One job, by its id.
+class Job(Generic[ResultT]):
+    """One job, by its id. `Job[bool]` is one that gives a bool.
 
     Args:
         job_id: its id.
         redis: the client, an `ArqRedis` or any `redis.asyncio.Redis`.
         _queue_name: its queue; the client's default, or arq's.
         _deserializer: how its bytes are read; the client's, or JSON.
+
+    Attributes:
+        job_id: its id.
+        conflict: True when this job was not enqueued by the call that gave it, since its id is in use.
     """
 
-    __slots__ = ("_deserializer", "_engine", "_queue_name", "_redis", "job_id")
+    __slots__ = ("_deserializer", "_engine", "_queue_name", "_redis", "_signature", "conflict", "job_id")
 
     def __init__(
         self,
@@ -98,10 +103,21 @@ class Job:
         self._queue_name: str = _queue_name or default
         self._deserializer = _deserializer or getattr(redis, "job_deserializer", None)
         self._engine: RedisEngine | None = None
+        self._signature: Signature | None = None
+        self.conflict = False
+
+    @classmethod
+    def of_call(
+        cls, job_id: str, redis: Any, queue: str, signature: Signature | None, *, conflict: bool
+    ) -> Job[ResultT]:
+        """Make the handle that a call is answered with; `signature` tells what the job gives."""
+        job: Job[ResultT] = cls(job_id, redis, queue)
+        job._signature, job.conflict = signature, conflict
+        return job
 
     async def result(
         self, timeout: float | None = None, *, poll_delay: float = 0.5, pole_delay: float | None = None
-    ) -> Any:
+    ) -> ResultT:
         """Wait for the job's end and return what it returned; an exception of the job is raised.
 
         Args:
@@ -124,7 +140,7 @@ class Job:
             poll_delay = pole_delay
         ended = await self._ended(timeout, poll_delay)
         if ended.success:
-            return ended.result
+            return cast("ResultT", ended.result)
         if isinstance(ended.result, BaseException):
             raise ended.result
         raise SerializationError(str(ended.result))
@@ -188,6 +204,8 @@ class Job:
         return self._engine
 
     async def _peek(self) -> Peek:
+        if hasattr(self._redis, "looks"):  # an `ArqRedis` looks at many jobs at once
+            return cast("Peek", await self._redis.looks(self._queue_name).peek(self.job_id))
         return await self._queue().peek(self.job_id)
 
     def _decode(self, peek: Peek) -> JobDef | JobResult:
@@ -195,7 +213,21 @@ class Job:
         past = memory.decode(peek.memory)
         started = past.tries + past.crashes + (1 if peek.home == "running" else 0)
         score = peek.ms if peek.ms >= 0 else None
-        return codec.decode_record(peek.record, self.job_id, self._queue_name, score, started)
+        decoded = codec.decode_record(peek.record, self.job_id, self._queue_name, score, started)
+        if self._signature is not None and isinstance(decoded, JobResult) and decoded.success:
+            self._fit_result(decoded, self._signature)
+        return decoded
+
+    def _fit_result(self, ended: JobResult, signature: Signature) -> None:
+        """Make a result what the function's annotation says; JSON knows no datetime, for one."""
+        if self._deserializer is not None:
+            return
+        ended.result, problems = signature.fit_result(ended.result)
+        if problems:
+            logger.warning(
+                "job %s:%s gave what its annotation does not say: %s",
+                self.job_id, ended.function, problems[0].reason,
+            )  # fmt: skip
 
     async def _ended(self, timeout: float | None, poll_delay: float) -> JobResult:
         async with asyncio.timeout(timeout):

@@ -137,6 +137,8 @@ class WorkerOptions:
             max_tries=self.max_tries,
             max_rescues=self.max_rescues,
             unknown_ttl_ms=int(self.unknown_function_ttl * 1000),
+            strict_arguments=self.strict_arguments,
+            else_keep_ms=int(self.keep_result * 1000),
         )
 
     def hooks(self) -> Hooks:

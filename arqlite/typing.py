@@ -21,10 +21,14 @@ __all__ = (
     "WorkerSettingsType",
 )
 
-P = ParamSpec("P", default=...)
+P = ParamSpec("P")
 """The arguments of a job function, `ctx` left out."""
-R = TypeVar("R", default=Any)
+R = TypeVar("R")
 """What a job function gives."""
+# The same for classes, where a plain `Job` means `Job[Any]`. Functions must not have the defaults: mypy
+# would fall back on them where it has several overloads to choose from.
+ArgsT = ParamSpec("ArgsT", default=...)
+ResultT = TypeVar("ResultT", default=Any)
 
 OptionType: TypeAlias = "None | set[int] | list[int] | tuple[int, ...] | int"
 """A cron field: any (None), one value or several."""

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import sys
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from worker_toys import Ctx, at_work, counts, traces
+from worker_toys import Ctx, Gate, at_work, counts, traces
 
 from arqlite import ArqRedis, cron, func
 from arqlite.cron import CronJob, next_cron
@@ -33,11 +32,15 @@ async def tick(ctx: Ctx) -> None: ...
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """A time comes ten times a second, the same for everybody, whatever a cron job says."""
 
-    def next_tenth(previous_dt: datetime, **_: Any) -> datetime:
-        tenth = int(previous_dt.timestamp() * 10 + 1e-3) + 1
-        return datetime.fromtimestamp(tenth / 10, previous_dt.tzinfo)
+    def next_tenth(job: CronJob, start: datetime) -> datetime:
+        tenth = int(start.timestamp() * 10 + 1e-3) + 1
+        return datetime.fromtimestamp(tenth / 10, start.tzinfo)
 
-    monkeypatch.setattr(sys.modules["arqlite.cron"], "next_cron", next_tenth)
+    def calculate_next(job: CronJob, prev_run: datetime) -> None:
+        job.next_run = next_tenth(job, prev_run)
+
+    monkeypatch.setattr(CronJob, "first_from", next_tenth)
+    monkeypatch.setattr(CronJob, "calculate_next", calculate_next)
 
 
 @pytest.mark.parametrize(
@@ -96,10 +99,10 @@ def test_summer_time_begins() -> None:
 
 
 def test_time_that_is_skipped() -> None:
-    """A time that the clock skips is not lost: it runs when the clock has gone on."""
+    """A time that the clock skips is not lost: it runs right when the clock has gone on."""
     after = next_cron(datetime(2024, 3, 30, 12, tzinfo=BERLIN), hour=2, minute=30, microsecond=0)
 
-    assert after.astimezone(UTC) == datetime(2024, 3, 31, 1, 30, tzinfo=UTC)
+    assert after.isoformat() == "2024-03-31T03:00:00+02:00"
 
 
 def test_time_that_comes_twice() -> None:
@@ -125,10 +128,20 @@ def test_time_that_comes_twice() -> None:
         ("hour", "noon", "hour must be 0 to 23, got 'noon'"),
         ("minute", [], "minute must name at least one value"),
         ("minute", 1.5, "minute must be 0 to 59, got 1.5"),
+        ("minute", True, "minute must be 0 to 59, got True"),
+        ("microsecond", None, "microsecond must be 0 to 999999, got None"),
+        ("name", "a\nb", "name must have 1 to 480 characters, all printable, got 'a\\nb'"),
+        ("name", "n" * 481, "name must have 1 to 480 characters"),
+        ("job_id", 5, "job_id must be a text, got 5"),
+        ("job_id", "", "job_id must have 1 to 512 characters"),
+        ("crontab", "61 * * * *", "crontab '61 * * * *' cannot be read: minute must be 0 to 59, got '61'"),
+        ("crontab", "0 0 31 2 *", "crontab '0 0 31 2 *' names a date that never comes"),
+        ("timezone", "Mars/Olympus", "name of a zone such as 'Europe/Prague', got 'Mars/Olympus'"),
+        ("timezone", 5, "timezone must be a tzinfo or the name of a zone such as 'Europe/Prague', got 5"),
     ],
 )
-def test_bad_field_is_refused_at_definition(field: str, value: Any, text: str) -> None:
-    """A field out of its range is refused where the cron job is written, by its name."""
+def test_bad_option_is_refused_at_definition(field: str, value: Any, text: str) -> None:
+    """An option that cannot work is refused where the cron job is written, by its name."""
     with pytest.raises(ConfigurationError) as caught:
         cron(tick, **{field: value})
 
@@ -155,11 +168,107 @@ def test_definition() -> None:
     )
     assert (job.unique, job.run_at_startup, job.max_tries, job.keep_result_s) == (True, False, 1, 0)
     assert job.next_run is None
-    assert repr(job).startswith("<CronJob name='cron:tick' coroutine=")
+    assert repr(job) == (
+        f"<CronJob name=cron:tick coroutine={tick} month=None day=None weekday=None hour=3 minute=None "
+        "second=0 microsecond=123456 run_at_startup=False unique=True job_id=None timeout_s=None "
+        "keep_result_s=0 keep_result_forever=False max_tries=1 next_run=None>"
+    )
     assert cron("asyncio.sleep").name == "cron:asyncio.sleep"
     assert cron(tick, name="mine", timeout=timedelta(minutes=1)).timeout_s == 60
     job.calculate_next(START)
     assert job.next_run == at(2024, 2, 29, 3, 0, 0, 123_456)
+
+
+def test_crontab_string() -> None:
+    """A crontab string stands for the fields, and is shown."""
+    job = cron(tick, crontab="*/5 9-17 * * mon-fri", microsecond=0)
+
+    job.calculate_next(START)
+    assert job.next_run == at(2024, 2, 28, 12, 35)
+    job.calculate_next(at(2024, 3, 1, 17, 55))
+    assert job.next_run == at(2024, 3, 4, 9)
+    assert repr(job).endswith("next_run=2024-03-04 09:00:00 crontab=*/5 9-17 * * mon-fri>")
+
+
+@pytest.mark.parametrize("fields", [{"hour": 3}, {"second": 30}, {"month": 1, "weekday": "mon"}])
+def test_either_crontab_or_fields(fields: dict[str, Any]) -> None:
+    """Fields beside a crontab string are refused by their names, whatever they say."""
+    with pytest.raises(ConfigurationError) as caught:
+        cron(tick, crontab="0 3 * * *", **fields)
+
+    given = ", ".join(f"{name}={value!r}" for name, value in fields.items())
+    assert str(caught.value) == (
+        f"a cron job has either a crontab string or fields, got crontab='0 3 * * *' and {given}"
+    )
+
+
+@pytest.mark.parametrize("when", [{"hour": 9, "minute": 0}, {"crontab": "0 9 * * *"}])
+@pytest.mark.parametrize("zone", ["Europe/Berlin", BERLIN])
+def test_time_zone_of_its_own(when: dict[str, Any], zone: Any) -> None:
+    """A cron job's own zone, given by name or not, counts before that of the time it is asked from."""
+    job = cron(tick, timezone=zone, microsecond=0, **when)
+
+    job.calculate_next(datetime(2024, 7, 1, 12, tzinfo=UTC))
+
+    assert job.timezone is BERLIN
+    assert job.next_run == datetime(2024, 7, 2, 9, tzinfo=BERLIN)
+
+
+def test_next_runs_are_seconds_apart_in_real_time() -> None:
+    """Asked from the hour that comes twice, the next time is not sought in the other pass."""
+    job = cron(tick, minute=30, timezone=BERLIN, microsecond=0)
+    times = []
+    moment = datetime(2024, 10, 26, 23, 50, tzinfo=UTC)
+    for _ in range(3):
+        job.calculate_next(moment)
+        assert job.next_run is not None
+        moment = job.next_run
+        times.append(moment.astimezone(UTC).hour)
+
+    assert times == [0, 1, 2]
+
+
+def test_reboot_is_startup_only() -> None:
+    """`@reboot` runs at startup and has no next time."""
+    job = cron(tick, crontab="@reboot")
+
+    job.calculate_next(START)
+
+    assert job.run_at_startup
+    assert job.next_run is None
+    assert job.last_between(START, START) is None
+
+
+def test_missed_times_of_one_worker_are_unknown() -> None:
+    """`run_missed` needs what only `unique` keeps."""
+    with pytest.raises(ConfigurationError, match="run_missed needs unique=True"):
+        cron(tick, hour=3, unique=False, run_missed=True)
+
+
+def test_schedules_are_told_apart() -> None:
+    """Jobs of one function at other times, or in another zone, have other schedules, however written."""
+    jobs = [
+        cron(tick, minute=0),
+        cron(tick, minute=30),
+        cron(tick, minute=0, timezone="Europe/Berlin"),
+        cron(tick, crontab="@daily"),
+        cron(tick, crontab="@reboot"),
+    ]
+
+    assert len({job.schedule for job in jobs}) == len(jobs)
+    assert cron(tick, minute=[0]).schedule == cron(tick, minute={0}).schedule == jobs[0].schedule
+
+
+def test_schedule_is_the_same_in_every_process() -> None:
+    """A zone without a name does not bring its address into the schedule."""
+
+    class Odd(tzinfo):
+        def utcoffset(self, dt: datetime | None) -> timedelta:
+            return timedelta(hours=1)
+
+    one, two = cron(tick, timezone=Odd(), crontab="@reboot"), cron(tick, timezone=Odd(), crontab="@reboot")
+
+    assert one.schedule == two.schedule
 
 
 def test_only_functions() -> None:
@@ -188,17 +297,107 @@ async def test_cron_job_runs_at_its_time(arq_redis: ArqRedis, make_worker: Any, 
     assert await traces(arq_redis) - {"wake"} == {"cron"}
 
 
-async def test_run_at_startup(make_worker: Any, eventually: Any) -> None:
-    """A cron job may run when a worker starts, whatever its time."""
-    ran = asyncio.Event()
+NEVER_SOON = {"month": 2, "day": 29, "weekday": 0, "run_at_startup": True}
+
+
+@pytest.mark.parametrize("when", [NEVER_SOON, {"crontab": "@reboot"}])
+@pytest.mark.parametrize("unique", [True, False])
+async def test_run_at_startup(make_worker: Any, when: dict[str, Any], unique: bool) -> None:
+    """A cron job may run whenever a worker starts, as in arq; a burst runs it, too."""
+    ran: list[str] = []
 
     async def now(ctx: Ctx) -> None:
-        ran.set()
+        ran.append(ctx["job_id"])
 
-    async with at_work(
-        make_worker(cron_jobs=[cron(now, month=1, day=1, hour=0, minute=0, run_at_startup=True)])
-    ):
-        await asyncio.wait_for(ran.wait(), 5)
+    for _ in range(2):
+        await make_worker(cron_jobs=[cron(now, name="cron:now", unique=unique, **when)]).async_run()
+
+    assert len(ran) == 2
+    assert (set(ran) == {"cron:now:startup"}) is unique
+
+
+async def test_startup_runs_do_not_pile_up(make_worker: Any, eventually: Any) -> None:
+    """While one startup run is under way, workers that start add no other."""
+    gate = Gate()
+    job = cron(gate.__call__, name="cron:slow", **NEVER_SOON)
+    first, second = make_worker(cron_jobs=[job]), make_worker(cron_jobs=[job])
+    async with at_work(first):
+        await gate.started.wait()
+        async with at_work(second):
+            await eventually(lambda: second._crew and second._crew.producer.session)
+            gate.open.set()
+            await eventually(lambda: first.jobs_complete + second.jobs_complete)
+
+    assert len(gate.calls) == 1
+
+
+async def test_kept_result_of_a_startup_run_counts_for_the_fleet(make_worker: Any) -> None:
+    """With a result that is kept, workers that start meanwhile share one run at startup."""
+    ran: list[str] = []
+
+    async def warm(ctx: Ctx) -> None:
+        ran.append(ctx["job_id"])
+
+    for _ in range(3):
+        await make_worker(cron_jobs=[cron(warm, name="cron:warm", keep_result=60, **NEVER_SOON)]).async_run()
+
+    assert ran == ["cron:warm:startup"]
+
+
+@pytest.mark.parametrize(
+    ("options", "worker", "keeps"),
+    [
+        ({}, {}, 0),
+        ({"keep_result": timedelta(minutes=1)}, {}, 60),
+        ({"keep_result": None}, {"keep_result": 120}, 120),
+        ({"keep_result_forever": True}, {}, -1),
+        ({"keep_result": None, "keep_result_forever": None}, {"keep_result_forever": True}, -1),
+    ],
+)
+async def test_results(
+    make_worker: Any, arq_redis: ArqRedis, options: dict[str, Any], worker: dict[str, Any], keeps: int
+) -> None:
+    """A cron job keeps no result unless told to, and as long as the worker's others if told None."""
+
+    async def count(ctx: Ctx) -> int:
+        return 5
+
+    await make_worker(cron_jobs=[cron(count, name="c", **NEVER_SOON, **options)], **worker).async_run()
+
+    results = await arq_redis.all_job_results()
+    assert [result.result for result in results] == ([5] if keeps else [])
+    kept = await traces(arq_redis) & {f"done:{keeps * 1000}"}
+    assert bool(kept) is (keeps > 0)
+
+
+@pytest.mark.parametrize(("own", "workers"), [(0.05, 300), (None, 0.05)])
+async def test_timeout(make_worker: Any, own: float | None, workers: float) -> None:
+    """A cron job's timeout is its own, or without one the worker's."""
+
+    async def hang(ctx: Ctx) -> None:
+        await asyncio.Event().wait()
+
+    worker = make_worker(cron_jobs=[cron(hang, timeout=own, **NEVER_SOON)], job_timeout=workers)
+    await worker.async_run()
+
+    assert counts(worker) == (0, 1, 0)
+
+
+@pytest.mark.parametrize(("own", "workers"), [(float("inf"), 0.01), (None, None)])
+async def test_no_timeout(
+    make_worker: Any, own: float | None, workers: float | None, eventually: Any
+) -> None:
+    """A cron job has no timeout at all if it, or without one of its own the worker, says so."""
+    gate = Gate()
+    worker = make_worker(
+        cron_jobs=[cron(gate.__call__, name="cron:g", timeout=own, **NEVER_SOON)], job_timeout=workers
+    )
+    async with at_work(worker):
+        await gate.started.wait()
+        [run] = worker._crew.producer.active
+        assert run.timeout_s in (None, float("inf"))
+        gate.open.set()
+        await eventually(lambda: worker.jobs_complete)
 
 
 @pytest.mark.usefixtures("quick")
@@ -214,10 +413,10 @@ async def test_fixed_id_is_a_singleton(arq_redis: ArqRedis, make_worker: Any, ev
     jobs = [cron(slow, second=None, microsecond=0, job_id="only", run_at_startup=True)]
     async with at_work(make_worker(cron_jobs=jobs)):
         await eventually(lambda: started)
-        first = await arq_redis.hget("aq:{arq:queue}:cron", jobs[0].name)
+        first = await arq_redis.hvals("aq:{arq:queue}:cron")
 
         async def ticked() -> bool:
-            return await arq_redis.hget("aq:{arq:queue}:cron", jobs[0].name) != first
+            return await arq_redis.hvals("aq:{arq:queue}:cron") != first
 
         await eventually(ticked)
         assert started == ["only"]

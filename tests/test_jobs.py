@@ -12,7 +12,7 @@ import fakeredis
 import pytest
 from worker_toys import Ctx, Gate, at_work, counts, end_of, enqueue, lines, traces
 
-from arqlite import ArqRedis, func
+from arqlite import ArqRedis, RedisSettings, Worker, create_pool, func
 from arqlite.engine import Peek, RedisEngine
 from arqlite.errors import ResultNotFound, SerializationError
 from arqlite.jobs import Job, JobDef, JobStatus
@@ -90,7 +90,7 @@ async def test_result_waits_for_the_end(arq_redis: ArqRedis, make_worker: Any) -
     assert "wait" not in await traces(arq_redis)
 
 
-async def test_announcement_may_overtake_a_look(arq_redis: ArqRedis) -> None:
+async def test_announcement_may_overtake_a_look() -> None:
     """An end that is announced while a look is under way is seen by a second look at once."""
     announced: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
     looks: list[Peek] = [Peek("running", b"", -1, ""), Peek("absent", b"", -1, "")]
@@ -101,12 +101,30 @@ async def test_announcement_may_overtake_a_look(arq_redis: ArqRedis) -> None:
                 announced.set_result(b"S")
             return looks.pop(0)
 
-    job = Job("a", arq_redis)
+    job: Job = Job("a", object())
     job._engine = cast("RedisEngine", Engine())
 
     peek = await asyncio.wait_for(job._wait_for_end(announced, 3600), 5)
 
     assert (peek.home, looks) == ("absent", [])
+
+
+@pytest.mark.real
+async def test_many_results_need_few_connections(real_url: str) -> None:
+    """A thousand callers who await results at once share a handful of connections, and all get theirs."""
+    pool = await create_pool(RedisSettings.from_dsn(real_url))
+    jobs = await pool.enqueue_many([("echo", (n,)) for n in range(1000)])
+
+    async def echo(ctx: Ctx, value: int) -> int:
+        return value
+
+    results = asyncio.gather(*[job.result(timeout=20) for job in jobs])
+    async with at_work(Worker([func(echo, name="echo")], redis_pool=pool, handle_signals=False)):
+        assert await results == list(range(1000))
+
+    clients = await pool.info("clients")
+    await pool.aclose(close_connection_pool=True)
+    assert clients["connected_clients"] < 12
 
 
 async def test_result_gives_up_in_time(arq_redis: ArqRedis) -> None:

@@ -198,8 +198,8 @@ def test_job_records() -> None:
 
 
 def test_func_signature() -> None:
-    """`func` and `Function` are arq's; integrations replace `Function.coroutine`."""
-    assert defaults(func) == [
+    """`func` and `Function` are arq's, arqlite's own part at the end; integrations replace `coroutine`."""
+    of_arq = [
         ("coroutine", REQUIRED),
         ("name", None),
         ("keep_result", None),
@@ -207,10 +207,14 @@ def test_func_signature() -> None:
         ("keep_result_forever", None),
         ("max_tries", None),
     ]
+    fields = [field.name for field in dataclasses.fields(Function)]
+
+    assert defaults(func) == [*of_arq, ("cpu", False), ("max_jobs", None), ("strict_arguments", None)]
     assert keyword_only(func) == {name for name, _ in defaults(func)} - {"coroutine"}
-    assert [field.name for field in dataclasses.fields(Function)] == [
+    assert fields[:6] == [
         "name", "coroutine", "timeout_s", "keep_result_s", "keep_result_forever", "max_tries",
     ]  # fmt: skip
+    assert fields[6:] == ["cpu", "max_jobs", "strict_arguments"]
 
 
 WORKER_OF_ARQ = [
@@ -255,7 +259,8 @@ def test_worker_signature() -> None:
     assert parameters[: len(WORKER_OF_ARQ)] == WORKER_OF_ARQ
     assert keyword_only(Worker) == {name for name, _ in parameters} - {"functions"}
     assert [name for name, _ in parameters[len(WORKER_OF_ARQ) :]] == [
-        "lease", "max_rescues", "unknown_function_ttl", "services",
+        "lease", "max_rescues", "unknown_function_ttl", "strict_arguments", "cpu_processes",
+        "blocked_loop_warning", "capture_logs", "services",
     ]  # fmt: skip
 
 
@@ -290,6 +295,7 @@ def test_cron_signature() -> None:
         ("keep_result", 0),
         ("keep_result_forever", False),
         ("max_tries", 1),
+        *(("crontab", None), ("timezone", None), ("run_missed", False)),  # arqlite's own
     ]
     assert defaults(next_cron) == [("previous_dt", REQUIRED), *times]
     assert keyword_only(cron) == {name for name, _ in defaults(cron)} - {"coroutine"}

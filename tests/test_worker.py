@@ -258,6 +258,20 @@ async def test_result_kept_forever(arq_redis: ArqRedis, make_worker: Any, option
         assert record[:14] == b"R9999999999999"
 
 
+async def test_result_not_kept_forever_is_kept_as_long_as_the_worker_says(
+    arq_redis: ArqRedis, make_worker: Any
+) -> None:
+    """A function that says only that its result is not kept for ever has the worker's `keep_result`."""
+    job = await enqueue(arq_redis, "add", 1, 2)
+
+    await make_worker(
+        [func(add, keep_result_forever=False)], keep_result_forever=True, keep_result=60
+    ).run_check()
+
+    assert await job.result() == 3
+    assert "done:60000" in await traces(arq_redis)
+
+
 async def test_result_expires(arq_redis: ArqRedis, make_worker: Any, eventually: Any) -> None:
     """A result is gone after its time, of the function before that of the worker."""
     job = await enqueue(arq_redis, "add", 1)

@@ -1,25 +1,29 @@
 """The Redis wing: a queue's storage as verbs, each one atomic script."""
 
-from .batch import EnqueueBatch
+from .batch import EnqueueBatch, LookBatch
 from .keys import Keys
-from .protocol import Beat, Ended, Engine, NewJob, Peek, Rescued, Returned, Size, Turn
-from .redis import RedisEngine
+from .protocol import Beat, Ended, Engine, Fired, NewJob, Peek, Rescued, Returned, Size, Ticks, Turn
+from .redis import ENQUEUE_CHUNK, RedisEngine
 from .wakeup import EndWatch, Listener, Waker
 
 __all__ = (
+    "ENQUEUE_CHUNK",
     "Beat",
     "EndWatch",
     "Ended",
     "Engine",
     "EnqueueBatch",
+    "Fired",
     "Keys",
     "Listener",
+    "LookBatch",
     "NewJob",
     "Peek",
     "RedisEngine",
     "Rescued",
     "Returned",
     "Size",
+    "Ticks",
     "Turn",
     "Waker",
 )

@@ -22,7 +22,7 @@ class Keys:
         tries: hash, id -> tries, crashes and what else only troubled jobs have.
         wake: list with at most one token; its popper goes and claims.
         wait: set of ids whose end somebody awaits.
-        cron: hash, name of a cron job -> its last tick in ms.
+        cron: hash, name and schedule of a cron job -> its last tick in ms.
         ttls: set of the result lifetimes in use, each with its own `done` list.
     """
 

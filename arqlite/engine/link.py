@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, cast
 
 from redis.asyncio.connection import AbstractConnection
-from redis.exceptions import AuthenticationError, NoScriptError, ReadOnlyError, RedisError
+from redis.exceptions import AuthenticationError, NoScriptError, ReadOnlyError, RedisError, ResponseError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
@@ -93,11 +93,23 @@ async def call_on_pool(client: Any, script: Script, arguments: Sequence[Any], ti
     Raises:
         redis.exceptions.TimeoutError: there was no answer within `timeout` seconds.
     """
+    [reply] = await calls_on_pool(client, script, [arguments], timeout)
+    return reply
+
+
+async def calls_on_pool(
+    client: Any, script: Script, calls: Sequence[Sequence[Any]], timeout: float
+) -> list[Any]:
+    """Run a script several times in one round trip over one connection; see `call_on_pool`.
+
+    Raises:
+        redis.exceptions.ResponseError: one of the calls was answered with an error.
+    """
     async with _bounded(client, timeout):
         try:
-            return await _on_pool(client, script, arguments)
+            return await _on_pool(client, script, calls)
         except _BROKEN:
-            return await _on_pool(client, script, arguments)
+            return await _on_pool(client, script, calls)
 
 
 @contextlib.asynccontextmanager
@@ -116,7 +128,7 @@ async def _drop_idle(pool: Any) -> None:
         await pool.disconnect(inuse_connections=False)
 
 
-async def _on_pool(client: Any, script: Script, arguments: Sequence[Any]) -> Any:
+async def _on_pool(client: Any, script: Script, calls: Sequence[Sequence[Any]]) -> list[Any]:
     pool = client.connection_pool
     try:
         connection = await pool.get_connection()
@@ -126,7 +138,7 @@ async def _on_pool(client: Any, script: Script, arguments: Sequence[Any]) -> Any
         await _drop_idle(pool)
         raise
     try:
-        return await _call(connection, script, arguments)
+        return await _call(connection, script, calls)
     except (*_BROKEN, asyncio.CancelledError):
         await connection.disconnect(nowait=True)
         raise
@@ -134,11 +146,33 @@ async def _on_pool(client: Any, script: Script, arguments: Sequence[Any]) -> Any
         await pool.release(connection)
 
 
-async def _call(connection: AbstractConnection, script: Script, arguments: Sequence[Any]) -> Any:
+async def _call(connection: AbstractConnection, script: Script, calls: Sequence[Sequence[Any]]) -> list[Any]:
     try:
-        return await exchange(connection, ("EVALSHA", script.sha, *arguments))
+        return await _exchange_all(connection, [("EVALSHA", script.sha, *call) for call in calls])
     except NoScriptError:
-        return await exchange(connection, ("EVAL", script.source, *arguments))
+        return await _exchange_all(connection, [("EVAL", script.source, *call) for call in calls])
+
+
+async def _exchange_all(connection: AbstractConnection, commands: Sequence[Sequence[Any]]) -> list[Any]:
+    if len(commands) == 1:
+        return [await exchange(connection, commands[0])]
+    for command in commands:
+        await _send(connection, command)
+    # The replies to the others must be read, too, or the next command would get them.
+    replies = [await _reply_or_error(connection) for _ in commands]
+    for reply in replies:
+        if isinstance(reply, ResponseError):
+            raise reply
+    return replies
+
+
+async def _reply_or_error(connection: AbstractConnection) -> Any:
+    try:
+        return await connection.read_response(disable_decoding=True)
+    except WRONG_SERVER:
+        raise
+    except ResponseError as error:
+        return error
 
 
 async def exchange(connection: AbstractConnection, parts: Sequence[Any], timeout: float | None = None) -> Any:
@@ -149,8 +183,12 @@ async def exchange(connection: AbstractConnection, parts: Sequence[Any], timeout
         parts: the command and its arguments: bytes, str, int or float.
         timeout: seconds to wait for the reply; None is the connection's own `socket_timeout`.
     """
+    await _send(connection, parts)
+    return await connection.read_response(disable_decoding=True, timeout=timeout)
+
+
+async def _send(connection: AbstractConnection, parts: Sequence[Any]) -> None:
     if _pack is None:
         await connection.send_command(*parts)
     else:
         await connection.send_packed_command(_pack(tuple(parts)))
-    return await connection.read_response(disable_decoding=True, timeout=timeout)

@@ -58,6 +58,31 @@ class Returned(NamedTuple):
     memory: str
 
 
+class Fired(NamedTuple):
+    """What came of firing a tick.
+
+    Attributes:
+        done: whether this call enqueued the job; else the tick was fired before, is still to come, or
+            the id is in use.
+        now_ms: the server's clock.
+    """
+
+    done: bool
+    now_ms: int
+
+
+class Ticks(NamedTuple):
+    """When schedules were fired last.
+
+    Attributes:
+        now_ms: the server's clock.
+        last_ms: per schedule its last tick, 0 for none.
+    """
+
+    now_ms: int
+    last_ms: list[int]
+
+
 class Turn(NamedTuple):
     """What a turn brought.
 
@@ -160,8 +185,11 @@ class Engine(Protocol):
     async def forget(self, job_id: str) -> int:
         """Finished -> nowhere. Returns 1 when done, 0 when nothing was kept, -1 when it has not ended."""
 
-    async def fire(self, name: str, tick_ms: int, job_id: str, record: bytes) -> bool:
-        """Nowhere -> ready, once per tick of a cron job. Returns whether this call did it."""
+    async def fire(self, schedules: Sequence[str], tick_ms: int, job_id: str, record: bytes) -> Fired:
+        """Nowhere -> ready, once per tick of a cron job's schedules; a tick still to come fires nothing."""
+
+    async def ticks(self, schedules: Sequence[str]) -> Ticks:
+        """Tell when schedules were fired last, and the server's time."""
 
     async def prune(self) -> int:
         """Finished -> nowhere, for all jobs whose time is over. Returns how many."""

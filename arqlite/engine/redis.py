@@ -12,8 +12,21 @@ from redis.exceptions import NoScriptError
 
 from ..errors import SessionLost
 from .keys import Keys
-from .link import WRONG_SERVER, Link, call_on_pool
-from .protocol import Beat, CancelAnswer, Ended, Home, NewJob, Peek, Rescued, Returned, Size, Turn
+from .link import WRONG_SERVER, Link, call_on_pool, calls_on_pool
+from .protocol import (
+    Beat,
+    CancelAnswer,
+    Ended,
+    Fired,
+    Home,
+    NewJob,
+    Peek,
+    Rescued,
+    Returned,
+    Size,
+    Ticks,
+    Turn,
+)
 from .scripts import Script, load
 from .twin import blocking_twin
 
@@ -21,6 +34,8 @@ from .twin import blocking_twin
 ENQUEUE_CHUNK = 500
 # Lua unpacks at most some 8,000 values, and two go to each job.
 TURN_LIMIT = 1000
+# So many looks go in one round trip: the answers hold whole records.
+LOOK_CHUNK = 500
 _PRUNE_BATCHES = 20
 _CANCEL_ANSWERS: dict[int, CancelAnswer] = {0: "unknown", 1: "cancelled", 2: "asked", 3: "ended"}
 _PLACES = {"ready": "r", "scheduled": "s"}
@@ -115,20 +130,27 @@ class RedisEngine:
 
     async def peek(self, job_id: str) -> Peek:
         """See `Engine.peek`."""
-        home, *facts = await self._call(load("peek"), {"id": job_id})
-        if not facts:
-            return Peek("absent", b"", -1, "")
-        record, ms, memory = facts
-        return Peek(cast("Home", home.decode()), record, int(ms), memory.decode())
+        [peek] = await self.peek_many([job_id])
+        return peek
+
+    async def peek_many(self, job_ids: Sequence[str]) -> list[Peek]:
+        """Tell where jobs are, in one round trip per 500."""
+        return [_peek(reply) for reply in await self._call_each(load("peek"), job_ids)]
 
     async def forget(self, job_id: str) -> int:
         """See `Engine.forget`."""
         return int(await self._call(load("forget"), {"id": job_id}))
 
-    async def fire(self, name: str, tick_ms: int, job_id: str, record: bytes) -> bool:
+    async def fire(self, schedules: Sequence[str], tick_ms: int, job_id: str, record: bytes) -> Fired:
         """See `Engine.fire`."""
-        args = {"name": name, "tick": tick_ms, "id": job_id, "record": record}
-        return bool(await self._call(load("fire"), args))
+        args = {"tick": tick_ms, "id": job_id, "record": record}
+        done, now_ms = await self._call(load("fire"), args, schedules)
+        return Fired(bool(done), int(now_ms))
+
+    async def ticks(self, schedules: Sequence[str]) -> Ticks:
+        """See `Engine.ticks`."""
+        now_ms, *last_ms = await self._call(load("ticks"), {}, schedules)
+        return Ticks(int(now_ms), [int(last) for last in last_ms])
 
     async def prune(self) -> int:
         """See `Engine.prune`."""
@@ -151,14 +173,17 @@ class RedisEngine:
         members = await self._turns.command("SMEMBERS", self.keys.run(session))
         return {member.decode(errors="backslashreplace") for member in members}
 
-    async def mind(self, job_id: str) -> None:
-        """Ask that the end of this job be announced; one that has ended leaves no trace of the question."""
-        await self._call(load("mind"), {"id": job_id})
+    async def mind_many(self, job_ids: Sequence[str]) -> list[bool]:
+        """Ask that the ends of jobs be announced; False for one that has ended or is unknown, of which
+        the question leaves no trace.
+        """
+        return [bool(reply) for reply in await self._call_each(load("mind"), job_ids)]
 
-    async def unmind(self, job_id: str) -> None:
-        """Nobody awaits this job's end any more."""
+    async def unmind_many(self, job_ids: Sequence[str]) -> list[None]:
+        """Nobody awaits the ends of these jobs any more."""
         async with asyncio.timeout(self._timeout):
-            await self.client.srem(self.keys.wait, job_id)
+            await self.client.srem(self.keys.wait, *job_ids)
+        return [None] * len(job_ids)
 
     async def close(self) -> None:
         """Close the connections that are the engine's own; the client's pool is the client's."""
@@ -175,6 +200,16 @@ class RedisEngine:
         args = {"base": self.keys.base, "channel": self.keys.finished_channel, **args}
         call = script.arguments({**self._names, **(keys or {})}, args, rest)
         return await call_on_pool(self.client, script, call, self._timeout)
+
+    async def _call_each(self, script: Script, job_ids: Sequence[str]) -> list[Any]:
+        replies: list[Any] = []
+        for start in range(0, len(job_ids), LOOK_CHUNK):
+            calls = [
+                script.arguments(self._names, {"id": job_id})
+                for job_id in job_ids[start : start + LOOK_CHUNK]
+            ]
+            replies += await calls_on_pool(self.client, script, calls, self._timeout)
+        return replies
 
     def _turn_head(self, session: str) -> list[Any]:
         """Lay out what stays the same from turn to turn once per session."""
@@ -195,3 +230,11 @@ class RedisEngine:
             if self._twin is None:
                 self._twin = blocking_twin(self.client, self._timeout)
             return self._twin
+
+
+def _peek(reply: list[Any]) -> Peek:
+    home, *facts = reply
+    if not facts:
+        return Peek("absent", b"", -1, "")
+    record, ms, memory = facts
+    return Peek(cast("Home", home.decode()), record, int(ms), memory.decode())

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..service import end_task
+from .batch import TRIPS, Gathering
 from .keys import Keys
 from .link import Link
 from .redis import RedisEngine
@@ -121,6 +122,8 @@ class EndWatch:
 
     def __init__(self, engine: RedisEngine) -> None:
         self._engine = engine
+        self._minds: Gathering[str, bool] = Gathering(engine.mind_many, TRIPS)
+        self._unminds: Gathering[str, None] = Gathering(engine.unmind_many, TRIPS)
         self._listener = Listener(engine.client)
         self._waiting: dict[str, set[asyncio.Future[bytes]]] = {}
 
@@ -130,7 +133,7 @@ class EndWatch:
         self._waiting.setdefault(job_id, set()).add(future)
         try:
             await self._listener.follow(self._engine.keys.finished_channel, self._ended)
-            await self._engine.mind(job_id)
+            await self._minds.ask(job_id)
         except BaseException:
             self._drop(job_id, future)
             raise
@@ -140,7 +143,7 @@ class EndWatch:
         """Wait no longer."""
         is_last = self._drop(job_id, future)
         if is_last and not future.done():
-            await self._engine.unmind(job_id)
+            await self._unminds.ask(job_id)
         future.cancel()
 
     async def close(self) -> None:

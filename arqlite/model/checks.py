@@ -10,6 +10,7 @@ from ..utils import to_unix_ms
 
 # Three million years: beyond it floats of ms are no longer exact, and no datetime reaches there.
 _LONGEST_S = 1e14
+_LONGEST_ID = 512
 # The end of the year 9999, in ms since 1970: no datetime is later.
 LAST_MS = 253_402_300_799_999
 
@@ -65,6 +66,25 @@ def moment_ms(name: str, value: Any) -> int:
         return to_unix_ms(value)
     except (OverflowError, ValueError, OSError) as error:
         raise ConfigurationError(f"{name} cannot be told as a time: {value!r}") from error
+
+
+def job_id(value: Any) -> str:
+    """Take a job id.
+
+    Raises:
+        ConfigurationError: it is no text, is empty or too long, or holds what Redis scripts or UTF-8 cannot.
+    """
+    if not isinstance(value, str):
+        raise ConfigurationError(f"a job id must be a string, got {value!r}")
+    if not value or "\0" in value or len(value) > _LONGEST_ID:
+        raise ConfigurationError(
+            f"a job id must have at least one and at most {_LONGEST_ID} characters, none of them NUL"
+        )
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise ConfigurationError(f"a job id must be valid Unicode, got {value!r}") from error
+    return value
 
 
 def instance(name: str, value: Any, kind: type | tuple[type, ...], wanted: str) -> None:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from typing import Any, Concatenate, Generic, overload
 
 from ..errors import ConfigurationError
-from ..typing import P, R, SecondsTimedelta
+from ..typing import ArgsT, P, R, ResultT, SecondsTimedelta
 from ..utils import import_string
 from . import checks
 
 
 @dataclass
-class Function(Generic[P, R]):
+class Function(Generic[ArgsT, ResultT]):
     """A registered job function. None always means "as the worker has it".
 
     `Function[[int, str], bool]` is one that takes an int and a text beside `ctx` and gives a bool.
@@ -71,7 +71,7 @@ def func(
 ) -> Function[..., Any]: ...
 @overload
 def func(
-    coroutine: Callable[Concatenate[Any, P], Awaitable[R]],
+    coroutine: Callable[Concatenate[Any, P], Coroutine[Any, Any, R]],
     *,
     name: str | None = None,
     keep_result: SecondsTimedelta | None = None,

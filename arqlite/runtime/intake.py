@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ..engine import Returned
-from ..errors import DeserializationError, JobExecutionFailed
+from ..errors import DeserializationError, InvalidArguments, JobExecutionFailed
 from ..model import memory as memories
+from ..model.arguments import Problem, signature_of, unfit
 from ..model.codec import Codec, blob_of
 from ..model.functions import Function
 from ..model.memory import Memory
@@ -29,9 +31,11 @@ class Limits:
     Attributes:
         timeout_s: seconds one run may take, None for ever.
         keep_ms: ms a result is kept, 0 not at all, -1 for ever.
+        else_keep_ms: the same for functions that say only that theirs is not kept for ever.
         max_tries: runs that count, the first included.
         max_rescues: how many workers a job may take down.
         unknown_ttl_ms: how long a job of an unknown function is kept for others.
+        strict_arguments: whether arguments that do not fit their annotations fail the job.
     """
 
     timeout_s: float | None
@@ -39,6 +43,8 @@ class Limits:
     max_tries: int
     max_rescues: int
     unknown_ttl_ms: int
+    strict_arguments: bool = False
+    else_keep_ms: int = 0
 
     def keep_ms_of(self, function: Function) -> int:
         """Ms that results of this function are kept."""
@@ -46,12 +52,16 @@ class Limits:
             return -1
         if function.keep_result_s is not None:
             return int(function.keep_result_s * 1000)
-        return max(self.keep_ms, 0)
+        return self.keep_ms if self.keep_ms >= 0 else self.else_keep_ms
 
     @property
     def suspect_after(self) -> int:
         """How many workers a job must have taken down to be on its last chance."""
         return max(self.max_rescues - 1, 1)
+
+    def is_strict_for(self, function: Function) -> bool:
+        """Whether arguments must fit this function's annotations."""
+        return self.strict_arguments if function.strict_arguments is None else function.strict_arguments
 
     def timeout_of(self, function: Function) -> float | None:
         """Seconds that one run of this function may take."""
@@ -84,6 +94,13 @@ class Intake:
         self._codec = codec
         self._queue_name = queue_name
         self._told: set[str] = set()
+        self._signatures = {
+            name: signature
+            for name, function in functions.items()
+            if not (signature := signature_of(function.coroutine)).is_bare or limits.is_strict_for(function)
+            # A serializer of the user's own keeps the types that JSON loses: nothing has to be restored.
+            if codec.deserializer is None or limits.is_strict_for(function)
+        }
 
     def read(
         self, job_id: str, record: bytes, memory_text: bytes | None, now_ms: int, worker: str
@@ -101,8 +118,11 @@ class Intake:
         if function is None:
             return self._of_unknown_function(job_id, name, blob, memory, now_ms, worker)
         first_try = job.get("t") or 1
+        args, kwargs, refused = job.get("a") or (), job.get("k") or {}, None
+        if name in self._signatures:
+            args, kwargs, refused = self._fitted(job_id, function, args, kwargs)
         run = Run(
-            job_id, name, function, job.get("a") or (), job.get("k") or {}, blob,
+            job_id, name, function, args, kwargs, blob,
             first_try + memory.tries + memory.crashes, memory, job["et"],
             memory.due_ms or job.get("at") or job["et"], self._queue_name, worker,
         )  # fmt: skip
@@ -112,7 +132,32 @@ class Intake:
             refusal = self._refusal(run, function, first_try, job.get("x"), now_ms)
             if refusal is not None:
                 return Refused(run, refusal)
-        return run
+        return run if refused is None else Refused(run, refused)
+
+    def _fitted(
+        self, job_id: str, function: Function, args: Any, kwargs: dict[str, Any]
+    ) -> tuple[Sequence[Any], dict[str, Any], InvalidArguments | None]:
+        """Make arguments what the function's annotations say; tell why they may not be run with."""
+        signature = self._signatures[function.name]
+        fitted, named, problems = signature.fit(args, kwargs)
+        if not self._limits.is_strict_for(function):
+            for problem in problems:
+                self._warn_once(job_id, function.name, problem)
+            return fitted, named, None
+        try:
+            signature.check_names(function.name, args, kwargs)
+        except InvalidArguments as error:
+            return args, kwargs, error
+        return fitted, named, unfit(function.name, problems) if problems else None
+
+    def _warn_once(self, job_id: str, function: str, problem: Problem) -> None:
+        seen = f"{function}({problem.parameter})"
+        if seen not in self._told:
+            self._told.add(seen)
+            logger.warning(
+                "job %s: an argument of %s does not fit its annotation and arrives as it came: %s: %s",
+                job_id, function, *problem,
+            )  # fmt: skip
 
     def _refusal(
         self, run: Run, function: Function, first_try: int, expires_ms: int | None, now_ms: int

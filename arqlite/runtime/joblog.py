@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from typing import Any, assert_never
 
-from ..errors import RetryJob
+from ..errors import InvalidArguments, RetryJob
 from ..model.failures import message_of
 from ..model.outcomes import Again, End, Gone, Outcome, Raised, Verdict
 from ..model.states import JobState
@@ -68,6 +68,8 @@ class JobLog:
         text = message_of(error)
         if text == "job expired":
             logger.warning("job %s expired", run.job_id)
+        elif isinstance(error, InvalidArguments):
+            logger.error("%6.2fs ! %s failed, %s: %s", _took(run), run.ref, type(error).__name__, text)
         elif text.startswith("max "):
             logger.warning("%6.2fs ! %s %s", (timestamp_ms() - run.enqueue_ms) / 1000, run.ref, text)
         else:

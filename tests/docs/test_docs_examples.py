@@ -68,6 +68,17 @@ def test_ledger(tmp_path: Path) -> None:
     assert _run("ledger.py", tmp_path, tmp_path) == "IMPORT SUCCESS {'imported': 3}\n"
 
 
+def test_crons(tmp_path: Path) -> None:
+    """The page of cron jobs as a program tells when they run next."""
+    assert _run("crons.py", EXAMPLES, tmp_path).splitlines() == [
+        "cron:send_reports 2024-04-01 09:00:00+02:00",
+        "cron:fetch_mail 2024-04-01 09:00:00+00:00",
+        "cron:warm_cache None",
+        "backup 2024-03-30 02:30:00+01:00",
+        "poll 2024-03-29 17:56:20+00:00",
+    ]
+
+
 def _run(example: str, cwd: Path, home: Path) -> str:
     return subprocess.run(
         [sys.executable, str(EXAMPLES / example)],

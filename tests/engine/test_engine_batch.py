@@ -9,8 +9,10 @@ from typing import Any, cast
 import pytest
 from engine_toys import Queue, job
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import ResponseError
 
-from arqlite.engine import EnqueueBatch, NewJob, RedisEngine
+from arqlite.engine import EnqueueBatch, LookBatch, NewJob, RedisEngine
+from arqlite.engine.batch import Gathering
 
 
 class Recorder:
@@ -104,3 +106,78 @@ async def test_many_callers_on_the_server(queue: Queue) -> None:
 
     assert answers == [True] * 700 + [False]
     assert (await queue.engine.size()).ready == 700
+
+
+async def test_looks_of_one_tick_are_one_round_trip(queue: Queue) -> None:
+    """What is looked at at the same moment goes together, and each look gets its own answer."""
+    await queue.fill("a", "b")
+    asked: list[list[str]] = []
+    whole = queue.engine.peek_many
+
+    async def counting(job_ids: Sequence[str]) -> Any:
+        asked.append(list(job_ids))
+        return await whole(job_ids)
+
+    queue.engine.peek_many = counting  # type: ignore[method-assign]
+    looks = LookBatch(queue.engine)
+
+    found = await asyncio.gather(*[looks.peek(name) for name in ("a", "nobody", "b")])
+
+    assert asked == [["a", "nobody", "b"]]
+    assert [peek.home for peek in found] == ["ready", "absent", "ready"]
+
+
+async def test_many_looks_go_in_several_trips(queue: Queue) -> None:
+    """More looks than one trip carries are all answered, in their order."""
+    names = [f"j{n}" for n in range(1100)]
+    await queue.fill(*names[::2])
+
+    found = await queue.engine.peek_many(names)
+
+    assert [peek.home for peek in found] == ["ready", "absent"] * 550
+
+
+async def test_looks_at_a_server_that_forgot_its_scripts(queue: Queue) -> None:
+    """A server that lost its scripts gets them again, and every look is answered once."""
+    await queue.fill("a", "b")
+    await queue.client.script_flush()
+
+    found = await queue.engine.peek_many(["a", "b", "c"])
+
+    assert [peek.home for peek in found] == ["ready", "ready", "absent"]
+
+
+async def test_error_among_many_leaves_no_reply_behind(queue: Queue) -> None:
+    """When one of many calls is answered with an error, the connection's next command gets its own reply."""
+    await queue.fill("a")
+    await queue.client.set(queue.keys.tries, "no hash")
+
+    with pytest.raises(ResponseError):
+        await queue.engine.peek_many(["a", "b", "a"])
+
+    assert await queue.client.get(queue.keys.tries) == b"no hash"
+    assert await queue.client.delete(queue.keys.tries) == 1
+
+
+async def test_trips_are_limited() -> None:
+    """While as many trips are under way as may be, questions wait; the next trip takes them all along."""
+    trips: list[list[int]] = []
+    gate = asyncio.Event()
+
+    async def ask_all(questions: list[int]) -> list[int]:
+        trips.append(questions)
+        await gate.wait()
+        return questions
+
+    gathering = Gathering(ask_all, trips=2)
+    asked: list[asyncio.Task[int]] = []
+    for question in range(5):
+        asked.append(asyncio.create_task(gathering.ask(question)))
+        await asyncio.sleep(0)  # its task asks
+        await asyncio.sleep(0)  # its turn of the loop ends
+    assert trips == [[0], [1]]
+
+    gate.set()
+
+    assert await asyncio.gather(*asked) == [0, 1, 2, 3, 4]
+    assert trips == [[0], [1], [2, 3, 4]]

@@ -226,15 +226,19 @@ async def test_due_job_counts_as_ready(queue: Queue, eventually: Any) -> None:
     await eventually(is_ready)
 
 
+async def fire(queue: Queue, schedules: str, tick_ms: int, job_id: str) -> bool:
+    """Fire a tick of the schedules whose letters are given."""
+    return (await queue.engine.fire(list(schedules), tick_ms, job_id, record())).done
+
+
 async def test_fire_is_once_per_tick(queue: Queue) -> None:
     """However many workers fire a tick, one of them enqueues; a tick of the past is refused for ever."""
-    answers = [await queue.engine.fire("nightly", 1000, f"id{n}", record()) for n in range(4)]
-    assert answers == [True, False, False, False]
+    assert [await fire(queue, "a", 1000, f"id{n}") for n in range(4)] == [True, False, False, False]
     assert await queue.take_token()
 
-    assert await queue.engine.fire("nightly", 2000, "next", record())
-    assert not await queue.engine.fire("nightly", 1000, "laggard", record())
-    assert await queue.engine.fire("other", 1000, "other", record())
+    assert await fire(queue, "a", 2000, "next")
+    assert not await fire(queue, "a", 1000, "laggard")
+    assert await fire(queue, "b", 1000, "other")
 
     await queue.open("s")
     assert await queue.claim("s") == ["id0", "next", "other"]
@@ -242,15 +246,67 @@ async def test_fire_is_once_per_tick(queue: Queue) -> None:
 
 async def test_fire_with_an_id_in_use(queue: Queue) -> None:
     """A cron job with a fixed id is not queued again before the first has ended; the tick is used up."""
-    assert await queue.engine.fire("one", 1000, "fixed", record())
+    assert await fire(queue, "a", 1000, "fixed")
 
-    assert not await queue.engine.fire("one", 2000, "fixed", record())
+    assert not await fire(queue, "a", 2000, "fixed")
 
     await queue.open("s")
     assert await queue.claim("s") == ["fixed"]
     await queue.finish("s", "fixed", keep_ms=0)
-    assert not await queue.engine.fire("one", 2000, "fixed", record())
-    assert await queue.engine.fire("one", 3000, "fixed", record())
+    assert not await fire(queue, "a", 2000, "fixed")
+    assert await fire(queue, "a", 3000, "fixed")
+
+
+async def test_schedules_that_meet_fire_once(queue: Queue) -> None:
+    """A tick that two schedules of a job name is fired once, also for workers that know one of them only."""
+    assert await fire(queue, "ab", 2000, "both")
+
+    assert not await fire(queue, "a", 2000, "again")
+    assert not await fire(queue, "b", 2000, "again")
+    assert not await fire(queue, "ab", 2000, "again")
+    assert await fire(queue, "b", 3000, "next")
+    assert not await fire(queue, "ab", 3000, "again")
+
+
+async def test_a_tick_to_come_is_not_fired(queue: Queue) -> None:
+    """A worker whose clock is fast is told the time, and takes the tick from nobody."""
+    now_ms = (await queue.engine.ticks([])).now_ms
+
+    answer = await queue.engine.fire(["a"], now_ms + HOUR, "soon", record())
+
+    assert not answer.done
+    assert now_ms <= answer.now_ms < now_ms + HOUR
+    assert await fire(queue, "a", now_ms, "now")
+
+
+async def test_last_tick_of_a_clock_set_back_is_void(queue: Queue) -> None:
+    """When the server's clock went back by days, schedules do not wait until it is there again."""
+    now_ms = (await queue.engine.ticks([])).now_ms
+    await queue.client.hset(queue.keys.cron, mapping={"a": now_ms + HOUR, "b": now_ms + 24 * HOUR})
+
+    assert not await fire(queue, "a", now_ms - 2, "a little")
+    assert await fire(queue, "b", now_ms - 2, "a lot")
+    assert not await fire(queue, "b", now_ms - 2, "again")
+
+
+async def test_ticks_are_told(queue: Queue) -> None:
+    """The last ticks come in the order asked for, with 0 for what was never fired."""
+    await fire(queue, "a", 1_700_000_000_123, "x")
+    await fire(queue, "b", 2000, "y")
+
+    assert (await queue.engine.ticks(["b", "never", "a"])).last_ms == [2000, 0, 1_700_000_000_123]
+
+
+async def test_schedules_of_old_are_forgotten(queue: Queue) -> None:
+    """What no worker has fired for more than a year goes when a new schedule comes."""
+    now_ms = (await queue.engine.ticks([])).now_ms
+    year = 366 * 24 * HOUR
+    await fire(queue, "a", now_ms - 2 * year, "x")
+    await fire(queue, "b", now_ms - year, "y")
+
+    await fire(queue, "c", now_ms, "z")
+
+    assert set(await queue.client.hkeys(queue.keys.cron)) == {b"b", b"c"}
 
 
 async def test_an_end_beyond_all_digits_is_kept_for_ever(queue: Queue) -> None:

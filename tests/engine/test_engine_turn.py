@@ -257,9 +257,8 @@ async def test_awaited_end_is_announced(held: Queue, eventually: Any) -> None:
     heard: list[bytes] = []
     pubsub = held.client.pubsub()
     await pubsub.subscribe(held.keys.finished_channel)
-    await held.engine.mind("a")
-    await held.engine.mind("b")
-    await held.engine.unmind("b")
+    await held.engine.mind_many(["a", "b"])
+    await held.engine.unmind_many(["b"])
 
     await held.finish("s", "a", "b", keep_ms=0)
 

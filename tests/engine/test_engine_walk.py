@@ -182,8 +182,8 @@ class Walk:
     async def fire(self) -> None:
         job_id = self._new_id()
         tick = self.made
-        assert await self.engine.fire("tick", tick, job_id, record())
-        assert not await self.engine.fire("tick", tick, self._new_id(), record())
+        assert (await self.engine.fire(["tick"], tick, job_id, record())).done
+        assert not (await self.engine.fire(["tick"], tick, self._new_id(), record())).done
         self.waiting.add(job_id)
 
     async def prune(self) -> None:

@@ -1,19 +1,41 @@
 -- fire: enqueue a cron job for one tick, once, however many workers ask.
 --
--- KEYS     cron    hash  name -> its last tick, ms since 1970
+-- A job may have several schedules; those that name this tick are told together and enqueue it once.
+-- A schedule's last tick that is hours ahead is of a clock that has been set back since: it is void.
+--
+-- KEYS     cron    hash  name and schedule -> its last tick, ms since 1970
 --          jobs    hash  id -> record
 --          ready   zset  id -> priority and time
 --          wake    list  the token
--- ARGV     name, tick, id, record
--- RETURNS  1 enqueued, 0 fired before or the id is in use
--- COST     O(log N)
+-- ARGV     tick, id, record, schedules*
+-- RETURNS  {1 enqueued, 0 fired before or too early or the id is in use; the clock, ms since 1970}
+-- COST     O(log N), once per new schedule O(schedules)
 -- USES     clock score settle wake
+local FAR_AHEAD_MS = 3 * 3600 * 1000
+local FORGET_AFTER_MS = 400 * 24 * 3600 * 1000
 local now = clock()
-if tonumber(redis.call('HGET', cron, name) or 0) >= tonumber(tick) then return 0 end
-redis.call('HSET', cron, name, tick)
+tick = tonumber(tick)
+if tick > now then return {0, now} end
+local fired, is_new = false, false
+for i = schedules, #ARGV do
+  local last = tonumber(redis.call('HGET', cron, ARGV[i]) or 0)
+  if last >= tick and last <= now + FAR_AHEAD_MS then
+    fired = true
+  elseif redis.call('HSET', cron, ARGV[i], string.format('%.0f', tick)) == 1 then
+    is_new = true
+  end
+end
+if is_new then
+  -- Schedules that a deploy has replaced would stay for ever.
+  local known = redis.call('HGETALL', cron)
+  for i = 1, #known, 2 do
+    if tonumber(known[i + 1]) < math.min(now - FORGET_AFTER_MS, tick) then redis.call('HDEL', cron, known[i]) end
+  end
+end
+if fired then return {0, now} end
 local old = redis.call('HGET', jobs, id)
-if old and not is_forgotten(old, now) then return 0 end
+if old and not is_forgotten(old, now) then return {0, now} end
 redis.call('HSET', jobs, id, record)
 redis.call('ZADD', ready, ready_score(priority_of(record), now), id)
 leave_token(wake)
-return 1
+return {1, now}

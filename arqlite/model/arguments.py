@@ -1,0 +1,230 @@
+"""What a function's annotations say of its arguments and its result, and values made to fit them.
+
+JSON knows no datetime, UUID, Decimal, Enum, dataclass or model; the annotations tell what a text or a
+dict was before it was written. pydantic does the fitting, by its lax rules.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+import types
+import typing
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from ..errors import InvalidArguments
+
+if sys.version_info >= (3, 14):
+    import annotationlib
+
+_PLAIN = (str, int, float, bool, list, dict)
+_ANY = (Any, object, inspect.Parameter.empty)
+
+
+class Problem(NamedTuple):
+    """An argument that does not fit: its parameter, and why."""
+
+    parameter: str
+    reason: str
+
+
+class Field(NamedTuple):
+    """One annotated parameter, or a result.
+
+    Attributes:
+        name: the parameter.
+        plain: values of exactly this class fit as they are.
+        validate: turns what fits into what the annotation says; raises a `ValueError` otherwise.
+    """
+
+    name: str
+    plain: type | None
+    validate: Callable[[Any], Any]
+
+
+class Signature:
+    """The arguments and the result of one job function, `ctx` left out.
+
+    Args:
+        target: the function.
+    """
+
+    def __init__(self, target: Callable[..., Any]) -> None:
+        signature = _signature(target)
+        parameters = list(signature.parameters.values())
+        if parameters and parameters[0].kind in _POSITIONAL:
+            parameters = parameters[1:]
+        globals_ = _globals_of(target)
+        fields = {one.name: _field(one.name, one.annotation, globals_) for one in parameters}
+        positional = [one for one in parameters if one.kind in _POSITIONAL]
+        self._positional = [fields[one.name] for one in positional]
+        self._named = {one.name: fields[one.name] for one in parameters if one.kind in _NAMED}
+        self._others = [_of_kind(parameters, fields, kind) for kind in (_REST, _NAMED_REST)]
+        self._required = sum(1 for one in positional if one.default is inspect.Parameter.empty)
+        self._takes_rest = any(one.kind is _REST for one in parameters)
+        self._needs_names = any(
+            one.kind is _ONLY_NAMED and one.default is inspect.Parameter.empty for one in parameters
+        )
+        self._signature = signature.replace(parameters=parameters, return_annotation=signature.empty)
+        self.result = _field("result", signature.return_annotation, globals_)
+        self.is_bare = not any((*self._positional, *self._named.values(), *self._others))
+
+    def fit(
+        self, args: Sequence[Any], kwargs: dict[str, Any]
+    ) -> tuple[Sequence[Any], dict[str, Any], list[Problem]]:
+        """Make arguments fit. What does not fit is left as it came and told as a problem."""
+        if self.is_bare:
+            return args, kwargs, []
+        problems: list[Problem] = []
+        rest, named_rest = self._others
+        if args:
+            fields = self._positional
+            args = [
+                _fitted(fields[place] if place < len(fields) else rest, value, problems)
+                for place, value in enumerate(args)
+            ]
+        if kwargs:
+            kwargs = {
+                name: _fitted(self._named.get(name, named_rest), value, problems, name)
+                for name, value in kwargs.items()
+            }
+        return args, kwargs, problems
+
+    def check(self, function: str, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
+        """Make sure that a call would be one.
+
+        Raises:
+            InvalidArguments: an argument is missing, unknown or does not fit its annotation.
+        """
+        self.check_names(function, args, kwargs)
+        _, _, problems = self.fit(args, kwargs)
+        if problems:
+            raise unfit(function, problems)
+
+    def check_names(self, function: str, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
+        """Make sure that no argument is missing or unknown.
+
+        Raises:
+            InvalidArguments: one is.
+        """
+        fits = len(args) <= len(self._positional) or self._takes_rest
+        if not kwargs and not self._needs_names and self._required <= len(args) and fits:
+            return  # `bind` costs more than all the rest
+        try:
+            self._signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise InvalidArguments(f"{function}(): {error}", function=function) from None
+
+    def fit_result(self, value: Any) -> tuple[Any, list[Problem]]:
+        """Make a result fit; one that does not is left as it came and told as a problem."""
+        problems: list[Problem] = []
+        return _fitted(self.result, value, problems), problems
+
+
+def signature_of(target: Callable[..., Any]) -> Signature:
+    """Read a function's signature; each function is read once."""
+    try:
+        return _cached(target)
+    except TypeError:  # callable objects may have no hash
+        return Signature(target)
+
+
+@functools.lru_cache(maxsize=4096)
+def _cached(target: Callable[..., Any]) -> Signature:
+    return Signature(target)
+
+
+def unfit(function: str, problems: Sequence[Problem]) -> InvalidArguments:
+    """Say in words which arguments do not fit."""
+    told = "; ".join(f"{parameter}: {reason}" for parameter, reason in problems)
+    return InvalidArguments(f"{function}(): {told}", function=function)
+
+
+_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+_ONLY_NAMED = inspect.Parameter.KEYWORD_ONLY
+_NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, _ONLY_NAMED)
+_REST, _NAMED_REST = inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD
+
+
+def _fitted(field: Field | None, value: Any, problems: list[Problem], name: str | None = None) -> Any:
+    if field is None or value.__class__ is field.plain:
+        return value
+    try:
+        return field.validate(value)
+    except Exception as error:  # noqa: BLE001 (validators of the user's own types may raise anything)
+        problems.append(Problem(name or field.name, _reason(error, value)))
+        return value
+
+
+def _reason(error: Exception, value: object) -> str:
+    """Tell why a value does not fit: what was wanted and its class, never the value, which may be secret."""
+    errors = getattr(error, "errors", None)
+    if not callable(errors):
+        return f"{type(error).__name__} (got {type(value).__name__})"
+    first, *others = errors(include_url=False, include_context=False, include_input=False)
+    inside = ".".join(str(part) for part in first["loc"])
+    more = f", and {len(others)} more" if others else ""
+    return f"{f'{inside}: ' if inside else ''}{first['msg']} (got {type(value).__name__}{more})"
+
+
+def _of_kind(
+    parameters: list[inspect.Parameter], fields: dict[str, Field | None], kind: object
+) -> Field | None:
+    return next((fields[one.name] for one in parameters if one.kind is kind), None)
+
+
+def _field(name: str, annotation: Any, globals_: dict[str, Any]) -> Field | None:
+    """Make a field of an annotation; None when it says nothing, or names what cannot be found."""
+    wanted = _resolved(name, annotation, globals_)
+    if wanted in _ANY:
+        return None
+    validate = _validator(wanted)
+    if validate is None:
+        return None
+    return Field(name, wanted if wanted in _PLAIN else None, validate)
+
+
+def _resolved(name: str, annotation: Any, globals_: dict[str, Any]) -> Any:
+    holder = types.SimpleNamespace(__annotations__={name: annotation})
+    try:
+        return typing.get_type_hints(holder, globalns=globals_, include_extras=True)[name]
+    except Exception:  # noqa: BLE001 (a name that only type checkers import, or no type at all)
+        return Any
+
+
+def _validator(wanted: Any) -> Callable[[Any], Any] | None:
+    """Make what turns a value into this type; None for a type that pydantic has no schema for."""
+    # pydantic takes as long to import as the rest of the library.
+    from pydantic import ConfigDict, PydanticUserError, TypeAdapter
+
+    try:
+        try:
+            return TypeAdapter(wanted).validator.validate_python
+        except PydanticUserError:  # a class of the user's own: its instances fit
+            config = ConfigDict(arbitrary_types_allowed=True)
+            return TypeAdapter(wanted, config=config).validator.validate_python
+    except Exception:  # noqa: BLE001 (an annotation may be anything, and is no reason not to run)
+        return None
+
+
+def _signature(target: Callable[..., Any]) -> inspect.Signature:
+    try:
+        if sys.version_info >= (3, 14):
+            return inspect.signature(target, annotation_format=annotationlib.Format.FORWARDREF)
+        return inspect.signature(target)
+    except (TypeError, ValueError):  # some builtins have none
+        return _UNKNOWN
+
+
+_UNKNOWN = inspect.Signature([inspect.Parameter("args", _REST), inspect.Parameter("kwargs", _NAMED_REST)])
+
+
+def _globals_of(target: Any) -> dict[str, Any]:
+    while isinstance(target, functools.partial):
+        target = target.func
+    target = inspect.unwrap(target)
+    if not inspect.isroutine(target):
+        target = type(target).__call__
+    return getattr(inspect.unwrap(getattr(target, "__func__", target)), "__globals__", {})

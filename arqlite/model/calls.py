@@ -1,0 +1,200 @@
+"""A job to be enqueued: which function, with what, when and where. Nothing is enqueued here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from datetime import datetime
+from typing import Any, Concatenate, Generic, NamedTuple, TypedDict, overload
+
+from typing_extensions import Unpack
+
+from ..errors import ConfigurationError
+from ..typing import P, R, ResultT, SecondsTimedelta
+from ..utils import to_ms
+from . import checks
+from .arguments import Signature, signature_of
+from .functions import Function, func
+
+LOWEST_PRIORITY = 9
+
+
+class JobOptions(TypedDict, total=False):
+    """What a caller may say of a job, see `ArqRedis.options`."""
+
+    delay: SecondsTimedelta | None
+    at: datetime | None
+    queue: str | None
+    job_id: str | None
+    priority: int
+    expires: SecondsTimedelta | None
+    first_try: int | None
+
+
+class Options(NamedTuple):
+    """How a job is enqueued, checked.
+
+    Attributes:
+        delay_ms: how long to wait from now; None is not at all.
+        at_ms: when it is due, in ms since 1970; None is now.
+        queue: the queue; None is the pool's default.
+        job_id: an id of the caller's own; None makes one.
+        priority: 0 runs first, 9 last.
+        expires_ms: how long from now it may be started; None is for ever.
+        first_try: the number of its first try; None is 1.
+    """
+
+    delay_ms: int | None = None
+    at_ms: int | None = None
+    queue: str | None = None
+    job_id: str | None = None
+    priority: int = 0
+    expires_ms: int | None = None
+    first_try: int | None = None
+
+
+PLAIN = Options()
+
+
+class Call(Generic[ResultT]):
+    """One call of a job function, to be enqueued by `pool.enqueue_many`. Made by `call`.
+
+    Attributes:
+        function: the name of the function.
+        args, kwargs: what it is called with.
+        signature: what is known of the function; None when only its name is.
+        made_with: how it is enqueued; None is as `enqueue_many` is told.
+    """
+
+    __slots__ = ("args", "function", "kwargs", "made_with", "signature")
+
+    def __init__(
+        self,
+        function: str,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        signature: Signature | None = None,
+        made_with: Options | None = None,
+    ) -> None:
+        self.function = function
+        self.args = args
+        self.kwargs = kwargs
+        self.signature = signature
+        self.made_with = made_with
+
+    def options(self, **options: Unpack[JobOptions]) -> Call[ResultT]:
+        """Make the same call with options of its own; see `ArqRedis.options`.
+
+        Raises:
+            ConfigurationError: one of them cannot work.
+        """
+        return Call(self.function, self.args, self.kwargs, self.signature, checked(**options))
+
+    def __repr__(self) -> str:
+        return f"<call of {self.function}>"
+
+
+@overload
+def call(task: Function[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Call[R]: ...
+@overload
+def call(
+    task: Callable[Concatenate[Any, P], Coroutine[Any, Any, R]], /, *args: P.args, **kwargs: P.kwargs
+) -> Call[R]: ...
+@overload
+def call(task: Callable[Concatenate[Any, P], R], /, *args: P.args, **kwargs: P.kwargs) -> Call[R]: ...
+@overload
+def call(task: str, /, *args: Any, **kwargs: Any) -> Call[Any]: ...
+def call(task: Any, /, *args: Any, **kwargs: Any) -> Call[Any]:
+    """Write down a call of a job function, for `pool.enqueue_many`.
+
+    Args:
+        task: the function itself, what `func` made of it, or a name. Only a name is not checked.
+        args: what to call it with, after `ctx`.
+        kwargs: what to call it with, by name.
+
+    Raises:
+        InvalidArguments: the function cannot be called so.
+        ConfigurationError: it is no function.
+    """
+    if isinstance(task, str):
+        return Call(task, args, kwargs)
+    function = _function(task)
+    signature = signature_of(function.coroutine)
+    signature.check(function.name, args, kwargs)
+    return Call(function.name, args, kwargs, signature)
+
+
+def checked(**given: Unpack[JobOptions]) -> Options:
+    """Check the options of a job.
+
+    Raises:
+        ConfigurationError: one of them is unknown or cannot work.
+    """
+    unknown = given.keys() - JobOptions.__annotations__.keys()
+    if unknown:
+        known = ", ".join(JobOptions.__annotations__)
+        raise ConfigurationError(f"there is no option {min(unknown)!r} of a job; there are {known}")
+    delay, at, queue = given.get("delay"), given.get("at"), given.get("queue")
+    job_id, expires, first_try = given.get("job_id"), given.get("expires"), given.get("first_try")
+    if delay is not None and at is not None:
+        raise ConfigurationError("use either delay or at or neither, not both")
+    priority = checks.count("priority", given.get("priority", 0), 0)
+    if priority > LOWEST_PRIORITY:
+        raise ConfigurationError(f"priority must be 0 (first) to {LOWEST_PRIORITY} (last), got {priority!r}")
+    if queue is not None:
+        checks.instance("queue", queue, str, "a text")
+    return Options(
+        None if delay is None else to_ms(checks.seconds("delay", delay, 0)),
+        None if at is None else checks.moment_ms("at", at),
+        queue,
+        None if job_id is None else checks.job_id(job_id),
+        priority,
+        None if expires is None else to_ms(checks.time_limit("expires", expires)),
+        None if first_try is None else checks.count("first_try", first_try, 1),
+    )
+
+
+def merged(own: Options, common: Options) -> Options:
+    """Add to some options what only the common ones say; a moment of one's own replaces a delay."""
+    if own.delay_ms is not None or own.at_ms is not None:
+        common = common._replace(delay_ms=None, at_ms=None)
+    pairs = zip(own, common, PLAIN, strict=True)
+    return Options._make(shared if mine == default else mine for mine, shared, default in pairs)
+
+
+def options_of_arq(
+    job_id: str | None,
+    queue: str | None,
+    defer_until: datetime | None,
+    defer_by: SecondsTimedelta | None,
+    expires: SecondsTimedelta | None,
+    job_try: int | None,
+) -> Options:
+    """Check the options of a job as arq's `enqueue_job` takes them: 0 and '' are as good as None.
+
+    Raises:
+        RuntimeError: it is deferred twice.
+        ConfigurationError: one of them cannot work.
+    """
+    if defer_until and defer_by:
+        raise RuntimeError("use either 'defer_until' or 'defer_by' or neither, not both")
+    if queue is not None:
+        checks.instance("_queue_name", queue, str, "a text")
+    return Options(
+        to_ms(checks.seconds("_defer_by", defer_by)) if defer_by else None,
+        None if defer_until is None else checks.moment_ms("_defer_until", defer_until),
+        queue or None,
+        checks.job_id(job_id) if job_id else None,
+        0,
+        to_ms(checks.seconds("_expires", expires)) if expires else None,
+        None if job_try is None else checks.count("_job_try", job_try, 1),
+    )
+
+
+def _function(task: Any) -> Function[..., Any]:
+    if isinstance(task, Function):
+        return task
+    if not callable(task) or isinstance(task, type):
+        raise ConfigurationError(
+            f"a job is made of a function, what func() made of one, or a name, got {task!r}"
+        )
+    return func(task)

@@ -1,0 +1,117 @@
+"""Calls and options: what a job is made of, checked before anything is sent."""
+
+from __future__ import annotations
+
+import functools
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from arqlite import call, func
+from arqlite.errors import ConfigurationError, InvalidArguments
+from arqlite.model.calls import PLAIN, Options, checked, merged, options_of_arq
+
+
+async def add(ctx: dict[Any, Any], a: int, b: int = 0) -> int:
+    return a + b
+
+
+class Host:
+    async def method(self, ctx: dict[Any, Any], a: int) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("task", "name"),
+    [
+        (add, "add"),
+        (Host().method, "Host.method"),
+        (func(add, name="plus"), "plus"),
+        ("anything", "anything"),
+        (func(functools.partial(add, b=5), name="add_five"), "add_five"),
+    ],
+)
+def test_call_names_its_function(task: Any, name: str) -> None:
+    """A function goes by its qualified name, one made by `func` by that, a name as it is."""
+    made = call(task, 1)
+
+    assert (made.function, made.args, made.kwargs, made.made_with) == (name, (1,), {}, None)
+
+
+def test_call_is_checked_where_it_is_written() -> None:
+    """A call that the function cannot take is refused at once; a name cannot be checked."""
+    with pytest.raises(InvalidArguments, match=r"add\(\): a: Input should be a valid integer"):
+        call(add, "x")  # type: ignore[call-overload]
+    with pytest.raises(InvalidArguments, match=r"plus\(\): missing a required argument: 'a'"):
+        call(func(add, name="plus"))  # type: ignore[call-overload]
+    assert call("add", "x", c=1).kwargs == {"c": 1}
+
+
+@pytest.mark.parametrize("task", [5, None, dict])
+def test_what_is_no_function_is_refused(task: Any) -> None:
+    """A job is made of a function or a name."""
+    with pytest.raises(ConfigurationError, match="a job is made of a function, what func"):
+        call(task)
+
+
+def test_function_without_a_name_needs_one() -> None:
+    """A partial has no name that a worker could know it by."""
+    with pytest.raises(ConfigurationError, match=r"give it one with func\(..., name=...\)"):
+        call(functools.partial(add, b=5), 1)
+
+
+def test_options_are_checked_and_plain() -> None:
+    """Spans may be timedeltas, moments are ms since 1970; what is not said stays the default."""
+    at = datetime(2026, 1, 2, tzinfo=UTC)
+
+    assert checked() == PLAIN
+    assert checked(delay=timedelta(seconds=1.5), priority=9, expires=60) == Options(
+        delay_ms=1500, priority=9, expires_ms=60_000
+    )
+    assert checked(at=at, queue="q", job_id="x", first_try=2) == Options(
+        at_ms=int(at.timestamp() * 1000), queue="q", job_id="x", first_try=2
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"delay": 1, "at": datetime(2026, 1, 1, tzinfo=UTC)}, "use either delay or at or neither"),
+        ({"delay": -1}, "delay must be at least 0 seconds, got -1"),
+        ({"delay": "5"}, "delay must be a number of seconds or a timedelta, got '5'"),
+        ({"at": 5}, "at must be a datetime, got 5"),
+        ({"priority": 10}, r"priority must be 0 \(first\) to 9 \(last\), got 10"),
+        ({"priority": -1}, "priority must be a whole number of at least 0, got -1"),
+        ({"priority": 1.5}, "priority must be a whole number"),
+        ({"queue": 5}, "queue must be a text, got 5"),
+        ({"job_id": ""}, "a job id must have at least one and at most 512 characters"),
+        ({"job_id": "a\0b"}, "none of them NUL"),
+        ({"job_id": "\ud800"}, "a job id must be valid Unicode"),
+        ({"expires": 0}, "expires must be more than 0 seconds, got 0"),
+        ({"first_try": 0}, "first_try must be a whole number of at least 1, got 0"),
+        ({"dely": 5}, "there is no option 'dely' of a job; there are delay, at, queue, job_id, priority"),
+    ],
+)
+def test_options_that_cannot_work_are_refused(options: dict[str, Any], text: str) -> None:
+    """An option that cannot work is refused where it is written, by its name."""
+    with pytest.raises(ConfigurationError, match=text):
+        checked(**options)
+
+
+def test_own_options_win() -> None:
+    """A call's own options win over those of all; what it does not say is taken from them."""
+    common = Options(delay_ms=5, queue="q", priority=3)
+
+    assert merged(Options(priority=1), common) == Options(delay_ms=5, queue="q", priority=1)
+    assert merged(Options(at_ms=9), common) == Options(at_ms=9, queue="q", priority=3)
+    assert call(add, 1).options(delay=2).made_with == Options(delay_ms=2000)
+
+
+def test_zero_is_none_for_arq() -> None:
+    """arq takes 0 and an empty text for options as if they were not given."""
+    assert options_of_arq("", None, None, 0, 0, None) == PLAIN
+
+
+def test_repr_shows_no_argument() -> None:
+    """A call may hold what belongs in no log."""
+    assert repr(call(add, 1)) == "<call of add>"
