@@ -1,16 +1,24 @@
 """arqlite: arq's API, Oban's guarantees, at Redis speed, with an SQL row for every job."""
 
-from .connections import ArqRedis, RedisSettings, create_pool
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+# Not on demand like the others: it has the name of its module, and whoever imports the module first
+# would put that in its place.
 from .cron import cron
-from .errors import Retry
-from .jobs import Job, JobStatus
-from .model.calls import call
-from .model.context import current_job
-from .model.failures import register_exception
-from .model.functions import func
-from .service import Service
 from .version import VERSION, __version__
-from .worker import Worker, check_health, run_worker
+
+if TYPE_CHECKING:
+    from .connections import ArqRedis, RedisSettings, create_pool
+    from .errors import Retry
+    from .fleet import run_workers
+    from .jobs import Job, JobStatus
+    from .model.calls import call
+    from .model.context import current_job
+    from .model.failures import register_exception
+    from .model.functions import func
+    from .service import Service
+    from .worker import Worker, check_health, run_worker
 
 __all__ = (
     "VERSION",
@@ -30,4 +38,36 @@ __all__ = (
     "func",
     "register_exception",
     "run_worker",
+    "run_workers",
 )
+
+_HOMES = {
+    "connections": ("ArqRedis", "RedisSettings", "create_pool"),
+    "errors": ("Retry",),
+    "fleet": ("run_workers",),
+    "jobs": ("Job", "JobStatus"),
+    "model.calls": ("call",),
+    "model.context": ("current_job",),
+    "model.failures": ("register_exception",),
+    "model.functions": ("func",),
+    "service": ("Service",),
+    "worker": ("Worker", "check_health", "run_worker"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+_ROOMS = ("connections", "constants", "errors", "jobs", "typing", "utils", "worker")
+
+
+def __getattr__(name: str) -> Any:
+    """Import a name when it is asked for: the help and a supervisor of workers need no Redis client."""
+    if name in _HOME_OF:
+        value = getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+    elif name in _ROOMS:  # `import arqlite; arqlite.worker.Worker` works as with arq
+        value = import_module(f"{__name__}.{name}")
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, *_ROOMS})

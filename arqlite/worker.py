@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import dataclasses
-import functools
 import gc
 import logging
 import os
-import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import tzinfo
 from signal import Signals
 from typing import Any, cast
@@ -39,6 +36,7 @@ from .model.functions import Function, func
 from .runtime.executor import Counters
 from .service import Service
 from .settings import WorkerOptions, get_kwargs
+from .signals import signals_handled
 from .typing import (
     Deserializer,
     SecondsTimedelta,
@@ -244,21 +242,7 @@ class Worker:
 
     def run(self) -> None:
         """Run until a signal comes or a burst is over, then close; for programs without a loop."""
-        # Jobs make much garbage; what was imported is none, and need not be searched for it each time.
-        gc.collect()
-        gc.freeze()
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.get_loop().set_default_executor(threads_for_jobs())
-            try:
-                runner.run(self._run_and_close())
-            finally:
-                if self.has_stubborn_jobs:
-                    # They ignored their cancellation, and the loop would wait for them for ever. Their
-                    # lease ends by itself, and then they run elsewhere.
-                    logger.critical("leaving jobs behind that ignore their cancellation")
-                    logging.shutdown()
-                    sys.stdout.flush()
-                    os._exit(1)
+        run_in_own_loop(self._run_and_close(), [self])
 
     async def async_run(self) -> None:
         """Run until a signal comes or a burst is over; does not close."""
@@ -289,16 +273,12 @@ class Worker:
 
     async def main(self) -> None:
         """Connect, start up, and run jobs until told to stop."""
-        loop = asyncio.get_running_loop()
-        self._stop = loop.create_future()
+        self._stop = asyncio.get_running_loop().create_future()
         self._hurry.clear()
         self._shutdown_started = False
-        self._handle_signals(loop)
-        try:
+        with signals_handled(self.handle_sig, when=self.options.handle_signals):
             await self._connect()
             await self._work()
-        finally:
-            self._release_signals(loop)
 
     async def close(self) -> None:
         """Cancel what runs, call `on_shutdown`, and close the pool. May be called twice."""
@@ -382,23 +362,30 @@ class Worker:
             await asyncio.gather(working, return_exceptions=True)
             self.has_stubborn_jobs = await crew.stop()
 
-    def _handle_signals(self, loop: asyncio.AbstractEventLoop) -> None:
-        if not self.options.handle_signals:
-            return
-        for signum in (Signals.SIGINT, Signals.SIGTERM):
-            try:
-                loop.add_signal_handler(signum, functools.partial(self.handle_sig, signum))
-            except (NotImplementedError, RuntimeError, ValueError):
-                logger.debug(
-                    "%s cannot be handled here: not the main thread, or not this platform", signum.name
-                )
 
-    def _release_signals(self, loop: asyncio.AbstractEventLoop) -> None:
-        if not self.options.handle_signals:
-            return
-        for signum in (signal.SIGINT, signal.SIGTERM):
-            with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
-                loop.remove_signal_handler(signum)
+def run_in_own_loop(work: Coroutine[Any, Any, None], workers: Sequence[Worker]) -> None:
+    """Run the work of workers in a new event loop that is made for jobs; for programs without a loop."""
+    # Jobs make much garbage; what was imported is none, and need not be searched for it each time.
+    gc.collect()
+    gc.freeze()
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.get_loop().set_default_executor(threads_for_jobs())
+        try:
+            runner.run(work)
+        finally:
+            leave_stubborn_jobs(workers)
+
+
+def leave_stubborn_jobs(workers: Sequence[Worker]) -> None:
+    """End the process, with 1, if jobs ignored their cancellation: the loop would wait for them for ever.
+
+    Their lease ends by itself, and then they run elsewhere.
+    """
+    if any(worker.has_stubborn_jobs for worker in workers):
+        logger.critical("leaving jobs behind that ignore their cancellation")
+        logging.shutdown()
+        sys.stdout.flush()
+        os._exit(1)
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

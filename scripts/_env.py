@@ -15,7 +15,7 @@ import time
 import venv
 from pathlib import Path
 
-EXTRAS = "standalone,postgres,fastapi,uvloop,cpu,testing"
+EXTRAS = "standalone,postgres,fastapi,uvloop,cpu,watch,testing"
 GROUPS = ("app", "dev")
 STAMP = ".arqlite-stamp"
 LOG = "setup.log"

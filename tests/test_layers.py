@@ -21,6 +21,7 @@ FLOORS: dict[str, float] = {
     "telemetry": 1,
     "utils": 2,
     "service": 2,
+    "signals": 2,
     "embedded": 2,
     "model": 3,
     "cron": 4,
@@ -37,9 +38,10 @@ FLOORS: dict[str, float] = {
     "worker": 10,
     "dashboard": 10,
     "testing": 10,
-    "cli": 11,
-    "__main__": 12,
-    "": 12,  # arqlite/__init__.py is the face: it shows everything, and only __main__ may look at it
+    "fleet": 11,
+    "cli": 12,
+    "__main__": 13,
+    "": 13,  # arqlite/__init__.py is the face: it shows everything, and only __main__ may look at it
 }
 
 # What a room may take from runtime without wiring: the plain values that settings and worker hand on.
@@ -53,6 +55,7 @@ PUBLIC_MODULES = {
     "arqlite.cron",
     "arqlite.embedded",
     "arqlite.errors",
+    "arqlite.fleet",
     "arqlite.jobs",
     "arqlite.ledger",
     "arqlite.logs",

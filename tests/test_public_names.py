@@ -45,7 +45,7 @@ ARQ_NAMES = {
     "arqlite.utils": "timestamp_ms to_unix_ms ms_to_datetime to_ms to_seconds poll truncate args_to_string "
     "import_string get_tz as_int DEFAULT_CURTAIL",
     "arqlite.logs": "default_log_config",
-    "arqlite.cli": "cli create_worker run_worker check_health default_log_config",
+    "arqlite.cli": "cli create_worker run_worker check_health default_log_config watch_reload",
     "arqlite.version": "VERSION",
 }
 

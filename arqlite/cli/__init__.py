@@ -9,9 +9,10 @@ import click
 from ..logs import default_log_config
 from ..version import VERSION
 from .embedded import embedded
+from .watch import watch_reload
 from .worker import worker
 
-__all__ = ("check_health", "cli", "create_worker", "default_log_config", "main", "run_worker")
+__all__ = ("check_health", "cli", "create_worker", "default_log_config", "main", "run_worker", "watch_reload")
 
 _OF_WORKER = ("check_health", "create_worker", "run_worker")
 
@@ -38,8 +39,8 @@ class WorkerFirst(click.Group):
 
 @click.group(
     cls=WorkerFirst,
-    subcommand_metavar="[WORKER_SETTINGS | COMMAND] ...",
-    epilog="Run a worker: arqlite app.worker.WorkerSettings (see arqlite worker --help)",
+    subcommand_metavar="WORKER_SETTINGS... | COMMAND",
+    epilog="Run a worker: arqlite app.worker.WorkerSettings; its options: arqlite worker --help",
 )
 @click.version_option(VERSION, "-V", "--version", prog_name="arqlite")
 def cli() -> None:

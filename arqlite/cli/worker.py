@@ -1,73 +1,163 @@
-"""`arqlite path.to.WorkerSettings`: run a worker, or check that one is alive."""
+"""`arqlite path.to.WorkerSettings`: run workers, or check that they are alive."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging.config
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import click
 
 from ..errors import ConfigurationError
-from ..logs import default_log_config
+from ..logs import default_log_config, speakers_named, speaking_as
 from ..utils import import_string
+from .leash import Leash
+from .supervisor import MISTAKE, Supervisor
+from .watch import watch_of
+
+_MOST_PROCESSES = 1024
 
 
-@click.command()
-@click.argument("worker_settings", metavar="WORKER_SETTINGS")
+@click.command(
+    epilog="Ctrl-C or SIGTERM shuts down: running jobs have job_completion_wait seconds to end, then they go"
+    " back to the queue. A second one does not wait."
+)
+@click.argument("worker_settings", metavar="WORKER_SETTINGS...", nargs=-1, required=True)
 @click.option("--burst/--no-burst", default=None, help="End when the queue is empty.")
+@click.option("--check", is_flag=True, help="Run nothing; exit 0 if a worker of each is alive, else 1.")
 @click.option(
-    "--check", is_flag=True, help="Tell by the exit code whether a worker with these settings is alive."
+    "--processes",
+    metavar="N",
+    type=click.IntRange(1, _MOST_PROCESSES),
+    help="Run N such processes; one that crashes is replaced.",
+)
+@click.option(
+    "--watch",
+    metavar="DIR",
+    type=click.Path(exists=True, dir_okay=True, file_okay=False),
+    help="Start anew when Python files below DIR change.",
 )
 @click.option("-v", "--verbose", is_flag=True, help="Show DEBUG lines, too.")
 @click.option(
-    "--custom-log-dict", metavar="IMPORT.PATH", help="A logging configuration of your own, as a dict."
+    "--custom-log-dict", metavar="PATH", help="Your own logging configuration: package.module.dict."
 )
 def worker(
-    worker_settings: str, burst: bool | None, check: bool, verbose: bool, custom_log_dict: str | None
+    worker_settings: tuple[str, ...],
+    burst: bool | None,
+    check: bool,
+    processes: int | None,
+    watch: str | None,
+    verbose: bool,
+    custom_log_dict: str | None,
 ) -> None:
-    """Run the worker that a settings class, instance or dict describes: package.module.WorkerSettings."""
+    """Run workers, as their settings describe them.
+
+    Each of WORKER_SETTINGS is the path of a settings class, instance or dict: package.module.WorkerSettings.
+    Several run in one process, each with its own queue, Redis database and limits.
+    """
+    leash = Leash.of_environment()
     sys.path.append(os.getcwd())
     log_config = default_log_config(verbose) if custom_log_dict is None else load(custom_log_dict)
     logging.config.dictConfig(log_config)
-    settings = load(worker_settings)
-
-    from ..worker import check_health, create_worker  # here, so that `--help` need not load redis
-
+    if leash is None and not check and (processes is not None or watch is not None):
+        sys.exit(_supervise(processes or 1, watch))
+    settings = [load(path) for path in worker_settings]
     if check:
+        sys.exit(_check(worker_settings, settings))
+    _run(settings, {} if burst is None else {"burst": burst}, leash)
+
+
+def _supervise(count: int, watched: str | None) -> int:
+    try:
+        watch = None if watched is None else watch_of(watched)
+    except ConfigurationError as error:
+        raise click.ClickException(str(error)) from error
+
+    async def run() -> int:
+        return await Supervisor(count, watch).run()
+
+    return asyncio.run(run())
+
+
+def _check(paths: Sequence[str], settings: Sequence[Any]) -> int:
+    from ..worker import check_health  # here, so that `--help` need not load redis
+
+    if len(settings) == 1:
         with _told_in_words(lambda: True):
-            sys.exit(check_health(settings))
-    with _told_in_words(lambda: True):
-        made = create_worker(settings, **({} if burst is None else {"burst": burst}))
-    with _told_in_words(lambda: not made.has_reached_redis):
-        made.run()
+            return check_health(settings[0])
+    codes = []
+    with speakers_named():
+        for path, one in zip(paths, settings, strict=True):
+            try:
+                with speaking_as(path), _told_in_words(lambda: True, path):
+                    codes.append(check_health(one))
+            except click.ClickException as error:  # the others want to be looked at, too
+                error.show()
+                codes.append(error.exit_code)
+    return max(codes)
+
+
+def _run(settings: Sequence[Any], options: dict[str, Any], leash: Leash | None) -> None:
+    from ..fleet import create_fleet
+    from ..worker import create_worker, run_in_own_loop
+
+    if leash is None and len(settings) == 1:
+        with _told_in_words(lambda: True):
+            made = create_worker(settings[0], **options)
+        with _told_in_words(lambda: not made.has_reached_redis):
+            made.run()
+        return
+    told = click.ClickException if leash is None else _Mistake
+    with _told_in_words(lambda: True, told=told):
+        fleet = create_fleet(settings, **options)
+    with _told_in_words(lambda: fleet.failed is not None and not fleet.failed.has_reached_redis):
+        run_in_own_loop(fleet.run_and_close() if leash is None else leash.run(fleet), fleet.workers)
+
+
+class _Mistake(click.ClickException):
+    """Tells the supervisor that another start would end the same."""
+
+    exit_code = MISTAKE
 
 
 @contextlib.contextmanager
-def _told_in_words(is_expected: Callable[[], bool]) -> Iterator[None]:
+def _told_in_words(
+    is_expected: Callable[[], bool], about: str = "", told: type[click.ClickException] = click.ClickException
+) -> Iterator[None]:
     """End the program with `Error: ...` instead of a traceback, for mistakes that are no bug.
 
     Settings that cannot work and a Redis that cannot be reached are none; what a hook or a service
     raises later on may be one, and keeps its traceback.
+
+    Args:
+        is_expected: tells whether an error that may be a bug is none.
+        about: what the error is about, where that is not clear.
+        told: what the program ends with.
     """
     from redis.exceptions import RedisError
 
     try:
         yield
     except ConfigurationError as error:
-        raise click.ClickException(str(error)) from error
+        raise told(_words(error, about)) from error
     except (RedisError, OSError) as error:
         if not is_expected():
             raise
         reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        raise click.ClickException(f"Redis cannot be reached ({reason})") from error
+        raise told(f"Redis cannot be reached ({reason})" + (about and f" ({about})")) from error
     except (RuntimeError, ValueError, ImportError) as error:
         if not is_expected():
             raise
-        raise click.ClickException(str(error)) from error
+        raise told(_words(error, about)) from error
+
+
+def _words(error: Exception, about: str) -> str:
+    notes = [about] if about else getattr(error, "__notes__", [])
+    return str(error) + "".join(f" ({note})" for note in notes)
 
 
 def load(dotted_path: str) -> Any:

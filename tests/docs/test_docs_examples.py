@@ -35,6 +35,34 @@ def test_quickstart(tmp_path: Path) -> None:
     assert worker.returncode == 0
 
 
+@pytest.mark.real
+def test_two_queues(tmp_path: Path) -> None:
+    """One program with two workers: each says which queue it is about, and Ctrl-C ends both."""
+    with_log = (
+        "import logging, runpy; logging.basicConfig(level='INFO');"
+        "runpy.run_path('two_queues.py', run_name='__main__')"
+    )
+    program = subprocess.Popen(
+        [sys.executable, "-c", with_log],
+        cwd=EXAMPLES,
+        env=_environment(tmp_path),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    waited_for = {"[pictures] Starting worker", "[mail] Starting worker"}
+    assert program.stderr is not None
+    try:
+        while waited_for and (line := program.stderr.readline()):
+            waited_for -= {words for words in waited_for if words in line}
+    finally:
+        program.send_signal(signal.SIGINT)
+        _, log = program.communicate(timeout=PATIENCE_S)
+
+    assert waited_for == set()
+    assert log.count("shutdown on SIGINT") == 2
+    assert program.returncode == 0
+
+
 def test_ledger(tmp_path: Path) -> None:
     """The ledger's page as a program leaves a row that tells how its job ended."""
     assert _run("ledger.py", tmp_path, tmp_path) == "IMPORT SUCCESS {'imported': 3}\n"

@@ -1,0 +1,22 @@
+"""The page of the command line, held to the command line."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from arqlite.cli.worker import worker
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "cli.md"
+
+
+def test_every_option_is_told() -> None:
+    """The page's table has every option of the worker command, and no other."""
+    told = re.findall(r"^\| `(--[\w-]+)`", PAGE.read_text(), re.MULTILINE)
+
+    taken = [
+        next(name for name in option.opts if name.startswith("--"))
+        for option in worker.params
+        if option.param_type_name == "option"
+    ]
+    assert sorted(told) == sorted(taken)
