@@ -83,7 +83,7 @@ LOGGER = logging.getLogger("benchmarks.features")
 
 @dataclass(frozen=True)
 class Variant:
-    """One way to run the jobs: what they call, with what, under which worker; `over` is what it is compared with."""
+    """One way to run the jobs: what they call, with what, under which worker, and what it is held against."""
 
     name: str
     function: Callable[..., Any] = noop
@@ -110,7 +110,13 @@ VARIANTS = (
     Variant("one progress report", progress),
     Variant("one line attached to the job", attached_line),
     Variant("one log record, handled by nobody's disk", log_line),
-    Variant("the same with the job's fields in it", log_line, (), "one log record, handled by nobody's disk", job_fields=True),
+    Variant(
+        "the same with the job's fields in it",
+        log_line,
+        (),
+        "one log record, handled by nobody's disk",
+        job_fields=True,
+    ),
     Variant("a plain function in a thread", in_a_thread),
 )
 
@@ -132,7 +138,9 @@ async def measure(url: str, count: int) -> None:
         for variant in VARIANTS:
             await pool.flushall()
             spent[variant.name] = await _drain(pool, settings, variant, count)
-            costs[variant.name].append(spent[variant.name] - (spent[variant.over] if variant.name != "bare" else 0))
+            costs[variant.name].append(
+                spent[variant.name] - (spent[variant.over] if variant.name != "bare" else 0)
+            )
     report("measured", costs={name: statistics.median(values) for name, values in costs.items()})
     await pool.aclose()
 
