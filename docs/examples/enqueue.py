@@ -44,7 +44,7 @@ async def enqueue_one(pool: ArqRedis, invoice: Invoice) -> None:
 
 async def enqueue_wrongly(pool: ArqRedis) -> None:
     try:
-        await pool.enqueue(charge, 12, tipp=1)  # a type checker refuses this line, too
+        await pool.enqueue(charge, 12, tipp=1)  # type: ignore[call-arg, arg-type]  # mypy refuses it, too
     except InvalidArguments as error:
         print("refused", error)
 

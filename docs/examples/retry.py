@@ -52,9 +52,10 @@ async def main() -> None:
     worker = create_worker(WorkerSettings, burst=True)
     await worker.async_run()
     await worker.close()
-    ended = await fetched.result_info()
-    print(await fetched.result(), "at try", ended and ended.job_try)
-    print((await given_up.result_info() or ended).result)
+    for job in (fetched, given_up):
+        ended = await job.result_info()
+        assert ended is not None
+        print(ended.result, "at try", ended.job_try)
     await pool.aclose()
 
 

@@ -12,9 +12,10 @@ class PaymentDown(Exception):
 
 async def pay(ctx: dict[str, Any], order: int) -> str:
     try:
-        return await ctx["payments"].charge(order)
+        receipt: str = await ctx["payments"].charge(order)
     except PaymentDown as error:
         raise Retry(defer=ctx["job_try"] * 10) from error
+    return receipt
 
 
 async def remind(ctx: dict[str, Any], order: int) -> None: ...

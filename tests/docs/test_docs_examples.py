@@ -70,7 +70,7 @@ def test_retry(tmp_path: Path) -> None:
     """One job succeeds at its third try, the other has no tries left."""
     said = _run("retry.py", tmp_path, tmp_path)
 
-    assert said == "the page at try 3\nmax 3 retries exceeded\n"
+    assert said == "the page at try 3\nmax 3 retries exceeded at try 4\n"
 
 
 def test_cancel(tmp_path: Path) -> None:
@@ -100,6 +100,22 @@ def test_tests_of_the_page_about_testing(tmp_path: Path) -> None:
 
     assert "5 passed" in told.stdout
     assert told.returncode == 0
+
+
+def test_examples_of_the_verbs_are_typed() -> None:
+    """mypy finds no fault with the programs of the pages, but with the call that is there to be refused."""
+    files = [EXAMPLES / f"{verb}.py" for verb in ("define", "enqueue", "schedule", "retry", "cancel", "shop")]
+
+    told = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", *map(str, files)],
+        cwd=EXAMPLES.parents[1],
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=3 * PATIENCE_S,
+        check=False,
+    )
+
+    assert told.stdout == f"Success: no issues found in {len(files)} source files\n"
 
 
 def test_ledger(tmp_path: Path) -> None:
