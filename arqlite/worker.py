@@ -290,9 +290,11 @@ class Worker:
             await asyncio.gather(self.main_task, return_exceptions=True)
         if self._pool is None:
             return
-        if self.options.on_shutdown is not None:
-            await self.options.on_shutdown(self.ctx)
-        await self._pool.aclose(close_connection_pool=True)
+        try:
+            if self.options.on_shutdown is not None:
+                await self.options.on_shutdown(self.ctx)
+        finally:
+            await self._pool.aclose(close_connection_pool=True)
 
     def handle_sig(self, signum: Signals) -> None:
         """Shut down: give running jobs `job_completion_wait` seconds, then give them back. A second

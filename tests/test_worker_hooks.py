@@ -195,3 +195,26 @@ async def test_startup_that_raises_ends_the_worker(arq_redis: ArqRedis, make_wor
         await make_worker([ok], on_startup=startup).async_run()
 
     assert await job.status() is JobStatus.queued
+
+
+async def test_shutdown_that_raises_closes_the_pool(
+    arq_redis: ArqRedis, make_worker: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An exception of `on_shutdown` leaves `close`, and no connection stays open because of it."""
+    closed: list[bool | None] = []
+
+    async def shutdown(ctx: Ctx) -> None:
+        raise ValueError("no")
+
+    async def aclose(close_connection_pool: bool | None = None) -> None:
+        closed.append(close_connection_pool)
+
+    worker = make_worker([ok], on_shutdown=shutdown)
+    await worker.run_check()
+    with monkeypatch.context() as patched:
+        patched.setattr(arq_redis, "aclose", aclose)
+
+        with pytest.raises(ValueError, match="no"):
+            await worker.close()
+
+    assert closed == [True]

@@ -137,6 +137,14 @@ def checked(**given: Unpack[JobOptions]) -> Options:
     job_id, expires, first_try = given.get("job_id"), given.get("expires"), given.get("first_try")
     if delay is not None and at is not None:
         raise ConfigurationError("use either delay or at or neither, not both")
+    if (
+        delay is not None
+        and expires is not None
+        and checks.seconds("delay", delay) >= checks.seconds("expires", expires)
+    ):
+        raise ConfigurationError(
+            f"a job that waits {delay!r} and expires after {expires!r} would never run; both count from now"
+        )
     priority = checks.count("priority", given.get("priority", 0), 0)
     if priority > LOWEST_PRIORITY:
         raise ConfigurationError(f"priority must be 0 (first) to {LOWEST_PRIORITY} (last), got {priority!r}")

@@ -23,7 +23,7 @@ class WorkerSettings:
 
 async def main() -> None:
     pool = await create_pool(REDIS)
-    job = await pool.enqueue_job("greet", "Ada")
+    job = await pool.enqueue(greet, "Ada")
     print(await job.result(timeout=10))
     await pool.aclose()
 

@@ -63,6 +63,89 @@ def test_two_queues(tmp_path: Path) -> None:
     assert program.returncode == 0
 
 
+def test_define(tmp_path: Path) -> None:
+    """Services, hooks, options and `current_job` do what the page about defining jobs says."""
+    assert _run("define.py", tmp_path, tmp_path).splitlines() == [
+        "the worker is up",
+        "welcome, try 1: ended within 0 s",
+        "yearly_export, try 1: ended within 0 s",
+        "'Welcome!' to ada@example.org",
+    ]
+
+
+def test_enqueue(tmp_path: Path) -> None:
+    """The page about enqueueing as a program: types, refusals, ids, many at once, names and ends."""
+    assert _run("enqueue.py", tmp_path, tmp_path).splitlines() == [
+        "charged Decimal('20.40')",
+        "refused charge(): got an unexpected keyword argument 'tipp'",
+        "enqueued True enqueued again False",
+        "in all 2400",
+        "labelled colour=blue colour=blue",
+        "declined limit exceeded",
+        "JobStatus.complete False charge try 1",
+        "JobStatus.not_found",
+    ]
+
+
+def test_schedule(tmp_path: Path) -> None:
+    """Jobs run in the order that the page about scheduling shows."""
+    said = _run("schedule.py", tmp_path, tmp_path)
+
+    assert f"$ python schedule.py\n{said}```" in (EXAMPLES.parent / "schedule.md").read_text()
+
+
+def test_retry(tmp_path: Path) -> None:
+    """One job succeeds at its third try, the other has no tries left."""
+    said = _run("retry.py", tmp_path, tmp_path)
+
+    assert said == "the page at try 3\nmax 3 retries exceeded at try 4\n"
+
+
+def test_cancel(tmp_path: Path) -> None:
+    """Running and waiting jobs are aborted, and a shutdown gives a job back."""
+    assert _run("cancel.py", tmp_path, tmp_path).splitlines() == [
+        "a film was cancelled: abort",
+        "aborted True",
+        "its result is CancelledError",
+        "aborted True",
+        "of an unknown job False",
+        "a third film was cancelled: shutdown",
+        "after the shutdown it is queued",
+    ]
+
+
+@pytest.mark.real
+def test_tests_of_the_page_about_testing(tmp_path: Path) -> None:
+    """The tests that the page about testing shows pass, on fakeredis and on a real server."""
+    told = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(EXAMPLES / "test_shop.py")],
+        env=_environment(tmp_path),
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+
+    assert "5 passed" in told.stdout
+    assert told.returncode == 0
+
+
+def test_examples_of_the_verbs_are_typed() -> None:
+    """mypy finds no fault with the programs of the pages, but with the call that is there to be refused."""
+    files = [EXAMPLES / f"{verb}.py" for verb in ("define", "enqueue", "schedule", "retry", "cancel", "shop")]
+
+    told = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", *map(str, files)],
+        cwd=EXAMPLES.parents[1],
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=3 * PATIENCE_S,
+        check=False,
+    )
+
+    assert told.stdout == f"Success: no issues found in {len(files)} source files\n"
+
+
 def test_ledger(tmp_path: Path) -> None:
     """The ledger's page as a program leaves a row that tells how its job ended."""
     assert _run("ledger.py", tmp_path, tmp_path) == "IMPORT SUCCESS {'imported': 3}\n"

@@ -6,12 +6,14 @@ import inspect
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from app.demo.__main__ import main as demo
 from app.demo.summary import Places, Summary
-from arqlite import Worker
+from arqlite import Worker, call, func
+from arqlite.errors import InvalidArguments
 from arqlite.model.states import ARQ_STATUS, LEDGER_STATUS, MOVES, JobState
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -118,6 +120,26 @@ def test_quickstart_is_shown_whole() -> None:
     code = (CHECKOUT / "docs" / "examples" / "quickstart.py").read_text().partition("\n\n")[2]
 
     assert code in _PYTHON.findall((CHECKOUT / "README.md").read_text())
+
+
+def test_readme_leads_to_every_page() -> None:
+    """No page of the docs is left out of the README's table."""
+    linked = set(_LINK.findall((CHECKOUT / "README.md").read_text().partition("## Read on")[2]))
+
+    assert {f"docs/{page.name}" for page in (CHECKOUT / "docs").glob("*.md")} - linked == set()
+
+
+def test_refusal_is_shown_as_it_is() -> None:
+    """The wrong call that the README shows is refused in the words it shows."""
+
+    async def greet(ctx: dict[str, Any], name: str) -> str:
+        return name
+
+    with pytest.raises(InvalidArguments) as refused:
+        call(func(greet, name="greet"), 5)  # type: ignore[arg-type]  # refused by type checkers, too
+
+    shown = (CHECKOUT / "README.md").read_text()
+    assert f">>> await pool.enqueue(greet, 5)\nInvalidArguments: {refused.value}\n" in shown
 
 
 def _page(name: str) -> str:

@@ -88,6 +88,7 @@ def test_options_are_checked_and_plain() -> None:
         ({"job_id": "a\0b"}, "none of them NUL"),
         ({"job_id": "\ud800"}, "a job id must be valid Unicode"),
         ({"expires": 0}, "expires must be more than 0 seconds, got 0"),
+        ({"delay": 60, "expires": 30}, "a job that waits 60 and expires after 30 would never run"),
         ({"first_try": 0}, "first_try must be a whole number of at least 1, got 0"),
         ({"dely": 5}, "there is no option 'dely' of a job; there are delay, at, queue, job_id, priority"),
     ],

@@ -28,6 +28,10 @@ def resize(ctx: dict[Any, Any], path: str, *sizes: int) -> list[str]:
     return [f"{path}@{size}" for size in sizes]
 
 
+async def label(ctx: dict[Any, Any], /, **words: str) -> str:
+    return " ".join(words.values())
+
+
 class Mailer:
     async def send(self, ctx: dict[Any, Any], to: UUID, *, subject: str = "") -> bool:
         return bool(subject)
@@ -43,6 +47,7 @@ async def enqueue(pool: ArqRedis) -> None:
     assert_type(await pool.enqueue(add, 1, b=2), Job[int])
     assert_type(await pool.enqueue(greet, "Ada", at=datetime.now(UTC)), Job[str])
     assert_type(await pool.enqueue(ping), Job[None])
+    assert_type(await pool.enqueue(label, colour="blue"), Job[str])
     assert_type(await pool.enqueue(resize, "a.png", 1, 2), Job[list[str]])
     assert_type(await pool.enqueue(Mailer().send, UUID(int=0), subject="x"), Job[bool])
     assert_type(await pool.enqueue(limited, 1, 2), Job[int])
