@@ -1,8 +1,19 @@
-"""The logging configuration of the command line."""
+"""Logging: the configuration of the command line, and which job a record comes from."""
 
 from __future__ import annotations
 
+import functools
+import logging
 from typing import Any
+
+from .model.context import running_job
+
+__all__ = ("default_log_config", "install_job_fields", "job_fields", "uninstall_job_fields")
+
+_NO_JOB = {"job_id": "-", "job_function": "-", "job_queue": "-", "job_try": "-"}
+_is_installed = False
+_plain: Any = None
+_adding: Any = None
 
 
 def default_log_config(verbose: bool) -> dict[str, Any]:
@@ -24,3 +35,59 @@ def default_log_config(verbose: bool) -> dict[str, Any]:
         "formatters": {"arqlite.standard": {"format": "%(asctime)s: %(message)s", "datefmt": "%H:%M:%S"}},
         "loggers": {"arqlite": {"handlers": ["arqlite.standard"], "level": "DEBUG" if verbose else "INFO"}},
     }
+
+
+def job_fields() -> dict[str, Any]:
+    """Tell which job the calling code runs for: `job_id`, `job_function`, `job_queue` and `job_try`.
+
+    Empty outside of a job. For loggers of another kind: a structlog processor adds it to its event.
+    """
+    job = running_job.get()
+    if job is None:
+        return {}
+    return {
+        "job_id": job.job_id,
+        "job_function": job.function,
+        "job_queue": job.queue_name,
+        "job_try": job.job_try,
+    }
+
+
+def install_job_fields() -> None:
+    """Give every log record `job_id`, `job_function`, `job_queue` and `job_try`; "-" outside of a job.
+
+    Any handler's format may name them then: `%(job_id)s`. A record whose `extra` has one of these names
+    keeps what it was given. `Worker.run` and the command line do this; who runs a worker inside of another
+    program (`Worker.async_run`) calls it once, before the first record is formatted. A second call does
+    nothing.
+    """
+    global _is_installed, _plain, _adding  # noqa: PLW0603 (logging itself is one per process)
+    _is_installed = True
+    if _adding is None:
+        _plain = logging.Logger.makeRecord
+        _adding = _adding_fields(_plain)
+        logging.Logger.makeRecord = _adding  # type: ignore[method-assign]
+
+
+def uninstall_job_fields() -> None:
+    """Undo `install_job_fields`."""
+    global _is_installed, _adding  # noqa: PLW0603 (as above)
+    _is_installed = False
+    # Somebody may have wrapped it after us; then it stays between the two, and adds nothing.
+    if logging.Logger.makeRecord is _adding:
+        logging.Logger.makeRecord = _plain  # type: ignore[method-assign]
+        _adding = None
+
+
+def _adding_fields(make: Any) -> Any:
+    # Not by a record factory: `logging` refuses an `extra` that names what the factory's record has, so
+    # that `extra={"job_id": ...}`, which jobs have always said, would raise inside the job.
+    @functools.wraps(make)
+    def make_record(self: logging.Logger, *args: Any, **kwargs: Any) -> logging.LogRecord:
+        record: logging.LogRecord = make(self, *args, **kwargs)
+        if _is_installed:
+            for name, value in (job_fields() or _NO_JOB).items():
+                record.__dict__.setdefault(name, value)
+        return record
+
+    return make_record

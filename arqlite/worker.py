@@ -35,6 +35,7 @@ from .cron import CronJob
 from .engine import RedisEngine
 from .errors import FailedJobs, JobExecutionFailed, Retry, RetryJob
 from .jobs import JobResult
+from .logs import install_job_fields
 from .model.functions import Function, func
 from .runtime.executor import Counters
 from .service import Service
@@ -244,6 +245,7 @@ class Worker:
 
     def run(self) -> None:
         """Run until a signal comes or a burst is over, then close; for programs without a loop."""
+        install_job_fields()
         # Jobs make much garbage; what was imported is none, and need not be searched for it each time.
         gc.collect()
         gc.freeze()

@@ -2,7 +2,7 @@
 
 from .batch import EnqueueBatch
 from .keys import Keys
-from .protocol import Beat, Ended, Engine, NewJob, Peek, Rescued, Returned, Size, Turn
+from .protocol import Beat, Ended, Engine, NewJob, Note, Noted, Peek, Rescued, Returned, Size, Turn
 from .redis import RedisEngine
 from .wakeup import EndWatch, Listener, Waker
 
@@ -15,6 +15,8 @@ __all__ = (
     "Keys",
     "Listener",
     "NewJob",
+    "Note",
+    "Noted",
     "Peek",
     "RedisEngine",
     "Rescued",

@@ -13,7 +13,20 @@ from redis.exceptions import NoScriptError
 from ..errors import SessionLost
 from .keys import Keys
 from .link import WRONG_SERVER, Link, call_on_pool
-from .protocol import Beat, CancelAnswer, Ended, Home, NewJob, Peek, Rescued, Returned, Size, Turn
+from .protocol import (
+    Beat,
+    CancelAnswer,
+    Ended,
+    Home,
+    NewJob,
+    Note,
+    Noted,
+    Peek,
+    Rescued,
+    Returned,
+    Size,
+    Turn,
+)
 from .scripts import Script, load
 from .twin import blocking_twin
 
@@ -21,6 +34,8 @@ from .twin import blocking_twin
 ENQUEUE_CHUNK = 500
 # Lua unpacks at most some 8,000 values, and two go to each job.
 TURN_LIMIT = 1000
+# How many lines of a job are kept: its newest.
+LOG_LIMIT = 1000
 _PRUNE_BATCHES = 20
 _CANCEL_ANSWERS: dict[int, CancelAnswer] = {0: "unknown", 1: "cancelled", 2: "asked", 3: "ended"}
 _PLACES = {"ready": "r", "scheduled": "s"}
@@ -111,7 +126,7 @@ class RedisEngine:
         """See `Engine.cancel`."""
         control = self.keys.control_channel("")
         args = {"id": job_id, "ttl_ms": keep_ms, "body": body, "control": control}
-        return _CANCEL_ANSWERS[await self._call(load("cancel"), args)]
+        return _CANCEL_ANSWERS[await self._call(load("cancel"), args, keys=self._note_keys(job_id))]
 
     async def peek(self, job_id: str) -> Peek:
         """See `Engine.peek`."""
@@ -123,12 +138,29 @@ class RedisEngine:
 
     async def forget(self, job_id: str) -> int:
         """See `Engine.forget`."""
-        return int(await self._call(load("forget"), {"id": job_id}))
+        return int(await self._call(load("forget"), {"id": job_id}, keys=self._note_keys(job_id)))
 
     async def fire(self, name: str, tick_ms: int, job_id: str, record: bytes) -> bool:
         """See `Engine.fire`."""
         args = {"name": name, "tick": tick_ms, "id": job_id, "record": record}
         return bool(await self._call(load("fire"), args))
+
+    async def note(self, session: str, stamp: str, notes: Sequence[Note]) -> int:
+        """See `Engine.note`."""
+        rest: list[Any] = []
+        for job_id, enqueue_ms, progress, keep_ms, lost, lines in notes:
+            rest += (job_id, enqueue_ms, progress, keep_ms, lost, len(lines))
+            rest += lines
+        args = {"noted": self.keys.noted_channel(""), "limit": LOG_LIMIT, "stamp": f"{session} {stamp}"}
+        return int(await self._call(load("note"), args, rest, {"run": self.keys.run(session)}))
+
+    async def noted(self, job_id: str, last: int) -> Noted | None:
+        """See `Engine.noted`."""
+        facts = await self._call(load("noted"), {"last": last}, keys=self._note_keys(job_id))
+        if not facts:
+            return None
+        enqueue_ms, progress, lost, lines = facts
+        return Noted(int(enqueue_ms), progress, lost, lines)
 
     async def prune(self) -> int:
         """See `Engine.prune`."""
@@ -175,6 +207,9 @@ class RedisEngine:
         args = {"base": self.keys.base, "channel": self.keys.finished_channel, **args}
         call = script.arguments({**self._names, **(keys or {})}, args, rest)
         return await call_on_pool(self.client, script, call, self._timeout)
+
+    def _note_keys(self, job_id: str) -> dict[str, str]:
+        return {"note": self.keys.note(job_id), "log": self.keys.log(job_id)}
 
     def _turn_head(self, session: str) -> list[Any]:
         """Lay out what stays the same from turn to turn once per session."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -65,6 +66,20 @@ def moment_ms(name: str, value: Any) -> int:
         return to_unix_ms(value)
     except (OverflowError, ValueError, OSError) as error:
         raise ConfigurationError(f"{name} cannot be told as a time: {value!r}") from error
+
+
+def log_level(name: str, value: Any) -> int:
+    """Take a level of `logging`, a number or its name in any case, as a number.
+
+    Raises:
+        ConfigurationError: it is none.
+    """
+    levels = logging.getLevelNamesMapping()
+    level = levels.get(value.strip().upper()) if isinstance(value, str) else value
+    if isinstance(level, bool) or not isinstance(level, int) or level < 0:
+        known = ", ".join(levels)
+        raise ConfigurationError(f"{name} must be a level of logging ({known}, or a number), got {value!r}")
+    return level
 
 
 def instance(name: str, value: Any, kind: type | tuple[type, ...], wanted: str) -> None:
