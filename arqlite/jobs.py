@@ -289,8 +289,8 @@ class Job:
             yield
             return
         watch = self._redis.end_watch(self._queue())
-        await watch.follow_notes(self.job_id, news)
         try:
+            await watch.follow_notes(self.job_id, news)
             yield
         finally:
             with contextlib.suppress(RedisError, OSError):

@@ -69,6 +69,7 @@ class NoteKeeper(Service):
         self._closing: dict[Run, asyncio.Future[None]] = {}
         self._open: set[Run] = set()
         self._signal = asyncio.Event()
+        self._hurry = asyncio.Event()
         self._next_at = 0.0
         self._serial = itertools.count(1)
         self._outage = Outage("job notes")
@@ -102,7 +103,7 @@ class NoteKeeper(Service):
     async def conclude(self, run: Run, verdict: Verdict) -> None:
         """A run that told something is over: store the last of it before its end is known.
 
-        Waits for a second at most, and not at all while Redis is away: the end comes first.
+        Waits for a second at most, and only until an attempt fails: the end comes first.
         """
         notes = run.notes
         if notes is None or self._is_lost(run):
@@ -123,8 +124,8 @@ class NoteKeeper(Service):
             self._dirty[run] = None
         stored = self._closing[run] = self._loop.create_future()
         self._signal.set()
-        if not self._outage.is_on:
-            await asyncio.wait([stored], timeout=_PATIENCE_S)
+        self._hurry.set()
+        await asyncio.wait([stored], timeout=_PATIENCE_S)
 
     # -- the service
 
@@ -138,10 +139,12 @@ class NoteKeeper(Service):
         """Store notes whenever there are some."""
         while True:
             runs = await self._next_runs()
+            # A run that ends while this is on its way has more to say, and waits for the next one.
+            over = [run for run in runs if run in self._closing]
             taken = [note for run in runs if (note := self._take(run)) is not None]
             for batch in _batches(taken):
                 await self._store(batch)
-            self._release(runs)
+            self._release(over)
 
     async def _next_runs(self) -> list[Run]:
         """Wait for notes: those of runs that are over go at once, others in their time."""
@@ -206,12 +209,19 @@ class NoteKeeper(Service):
             except REDIS_TROUBLE as error:
                 self._outage.begins(error)
                 self._release(list(self._closing))
-                await self._outage.wait()
+                await self._pause()
                 if isinstance(error, ResponseError):  # it would be refused again
                     return
             else:
                 self._outage.is_over()
                 return
+
+    async def _pause(self) -> None:
+        """Wait before the next attempt; where a run ends, its last notes must be tried before its end."""
+        self._hurry.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._outage.next_pause()):
+                await self._hurry.wait()
 
     # -- the runs
 
