@@ -91,7 +91,8 @@ class Crew:
         )
         equip(ctx)
         capture_level = options.capture_level
-        self._notes = NoteKeeper(self.engine, min(capture_level or logging.INFO, logging.INFO))
+        attached_from = logging.INFO if capture_level is None else min(capture_level, logging.INFO)
+        self._notes = NoteKeeper(self.engine, attached_from)
         self._deadlines = Deadlines(lambda: self.producer.active)
         self.producer.executor = Executor(
             ctx=ctx,
