@@ -18,7 +18,7 @@ _tracebacks = logging.Formatter()
 ATTACHED = "arqlite_attached"
 
 
-class Turn:
+class LoopTurn:
     """Awaiting it lets the event loop do what else there is; that is all."""
 
     __slots__ = ()
@@ -27,13 +27,13 @@ class Turn:
         yield
 
 
-_turn = Turn()
+_turn = LoopTurn()
 
 
-def report_progress(current: float, total: float | None = None, message: str = "") -> Turn:
+def report_progress(current: float, total: float | None = None, message: str = "") -> LoopTurn:
     """Tell how far the running job is; readable at once with `Job.progress` and `Job.follow_progress`.
 
-    It takes a microsecond, never blocks and never fails, so it may be called for every row: only the
+    It takes a few microseconds, never blocks and never fails, so it may be called for every row: only the
     newest is kept, and stored some ten times a second. It works in coroutines, plain functions and threads
     that have the job's context (`asyncio.to_thread`); outside of a job it does nothing. It may be awaited,
     which gives the event loop a turn.
