@@ -630,3 +630,39 @@ async def test_notes_survive_an_outage(
             return await texts(job) == ["first", "last"]
 
         await eventually(reads)
+
+
+async def test_shutdown_stores_what_was_told(arq_redis: ArqRedis, make_worker: Any) -> None:
+    """A job that a shutdown gives back keeps its lines, also its very last, and has no progress any more."""
+    gate = Gate()
+
+    async def work(ctx: Ctx) -> None:
+        ctx["progress"](1, 2)
+        try:
+            await gate(ctx)
+        finally:
+            ctx["log"]("told to stop")
+
+    job = await enqueue(arq_redis, "work")
+    async with at_work(make_worker([func(work, name="work")])):
+        await gate.started.wait()
+
+    assert await job.progress() is None
+    assert await texts(job) == ["told to stop"]
+
+
+async def test_aborted_job_keeps_what_it_told(arq_redis: ArqRedis, make_worker: Any) -> None:
+    """A job that is aborted while it runs shows how far it came."""
+    gate = Gate()
+
+    async def work(ctx: Ctx) -> None:
+        ctx["progress"](1, 2)
+        await gate(ctx)
+
+    job = await enqueue(arq_redis, "work")
+    async with at_work(make_worker([func(work, name="work")], allow_abort_jobs=True)):
+        await gate.started.wait()
+
+        assert await job.abort(timeout=5)
+
+        assert told(await job.progress()) == (1, 2, "")

@@ -19,6 +19,7 @@ from .records import JobDef
 LONGEST_MESSAGE = 4000
 _KEPT_HEAD = 1000
 _LONGEST_PROGRESS_MESSAGE = 1000
+_TOO_LARGE = 10**100
 JOB_LOGGER = "arqlite.job"
 
 
@@ -84,6 +85,7 @@ def encode_progress(report: Report, attempt: int) -> bytes:
 
     Raises:
         TypeError: it is no number, or has no such text; the message says which.
+        OverflowError: a number is larger than anything that can be counted.
     """
     current = _number("current", report.current)
     total = None if report.total is None else _number("total", report.total)
@@ -151,15 +153,21 @@ def _is_of(enqueue_ms: int, job: JobDef) -> bool:
 
 def _number(name: str, value: Any) -> int | float:
     try:
-        return int(operator.index(value))
-    except TypeError:
-        pass
-    try:
+        if hasattr(value, "__index__"):
+            return _whole(name, int(operator.index(value)))
         number = float(value)
+    except OverflowError:
+        raise
     except Exception as error:
         raise TypeError(f"{name} must be a number, got a {type(value).__name__}") from error
     if not math.isfinite(number):
         raise TypeError(f"{name} must be a finite number, got {number}")
+    return number
+
+
+def _whole(name: str, number: int) -> int:
+    if abs(number) >= _TOO_LARGE:
+        raise OverflowError(f"{name} is too large a number")
     return number
 
 

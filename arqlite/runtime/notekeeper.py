@@ -141,9 +141,12 @@ class NoteKeeper(Service):
             runs = await self._next_runs()
             # A run that ends while this is on its way has more to say, and waits for the next one.
             over = [run for run in runs if run in self._closing]
-            taken = [note for run in runs if (note := self._take(run)) is not None]
-            for batch in _batches(taken):
-                await self._store(batch)
+            try:
+                taken = [note for run in runs if (note := self._take(run)) is not None]
+                for batch in _batches(taken):
+                    await self._store(batch)
+            except Exception:  # what jobs tell is not worth the keeper, which their ends wait for
+                logger.exception("storing the notes of jobs failed")
             self._release(over)
 
     async def _next_runs(self) -> list[Run]:
@@ -192,7 +195,7 @@ class NoteKeeper(Service):
             return b""
         try:
             return encode_progress(report, run.job_try)
-        except TypeError as error:
+        except (TypeError, OverflowError) as error:
             if run.function not in self._told:
                 self._told.add(run.function)
                 logger.warning("job %s: its progress cannot be kept: %s", run.ref, error)

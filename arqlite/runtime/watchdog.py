@@ -171,7 +171,7 @@ class Watchdog(Service):
         run = self._run_of(task)
         if run is not None:
             return run, f"job {run.ref}"
-        return None, f"task {task.get_name()!r}, which is no job,"
+        return None, f"task {task.get_name()!r}, which is not a job itself,"
 
     def _run_of(self, task: asyncio.Task[Any]) -> Run | None:
         # From Python 3.12 on, a task that a job made is known by its context as well.

@@ -146,6 +146,15 @@ async def test_notes_live_as_long_as_told(queue: Queue) -> None:
     assert gone[1] == -2
 
 
+async def test_longest_life_is_for_ever(queue: Queue) -> None:
+    """A time that a result outlives every clock with is for ever for its notes as well."""
+    await running(queue, "a")
+
+    assert await queue.engine.note("s", "1", [note("a", b"1", keep_ms=10**17)]) == 1
+
+    assert await lives(queue) == (-1, -1)
+
+
 async def test_forgotten_job_leaves_no_notes(queue: Queue) -> None:
     """Who deletes a finished job deletes what it noted; a job that runs keeps it."""
     await running(queue, "a", "b")

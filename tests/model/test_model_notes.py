@@ -37,6 +37,11 @@ class Broken:
         raise RuntimeError("no number")
 
 
+class NoIndex:
+    def __index__(self) -> int:
+        raise RuntimeError("no index")
+
+
 def job(job_try: int | None = 1, enqueue_ms: int = BORN) -> JobDef:
     return JobDef("f", (), {}, job_try, ms_to_datetime(enqueue_ms), None, "a")
 
@@ -67,13 +72,15 @@ def test_progress_is_read_as_it_was_told(told: tuple[Any, ...], read: tuple[Any,
         ((1, []), "total must be a number, got a list"),
         ((math.nan,), "current must be a finite number, got nan"),
         ((1, math.inf), "total must be a finite number, got inf"),
+        ((NoIndex(),), "current must be a number, got a NoIndex"),
+        ((10**5000,), "current is too large a number"),
         ((Broken(),), "current must be a number, got a Broken"),
         ((1, 2, Broken()), "message cannot be shown: its __str__ raises RuntimeError"),
     ],
 )
 def test_what_is_no_progress_is_refused(told: tuple[Any, ...], words: str) -> None:
     """What is no finite number, or has no text, is refused in words."""
-    with pytest.raises(TypeError) as caught:
+    with pytest.raises((TypeError, OverflowError)) as caught:
         there_and_back(*told)
 
     assert str(caught.value) == words

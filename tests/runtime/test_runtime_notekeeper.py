@@ -187,6 +187,23 @@ async def test_lost_runs_are_passed_over(keeper: NoteKeeper, calls: Calls) -> No
     assert all(run.notes is not None and run.notes.is_closed for run in (older, lost, gone))
 
 
+async def test_unforeseen_error_is_told_and_survived(
+    keeper: NoteKeeper, calls: Calls, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An error that nobody foresaw holds no job up, has its traceback in the log, and is the only one."""
+    first, second = running("a"), running("b")
+    keeper.report(first, Report(1, 2, "", 1))
+    with monkeypatch.context() as patch:
+        patch.setattr(notekeeper, "_batches", None)
+        await asyncio.wait_for(keeper.conclude(first, COMPLETED), 0.5)
+    keeper.report(second, Report(1, 2, "", 1))
+
+    await asyncio.wait_for(keeper.conclude(second, COMPLETED), 0.5)
+
+    assert {note.job_id for note in calls.notes} == {"b"}
+    assert {record.message for record in caplog.records} == {"storing the notes of jobs failed"}
+
+
 async def test_keeper_is_found_by_session(keeper: NoteKeeper) -> None:
     """Reports find the keeper by the session of their job, until that is replaced or over."""
     assert keeper_of("s") is keeper

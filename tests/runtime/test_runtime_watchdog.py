@@ -168,7 +168,7 @@ async def test_job_is_known_by_its_task(
 
     job, other = warnings(caplog)
     assert "job a:work holds it" in job
-    assert "task 'arqlite:Recorder', which is no job, holds it" in other
+    assert "task 'arqlite:Recorder', which is not a job itself, holds it" in other
     context.running_job.set(None)
 
 
@@ -200,22 +200,23 @@ async def test_blocking_job_is_named(
     caplog.set_level(logging.INFO, "arqlite.worker")
 
     async def block(ctx: Ctx) -> None:
-        time.sleep(0.4)  # noqa: ASYNC251 (blocking is what is tested)
+        time.sleep(1.0)  # noqa: ASYNC251 (blocking is what is tested)
 
     job = await enqueue(arq_redis, "block")
     worker = make_worker([func(block, name="block")], blocked_loop_warning=0.1)
     async with at_work(worker):
         await job.result(timeout=5)
-        await eventually(lambda: any("in all" in message for message in caplog.messages))
+        await eventually(lambda: any("block held the event loop" in text for text in caplog.messages))
 
-    [warning] = warnings(caplog)
+    # A machine that is busy with other things may hold the loop up as well, but it is no job.
+    [warning] = [text for text in warnings(caplog) if ":block holds it" in text]
     assert f"job {job.job_id}:block holds it" in warning
-    assert "time.sleep(0.4)" in warning
-    [event] = blocks
+    assert "time.sleep(1.0)" in warning
+    [event] = [event for event in blocks if event.job_id]
     assert (event.queue, event.job_id, event.function) == ("arq:queue", job.job_id, "block")
     assert event.worker
     assert 0.1 <= event.seconds < 5
-    assert "time.sleep(0.4)" in event.stack
+    assert "time.sleep(1.0)" in event.stack
 
 
 @pytest.mark.parametrize("none", [None, float("inf")])
@@ -240,11 +241,11 @@ from arqlite.runtime.watchdog import Watchdog
 
 async def main():
     logging.basicConfig(stream=sys.stdout, level=logging.INFO)
-    watchdog = Watchdog("q", 0.2, list)
+    watchdog = Watchdog("q", 0.6, list)
     await watchdog.start()
     print("ready", flush=True)
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
-    for _ in range(20):
+    for _ in range(40):
         await asyncio.sleep(0.02)  # the watchdog looks several times
     await watchdog.stop()
     print("over", flush=True)
@@ -264,7 +265,7 @@ def test_process_that_is_stopped_says_nothing() -> None:
 
     process.send_signal(signal.SIGSTOP)
     os.waitid(os.P_PID, process.pid, os.WSTOPPED)
-    time.sleep(0.6)  # being stopped for a while is what is tested
+    time.sleep(1.2)  # being stopped for a while is what is tested
     process.send_signal(signal.SIGCONT)
 
     said, _ = process.communicate("go on\n", timeout=20)

@@ -1,9 +1,9 @@
 -- What a job noted is kept as long as its result: `ttl` 0 keeps nothing, -1 keeps for ever. Whoever
 -- follows the job may still look for how far it came, so that one fact outlives a result of no life.
-local LAST_LOOK = 10000
+local LAST_LOOK, LONGEST = 10000, 9999999999999
 
 local function keep_notes(note, log, ttl)
-  if ttl < 0 then
+  if ttl < 0 or ttl > LONGEST then
     redis.call('PERSIST', note)
     redis.call('PERSIST', log)
   elseif ttl == 0 then
