@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .model.context import current_job
     from .model.failures import register_exception
     from .model.functions import func
+    from .runtime.reporting import report_progress
     from .service import Service
     from .worker import Worker, check_health, run_worker
 
@@ -37,6 +38,7 @@ __all__ = (
     "current_job",
     "func",
     "register_exception",
+    "report_progress",
     "run_worker",
     "run_workers",
 )
@@ -50,6 +52,7 @@ _HOMES = {
     "model.context": ("current_job",),
     "model.failures": ("register_exception",),
     "model.functions": ("func",),
+    "runtime.reporting": ("report_progress",),
     "service": ("Service",),
     "worker": ("Worker", "check_health", "run_worker"),
 }

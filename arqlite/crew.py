@@ -17,6 +17,7 @@ from .engine import Beat, Listener, RedisEngine, Waker
 from .model.codec import Codec
 from .model.functions import Function
 from .runtime.acker import Acker
+from .runtime.capture import LogCapture
 from .runtime.deadlines import Deadlines
 from .runtime.executor import Counters, Executor
 from .runtime.health import HealthRecorder
@@ -24,11 +25,14 @@ from .runtime.heartbeat import Heartbeat
 from .runtime.intake import Intake, Limits
 from .runtime.joblog import JobLog
 from .runtime.lifeline import Lifeline
+from .runtime.notekeeper import NoteKeeper
 from .runtime.outage import REDIS_TROUBLE
 from .runtime.producer import Producer
 from .runtime.pruner import Pruner
+from .runtime.reporting import equip
 from .runtime.scheduler import Scheduler
 from .runtime.threads import JobThreads
+from .runtime.watchdog import Watchdog
 from .service import Service
 from .settings import WorkerOptions
 from .telemetry import WorkerStarted, WorkerStopped, execute, has_handlers
@@ -85,6 +89,10 @@ class Crew:
             burst=options.burst,
             max_burst_jobs=options.max_burst_jobs,
         )
+        equip(ctx)
+        capture_level = options.capture_level
+        attached_from = logging.INFO if capture_level is None else min(capture_level, logging.INFO)
+        self._notes = NoteKeeper(self.engine, attached_from)
         self._deadlines = Deadlines(lambda: self.producer.active)
         self.producer.executor = Executor(
             ctx=ctx,
@@ -96,6 +104,7 @@ class Crew:
             log=JobLog(options.log_results),
             retry_jobs=options.retry_jobs,
             deliver=self.producer.deliver,
+            conclude=self._notes.conclude,
             on_done=self.producer.job_is_done,
         )
         self._heartbeat = Heartbeat(
@@ -113,6 +122,13 @@ class Crew:
             pool, self.engine, options.health_key, to_seconds(options.health_check_interval), self._counts
         )
         self._services: list[Service] = [*options.services, self._lifeline, self._health, Pruner(self.engine)]
+        self._services.append(self._notes)
+        if capture_level is not None:
+            self._services.append(LogCapture(self._notes, capture_level))
+        if options.blocked_loop_warning is not None:
+            self._services.append(
+                Watchdog(options.queue, options.blocked_loop_warning, lambda: self.producer.active)
+            )
         if options.cron_jobs:
             zone = options.timezone or get_tz()
             self._services.append(Scheduler(self.engine, codec, options.cron_jobs, zone))
@@ -184,6 +200,7 @@ class Crew:
 
     def _opened(self, session: str, next_deadline_ms: int) -> None:
         self._heartbeat.renewed()
+        self._notes.opened(session)
         self._lifeline.expect(next_deadline_ms)
         if self._last_session:
             self._health.hurry()  # what lost the lease may have lost the record, too

@@ -12,8 +12,8 @@ from signal import Signals
 from typing import Any
 
 from .errors import ConfigurationError
-from .logs import speakers_named, speaking_as
 from .signals import signals_handled
+from .speaking import speakers_named, speaking_as
 from .typing import WorkerSettingsType
 from .worker import Worker, create_worker, run_in_own_loop
 

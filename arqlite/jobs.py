@@ -18,7 +18,8 @@ from .constants import (
     job_key_prefix,
     result_key_prefix,
 )
-from .engine import Peek, RedisEngine
+from .engine import Noted, Peek, RedisEngine
+from .engine.redis import LOG_LIMIT
 from .errors import DeserializationError, ResultNotFound, SerializationError
 from .model import memory
 from .model.arguments import Signature
@@ -31,6 +32,7 @@ from .model.codec import (
     serialize_result,
     state_of_finished,
 )
+from .model.notes import LogLine, Progress, decode_lines, decode_progress
 from .model.records import JobDef, JobResult
 from .model.states import JobState, JobStatus
 from .telemetry import JobStopped, execute, has_handlers
@@ -44,6 +46,8 @@ __all__ = (
     "JobDef",
     "JobResult",
     "JobStatus",
+    "LogLine",
+    "Progress",
     "ResultNotFound",
     "SerializationError",
     "Serializer",
@@ -161,6 +165,58 @@ class Job(Generic[ResultT]):
         """Tell where the job is."""
         return _STATUS[(await self._peek()).home]
 
+    async def progress(self) -> Progress | None:
+        """Tell how far the job said it is, while it runs and as long as its result is kept.
+
+        None when its latest run has told nothing: a run starts anew, and so does its progress.
+        """
+        noted = await self._queue().noted(self.job_id, last=0)
+        info = await self.info() if noted is not None and noted.progress else None
+        return None if info is None or noted is None else _progress_of(noted, info)
+
+    async def logs(self) -> list[LogLine]:
+        """Read the lines that the job attached to itself, of all its runs, oldest first; the newest 1,000.
+
+        Lines that are not kept are told in a first line. Empty when the job or its lines are not kept.
+        """
+        noted = await self._queue().noted(self.job_id, last=LOG_LIMIT)
+        info = await self.info() if noted is not None and noted.lines else None
+        if info is None or noted is None:
+            return []
+        return decode_lines(noted.lines, noted.lost, noted.enqueue_ms, info)
+
+    async def follow_progress(self, *, poll_delay: float = 0.5) -> AsyncIterator[Progress]:
+        """Tell how far the job is now, then each change of that, until it has ended.
+
+        Changes that come faster than they are read are told as one; the last one is always told.
+
+        Args:
+            poll_delay: seconds between two looks where no message tells of a change, as with a client
+                that is no `ArqRedis`.
+        """
+        news = asyncio.Event()
+        told = last_known = None
+        async with self._announced() as announced, self._noted(news):
+            if announced is not None:
+                announced.add_done_callback(lambda _: news.set())
+            while True:
+                news.clear()
+                info = await self.info()
+                last_known = info or last_known
+                noted = await self._queue().noted(self.job_id, last=0) if last_known is not None else None
+                # A job whose result is not kept is gone at its end, but not yet what it told last.
+                now = None
+                if noted is not None and last_known is not None:
+                    now = _progress_of(noted, last_known, of_any_run=info is None)
+                if now is not None and now != told:
+                    told = now
+                    yield now
+                if info is None or isinstance(info, JobResult):
+                    return
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(poll_delay):
+                        await news.wait()
+
     async def abort(self, *, timeout: float | None = None, poll_delay: float = 0.5) -> bool:
         """Stop the job: one that waits is taken out at once, a running one is cancelled.
 
@@ -258,6 +314,20 @@ class Job(Generic[ResultT]):
             with contextlib.suppress(RedisError, OSError):
                 await watch.forget(self.job_id, announced)
 
+    @contextlib.asynccontextmanager
+    async def _noted(self, news: asyncio.Event) -> AsyncIterator[None]:
+        """Have the event set when the job notes something while the block runs; only an `ArqRedis` can."""
+        if not hasattr(self._redis, "end_watch"):
+            yield
+            return
+        watch = self._redis.end_watch(self._queue())
+        try:
+            await watch.follow_notes(self.job_id, news)
+            yield
+        finally:
+            with contextlib.suppress(RedisError, OSError):
+                await watch.unfollow_notes(self.job_id, news)
+
     async def _wait_for_end(self, announced: asyncio.Future[bytes] | None, poll_delay: float) -> Peek:
         while True:
             # The announcement may overtake the answer to a look that was taken just before the end.
@@ -283,6 +353,10 @@ class Job(Generic[ResultT]):
                     self._queue_name, self.job_id, "", 0, "", "cancelled", 0, None, error, timestamp_ms(), 0
                 )
             )
+
+
+def _progress_of(noted: Noted, job: JobDef, *, of_any_run: bool = False) -> Progress | None:
+    return decode_progress(noted.progress, noted.enqueue_ms, job, of_any_run=of_any_run)
 
 
 async def _announced_state(announced: asyncio.Future[bytes] | None) -> JobState | None:

@@ -1,14 +1,19 @@
-"""The logging configuration of the command line, and whose line it is where several workers speak."""
+"""Logging: the configuration of the command line, and which job a record comes from."""
 
 from __future__ import annotations
 
-import contextlib
+import functools
 import logging
-from collections.abc import Iterator
-from contextvars import ContextVar
 from typing import Any
 
-_speaker: ContextVar[str] = ContextVar("arqlite_speaker", default="")
+from .model.context import running_job
+
+__all__ = ("default_log_config", "install_job_fields", "job_fields", "uninstall_job_fields")
+
+_NO_JOB = {"job_id": "-", "job_function": "-", "job_queue": "-", "job_try": "-"}
+_is_installed = False
+_plain: Any = None
+_adding: Any = None
 
 
 def default_log_config(verbose: bool) -> dict[str, Any]:
@@ -32,46 +37,57 @@ def default_log_config(verbose: bool) -> dict[str, Any]:
     }
 
 
-@contextlib.contextmanager
-def speaking_as(name: str) -> Iterator[None]:
-    """Let the lines of what the block does, and of the tasks that it starts, begin with a name.
+def job_fields() -> dict[str, Any]:
+    """Tell which job the calling code runs for: `job_id`, `job_function`, `job_queue` and `job_try`.
 
-    Only while `speakers_named` lasts; an empty name changes nothing.
+    Empty outside of a job. For loggers of another kind: a structlog processor adds it to its event.
     """
-    token = _speaker.set(name)
-    try:
-        yield
-    finally:
-        _speaker.reset(token)
+    job = running_job.get()
+    if job is None:
+        return {}
+    return {
+        "job_id": job.job_id,
+        "job_function": job.function,
+        "job_queue": job.queue_name,
+        "job_try": job.job_try,
+    }
 
 
-@contextlib.contextmanager
-def speakers_named() -> Iterator[None]:
-    """Show the name of the speaker in arqlite's lines while the block runs."""
-    loggers = [
-        logging.getLogger(name) for name in list(logging.root.manager.loggerDict) if _is_of_arqlite(name)
-    ]
-    naming = _Naming()
-    for logger in loggers:
-        logger.addFilter(naming)
-    try:
-        yield
-    finally:
-        for logger in loggers:
-            logger.removeFilter(naming)
+def install_job_fields() -> None:
+    """Give every log record `job_id`, `job_function`, `job_queue` and `job_try`; "-" outside of a job.
+
+    Any handler's format may name them then: `%(job_id)s`. A record whose `extra` has one of these names
+    keeps what it was given. `Worker.run` and the command line do this; who runs a worker inside of another
+    program (`Worker.async_run`) calls it once, before the first record is formatted. A second call does
+    nothing.
+    """
+    global _is_installed, _plain, _adding  # noqa: PLW0603 (logging itself is one per process)
+    _is_installed = True
+    if _adding is None:
+        _plain = logging.Logger.makeRecord
+        _adding = _adding_fields(_plain)
+        logging.Logger.makeRecord = _adding  # type: ignore[method-assign]
 
 
-class _Naming(logging.Filter):
-    """Puts the speaker in front of a line; no line is held back."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        name = _speaker.get()
-        if name:
-            mark = f"[{name}] "
-            # A `%` of the name is none of the format's.
-            record.msg = (mark.replace("%", "%%") if record.args else mark) + str(record.msg)
-        return True
+def uninstall_job_fields() -> None:
+    """Undo `install_job_fields`."""
+    global _is_installed, _adding  # noqa: PLW0603 (as above)
+    _is_installed = False
+    # Somebody may have wrapped it after us; then it stays between the two, and adds nothing.
+    if logging.Logger.makeRecord is _adding:
+        logging.Logger.makeRecord = _plain  # type: ignore[method-assign]
+        _adding = None
 
 
-def _is_of_arqlite(logger_name: str) -> bool:
-    return logger_name.partition(".")[0] == "arqlite"
+def _adding_fields(make: Any) -> Any:
+    # Not by a record factory: `logging` refuses an `extra` that names what the factory's record has, so
+    # that `extra={"job_id": ...}`, which jobs have always said, would raise inside the job.
+    @functools.wraps(make)
+    def make_record(self: logging.Logger, *args: Any, **kwargs: Any) -> logging.LogRecord:
+        record: logging.LogRecord = make(self, *args, **kwargs)
+        if _is_installed:
+            for name, value in (job_fields() or _NO_JOB).items():
+                record.__dict__.setdefault(name, value)
+        return record
+
+    return make_record

@@ -98,6 +98,8 @@ class WorkerOptions:
     def __post_init__(self) -> None:
         self._check_counts()
         self._take_spans()
+        if self.capture_logs is not None:
+            self.capture_logs = self.capture_level
         self._check_objects()
         self.cron_jobs = self._listed_cron_jobs()
         if not self.functions and not self.cron_jobs:
@@ -122,6 +124,11 @@ class WorkerOptions:
     def lease_ms(self) -> int:
         """The lease in ms."""
         return int(self.lease * 1000)
+
+    @property
+    def capture_level(self) -> int | None:
+        """From which level on the logs of jobs are attached to them; None is not at all."""
+        return None if self.capture_logs is None else checks.log_level("capture_logs", self.capture_logs)
 
     def table(self) -> dict[str, Function]:
         """Everything that can be run, by name; a cron job is a function of its own."""
@@ -162,7 +169,8 @@ class WorkerOptions:
             limit = checks.time_limit("job_timeout", self.job_timeout)
             self.job_timeout = None if limit == float("inf") else limit
         if self.blocked_loop_warning is not None:
-            self.blocked_loop_warning = checks.time_limit("blocked_loop_warning", self.blocked_loop_warning)
+            limit = checks.time_limit("blocked_loop_warning", self.blocked_loop_warning)
+            self.blocked_loop_warning = None if limit == float("inf") else limit
 
     def _check_objects(self) -> None:
         for name, (kind, wanted) in _KINDS.items():

@@ -32,6 +32,7 @@ from .cron import CronJob
 from .engine import RedisEngine
 from .errors import FailedJobs, JobExecutionFailed, Retry, RetryJob
 from .jobs import JobResult
+from .logs import install_job_fields
 from .model.functions import Function, func
 from .runtime.executor import Counters
 from .service import Service
@@ -367,6 +368,7 @@ class Worker:
 
 def run_in_own_loop(work: Coroutine[Any, Any, None], workers: Sequence[Worker]) -> None:
     """Run the work of workers in a new event loop that is made for jobs; for programs without a loop."""
+    install_job_fields()
     # Jobs make much garbage; what was imported is none, and need not be searched for it each time.
     gc.collect()
     gc.freeze()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 from typing import Any
 
@@ -152,6 +153,9 @@ def test_keyword_arguments_win() -> None:
         ({"timezone": "Europe/Prague"}, ConfigurationError, "timezone must be a tzinfo such as ZoneInfo("),
         ({"on_startup": 5}, ConfigurationError, "on_startup must be a function, got 5"),
         ({"job_serializer": 5}, ConfigurationError, "job_serializer must be a function, got 5"),
+        ({"capture_logs": "loud"}, ConfigurationError, "capture_logs must be a level of logging (CRITICAL, "),
+        ({"capture_logs": True}, ConfigurationError, "capture_logs must be a level of logging ("),
+        ({"blocked_loop_warning": 0}, ConfigurationError, "blocked_loop_warning must be more than 0 seconds"),
         ({"ctx": 5}, ConfigurationError, "ctx must be a dict, got 5"),
         ({"services": [5]}, ConfigurationError, "services must be instances of Service, got 5"),
         ({"services": 5}, ConfigurationError, "services must be a list, got 5"),
@@ -193,6 +197,21 @@ def test_durations_may_be_timedeltas() -> None:
 def test_job_timeout_may_be_no_limit(none: float | None) -> None:
     """None and infinity say that a run may take for ever."""
     assert Worker([ok], job_timeout=none).options.limits().timeout_s is None
+
+
+@pytest.mark.parametrize(
+    ("given", "taken"),
+    [(None, None), ("info", 20), (" WARNING ", 30), (logging.ERROR, 40), (5, 5), (0, 0), ("notset", 0)],
+)
+def test_capture_logs_is_a_level(given: Any, taken: int | None) -> None:
+    """The level from which logs are attached may be given as a number or by its name."""
+    assert Worker([ok], capture_logs=given).options.capture_logs == taken
+
+
+@pytest.mark.parametrize(("given", "taken"), [(None, None), (INF, None), (timedelta(seconds=2), 2.0)])
+def test_blocked_loop_warning_may_be_off(given: Any, taken: float | None) -> None:
+    """None and infinity leave the watchdog out."""
+    assert Worker([ok], blocked_loop_warning=given).options.blocked_loop_warning == taken
 
 
 def test_worker_shows_its_settings() -> None:

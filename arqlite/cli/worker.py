@@ -13,7 +13,8 @@ from typing import Any
 import click
 
 from ..errors import ConfigurationError
-from ..logs import default_log_config, speakers_named, speaking_as
+from ..logs import default_log_config
+from ..speaking import speakers_named, speaking_as
 from ..utils import import_string
 from .leash import Leash
 from .supervisor import MISTAKE, Supervisor

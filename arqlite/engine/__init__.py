@@ -2,7 +2,21 @@
 
 from .batch import EnqueueBatch, LookBatch
 from .keys import Keys
-from .protocol import Beat, Ended, Engine, Fired, NewJob, Peek, Rescued, Returned, Size, Ticks, Turn
+from .protocol import (
+    Beat,
+    Ended,
+    Engine,
+    Fired,
+    NewJob,
+    Note,
+    Noted,
+    Peek,
+    Rescued,
+    Returned,
+    Size,
+    Ticks,
+    Turn,
+)
 from .redis import ENQUEUE_CHUNK, RedisEngine
 from .wakeup import EndWatch, Listener, Waker
 
@@ -18,6 +32,8 @@ __all__ = (
     "Listener",
     "LookBatch",
     "NewJob",
+    "Note",
+    "Noted",
     "Peek",
     "RedisEngine",
     "Rescued",

@@ -50,6 +50,18 @@ class Keys:
         """Set of the jobs that this session shall cancel."""
         return f"{self.base}cancel:{session}"
 
+    def note(self, job_id: str) -> str:
+        """Hash of what this job noted: how far it is, for which job, how many lines are not kept."""
+        return f"{self.base}note:{job_id}"
+
+    def log(self, job_id: str) -> str:
+        """List of the lines that this job attached to itself, oldest first."""
+        return f"{self.base}log:{job_id}"
+
+    def noted_channel(self, job_id: str) -> str:
+        """Where those who follow this job hear that it noted something."""
+        return f"{self.channels}note:{job_id}"
+
     def control_channel(self, session: str) -> str:
         """Where this session hears that its inbox has something."""
         return f"{self.channels}ctl:{session}"

@@ -83,6 +83,42 @@ class Ticks(NamedTuple):
     last_ms: list[int]
 
 
+class Note(NamedTuple):
+    """What one run of a job tells of itself while its session owns the job.
+
+    Attributes:
+        job_id: the job.
+        enqueue_ms: when it was enqueued, in ms since 1970: tells it from an older job of the same id.
+        progress: how far it is, as `model.notes` writes it; `b""` leaves that as it is, `b"-"` takes it away.
+        keep_ms: how long all its notes are kept from now on; 0 not at all, -1 for ever.
+        lost: how many lines were dropped before these.
+        lines: lines for its log, as `model.notes` writes them, at most `LOG_LIMIT`.
+    """
+
+    job_id: str
+    enqueue_ms: int
+    progress: bytes
+    keep_ms: int
+    lost: int
+    lines: Sequence[bytes]
+
+
+class Noted(NamedTuple):
+    """What is kept of a job's notes.
+
+    Attributes:
+        enqueue_ms: when the job was enqueued that noted it; another one may have the id by now.
+        progress: how far it is, empty when it did not tell.
+        lost: how many lines are not kept.
+        lines: the newest lines, oldest first.
+    """
+
+    enqueue_ms: int
+    progress: bytes
+    lost: int
+    lines: list[bytes]
+
+
 class Turn(NamedTuple):
     """What a turn brought.
 
@@ -190,6 +226,14 @@ class Engine(Protocol):
 
     async def ticks(self, schedules: Sequence[str]) -> Ticks:
         """Tell when schedules were fired last, and the server's time."""
+
+    async def note(self, session: str, stamp: str, notes: Sequence[Note]) -> int:
+        """Store what running jobs tell of themselves, and return of how many; a job that this session
+        does not own is passed over. A second call with the same stamp stores nothing twice.
+        """
+
+    async def noted(self, job_id: str, last: int) -> Noted | None:
+        """Tell what a job noted, with its `last` newest lines; None when it noted nothing."""
 
     async def prune(self) -> int:
         """Finished -> nowhere, for all jobs whose time is over. Returns how many."""

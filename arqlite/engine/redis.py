@@ -20,6 +20,8 @@ from .protocol import (
     Fired,
     Home,
     NewJob,
+    Note,
+    Noted,
     Peek,
     Rescued,
     Returned,
@@ -36,6 +38,8 @@ ENQUEUE_CHUNK = 500
 TURN_LIMIT = 1000
 # So many looks go in one round trip: the answers hold whole records.
 LOOK_CHUNK = 500
+# How many lines of a job are kept: its newest.
+LOG_LIMIT = 1000
 _PRUNE_BATCHES = 20
 _CANCEL_ANSWERS: dict[int, CancelAnswer] = {0: "unknown", 1: "cancelled", 2: "asked", 3: "ended"}
 _PLACES = {"ready": "r", "scheduled": "s"}
@@ -126,7 +130,7 @@ class RedisEngine:
         """See `Engine.cancel`."""
         control = self.keys.control_channel("")
         args = {"id": job_id, "ttl_ms": keep_ms, "body": body, "control": control}
-        return _CANCEL_ANSWERS[await self._call(load("cancel"), args)]
+        return _CANCEL_ANSWERS[await self._call(load("cancel"), args, keys=self._note_keys(job_id))]
 
     async def peek(self, job_id: str) -> Peek:
         """See `Engine.peek`."""
@@ -139,7 +143,7 @@ class RedisEngine:
 
     async def forget(self, job_id: str) -> int:
         """See `Engine.forget`."""
-        return int(await self._call(load("forget"), {"id": job_id}))
+        return int(await self._call(load("forget"), {"id": job_id}, keys=self._note_keys(job_id)))
 
     async def fire(self, schedules: Sequence[str], tick_ms: int, job_id: str, record: bytes) -> Fired:
         """See `Engine.fire`."""
@@ -151,6 +155,23 @@ class RedisEngine:
         """See `Engine.ticks`."""
         now_ms, *last_ms = await self._call(load("ticks"), {}, schedules)
         return Ticks(int(now_ms), [int(last) for last in last_ms])
+
+    async def note(self, session: str, stamp: str, notes: Sequence[Note]) -> int:
+        """See `Engine.note`."""
+        rest: list[Any] = []
+        for job_id, enqueue_ms, progress, keep_ms, lost, lines in notes:
+            rest += (job_id, enqueue_ms, progress, keep_ms, lost, len(lines))
+            rest += lines
+        args = {"noted": self.keys.noted_channel(""), "limit": LOG_LIMIT, "stamp": f"{session} {stamp}"}
+        return int(await self._call(load("note"), args, rest, {"run": self.keys.run(session)}))
+
+    async def noted(self, job_id: str, last: int) -> Noted | None:
+        """See `Engine.noted`."""
+        facts = await self._call(load("noted"), {"last": last}, keys=self._note_keys(job_id))
+        if not facts:
+            return None
+        enqueue_ms, progress, lost, lines = facts
+        return Noted(int(enqueue_ms), progress, lost, lines)
 
     async def prune(self) -> int:
         """See `Engine.prune`."""
@@ -210,6 +231,9 @@ class RedisEngine:
             ]
             replies += await calls_on_pool(self.client, script, calls, self._timeout)
         return replies
+
+    def _note_keys(self, job_id: str) -> dict[str, str]:
+        return {"note": self.keys.note(job_id), "log": self.keys.log(job_id)}
 
     def _turn_head(self, session: str) -> list[Any]:
         """Lay out what stays the same from turn to turn once per session."""

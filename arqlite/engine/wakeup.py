@@ -1,4 +1,5 @@
-"""How an idle worker wakes, how it hears of cancellations, and how a waiting caller hears of a job's end.
+"""How an idle worker wakes, how it hears of cancellations, and how a waiting caller hears of a job's end
+and a follower of its notes.
 
 All of these are hints over Redis; each has a slower way that works when the hint is lost: an idle
 worker looks again after `BLOCK_S`, a heartbeat brings the cancellations, a caller asks again.
@@ -114,7 +115,7 @@ class Listener:
 
 
 class EndWatch:
-    """Tells waiting callers of one client when a job of a queue ends.
+    """Tells waiting callers of one client when a job of a queue ends, or notes something.
 
     Args:
         engine: the queue.
@@ -126,6 +127,25 @@ class EndWatch:
         self._unminds: Gathering[str, None] = Gathering(engine.unmind_many, TRIPS)
         self._listener = Listener(engine.client)
         self._waiting: dict[str, set[asyncio.Future[bytes]]] = {}
+        self._followers: dict[str, set[asyncio.Event]] = {}
+
+    async def follow_notes(self, job_id: str, noted: asyncio.Event) -> None:
+        """Set the event whenever the job notes something; `unfollow_notes` it afterwards."""
+        followers = self._followers.setdefault(job_id, set())
+        followers.add(noted)
+
+        def tell(_: bytes) -> None:
+            for follower in followers:
+                follower.set()
+
+        await self._listener.follow(self._engine.keys.noted_channel(job_id), tell)
+
+    async def unfollow_notes(self, job_id: str, noted: asyncio.Event) -> None:
+        """Follow the job's notes no longer."""
+        followers = self._followers.get(job_id, set())
+        followers.discard(noted)
+        if not followers and self._followers.pop(job_id, None) is not None:
+            await self._listener.unfollow(self._engine.keys.noted_channel(job_id))
 
     async def announce(self, job_id: str) -> asyncio.Future[bytes]:
         """Return a future of the letter that the job's end is announced with; `forget` it afterwards."""

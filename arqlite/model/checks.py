@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -85,6 +86,20 @@ def job_id(value: Any) -> str:
     except UnicodeEncodeError as error:
         raise ConfigurationError(f"a job id must be valid Unicode, got {value!r}") from error
     return value
+
+
+def log_level(name: str, value: Any) -> int:
+    """Take a level of `logging`, a number or its name in any case, as a number.
+
+    Raises:
+        ConfigurationError: it is none.
+    """
+    levels = logging.getLevelNamesMapping()
+    level = levels.get(value.strip().upper()) if isinstance(value, str) else value
+    if isinstance(level, bool) or not isinstance(level, int) or level < 0:
+        known = ", ".join(levels)
+        raise ConfigurationError(f"{name} must be a level of logging ({known}, or a number), got {value!r}")
+    return level
 
 
 def instance(name: str, value: Any, kind: type | tuple[type, ...], wanted: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, assert_never
@@ -59,6 +59,7 @@ class Executor:
         log: who writes the lines about jobs.
         retry_jobs: whether a job may ask to run again.
         deliver: called when somebody waits for what has ended to be acknowledged.
+        conclude: awaited with a run that told something of itself, before its fate is handed over.
         on_done: called with the run when it no longer needs its slot.
     """
 
@@ -74,6 +75,7 @@ class Executor:
         log: JobLog,
         retry_jobs: bool,
         deliver: Callable[[], None],
+        conclude: Callable[[Run, Verdict], Awaitable[None]],
         on_done: Callable[[Run], None],
     ) -> None:
         self.counters = counters
@@ -85,6 +87,7 @@ class Executor:
         self._log = log
         self._retry_jobs = retry_jobs
         self._deliver = deliver
+        self._conclude = conclude
         self._on_done = on_done
         self._loop = asyncio.get_running_loop()
         self._zone = get_tz() or UTC
@@ -98,7 +101,9 @@ class Executor:
             try:
                 if self._hooks.on_end is not None:
                     await self._guarded(self._hooks.on_end, run, "on_job_end")
-            finally:  # a shutdown may cancel the hook; the job has ended all the same
+                if run.notes is not None:
+                    await self._conclude(run, verdict)
+            finally:  # a shutdown may cancel what is awaited here; the job has ended all the same
                 self._hand_over(run, verdict)
             if self._hooks.after_end is not None:
                 await self._acknowledged(run)

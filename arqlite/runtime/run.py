@@ -9,6 +9,7 @@ from typing import Any
 from ..model.context import CancelReason
 from ..model.functions import Function
 from ..model.memory import Memory
+from .notes import Notes
 
 
 class Run:
@@ -29,6 +30,7 @@ class Run:
         ctx: what the function and the hooks share.
         task: where it runs; None while it waits for a slot.
         cancel_reason: why it was cancelled from outside.
+        notes: what it told of itself; None while that is nothing.
         threads: what the job runs in threads of the worker; None while there was nothing.
         acknowledged: resolved when its end is stored, if somebody awaits that.
     """
@@ -48,6 +50,7 @@ class Run:
         "keep_ms",
         "kwargs",
         "memory",
+        "notes",
         "queue_name",
         "score_ms",
         "started_ms",
@@ -94,6 +97,7 @@ class Run:
         self.task: asyncio.Task[None] | None = None
         self.cancel_reason: CancelReason | None = None
         self.acknowledged: asyncio.Future[None] | None = None
+        self.notes: Notes | None = None
         self.threads: set[Future[Any]] | None = None
 
     @property

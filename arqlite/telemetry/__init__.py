@@ -1,13 +1,14 @@
 """What happens inside arqlite, as events that anyone may follow."""
 
 from .core import Event, attach, detach, execute, has_handlers
-from .events import JobEnqueued, JobStarted, JobStopped, WorkerStarted, WorkerStopped
+from .events import JobEnqueued, JobStarted, JobStopped, LoopBlocked, WorkerStarted, WorkerStopped
 
 __all__ = (
     "Event",
     "JobEnqueued",
     "JobStarted",
     "JobStopped",
+    "LoopBlocked",
     "WorkerStarted",
     "WorkerStopped",
     "attach",

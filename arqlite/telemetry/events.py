@@ -63,6 +63,26 @@ class JobStopped:
 
 
 @dataclass(frozen=True, slots=True)
+class LoopBlocked:
+    """The event loop of a worker stands still; told in a thread of its own, once, while that lasts.
+
+    Attributes:
+        job_id, function: the job that blocks it, empty when it is none of the worker's jobs.
+        seconds: for how long so far.
+        stack: where it stands, as a traceback shows it.
+        at_ms: as in `JobStarted`.
+    """
+
+    queue: str
+    worker: str
+    job_id: str
+    function: str
+    seconds: float
+    stack: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerStarted:
     """A worker opened its first session and begins to claim jobs."""
 

@@ -162,6 +162,18 @@ def test_crons(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.real
+def test_progress(tmp_path: Path) -> None:
+    """The page of progress as a program shows how far the job is to its end, then its lines."""
+    said = _run("progress.py", tmp_path, tmp_path).splitlines()
+
+    assert said[-3:] == [
+        "100% rendering",
+        "INFO arqlite.job read 20000 rows",
+        "WARNING renderer no logo was found",
+    ]
+
+
 def _run(example: str, cwd: Path, home: Path) -> str:
     return subprocess.run(
         [sys.executable, str(EXAMPLES / example)],

@@ -20,7 +20,8 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 PAGES = [CHECKOUT / "README.md", CHECKOUT / "CHANGELOG.md", *sorted((CHECKOUT / "docs").glob("*.md"))]
 SOURCES = [*(CHECKOUT / "docs" / "examples").glob("*.py"), *(CHECKOUT / "app").rglob("*.py")]
 
-_LINK = re.compile(r"\[[^\]]+\]\((?!https?:|#|mailto:)([^)#\s]+)")
+# `ctx["progress"](3)` is a call, not a link.
+_LINK = re.compile(r"(?<!\w)\[[^\]]+\]\((?!https?:|#|mailto:)([^)#\s]+)")
 _PYTHON = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _ROW = re.compile(r"^\| `([\w-]+)[^`]*` \|(?: `([^`]*)` \|)?", re.MULTILINE)
 _MOVE = re.compile(r"^ +(\w+) --> (\w+)", re.MULTILINE)

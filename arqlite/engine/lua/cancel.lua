@@ -7,11 +7,13 @@
 --          tries   hash  id -> tries and crashes
 --          wait    set   ids whose end somebody awaits
 --          ttls    set   result lifetimes in use
+--          note    hash  what earlier runs noted
+--          log     list  their lines
 -- ARGV     base, channel, control, id, ttl_ms
 --          body    what to write as its end if it has not started; the job itself is appended
 -- RETURNS  0 unknown (nothing is left behind), 1 cancelled here, 2 asked its worker, 3 had ended before
 -- COST     O(log N + sessions)
--- USES     clock settle announce
+-- USES     clock settle announce notes
 local now = clock()
 local record = redis.call('HGET', jobs, id)
 if not record or is_forgotten(record, now) then return 0 end
@@ -36,6 +38,7 @@ end
 if not waiting then return 0 end
 local ids, bodies = {id}, {body .. string.sub(record, 3)}
 settle(base, jobs, ttls, tonumber(ttl_ms), now, ids, bodies)
+keep_notes(note, log, tonumber(ttl_ms))
 redis.call('HDEL', tries, id)
 announce(wait, channel, ids, bodies)
 return 1

@@ -1,10 +1,13 @@
 -- forget: drop what is kept of a finished job, so that its id is free again.
 --
 -- KEYS     jobs    hash  id -> record
+--          note    hash  what the job noted
+--          log     list  its lines
 -- ARGV     id
 -- RETURNS  1 forgotten, 0 nothing was kept, -1 the job has not ended
--- COST     O(1)
+-- COST     O(lines)
 local record = redis.call('HGET', jobs, id)
 if not record then return 0 end
 if string.sub(record, 1, 1) ~= 'R' then return -1 end
+redis.call('DEL', note, log)
 return redis.call('HDEL', jobs, id)
