@@ -2,9 +2,9 @@
 
 from .batch import EnqueueBatch
 from .keys import Keys
-from .protocol import Beat, Ended, Engine, NewJob, Peek, Rescued, Returned, Size, Turn
+from .protocol import Beat, Ended, Engine, NewJob, Peek, Rescued, Returned, Room, Size, Turn
 from .redis import RedisEngine
-from .wakeup import EndWatch, Listener, Waker
+from .wakeup import EndWatch, Listener, Token, Waker
 
 __all__ = (
     "Beat",
@@ -19,7 +19,9 @@ __all__ = (
     "RedisEngine",
     "Rescued",
     "Returned",
+    "Room",
     "Size",
+    "Token",
     "Turn",
     "Waker",
 )

@@ -13,7 +13,7 @@ from redis.exceptions import NoScriptError
 from ..errors import SessionLost
 from .keys import Keys
 from .link import WRONG_SERVER, Link, call_on_pool
-from .protocol import Beat, CancelAnswer, Ended, Home, NewJob, Peek, Rescued, Returned, Size, Turn
+from .protocol import Beat, CancelAnswer, Ended, Home, NewJob, Peek, Rescued, Returned, Room, Size, Turn
 from .scripts import Script, load
 from .twin import blocking_twin
 
@@ -23,7 +23,7 @@ ENQUEUE_CHUNK = 500
 TURN_LIMIT = 1000
 _PRUNE_BATCHES = 20
 _CANCEL_ANSWERS: dict[int, CancelAnswer] = {0: "unknown", 1: "cancelled", 2: "asked", 3: "ended"}
-_PLACES = {"ready": "r", "scheduled": "s"}
+_PLACES = {"ready": "r", "scheduled": "s", "held": "h"}
 
 
 class RedisEngine:
@@ -43,7 +43,7 @@ class RedisEngine:
         self._turns = Link(client, timeout)
         self._names = {
             name: getattr(self.keys, name)
-            for name in ("jobs", "ready", "sched", "live", "tries", "wake", "wait", "ttls", "cron")
+            for name in ("jobs", "ready", "sched", "live", "tries", "wake", "wait", "ttls", "cron", "holds")
         }
         self._turn_script = load("turn")
         self._turn_keys: tuple[str, list[Any]] | None = None
@@ -64,21 +64,29 @@ class RedisEngine:
         return int(await self._call(load("open"), {"sid": session, "lease_ms": lease_ms}))
 
     async def turn(
-        self, session: str, want: int, ended: Mapping[int, Ended], returned: Sequence[Returned]
+        self,
+        session: str,
+        want: int,
+        ended: Mapping[int, Ended],
+        returned: Sequence[Returned],
+        rooms: Sequence[Room] | None = None,
     ) -> Turn:
         """See `Engine.turn`."""
         call = self._turn_head(session)
-        call = [*call, min(want, TURN_LIMIT), len(ended)]
+        call = [*call, min(want, TURN_LIMIT), -1 if rooms is None else len(rooms)]
+        for room in rooms or ():
+            call += room
+        call.append(len(ended))
         for keep_ms, (job_ids, bodies) in ended.items():
             call += (keep_ms, len(job_ids))
             call += job_ids
             call += bodies
-        for job_id, place, ms, memory in returned:
-            call += (job_id, _PLACES[place], ms, memory)
+        for job_id, place, ms, memory, hold in returned:
+            call += (job_id, _PLACES[place] + hold, ms, memory)
         reply = await self._turns.call(self._turn_script, call)
         if reply[0] == 0:
             raise SessionLost(f"the lease of {session} ended and its jobs were given to others")
-        return Turn._make(reply[1:])
+        return Turn(*reply[1:])
 
     def beat(self, session: str, lease_ms: int, heard: Sequence[str]) -> Beat:
         """See `Engine.beat`."""
@@ -143,7 +151,7 @@ class RedisEngine:
         return Size(*await self._call(load("size"), {}))
 
     async def nudge(self) -> None:
-        """Leave a wake token if jobs are ready."""
+        """Leave the wake tokens that jobs are there for."""
         await self._call(load("nudge"), {})
 
     async def owned(self, session: str) -> set[str]:

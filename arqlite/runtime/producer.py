@@ -17,6 +17,7 @@ from ..engine import RedisEngine, Returned, Turn, Waker
 from ..errors import SessionLost
 from ..service import Service
 from .acker import Acker, Batch
+from .capacity import Capacity
 from .doorbell import Doorbell
 from .executor import Executor
 from .intake import Intake, Refused
@@ -46,6 +47,7 @@ class Producer(Service):
         waker: waits for the wake token.
         acker: what is to be acknowledged.
         intake: turns claimed records into runs.
+        capacity: how many more jobs of functions with a limit may start.
         max_jobs: how many jobs run at once.
         suspect_after: how many dead workers put a job on its last chance; such jobs run one at a time.
         lease_ms: how long a lease lasts.
@@ -68,6 +70,7 @@ class Producer(Service):
         waker: Waker,
         acker: Acker,
         intake: Intake,
+        capacity: Capacity,
         *,
         max_jobs: int,
         suspect_after: int,
@@ -86,6 +89,7 @@ class Producer(Service):
         self._engine = engine
         self._acker = acker
         self._intake = intake
+        self._capacity = capacity
         self._max_jobs = max_jobs
         self._suspect_after = suspect_after
         self._lease_ms = lease_ms
@@ -99,7 +103,9 @@ class Producer(Service):
         self._signal = asyncio.Event()
         self._create_task: Callable[..., asyncio.Task[None]]
         self._stager = Stager(self.look)
-        self._doorbell = Doorbell(waker, lambda: self._want() > 0, engine.nudge, self.look)
+        self._doorbell = Doorbell(
+            waker, lambda: self._want() > 0, engine.nudge, self.look, capacity.holds_to_wait_for
+        )
         self._outage = Outage("worker")
         self._hungry = True
         self._is_dead = False
@@ -138,6 +144,9 @@ class Producer(Service):
         took = max(run.finished_ms - run.started_ms, 0)
         self._average_ms += (took - self._average_ms) * (_AVERAGE_OVER if self._seen_any else 1)
         self._seen_any = True
+        if self._capacity.has_limits:
+            self._capacity.release(run)
+            self._hungry = self._hungry or self._capacity.wants_more
         if self._buffer and self._claiming and self._lease_is_safe():
             self._launch(self._buffer.popleft())
             self._moved += 1
@@ -155,6 +164,7 @@ class Producer(Service):
         """Cancel a job: a running one is told, one that was claimed ahead ends at once."""
         if run in self._buffer:
             self._buffer.remove(run)
+            self._capacity.release(run)
             self.executor.abort(run)
             self._signal.set()
         else:
@@ -230,7 +240,9 @@ class Producer(Service):
             # same breath could put it under the old one's end.
             want = 0
         try:
-            turn = await self._engine.turn(self.session, want, batch.ended, batch.returned)
+            turn = await self._engine.turn(
+                self.session, want, batch.ended, batch.returned, self._capacity.rooms()
+            )
         except SessionLost:
             await self._begin_anew()
             return
@@ -244,9 +256,10 @@ class Producer(Service):
             raise
         self._outage.is_over()
         self._acknowledge(batch, turn)
+        self._capacity.hear(turn.holds)
         self._take_in(turn)
         if want:
-            self._hungry = len(turn.job_ids) >= want or bool(turn.more)
+            self._hungry = len(turn.job_ids) >= want or bool(turn.more) or self._capacity.wants_more
         self._stager.arm(turn.next_due_ms if self._claiming else -1)
         self._is_unsure = turn.held != len(self.owned)
         if self._is_unsure:
@@ -266,6 +279,7 @@ class Producer(Service):
 
     def _take_in(self, turn: Turn) -> None:
         memories = turn.memories or [None] * len(turn.job_ids)
+        moments = dict(zip(turn.job_ids, turn.moments, strict=True)) if turn.moments else {}
         for raw_id, record, memory in zip(turn.job_ids, turn.records, memories, strict=True):
             job_id = raw_id.decode(errors="backslashreplace")
             if record is None or job_id.encode() != raw_id:
@@ -276,11 +290,15 @@ class Producer(Service):
                 self.owned[job_id] = admitted
                 self._parked.discard(job_id)
                 if admitted.crashes >= self._suspect_after and self._has_suspect(admitted):
+                    self._capacity.pass_over(admitted.function)
                     self._acker.give_back(Returned(job_id, "scheduled", _SUSPECT_PAUSE_MS, ""))
+                elif self._capacity.has_limits and not self._capacity.admits(admitted):
+                    self._acker.give_back(Returned(job_id, "held", moments[raw_id], "", admitted.function))
                 else:
                     self._dispatch(admitted)
             elif isinstance(admitted, Refused):
                 self.owned[job_id] = admitted.run
+                self._capacity.pass_over(admitted.run.function)
                 self.executor.refuse(admitted.run, admitted.error)
             else:
                 self.owned[job_id] = None
@@ -303,6 +321,7 @@ class Producer(Service):
         if self._left_to_start > 0:
             self._left_to_start -= 1
         if not self._claiming:
+            self._capacity.release(run)
             self._acker.give_back(Returned(run.job_id, "ready", run.score_ms, ""))
         elif len(self.active) < self._max_jobs:
             self._launch(run)
@@ -337,6 +356,7 @@ class Producer(Service):
     def _give_buffer_back(self) -> None:
         while self._buffer:
             run = self._buffer.popleft()
+            self._capacity.release(run)
             self._acker.give_back(Returned(run.job_id, "ready", run.score_ms, ""))
 
     # -- sessions
@@ -391,6 +411,8 @@ class Producer(Service):
     def _give_up(self, run: Run | None) -> None:
         if run is None:
             return
+        if run.task is None:
+            self._capacity.release(run)
         run.cancel("lost_lease")
         run.cancel_reason = "lost_lease"
         run.acknowledge()
