@@ -9,6 +9,7 @@ from ..model.functions import Function
 from .run import Run
 
 _CPU_POOL = "cpu"
+_LONGEST_REACH = 100
 
 
 class Capacity:
@@ -42,6 +43,7 @@ class Capacity:
         self._held: list[str] = []
         self._offered: dict[str, int] = {}
         self._limited_elsewhere: set[str] = set()
+        self._claimed = self._refused = 0
         self.has_limits = bool(self._runs)
 
     @property
@@ -57,6 +59,16 @@ class Capacity:
         if name in self._cpu:
             room = min(room, self._cpu_processes - len(self._cpu_runs))
         return room
+
+    def reach(self, want: int) -> int:
+        """Tell how many jobs to claim, so that `want` can start.
+
+        Where all of the last turn had to be held, there may be thousands of them before the first that can
+        start: it is looked for in ever larger steps. A few jobs behind it are claimed in vain then.
+        """
+        steps = 2 * self._claimed if self._claimed and self._refused == self._claimed else 0
+        self._claimed = self._refused = 0
+        return max(want, min(steps, _LONGEST_REACH)) if want > 0 else want
 
     def rooms(self) -> Sequence[Room] | None:
         """Tell what the next turn may take out of holds; None without a limit and without holds."""
@@ -86,15 +98,21 @@ class Capacity:
     def admits(self, run: Run) -> bool:
         """Tell whether a job that was just claimed may start, and count it if so."""
         name = run.function
+        self._claimed += 1
         if name not in self._runs:
             return True
         is_its_turn = self._comes_in_order(name)
         if not is_its_turn or self.room(name) <= 0:
+            self._refused += 1
             return False
         self._runs[name].add(run)
         if name in self._cpu:
             self._cpu_runs.add(run)
         return True
+
+    def hold_of(self, run: Run) -> str:
+        """Name the hold of a job that has no room or no slot here; empty if its function has no limit."""
+        return run.function if run.function in self._runs else ""
 
     def pass_over(self, name: str) -> None:
         """A job of this function was claimed, and does not start for other reasons."""

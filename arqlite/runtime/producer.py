@@ -240,8 +240,9 @@ class Producer(Service):
             # same breath could put it under the old one's end.
             want = 0
         try:
+            asked = self._capacity.reach(want)
             turn = await self._engine.turn(
-                self.session, want, batch.ended, batch.returned, self._capacity.rooms()
+                self.session, asked, batch.ended, batch.returned, self._capacity.rooms()
             )
         except SessionLost:
             await self._begin_anew()
@@ -257,9 +258,9 @@ class Producer(Service):
         self._outage.is_over()
         self._acknowledge(batch, turn)
         self._capacity.hear(turn.holds)
-        self._take_in(turn)
+        self._take_in(turn, want)
         if want:
-            self._hungry = len(turn.job_ids) >= want or bool(turn.more) or self._capacity.wants_more
+            self._hungry = len(turn.job_ids) >= asked or bool(turn.more) or self._capacity.wants_more
         self._stager.arm(turn.next_due_ms if self._claiming else -1)
         self._is_unsure = turn.held != len(self.owned)
         if self._is_unsure:
@@ -277,7 +278,7 @@ class Producer(Service):
                 run.cancel_reason = "lost_lease"
             run.acknowledge()
 
-    def _take_in(self, turn: Turn) -> None:
+    def _take_in(self, turn: Turn, want: int) -> None:
         memories = turn.memories or [None] * len(turn.job_ids)
         moments = dict(zip(turn.job_ids, turn.moments, strict=True)) if turn.moments else {}
         for raw_id, record, memory in zip(turn.job_ids, turn.records, memories, strict=True):
@@ -292,8 +293,8 @@ class Producer(Service):
                 if admitted.crashes >= self._suspect_after and self._has_suspect(admitted):
                     self._capacity.pass_over(admitted.function)
                     self._acker.give_back(Returned(job_id, "scheduled", _SUSPECT_PAUSE_MS, ""))
-                elif self._capacity.has_limits and not self._capacity.admits(admitted):
-                    self._acker.give_back(Returned(job_id, "held", moments[raw_id], "", admitted.function))
+                elif self._capacity.has_limits:
+                    want -= self._dispatch_limited(admitted, moments[raw_id], want)
                 else:
                     self._dispatch(admitted)
             elif isinstance(admitted, Refused):
@@ -316,6 +317,15 @@ class Producer(Service):
         job_id = cast("str", raw_id)
         self.owned[job_id] = None
         self._acker.end(job_id, 0, b"")
+
+    def _dispatch_limited(self, run: Run, moment_ms: int, want: int) -> int:
+        """Start a job if its function has room and there is a slot; returns whether it did."""
+        if want > 0 and self._capacity.admits(run):
+            self._dispatch(run)
+            return True
+        hold = self._capacity.hold_of(run)
+        self._acker.give_back(Returned(run.job_id, "held" if hold else "ready", moment_ms, "", hold))
+        return False
 
     def _dispatch(self, run: Run) -> None:
         if self._left_to_start > 0:

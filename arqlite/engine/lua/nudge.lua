@@ -6,7 +6,7 @@
 -- ARGV     base
 -- RETURNS  1
 -- COST     O(holds)
--- USES     wake hold
+-- USES     wake holds
 if redis.call('ZCARD', ready) > 0 then leave_token(wake) end
-for _, name in ipairs(redis.call('HKEYS', holds)) do leave_token(token_of(base, name)) end
+for _, token in ipairs(moves_of_holds(base, holds).tokens()) do leave_token(token) end
 return 1

@@ -9,7 +9,7 @@
 -- RETURNS  {'absent'} or {'finished' | 'ready' | 'held' | 'scheduled' | 'running', record, due or ready ms,
 --          tries}
 -- COST     O(holds)
--- USES     clock score settle hold
+-- USES     clock score settle holds
 local now = clock()
 local record = redis.call('HGET', jobs, id)
 if not record or is_forgotten(record, now) then return {'absent'} end
@@ -20,8 +20,11 @@ if score then
   local due = due_of(tonumber(score))
   return {due > now and 'scheduled' or 'ready', record, due, memory}
 end
+local home = 'ready'
 score = redis.call('ZSCORE', ready, id)
-if score then return {'ready', record, ready_ms(tonumber(score)), memory} end
-local _, held_at = find_held(base, holds, id)
-if held_at then return {'held', record, ready_ms(held_at), memory} end
+if not score then
+  home = 'held'
+  score = moves_of_holds(base, holds).score(id)
+end
+if score then return {home, record, tonumber(score) % PRIORITY_STEP + EPOCH, memory} end
 return {'running', record, -1, memory}

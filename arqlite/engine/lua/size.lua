@@ -7,14 +7,11 @@
 -- ARGV     base
 -- RETURNS  {ready, scheduled, running, sessions alive, held}
 -- COST     O(sessions + holds)
--- USES     clock hold
+-- USES     clock holds
 local running = 0
 for _, sid in ipairs(redis.call('ZRANGE', live, 0, -1)) do
   running = running + redis.call('SCARD', base .. 'run:' .. sid)
 end
-local held = 0
-for _, name in ipairs(redis.call('HKEYS', holds)) do
-  held = held + redis.call('ZCARD', hold_of(base, name))
-end
 local alive = redis.call('ZCOUNT', live, clock(), '+inf')
-return {redis.call('ZCARD', ready), redis.call('ZCARD', sched), running, alive, held}
+return {redis.call('ZCARD', ready), redis.call('ZCARD', sched), running, alive,
+  moves_of_holds(base, holds).count()}

@@ -20,17 +20,19 @@
 --          1 if ready work remains, ids, records, tries, ids whose end or return was refused}; where
 --          rooms were given or jobs are held also when each claimed job was ready, and all holds' names
 -- COST     O((ended + claimed) log N)
--- USES     clock lease score settle announce wake hold vouch claim
+-- USES     clock lease score settle announce wake holds
 local now = clock()
 if not is_alive(live, sid) then return {0} end
 
-local gives_rooms = tonumber(ARGV[work]) >= 0
-local rooms, known, left = {}, {}, {}
+local count = tonumber(ARGV[work])
+local gives_rooms = count >= 0
+local held = gives_rooms and moves_of_holds(base, holds)
+local rooms, knows, left = {}, {}, {}
 local cursor = work + 1
-for i = 1, tonumber(ARGV[work]) do
+for i = 1, count do
   local name, pool = ARGV[cursor], ARGV[cursor + 2]
   rooms[i] = {name = name, most = tonumber(ARGV[cursor + 1]), pool = pool ~= '' and pool}
-  known[name] = true
+  knows[name] = true
   left[pool] = tonumber(ARGV[cursor + 3])
   cursor = cursor + 4
 end
@@ -75,9 +77,8 @@ for i = cursor, #ARGV, 4 do
     elseif place == 'r' then
       redis.call('ZADD', ready, ready_score(priority, ms), id)
     else
-      local name = string.sub(place, 2)
-      redis.call('ZADD', hold_of(base, name), ready_score(priority, ms), id)
-      is_new = redis.call('HSET', holds, name, sid) == 1
+      held = held or moves_of_holds(base, holds)
+      is_new = held.put(string.sub(place, 2), sid, ready_score(priority, ms), id)
     end
     if memory ~= '' then redis.call('HSET', tries, id, memory) end
     -- Others may have a free slot for it; this session may not come back for it. Of a hold that is there
@@ -106,14 +107,17 @@ if head then
   if head then next_due = math.max(due_of(tonumber(head)) - now, 0) end
 end
 
-local vouchers = redis.call('HGETALL', holds)
-local has_holds = #vouchers > 0
-if has_holds and vouch(base, live, holds, ready, sid, vouchers, known, now) and want == 0 then leave_token(wake) end
+local has_holds = redis.call('EXISTS', holds) == 1
+if has_holds then
+  held = held or moves_of_holds(base, holds)
+  if held.vouch(live, ready, sid, knows, now) and want == 0 then leave_token(wake) end
+end
 
-local ids, records, memories, scores, more = {}, {}, {}, {}, 0
+local ids, records, memories, more = {}, {}, {}, 0
+local scores = ids
 if want > 0 then
   if gives_rooms then
-    ids, scores = claim_in_order(base, holds, ready, want, rooms, left)
+    ids, scores = held.claim(ready, want, rooms, left)
   else
     ids = redis.call('ZRANGE', ready, 0, want - 1)
     if #ids > 0 then redis.call('ZREMRANGEBYRANK', ready, 0, #ids - 1) end
@@ -130,9 +134,13 @@ if want > 0 then
 end
 local reply = {1, now, next_due, redis.call('SCARD', run), more, ids, records, memories, lost}
 if gives_rooms or has_holds then
-  for i, score in ipairs(scores) do scores[i] = ready_ms(score) end
-  local names = has_holds and redis.call('HKEYS', holds) or {}
-  for _, name in ipairs(names) do leave_token(token_of(base, name)) end
-  reply[10], reply[11] = scores, names
+  reply[10], reply[11] = {}, {}
+  if gives_rooms then
+    for i, score in ipairs(scores) do reply[10][i] = score % PRIORITY_STEP + EPOCH end
+  end
+  if has_holds then
+    reply[11] = held.names()
+    for _, token in ipairs(held.tokens()) do leave_token(token) end
+  end
 end
 return reply

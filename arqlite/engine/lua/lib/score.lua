@@ -10,10 +10,6 @@ local function ready_score(priority, ms)
   return priority * PRIORITY_STEP + since_epoch(ms)
 end
 
-local function ready_ms(score)
-  return score % PRIORITY_STEP + EPOCH
-end
-
 local function sched_score(priority, due_ms)
   return since_epoch(due_ms) * DUE_STEP + priority
 end
