@@ -207,7 +207,9 @@ class Walk:
 
     async def forget(self) -> None:
         job_id = self._any_id()
-        assert await self.engine.forget(job_id) == (-1 if self._is_alive(job_id) else int(job_id in self.finished))
+        assert await self.engine.forget(job_id) == (
+            -1 if self._is_alive(job_id) else int(job_id in self.finished)
+        )
         self.finished.discard(job_id)
 
     async def fire(self) -> None:
