@@ -11,7 +11,7 @@ from worker_toys import Ctx, at_work, counts, end_of, enqueue, traces
 from arqlite import ArqRedis, Retry, func
 from arqlite.engine import RedisEngine, Turn
 from arqlite.engine import Returned as GivenBack
-from arqlite.jobs import JobStatus
+from arqlite.jobs import Job, JobStatus
 from arqlite.model.functions import Function
 from arqlite.model.outcomes import Returned
 from arqlite.runtime.executor import Executor
@@ -196,6 +196,42 @@ async def test_abort_of_a_held_job(
         await jobs[1].result(timeout=5)
 
     assert room.order == ["r0", "r1"]
+
+
+@pytest.mark.parametrize("allow", [True, False])
+async def test_abort_of_a_job_that_is_just_being_held(
+    arq_redis: ArqRedis,
+    make_worker: Any,
+    room: Room,
+    eventually: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    allow: bool,
+) -> None:
+    """An abort that comes between the claim of a job and its way back is done where the job is then."""
+    turn, aborts = RedisEngine.turn, list[asyncio.Task[bool]]()
+
+    async def late(
+        engine: RedisEngine, session: str, want: int, ended: Any, returned: Any, rooms: Any
+    ) -> Turn:
+        for job in returned:
+            if job.job_id == "r1" and not aborts:
+                aborts.append(asyncio.create_task(Job("r1", arq_redis).abort(timeout=5)))
+                await eventually(lambda: arq_redis.exists(engine.keys.inbox(session)))
+        return await turn(engine, session, want, ended, returned, rooms)
+
+    monkeypatch.setattr(RedisEngine, "turn", late)
+    worker = make_worker([func(room, name="room", max_jobs=1)], max_jobs=4, allow_abort_jobs=allow)
+    async with at_work(worker):
+        for number in range(3):
+            await enqueue(arq_redis, "room", _job_id=f"r{number}")
+        await eventually(lambda: aborts)
+
+        assert await aborts[0] is True
+        room.open()
+        await Job("r2", arq_redis).result(timeout=5)
+
+    assert room.order == ["r0", "r2"]
+    assert counts(worker) == (2, 1, 0)
 
 
 async def test_shutdown_leaves_held_jobs_to_others(

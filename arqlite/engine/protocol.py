@@ -90,6 +90,7 @@ class Turn(NamedTuple):
         lost: jobs whose end or return was refused, since this session no longer owned them.
         moments: when each of them was ready, in ms since 1970; only for those who gave rooms.
         holds: the names of all holds, of other workers' functions as well.
+        recalled: jobs that were put back although somebody had asked to cancel them.
     """
 
     now_ms: int
@@ -102,6 +103,7 @@ class Turn(NamedTuple):
     lost: list[bytes]
     moments: Sequence[int] = ()
     holds: Sequence[bytes] = ()
+    recalled: Sequence[bytes] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from .doorbell import Doorbell
 from .executor import Executor
 from .intake import Intake, Refused
 from .outage import REDIS_TROUBLE, Outage
+from .recall import cancel_returned
 from .run import Run
 from .stager import Stager
 
@@ -256,11 +257,14 @@ class Producer(Service):
             self._acker.put_back(batch)
             raise
         self._outage.is_over()
+        recalled = {raw_id.decode(): self.owned.get(raw_id.decode()) for raw_id in turn.recalled}
         self._acknowledge(batch, turn)
         self._capacity.hear(turn.holds)
         self._take_in(turn, want)
         if want:
             self._hungry = len(turn.job_ids) >= asked or bool(turn.more) or self._capacity.wants_more
+        if recalled:
+            await cancel_returned(self._engine, self.executor, recalled)
         self._stager.arm(turn.next_due_ms if self._claiming else -1)
         self._is_unsure = turn.held != len(self.owned)
         if self._is_unsure:

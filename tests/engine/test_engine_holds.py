@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from engine_toys import HOUR, Queue, ended, held, ids, job, ready
 
-from arqlite.engine import Room, Waker
+from arqlite.engine import Returned, Room, Waker
+from arqlite.engine.protocol import Place
 from arqlite.engine.redis import TURN_LIMIT
 
 LONG_AGO = "?1"
@@ -16,7 +17,7 @@ LONG_AGO = "?1"
 
 @pytest.fixture
 async def shelf(queue: Queue) -> Queue:
-    """A queue whose session `s` put a, b and c on hold for `f` and keeps its token; `t` is another session."""
+    """A queue whose session `s` put a, b and c on hold for `f`; `t` is another session."""
     await queue.fill("a", "b", "c")
     await queue.open("s", "t")
     await queue.engine.turn("s", 0, {}, await give_back(queue, "f"))
@@ -158,6 +159,22 @@ async def test_cancel_of_a_held_job(shelf: Queue) -> None:
 
     assert await shelf.home("b") == "finished"
     assert await take(shelf, 9, Room("f", 9)) == ["a", "c"]
+
+
+@pytest.mark.parametrize("place", ["held", "ready", "scheduled"])
+async def test_job_that_goes_back_when_it_is_to_be_cancelled(shelf: Queue, place: Place) -> None:
+    """A job that was asked to be cancelled just before it goes back is told of, once, so that it can be."""
+    await shelf.fill("d", "e")
+    await shelf.claim("s")
+    assert await shelf.engine.cancel("d", b"C", HOUR) == "asked"
+    returns = [Returned(name, place, HOUR, "", "g" if place == "held" else "") for name in "de"]
+
+    turn = await shelf.engine.turn("s", 0, {}, returns)
+    assert turn.recalled == [b"d"]
+
+    assert (await shelf.engine.turn("s", 0, {}, returns)).recalled == []
+    assert shelf.engine.beat("s", HOUR, ()).cancel == frozenset()
+    assert await shelf.engine.cancel("d", b"C", HOUR) == "cancelled"
 
 
 async def test_id_of_a_held_job_is_in_use(shelf: Queue) -> None:

@@ -93,7 +93,7 @@ def test_rooms_are_of_holds_that_are_there() -> None:
 
 
 def test_hold_of_a_function_without_limit_here() -> None:
-    """What another worker put on hold is taken by one that has no limit for it, and it listens from then on."""
+    """What another worker put on hold is taken by one without a limit, and it listens from then on."""
     free = capacity(limited("f", None))
 
     free.hear([b"f"])

@@ -17,8 +17,9 @@
 --                  then per job put back: id, place ('r' ready, 's' scheduled, or 'h' and the name of a
 --                  hold), ms (since 1970 for 'r' and 'h', from now for 's'), tries ('' leaves it as it is)
 -- RETURNS  {0} when the session is dead, else {1, now, ms to the next due job or -1, jobs owned now,
---          1 if ready work remains, ids, records, tries, ids whose end or return was refused}; where
---          rooms were given or jobs are held also when each claimed job was ready, and all holds' names
+--          1 if ready work remains, ids, records, tries, ids whose end or return was refused}; and, if
+--          rooms were given or any of it is there: when each claimed job was ready, the names of all
+--          holds, ids put back although their cancellation was asked for
 -- COST     O((ended + claimed) log N)
 -- USES     clock lease score settle announce wake holds
 local now = clock()
@@ -64,6 +65,9 @@ for _ = 1, lifetimes do
   cursor = cursor + 2 + 2 * n
 end
 
+local inbox = base .. 'cancel:' .. sid
+local is_asked = cursor <= #ARGV and redis.call('EXISTS', inbox) == 1
+local recalled = {}
 for i = cursor, #ARGV, 4 do
   local id, place, ms, memory = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2]), ARGV[i + 3]
   local record = redis.call('HGET', jobs, id)
@@ -84,6 +88,7 @@ for i = cursor, #ARGV, 4 do
     -- Others may have a free slot for it; this session may not come back for it. Of a hold that is there
     -- already they know, or wait for its own token.
     if is_new then leave_token(wake) end
+    if is_asked and redis.call('SREM', inbox, id) == 1 then recalled[#recalled + 1] = id end
   end
 end
 
@@ -133,8 +138,8 @@ if want > 0 then
   end
 end
 local reply = {1, now, next_due, redis.call('SCARD', run), more, ids, records, memories, lost}
-if gives_rooms or has_holds then
-  reply[10], reply[11] = {}, {}
+if gives_rooms or has_holds or #recalled > 0 then
+  reply[10], reply[11], reply[12] = {}, {}, recalled
   if gives_rooms then
     for i, score in ipairs(scores) do reply[10][i] = score % PRIORITY_STEP + EPOCH end
   end
