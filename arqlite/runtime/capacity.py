@@ -24,7 +24,7 @@ class Capacity:
         cpu_processes: how many processes all `cpu` functions share.
 
     Attributes:
-        has_limits: whether any function may have less jobs than the worker.
+        has_limits: whether any function may have fewer jobs than the worker.
     """
 
     def __init__(self, functions: Mapping[str, Function], max_jobs: int, cpu_processes: int) -> None:

@@ -240,6 +240,9 @@ class Producer(Service):
             # It may have been done before, and an id in it may be in use again: claiming that job in the
             # same breath could put it under the old one's end.
             want = 0
+        if want:
+            # A token that comes from here on may be for a job that this turn came too early for.
+            self._hungry = False
         try:
             asked = self._capacity.reach(want)
             turn = await self._engine.turn(
@@ -250,6 +253,7 @@ class Producer(Service):
             return
         except REDIS_TROUBLE as error:
             self._acker.put_back(batch)
+            self._hungry = True
             self._outage.begins(error)
             await self._outage.wait()
             return
@@ -262,7 +266,8 @@ class Producer(Service):
         self._capacity.hear(turn.holds)
         self._take_in(turn, want)
         if want:
-            self._hungry = len(turn.job_ids) >= asked or bool(turn.more) or self._capacity.wants_more
+            has_more = len(turn.job_ids) >= asked or bool(turn.more) or self._capacity.wants_more
+            self._hungry = self._hungry or has_more
         if recalled:
             await cancel_returned(self._engine, self.executor, recalled)
         self._stager.arm(turn.next_due_ms if self._claiming else -1)

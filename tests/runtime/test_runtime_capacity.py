@@ -60,7 +60,7 @@ def test_room_is_used_up_and_comes_back() -> None:
 
 
 def test_cpu_functions_share_the_processes() -> None:
-    """All cpu functions together have as many jobs as there are processes; one may have less of its own."""
+    """All cpu functions together have as many jobs as there are processes; one may have fewer of its own."""
     shared = capacity(cpu("f"), cpu("g", 1), limited("h", None), processes=3)
 
     assert admitted(shared, "g", "g", "f", "f", "f", "h") == [True, False, True, True, False, True]

@@ -9,7 +9,8 @@ from typing import Any, cast
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from arqlite.engine import Token, Waker
+from arqlite import ArqRedis, func
+from arqlite.engine import RedisEngine, Token, Turn, Waker
 from arqlite.runtime.doorbell import Doorbell
 
 
@@ -126,3 +127,32 @@ async def test_call_that_fails_harms_nobody(bench: Bench, eventually: Any) -> No
     bench.waker.tokens.put_nowait(None)
 
     await eventually(lambda: bench.rung)
+
+
+async def test_token_that_comes_during_a_turn_is_not_forgotten(
+    arq_redis: ArqRedis, make_worker: Any, monkeypatch: pytest.MonkeyPatch, eventually: Any
+) -> None:
+    """A job that came when a turn had found nothing, but was under way still, is not left until later."""
+    turn, jobs = RedisEngine.turn, list[Any]()
+
+    async def slow(engine: RedisEngine, *args: Any) -> Turn:
+        answer = await turn(engine, *args)
+        if not jobs:
+            jobs.append(await arq_redis.enqueue_job("noop"))
+            assert await engine.client.lpop(engine.keys.wake)
+            worker._crew.producer.look()
+        return answer
+
+    monkeypatch.setattr(RedisEngine, "turn", slow)
+    worker = make_worker([func(noop, name="noop")], burst=False)
+    task = asyncio.create_task(worker.async_run())
+    await eventually(lambda: jobs)
+
+    assert await jobs[0].result(timeout=2) is None
+
+    await worker.close()
+    await task
+
+
+async def noop(ctx: dict[str, Any]) -> None:
+    """Do nothing."""
