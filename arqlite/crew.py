@@ -17,6 +17,7 @@ from .engine import Beat, Listener, RedisEngine, Waker
 from .model.codec import Codec
 from .model.functions import Function
 from .runtime.acker import Acker
+from .runtime.capacity import Capacity
 from .runtime.capture import LogCapture
 from .runtime.deadlines import Deadlines
 from .runtime.executor import Counters, Executor
@@ -80,6 +81,7 @@ class Crew:
             Waker(pool, self.engine.keys),
             self._acker,
             Intake(functions, limits, codec, options.queue),
+            Capacity(functions, options.max_jobs, options.cpu_processes or os.cpu_count() or 1),
             max_jobs=options.max_jobs,
             suspect_after=limits.suspect_after,
             lease_ms=lease_ms,

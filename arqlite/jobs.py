@@ -73,6 +73,7 @@ _STATUS = {
     "absent": JobStatus.not_found,
     "finished": JobStatus.complete,
     "ready": JobStatus.queued,
+    "held": JobStatus.queued,
     "scheduled": JobStatus.deferred,
     "running": JobStatus.in_progress,
 }

@@ -13,12 +13,13 @@ from .protocol import (
     Peek,
     Rescued,
     Returned,
+    Room,
     Size,
     Ticks,
     Turn,
 )
 from .redis import ENQUEUE_CHUNK, RedisEngine
-from .wakeup import EndWatch, Listener, Waker
+from .wakeup import EndWatch, Listener, Token, Waker
 
 __all__ = (
     "ENQUEUE_CHUNK",
@@ -38,8 +39,10 @@ __all__ = (
     "RedisEngine",
     "Rescued",
     "Returned",
+    "Room",
     "Size",
     "Ticks",
+    "Token",
     "Turn",
     "Waker",
 )

@@ -23,6 +23,7 @@ class Keys:
         wake: list with at most one token; its popper goes and claims.
         wait: set of ids whose end somebody awaits.
         cron: hash, name and schedule of a cron job -> its last tick in ms.
+        holds: hash, name of a hold -> the session that vouches for it; `?` and a moment in ms: nobody.
         ttls: set of the result lifetimes in use, each with its own `done` list.
     """
 
@@ -38,6 +39,7 @@ class Keys:
         self.wait = base + "wait"
         self.ttls = base + "ttls"
         self.cron = base + "cron"
+        self.holds = base + "holds"
         self.channels = f"{PREFIX}{database}:{{{queue}}}:"
         self.finished_channel = self.channels + "fin"
         self.health = queue + health_check_key_suffix
@@ -45,6 +47,18 @@ class Keys:
     def run(self, session: str) -> str:
         """Set of the jobs that this session owns."""
         return f"{self.base}run:{session}"
+
+    def hold(self, name: str) -> str:
+        """Zset, id -> priority and time: jobs that a worker had no room for."""
+        return f"{self.base}hold:{name}"
+
+    def hold_token(self, name: str) -> str:
+        """List with at most one token; its popper has room for jobs of this hold."""
+        return f"{self.wake}:{name}"
+
+    def bell(self, waiter: str) -> str:
+        """List by which a worker ends its own waiting, to wait for other tokens."""
+        return f"{self.base}bell:{waiter}"
 
     def inbox(self, session: str) -> str:
         """Set of the jobs that this session shall cancel."""

@@ -1,7 +1,7 @@
 """A queue's storage as verbs. Read this page first.
 
-Each verb is one atomic move. A job has exactly one home at any moment: ready, scheduled, the set of
-one session, or a finished record; a verb moves it from one to another or leaves it where it is.
+Each verb is one atomic move. A job has exactly one home at any moment: ready, scheduled, held, the set
+of one session, or a finished record; a verb moves it from one to another or leaves it where it is.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
 
-Place = Literal["ready", "scheduled"]
-Home = Literal["absent", "finished", "ready", "scheduled", "running"]
+Place = Literal["ready", "scheduled", "held"]
+Home = Literal["absent", "finished", "ready", "held", "scheduled", "running"]
 CancelAnswer = Literal["unknown", "cancelled", "asked", "ended"]
 
 
@@ -47,15 +47,35 @@ class Returned(NamedTuple):
 
     Attributes:
         job_id: the job.
-        place: `ready` at its old moment, or `scheduled` after a delay.
-        ms: for `ready` the moment that ranks it, in ms since 1970; for `scheduled` the delay in ms.
+        place: `ready` at its old moment, `scheduled` after a delay, or `held` at its old moment until
+            somebody has room for it.
+        ms: for `ready` and `held` the moment that ranks it, in ms since 1970; for `scheduled` the delay
+            in ms.
         memory: what to remember of its runs so far; empty leaves that as it is.
+        hold: the name of the hold that keeps it, if it is `held`.
     """
 
     job_id: str
     place: Place
     ms: int
     memory: str
+    hold: str = ""
+
+
+class Room(NamedTuple):
+    """What a worker could take out of a hold now. One who knows a hold says so even without room.
+
+    Attributes:
+        hold: the hold's name.
+        most: how many of its jobs.
+        pool: the holds of one pool share what they may give; empty stands for none.
+        pool_most: how many jobs they may give together.
+    """
+
+    hold: str
+    most: int
+    pool: str = ""
+    pool_most: int = 0
 
 
 class Fired(NamedTuple):
@@ -129,6 +149,9 @@ class Turn(NamedTuple):
         more: whether ready jobs remain.
         job_ids, records, memories: the jobs claimed; `memories` is empty when none of them had trouble.
         lost: jobs whose end or return was refused, since this session no longer owned them.
+        moments: when each of them was ready, in ms since 1970; only for those who gave rooms.
+        holds: the names of all holds, of other workers' functions as well.
+        recalled: jobs that were put back although somebody had asked to cancel them.
     """
 
     now_ms: int
@@ -139,6 +162,9 @@ class Turn(NamedTuple):
     records: list[bytes | None]
     memories: list[bytes | None]
     lost: list[bytes]
+    moments: Sequence[int] = ()
+    holds: Sequence[bytes] = ()
+    recalled: Sequence[bytes] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,11 +202,12 @@ class Size:
     scheduled: int
     running: int
     sessions: int
+    held: int = 0
 
     @property
     def jobs(self) -> int:
         """All jobs that have not ended."""
-        return self.ready + self.scheduled + self.running
+        return self.ready + self.held + self.scheduled + self.running
 
 
 class Engine(Protocol):
@@ -193,11 +220,20 @@ class Engine(Protocol):
         """Begin a session. Returns the ms until the earliest lease of another ends, -1 without one."""
 
     async def turn(
-        self, session: str, want: int, ended: Mapping[int, Ended], returned: Sequence[Returned]
+        self,
+        session: str,
+        want: int,
+        ended: Mapping[int, Ended],
+        returned: Sequence[Returned],
+        rooms: Sequence[Room] | None = None,
     ) -> Turn:
-        """End jobs (running -> finished), put jobs back (running -> ready or scheduled) and claim up to
-        `want` (ready -> running), in one step. `ended` maps the ms a result is kept (0 not at all, -1
-        for ever) to its jobs.
+        """End jobs (running -> finished), put jobs back (running -> ready, scheduled or held) and claim
+        up to `want` (ready or held -> running), in one step. `ended` maps the ms a result is kept (0 not
+        at all, -1 for ever) to its jobs.
+
+        Held jobs are claimed only where `rooms` say so, and the eldest first, be they ready or held.
+        None is for workers without limits: they need no moments. A hold that no living session vouches
+        for, by giving it a room or by having put a job there, is given up after a while (held -> ready).
 
         Raises:
             SessionLost: the lease ended and the jobs were rescued; nothing was done.
@@ -213,7 +249,7 @@ class Engine(Protocol):
         """End a session; its jobs are rescued at once. Returns how many sessions live on."""
 
     async def cancel(self, job_id: str, body: bytes, keep_ms: int) -> CancelAnswer:
-        """Ready or scheduled -> finished; of a running job its worker is asked."""
+        """Ready, scheduled or held -> finished; of a running job its worker is asked."""
 
     async def peek(self, job_id: str) -> Peek:
         """Tell where a job is."""

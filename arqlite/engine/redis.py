@@ -25,6 +25,7 @@ from .protocol import (
     Peek,
     Rescued,
     Returned,
+    Room,
     Size,
     Ticks,
     Turn,
@@ -42,7 +43,7 @@ LOOK_CHUNK = 500
 LOG_LIMIT = 1000
 _PRUNE_BATCHES = 20
 _CANCEL_ANSWERS: dict[int, CancelAnswer] = {0: "unknown", 1: "cancelled", 2: "asked", 3: "ended"}
-_PLACES = {"ready": "r", "scheduled": "s"}
+_PLACES = {"ready": "r", "scheduled": "s", "held": "h"}
 
 
 class RedisEngine:
@@ -62,7 +63,7 @@ class RedisEngine:
         self._turns = Link(client, timeout)
         self._names = {
             name: getattr(self.keys, name)
-            for name in ("jobs", "ready", "sched", "live", "tries", "wake", "wait", "ttls", "cron")
+            for name in ("jobs", "ready", "sched", "live", "tries", "wake", "wait", "ttls", "cron", "holds")
         }
         self._turn_script = load("turn")
         self._turn_keys: tuple[str, list[Any]] | None = None
@@ -83,21 +84,29 @@ class RedisEngine:
         return int(await self._call(load("open"), {"sid": session, "lease_ms": lease_ms}))
 
     async def turn(
-        self, session: str, want: int, ended: Mapping[int, Ended], returned: Sequence[Returned]
+        self,
+        session: str,
+        want: int,
+        ended: Mapping[int, Ended],
+        returned: Sequence[Returned],
+        rooms: Sequence[Room] | None = None,
     ) -> Turn:
         """See `Engine.turn`."""
         call = self._turn_head(session)
-        call = [*call, min(want, TURN_LIMIT), len(ended)]
+        call = [*call, min(want, TURN_LIMIT), -1 if rooms is None else len(rooms)]
+        for room in rooms or ():
+            call += room
+        call.append(len(ended))
         for keep_ms, (job_ids, bodies) in ended.items():
             call += (keep_ms, len(job_ids))
             call += job_ids
             call += bodies
-        for job_id, place, ms, memory in returned:
-            call += (job_id, _PLACES[place], ms, memory)
+        for job_id, place, ms, memory, hold in returned:
+            call += (job_id, _PLACES[place] + hold, ms, memory)
         reply = await self._turns.call(self._turn_script, call)
         if reply[0] == 0:
             raise SessionLost(f"the lease of {session} ended and its jobs were given to others")
-        return Turn._make(reply[1:])
+        return Turn(*reply[1:])
 
     def beat(self, session: str, lease_ms: int, heard: Sequence[str]) -> Beat:
         """See `Engine.beat`."""
@@ -186,7 +195,7 @@ class RedisEngine:
         return Size(*await self._call(load("size"), {}))
 
     async def nudge(self) -> None:
-        """Leave a wake token if jobs are ready."""
+        """Leave the wake tokens that jobs are there for."""
         await self._call(load("nudge"), {})
 
     async def owned(self, session: str) -> set[str]:
@@ -223,12 +232,11 @@ class RedisEngine:
         return await call_on_pool(self.client, script, call, self._timeout)
 
     async def _call_each(self, script: Script, job_ids: Sequence[str]) -> list[Any]:
+        common = {"base": self.keys.base, "channel": self.keys.finished_channel}
         replies: list[Any] = []
         for start in range(0, len(job_ids), LOOK_CHUNK):
-            calls = [
-                script.arguments(self._names, {"id": job_id})
-                for job_id in job_ids[start : start + LOOK_CHUNK]
-            ]
+            chunk = job_ids[start : start + LOOK_CHUNK]
+            calls = [script.arguments(self._names, {**common, "id": job_id}) for job_id in chunk]
             replies += await calls_on_pool(self.client, script, calls, self._timeout)
         return replies
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
-from typing import Any
+import secrets
+from collections.abc import Callable, Collection
+from typing import Any, NamedTuple
 
 from ..service import end_task
 from .batch import TRIPS, Gathering
@@ -26,16 +27,50 @@ BLOCK_S = 5.0
 _MARGIN_S = 2.0
 
 
+class Token(NamedTuple):
+    """What ended a wait.
+
+    Attributes:
+        hold: whose token it was; empty for the one of the whole queue.
+        is_ring: whether there was no token, but the waiter itself called.
+    """
+
+    hold: str = ""
+    is_ring: bool = False
+
+
 class Waker:
-    """Waits for the wake token on a connection of its own."""
+    """Waits for wake tokens on a connection of its own."""
 
     def __init__(self, client: Any, keys: Keys) -> None:
+        self._client = client
         self._link = Link(client, BLOCK_S + _MARGIN_S)
-        self._key = keys.wake
+        self._keys = keys
+        self._bell = keys.bell(secrets.token_hex(8))
 
-    async def wait(self) -> bool:
-        """Block until the token comes (True) or `BLOCK_S` seconds are over (False)."""
-        return await self._link.command("BLPOP", self._key, BLOCK_S) is not None
+    async def wait(self, holds: Collection[str] | None = None) -> Token | None:
+        """Block until a token comes, or `BLOCK_S` seconds are over (None).
+
+        Args:
+            holds: whose tokens to wait for as well, and for `ring`; None is for those who need neither.
+        """
+        if holds is None:
+            told = await self._link.command("BLPOP", self._keys.wake, BLOCK_S)
+            return None if told is None else Token()
+        tokens = {self._keys.hold_token(name).encode(): Token(name) for name in holds}
+        told = await self._link.command("BLPOP", self._bell, self._keys.wake, *tokens, BLOCK_S)
+        if told is None:
+            return None
+        if told[0] == self._bell.encode():
+            return Token(is_ring=True)
+        return tokens.get(told[0], Token())
+
+    async def ring(self) -> None:
+        """End the own `wait`, this one or the next, without a token: there is something else to wait for."""
+        async with asyncio.timeout(_MARGIN_S), self._client.pipeline(transaction=True) as both:
+            both.rpush(self._bell, "1")
+            both.pexpire(self._bell, int(2 * BLOCK_S * 1000))
+            await both.execute()
 
     async def close(self) -> None:
         """Drop the connection."""

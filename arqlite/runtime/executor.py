@@ -125,6 +125,19 @@ class Executor:
         self._log.aborted_before_start(run)
         self._hand_over(run, decide(Interrupted("abort"), retry_jobs=self._retry_jobs))
 
+    def body_of_abort(self, job_try: int) -> bytes:
+        """Write the end of a job that is cancelled while it waits; the queue adds the job itself."""
+        now_ms = timestamp_ms()
+        return self._codec.encode_end(
+            JobState.CANCELLED, asyncio.CancelledError(), job_try, now_ms, now_ms, b""
+        )
+
+    def was_aborted(self, run: Run) -> None:
+        """A job was cancelled after it had gone back to the queue."""
+        run.started_ms = run.finished_ms = timestamp_ms()
+        self._log.aborted_before_start(run)
+        self._end(run, End(JobState.CANCELLED, asyncio.CancelledError()))
+
     def _report_start(self, run: Run) -> None:
         running_job.set(run)
         run.started_ms = timestamp_ms()

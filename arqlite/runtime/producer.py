@@ -17,10 +17,12 @@ from ..engine import RedisEngine, Returned, Turn, Waker
 from ..errors import SessionLost
 from ..service import Service
 from .acker import Acker, Batch
+from .capacity import Capacity
 from .doorbell import Doorbell
 from .executor import Executor
 from .intake import Intake, Refused
 from .outage import REDIS_TROUBLE, Outage
+from .recall import cancel_returned
 from .run import Run
 from .stager import Stager
 
@@ -46,6 +48,7 @@ class Producer(Service):
         waker: waits for the wake token.
         acker: what is to be acknowledged.
         intake: turns claimed records into runs.
+        capacity: how many more jobs of functions with a limit may start.
         max_jobs: how many jobs run at once.
         suspect_after: how many dead workers put a job on its last chance; such jobs run one at a time.
         lease_ms: how long a lease lasts.
@@ -68,6 +71,7 @@ class Producer(Service):
         waker: Waker,
         acker: Acker,
         intake: Intake,
+        capacity: Capacity,
         *,
         max_jobs: int,
         suspect_after: int,
@@ -86,6 +90,7 @@ class Producer(Service):
         self._engine = engine
         self._acker = acker
         self._intake = intake
+        self._capacity = capacity
         self._max_jobs = max_jobs
         self._suspect_after = suspect_after
         self._lease_ms = lease_ms
@@ -99,7 +104,9 @@ class Producer(Service):
         self._signal = asyncio.Event()
         self._create_task: Callable[..., asyncio.Task[None]]
         self._stager = Stager(self.look)
-        self._doorbell = Doorbell(waker, lambda: self._want() > 0, engine.nudge, self.look)
+        self._doorbell = Doorbell(
+            waker, lambda: self._want() > 0, engine.nudge, self.look, capacity.holds_to_wait_for
+        )
         self._outage = Outage("worker")
         self._hungry = True
         self._is_dead = False
@@ -138,6 +145,9 @@ class Producer(Service):
         took = max(run.finished_ms - run.started_ms, 0)
         self._average_ms += (took - self._average_ms) * (_AVERAGE_OVER if self._seen_any else 1)
         self._seen_any = True
+        if self._capacity.has_limits:
+            self._capacity.release(run)
+            self._hungry = self._hungry or self._capacity.wants_more
         if self._buffer and self._claiming and self._lease_is_safe():
             self._launch(self._buffer.popleft())
             self._moved += 1
@@ -155,6 +165,7 @@ class Producer(Service):
         """Cancel a job: a running one is told, one that was claimed ahead ends at once."""
         if run in self._buffer:
             self._buffer.remove(run)
+            self._capacity.release(run)
             self.executor.abort(run)
             self._signal.set()
         else:
@@ -229,13 +240,20 @@ class Producer(Service):
             # It may have been done before, and an id in it may be in use again: claiming that job in the
             # same breath could put it under the old one's end.
             want = 0
+        if want:
+            # A token that comes from here on may be for a job that this turn came too early for.
+            self._hungry = False
         try:
-            turn = await self._engine.turn(self.session, want, batch.ended, batch.returned)
+            asked = self._capacity.reach(want)
+            turn = await self._engine.turn(
+                self.session, asked, batch.ended, batch.returned, self._capacity.rooms()
+            )
         except SessionLost:
             await self._begin_anew()
             return
         except REDIS_TROUBLE as error:
             self._acker.put_back(batch)
+            self._hungry = True
             self._outage.begins(error)
             await self._outage.wait()
             return
@@ -243,10 +261,15 @@ class Producer(Service):
             self._acker.put_back(batch)
             raise
         self._outage.is_over()
+        recalled = {raw_id.decode(): self.owned.get(raw_id.decode()) for raw_id in turn.recalled}
         self._acknowledge(batch, turn)
-        self._take_in(turn)
+        self._capacity.hear(turn.holds)
+        self._take_in(turn, want)
         if want:
-            self._hungry = len(turn.job_ids) >= want or bool(turn.more)
+            has_more = len(turn.job_ids) >= asked or bool(turn.more) or self._capacity.wants_more
+            self._hungry = self._hungry or has_more
+        if recalled:
+            await cancel_returned(self._engine, self.executor, recalled)
         self._stager.arm(turn.next_due_ms if self._claiming else -1)
         self._is_unsure = turn.held != len(self.owned)
         if self._is_unsure:
@@ -264,8 +287,9 @@ class Producer(Service):
                 run.cancel_reason = "lost_lease"
             run.acknowledge()
 
-    def _take_in(self, turn: Turn) -> None:
+    def _take_in(self, turn: Turn, want: int) -> None:
         memories = turn.memories or [None] * len(turn.job_ids)
+        moments = dict(zip(turn.job_ids, turn.moments, strict=True)) if turn.moments else {}
         for raw_id, record, memory in zip(turn.job_ids, turn.records, memories, strict=True):
             job_id = raw_id.decode(errors="backslashreplace")
             if record is None or job_id.encode() != raw_id:
@@ -276,11 +300,15 @@ class Producer(Service):
                 self.owned[job_id] = admitted
                 self._parked.discard(job_id)
                 if admitted.crashes >= self._suspect_after and self._has_suspect(admitted):
+                    self._capacity.pass_over(admitted.function)
                     self._acker.give_back(Returned(job_id, "scheduled", _SUSPECT_PAUSE_MS, ""))
+                elif self._capacity.has_limits:
+                    want -= self._dispatch_limited(admitted, moments[raw_id], want)
                 else:
                     self._dispatch(admitted)
             elif isinstance(admitted, Refused):
                 self.owned[job_id] = admitted.run
+                self._capacity.pass_over(admitted.run.function)
                 self.executor.refuse(admitted.run, admitted.error)
             else:
                 self.owned[job_id] = None
@@ -299,10 +327,20 @@ class Producer(Service):
         self.owned[job_id] = None
         self._acker.end(job_id, 0, b"")
 
+    def _dispatch_limited(self, run: Run, moment_ms: int, want: int) -> int:
+        """Start a job if its function has room and there is a slot; returns whether it did."""
+        if want > 0 and self._capacity.admits(run):
+            self._dispatch(run)
+            return True
+        hold = self._capacity.hold_of(run)
+        self._acker.give_back(Returned(run.job_id, "held" if hold else "ready", moment_ms, "", hold))
+        return False
+
     def _dispatch(self, run: Run) -> None:
         if self._left_to_start > 0:
             self._left_to_start -= 1
         if not self._claiming:
+            self._capacity.release(run)
             self._acker.give_back(Returned(run.job_id, "ready", run.score_ms, ""))
         elif len(self.active) < self._max_jobs:
             self._launch(run)
@@ -337,6 +375,7 @@ class Producer(Service):
     def _give_buffer_back(self) -> None:
         while self._buffer:
             run = self._buffer.popleft()
+            self._capacity.release(run)
             self._acker.give_back(Returned(run.job_id, "ready", run.score_ms, ""))
 
     # -- sessions
@@ -391,6 +430,8 @@ class Producer(Service):
     def _give_up(self, run: Run | None) -> None:
         if run is None:
             return
+        if run.task is None:
+            self._capacity.release(run)
         run.cancel("lost_lease")
         run.cancel_reason = "lost_lease"
         run.acknowledge()

@@ -37,6 +37,10 @@ def scheduled(job_id: str, delay_ms: int, memory: str = "") -> GivenBack:
     return GivenBack(job_id, "scheduled", delay_ms, memory)
 
 
+def held(job_id: str, hold: str, ms: int = 0, memory: str = "") -> GivenBack:
+    return GivenBack(job_id, "held", ms, memory, hold)
+
+
 def ids(turn: Turn) -> list[str]:
     return [job_id.decode() for job_id in turn.job_ids]
 
@@ -66,8 +70,9 @@ class Queue:
         """Let a session's deadline be in the past, as if it had stopped beating."""
         assert await self.client.zadd(self.keys.live, {session: 1}, xx=True, ch=True) == 1
 
-    async def take_token(self) -> bool:
-        return await cast("Awaitable[bytes | None]", self.client.lpop(self.keys.wake)) is not None
+    async def take_token(self, hold: str = "") -> bool:
+        key = self.keys.hold_token(hold) if hold else self.keys.wake
+        return await cast("Awaitable[bytes | None]", self.client.lpop(key)) is not None
 
     async def home(self, job_id: str) -> str:
         return (await self.engine.peek(job_id)).home
@@ -77,12 +82,25 @@ class Queue:
 
     async def runs(self) -> dict[str, set[str]]:
         """Tell which jobs each session owns."""
-        prefix = self.keys.run("")
         found: dict[str, set[str]] = {}
-        async for key in self.client.scan_iter(match=_escaped(prefix) + "*", count=1000):
+        for session, key in (await self._named_like(self.keys.run(""))).items():
             members = await self.client.smembers(key)
-            found[key.decode()[len(prefix) :]] = {member.decode() for member in members}
+            found[session] = {member.decode() for member in members}
         return found
+
+    async def holds(self) -> dict[str, list[str]]:
+        """Tell which jobs each hold has, in their order."""
+        found: dict[str, list[str]] = {}
+        for name, key in (await self._named_like(self.keys.hold(""))).items():
+            found[name] = [member.decode() for member in await self.client.zrange(key, 0, -1)]
+        return found
+
+    async def _named_like(self, prefix: str) -> dict[str, bytes]:
+        """Find all keys that begin so, by what follows."""
+        return {
+            key.decode()[len(prefix) :]: key
+            async for key in self.client.scan_iter(match=_escaped(prefix) + "*", count=1000)
+        }
 
     async def check(self) -> None:
         """Hold the queue to its invariants: one home per job, every owner alive, nothing left behind."""
@@ -91,6 +109,8 @@ class Queue:
             *await self.client.zrange(self.keys.ready, 0, -1),
             *await self.client.zrange(self.keys.sched, 0, -1),
         ]
+        holds = await self.holds()
+        waiting += [job_id.encode() for members in holds.values() for job_id in members]
         runs = await self.runs()
         owned = [job_id.encode() for members in runs.values() for job_id in members]
         homes = sorted([*waiting, *owned])
@@ -102,6 +122,12 @@ class Queue:
         assert runs.keys() <= sessions, "jobs belong to a session that nobody will rescue"
         assert set(await self.client.hkeys(self.keys.tries)) <= alive, "troubles of a job that is over"
         assert await self.client.llen(self.keys.wake) <= 1
+        named = {name.decode() for name in await self.client.hkeys(self.keys.holds)}
+        assert named == holds.keys(), "a hold that nobody finds, or a name without a hold"
+        tokens = await self._named_like(self.keys.hold_token(""))
+        assert tokens.keys() <= named, "a token of a hold that is empty"
+        for token in tokens.values():
+            assert await self.client.llen(token) == 1
         prefix = self.keys.inbox("")
         async for key in self.client.scan_iter(match=_escaped(prefix) + "*", count=1000):
             assert key.decode()[len(prefix) :] in sessions, "an inbox that nobody reads"

@@ -7,12 +7,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from engine_toys import FOREVER, HOUR, LEASE, Queue, ids, job, record, scheduled
+from engine_toys import FOREVER, HOUR, LEASE, Queue, held, ids, job, record, scheduled
 
-from arqlite.engine import Ended
+from arqlite.engine import Ended, Returned, Room
 from arqlite.errors import SessionLost
 
 STEPS = 220
+HOLDS = ("f", "g")
 
 
 class Walk:
@@ -30,12 +31,14 @@ class Walk:
         self.over: set[str] = set()
         self.gone: set[str] = set()
         self.made = 0
+        self.held: dict[str, str] = {}
+        self.out_of_holds = self.abandoned = 0
 
     async def step(self) -> None:
         verbs: list[tuple[Callable[[], Any], int]] = [
             (self.enqueue, 5), (self.turn, 8), (self.open, 1), (self.end_a_lease, 1), (self.rescue, 2),
             (self.leave, 1), (self.cancel, 2), (self.forget, 1), (self.fire, 1), (self.beat, 1),
-            (self.prune, 1),
+            (self.prune, 1), (self.abandon, 1),
         ]  # fmt: skip
         [verb] = self.dice.choices([verb for verb, _ in verbs], [weight for _, weight in verbs])
         await verb()
@@ -49,6 +52,10 @@ class Walk:
         assert await self.queue.runs() == owned
         size = await self.engine.size()
         assert (size.ready + size.scheduled, size.running) == (len(self.waiting), len(self.running))
+        assert size.held == len(self.held)
+        assert {(i, name) for name, jobs in (await self.queue.holds()).items() for i in jobs} == set(
+            self.held.items()
+        )
         assert size.sessions == len(set(self.sessions) - self.over - self.gone)
 
     async def enqueue(self) -> None:
@@ -59,7 +66,7 @@ class Walk:
             new.append(
                 job(job_id, self.dice.choice(["", "", "+1", "-5", f"+{HOUR}", "=1"]), self.dice.randint(0, 3))
             )
-            if job_id in self.waiting or job_id in self.running or job_id in self.finished:
+            if self._is_alive(job_id) or job_id in self.finished:
                 refused.add(place)
             self.waiting |= set() if place in refused else {job_id}
         assert await self.engine.enqueue(new) == refused
@@ -73,22 +80,26 @@ class Walk:
             with pytest.raises(SessionLost):
                 await self.engine.turn(session, want, ends, returns)
             return
-        turn = await self.engine.turn(session, want, ends, returns)
+        # What is put on hold may be claimed again by the same turn, and a resend would do harm.
+        rooms = self._rooms(set(HOLDS) - {one.hold for one in returns})
+        turn = await self.engine.turn(session, want, ends, returns, rooms)
         touched = [job_id for batch in ends.values() for job_id in batch.job_ids] + [
             one.job_id for one in returns
         ]
         assert {lost.decode() for lost in turn.lost} == {i for i in touched if self.running.get(i) != session}
-        self._apply(session, ends, [one.job_id for one in returns])
+        self._apply(session, ends, returns)
         claimed = ids(turn)
-        assert set(claimed) <= self.waiting
+        assert set(claimed) <= self.waiting | self.held.keys()
         assert len(claimed) <= want
+        self._took(claimed, rooms)
+        assert {name.decode() for name in turn.holds} == set(self.held.values())
         memories = turn.memories or [None] * len(claimed)
         for job_id, memory in zip(claimed, memories, strict=True):
             assert int((memory or b"0:0").split(b":")[1]) == self.crashes.get(job_id, 0)
             self.waiting.discard(job_id)
             self.running[job_id] = session
         assert turn.held == sum(owner == session for owner in self.running.values())
-        again = await self.engine.turn(session, 0, ends, returns)
+        again = await self.engine.turn(session, 0, ends, returns, rooms)
         assert sorted(again.lost) == sorted(i.encode() for i in touched if i not in claimed), (
             "a resend does nothing"
         )
@@ -107,20 +118,41 @@ class Walk:
                 batch = ends.setdefault(self.dice.choice([0, HOUR, FOREVER]), Ended([], []))
                 batch.job_ids.append(job_id)
                 batch.bodies.append(b"S" + job_id.encode())
-            else:
+            elif self.dice.random() < 0.5:
                 returns.append(scheduled(job_id, HOUR, f"1:{self.crashes.get(job_id, 0)}"))
+            else:
+                returns.append(held(job_id, self.dice.choice(HOLDS), self.dice.randint(0, 10**12)))
         return ends, returns
 
-    def _apply(self, session: str, ends: dict[int, Ended], returned: list[str]) -> None:
+    def _rooms(self, names: set[str]) -> list[Room] | None:
+        """Draw which holds a worker knows, and how much room it has for them."""
+        if self.dice.random() < 0.2:
+            return None
+        shared = self.dice.randint(0, 3)
+        rooms = [Room(name, self.dice.randint(0, 2), "pool", shared) for name in sorted(names)]
+        return self.dice.sample(rooms, self.dice.randint(0, len(rooms)))
+
+    def _took(self, claimed: list[str], rooms: list[Room] | None) -> None:
+        """Hold what came out of holds to the room there was for it."""
+        taken = [self.held.pop(job_id) for job_id in claimed if job_id in self.held]
+        most = {room.hold: room.most for room in rooms or ()}
+        assert all(taken.count(name) <= most.get(name, 0) for name in HOLDS)
+        assert len(taken) <= max([room.pool_most for room in rooms or ()], default=0)
+        self.out_of_holds += len(taken)
+
+    def _apply(self, session: str, ends: dict[int, Ended], returned: list[Returned]) -> None:
         for keep_ms, batch in ends.items():
             for job_id in batch.job_ids:
                 if self.running.get(job_id) == session:
                     self._over(job_id)
                     self.finished |= {job_id} if keep_ms else set()
-        for job_id in returned:
+        for job_id, place, *_, hold in returned:
             if self.running.get(job_id) == session:
                 del self.running[job_id]
-                self.waiting.add(job_id)
+                if place == "held":
+                    self.held[job_id] = hold
+                else:
+                    self.waiting.add(job_id)
 
     async def open(self) -> None:
         self.sessions.append(f"s{len(self.sessions)}")
@@ -135,7 +167,7 @@ class Walk:
 
     async def end_a_lease(self) -> None:
         session = self._session()
-        if session not in self.gone:
+        if session not in self.gone | self.over:
             await self.queue.end_lease(session)
             self.over.add(session)
 
@@ -164,7 +196,7 @@ class Walk:
         expected = "unknown"
         if job_id in self.finished:
             expected = "ended"
-        elif job_id in self.waiting or self.running.get(job_id) in self.over:
+        elif job_id in self.waiting or job_id in self.held or self.running.get(job_id) in self.over:
             expected = "cancelled"
         elif job_id in self.running:
             expected = "asked"
@@ -175,8 +207,9 @@ class Walk:
 
     async def forget(self) -> None:
         job_id = self._any_id()
-        alive = job_id in self.waiting or job_id in self.running
-        assert await self.engine.forget(job_id) == (-1 if alive else int(job_id in self.finished))
+        assert await self.engine.forget(job_id) == (
+            -1 if self._is_alive(job_id) else int(job_id in self.finished)
+        )
         self.finished.discard(job_id)
 
     async def fire(self) -> None:
@@ -189,6 +222,19 @@ class Walk:
     async def prune(self) -> None:
         assert await self.engine.prune() == 0, "nothing has expired"
 
+    async def abandon(self) -> None:
+        """Nobody has vouched for a hold for long, and one who does not know it comes by."""
+        session = self._session()
+        if not self.held or session in self.gone:
+            return
+        name = self.dice.choice(sorted(self.held.values()))
+        await self.queue.client.hset(self.queue.keys.holds, name, "?1")
+        await self.engine.turn(session, 0, {}, ())
+        for job_id in [one for one, hold in self.held.items() if hold == name]:
+            del self.held[job_id]
+            self.waiting.add(job_id)
+            self.abandoned += 1
+
     def _put_back(self, session: str) -> None:
         for job_id in [one for one, owner in self.running.items() if owner == session]:
             del self.running[job_id]
@@ -197,8 +243,12 @@ class Walk:
 
     def _over(self, job_id: str) -> None:
         self.waiting.discard(job_id)
+        self.held.pop(job_id, None)
         self.running.pop(job_id, None)
         self.crashes.pop(job_id, None)
+
+    def _is_alive(self, job_id: str) -> bool:
+        return job_id in self.waiting or job_id in self.held or job_id in self.running
 
     def _session(self) -> str:
         return self.dice.choice(self.sessions)
@@ -224,13 +274,20 @@ async def test_invariants_hold_in_any_order(queue: Queue, seed: int) -> None:
     assert walk.finished
     assert walk.gone
     assert walk.made > 50
+    assert walk.out_of_holds
+    assert walk.abandoned
 
 
-@pytest.mark.parametrize("fault", ["two homes", "no home", "dead owner", "trouble left behind", "two tokens"])
+@pytest.mark.parametrize(
+    "fault",
+    ["two homes", "no home", "dead owner", "trouble left behind", "two tokens", "held and ready", "lost hold",
+     "stale name", "stale token"],
+)  # fmt: skip
 async def test_checker_sees_a_broken_queue(queue: Queue, fault: str) -> None:
     """The invariants are able to fail: each kind of damage is found."""
-    await queue.fill("a", "b")
+    await queue.fill("h", "a", "b")
     await queue.open("s")
+    await queue.engine.turn("s", 0, {}, [held(*await queue.claim("s", 1), "f")])
     [first] = await queue.claim("s", 1)
     client, keys = queue.client, queue.keys
     damage = {
@@ -239,6 +296,10 @@ async def test_checker_sees_a_broken_queue(queue: Queue, fault: str) -> None:
         "dead owner": lambda: client.zrem(keys.live, "s"),
         "trouble left behind": lambda: client.hset(keys.tries, "nobody", "1:0"),
         "two tokens": lambda: client.rpush(keys.wake, "1", "1"),
+        "held and ready": lambda: client.zadd(keys.hold("f"), {"b": 1}),
+        "lost hold": lambda: client.hdel(keys.holds, "f"),
+        "stale name": lambda: client.hset(keys.holds, "g", "s"),
+        "stale token": lambda: client.rpush(keys.hold_token("g"), "1"),
     }
 
     await damage[fault]()

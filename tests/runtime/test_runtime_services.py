@@ -12,7 +12,7 @@ from typing import Any, cast
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from arqlite.engine import Beat, Engine, Rescued, Size, Waker
+from arqlite.engine import Beat, Engine, Rescued, Size, Token, Waker
 from arqlite.runtime.doorbell import Doorbell
 from arqlite.runtime.health import HealthRecorder
 from arqlite.runtime.heartbeat import Heartbeat
@@ -215,12 +215,12 @@ class AbsentWaker:
     def __init__(self) -> None:
         self.waiting = asyncio.Event()
 
-    async def wait(self) -> bool:
+    async def wait(self, holds: object) -> Token:
         self.waiting.set()
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.Event().wait()
         await asyncio.Event().wait()
-        return True
+        return Token()
 
     async def close(self) -> None: ...
 

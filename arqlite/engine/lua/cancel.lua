@@ -7,19 +7,21 @@
 --          tries   hash  id -> tries and crashes
 --          wait    set   ids whose end somebody awaits
 --          ttls    set   result lifetimes in use
+--          holds   hash  name of a hold -> the session that vouches for it
 --          note    hash  what earlier runs noted
 --          log     list  their lines
 -- ARGV     base, channel, control, id, ttl_ms
 --          body    what to write as its end if it has not started; the job itself is appended
 -- RETURNS  0 unknown (nothing is left behind), 1 cancelled here, 2 asked its worker, 3 had ended before
--- COST     O(log N + sessions)
--- USES     clock settle announce notes
+-- COST     O(log N + holds + sessions)
+-- USES     clock settle announce holds notes
 local now = clock()
 local record = redis.call('HGET', jobs, id)
 if not record or is_forgotten(record, now) then return 0 end
 if string.sub(record, 1, 1) == 'R' then return 3 end
 
 local waiting = redis.call('ZREM', ready, id) + redis.call('ZREM', sched, id) > 0
+waiting = waiting or moves_of_holds(base, holds).remove(id)
 if not waiting then
   local sessions = redis.call('ZRANGE', live, 0, -1, 'WITHSCORES')
   for i = 1, #sessions, 2 do

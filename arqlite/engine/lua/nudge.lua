@@ -1,10 +1,12 @@
--- nudge: leave a token, for a worker that took one without a free slot to use it.
+-- nudge: leave the tokens again, for a worker that took one without a free slot to use it.
 --
 -- KEYS     ready   zset  id -> priority and time
 --          wake    list  the token
--- ARGV     -
+--          holds   hash  name of a hold -> the session that vouches for it
+-- ARGV     base
 -- RETURNS  1
--- COST     O(1)
--- USES     wake
+-- COST     O(holds)
+-- USES     wake holds
 if redis.call('ZCARD', ready) > 0 then leave_token(wake) end
+for _, token in ipairs(moves_of_holds(base, holds).tokens()) do leave_token(token) end
 return 1

@@ -4,10 +4,12 @@
 --          ready   zset  id -> priority and time
 --          sched   zset  id -> due time and priority
 --          tries   hash  id -> tries and crashes
--- ARGV     id
--- RETURNS  {'absent'} or {'finished' | 'ready' | 'scheduled' | 'running', record, due or ready ms, tries}
--- COST     O(1)
--- USES     clock score settle
+--          holds   hash  name of a hold -> the session that vouches for it
+-- ARGV     base, id
+-- RETURNS  {'absent'} or {'finished' | 'ready' | 'held' | 'scheduled' | 'running', record, due or ready ms,
+--          tries}
+-- COST     O(holds)
+-- USES     clock score settle holds
 local now = clock()
 local record = redis.call('HGET', jobs, id)
 if not record or is_forgotten(record, now) then return {'absent'} end
@@ -18,6 +20,11 @@ if score then
   local due = due_of(tonumber(score))
   return {due > now and 'scheduled' or 'ready', record, due, memory}
 end
+local home = 'ready'
 score = redis.call('ZSCORE', ready, id)
-if score then return {'ready', record, tonumber(score) % PRIORITY_STEP + EPOCH, memory} end
+if not score then
+  home = 'held'
+  score = moves_of_holds(base, holds).score(id)
+end
+if score then return {home, record, tonumber(score) % PRIORITY_STEP + EPOCH, memory} end
 return {'running', record, -1, memory}

@@ -3,13 +3,15 @@
 -- KEYS     live    zset  session -> lease deadline, ms
 --          ready   zset  id -> priority and time
 --          sched   zset  id -> due time and priority
+--          holds   hash  name of a hold -> the session that vouches for it
 -- ARGV     base
--- RETURNS  {ready, scheduled, running, sessions alive}
--- COST     O(sessions)
--- USES     clock
+-- RETURNS  {ready, scheduled, running, sessions alive, held}
+-- COST     O(sessions + holds)
+-- USES     clock holds
 local running = 0
 for _, sid in ipairs(redis.call('ZRANGE', live, 0, -1)) do
   running = running + redis.call('SCARD', base .. 'run:' .. sid)
 end
 local alive = redis.call('ZCOUNT', live, clock(), '+inf')
-return {redis.call('ZCARD', ready), redis.call('ZCARD', sched), running, alive}
+return {redis.call('ZCARD', ready), redis.call('ZCARD', sched), running, alive,
+  moves_of_holds(base, holds).count()}

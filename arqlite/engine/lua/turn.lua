@@ -8,21 +8,40 @@
 --          wake    list  the token
 --          wait    set   ids whose end somebody awaits
 --          ttls    set   result lifetimes in use
+--          holds   hash  name of a hold -> the session that vouches for it
 --          run     set   ids that this session owns
 -- ARGV     base, channel, sid, want
---          work*   number of lifetimes, then per lifetime: ttl_ms, n, n ids, n bodies;
---                  then per job put back: id, place ('r' ready or 's' scheduled), ms (since 1970 for
---                  'r', from now for 's'), tries ('' leaves it as it is)
+--          work*   number of rooms, or -1 from those who have none and need no moments, then per room:
+--                  name of the hold, how many jobs it may give, its pool or '', how many its pool may give;
+--                  then number of lifetimes, then per lifetime: ttl_ms, n, n ids, n bodies;
+--                  then per job put back: id, place ('r' ready, 's' scheduled, or 'h' and the name of a
+--                  hold), ms (since 1970 for 'r' and 'h', from now for 's'), tries ('' leaves it as it is)
 -- RETURNS  {0} when the session is dead, else {1, now, ms to the next due job or -1, jobs owned now,
---          1 if ready work remains, ids, records, tries, ids whose end or return was refused}
+--          1 if ready work remains, ids, records, tries, ids whose end or return was refused}; and, if
+--          rooms were given or any of it is there: when each claimed job was ready, the names of all
+--          holds, ids put back although their cancellation was asked for
 -- COST     O((ended + claimed) log N)
--- USES     clock lease score settle announce wake
+-- USES     clock lease score settle announce wake holds
 local now = clock()
 if not is_alive(live, sid) then return {0} end
 
-local lost = {}
+local count = tonumber(ARGV[work])
+local gives_rooms = count >= 0
+local held = gives_rooms and moves_of_holds(base, holds)
+local rooms, knows, left = {}, {}, {}
 local cursor = work + 1
-for _ = 1, tonumber(ARGV[work]) do
+for i = 1, count do
+  local name, pool = ARGV[cursor], ARGV[cursor + 2]
+  rooms[i] = {name = name, most = tonumber(ARGV[cursor + 1]), pool = pool ~= '' and pool}
+  knows[name] = true
+  left[pool] = tonumber(ARGV[cursor + 3])
+  cursor = cursor + 4
+end
+
+local lost = {}
+local lifetimes = tonumber(ARGV[cursor])
+cursor = cursor + 1
+for _ = 1, lifetimes do
   local ttl, n = tonumber(ARGV[cursor]), tonumber(ARGV[cursor + 1])
   local ids, bodies = {}, {}
   for i = 1, n do ids[i] = ARGV[cursor + 1 + i] end
@@ -46,6 +65,9 @@ for _ = 1, tonumber(ARGV[work]) do
   cursor = cursor + 2 + 2 * n
 end
 
+local inbox = base .. 'cancel:' .. sid
+local is_asked = cursor <= #ARGV and redis.call('EXISTS', inbox) == 1
+local recalled = {}
 for i = cursor, #ARGV, 4 do
   local id, place, ms, memory = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2]), ARGV[i + 3]
   local record = redis.call('HGET', jobs, id)
@@ -53,14 +75,20 @@ for i = cursor, #ARGV, 4 do
     lost[#lost + 1] = id
   elseif record then
     local priority = priority_of(record)
+    local is_new = true
     if place == 's' then
       redis.call('ZADD', sched, sched_score(priority, now + ms), id)
-    else
+    elseif place == 'r' then
       redis.call('ZADD', ready, ready_score(priority, ms), id)
+    else
+      held = held or moves_of_holds(base, holds)
+      is_new = held.put(string.sub(place, 2), sid, ready_score(priority, ms), id)
     end
     if memory ~= '' then redis.call('HSET', tries, id, memory) end
-    -- Others may have a free slot for it; this session may not come back for it.
-    leave_token(wake)
+    -- Others may have a free slot for it; this session may not come back for it. Of a hold that is there
+    -- already they know, or wait for its own token.
+    if is_new then leave_token(wake) end
+    if is_asked and redis.call('SREM', inbox, id) == 1 then recalled[#recalled + 1] = id end
   end
 end
 
@@ -84,11 +112,22 @@ if head then
   if head then next_due = math.max(due_of(tonumber(head)) - now, 0) end
 end
 
+local has_holds = redis.call('EXISTS', holds) == 1
+if has_holds then
+  held = held or moves_of_holds(base, holds)
+  if held.vouch(live, ready, sid, knows, now) and want == 0 then leave_token(wake) end
+end
+
 local ids, records, memories, more = {}, {}, {}, 0
+local scores = ids
 if want > 0 then
-  ids = redis.call('ZRANGE', ready, 0, want - 1)
+  if gives_rooms then
+    ids, scores = held.claim(ready, want, rooms, left)
+  else
+    ids = redis.call('ZRANGE', ready, 0, want - 1)
+    if #ids > 0 then redis.call('ZREMRANGEBYRANK', ready, 0, #ids - 1) end
+  end
   if #ids > 0 then
-    redis.call('ZREMRANGEBYRANK', ready, 0, #ids - 1)
     redis.call('SADD', run, unpack(ids))
     records = redis.call('HMGET', jobs, unpack(ids))
     if redis.call('EXISTS', tries) == 1 then memories = redis.call('HMGET', tries, unpack(ids)) end
@@ -98,4 +137,15 @@ if want > 0 then
     end
   end
 end
-return {1, now, next_due, redis.call('SCARD', run), more, ids, records, memories, lost}
+local reply = {1, now, next_due, redis.call('SCARD', run), more, ids, records, memories, lost}
+if gives_rooms or has_holds or #recalled > 0 then
+  reply[10], reply[11], reply[12] = {}, {}, recalled
+  if gives_rooms then
+    for i, score in ipairs(scores) do reply[10][i] = score % PRIORITY_STEP + EPOCH end
+  end
+  if has_holds then
+    reply[11] = held.names()
+    for _, token in ipairs(held.tokens()) do leave_token(token) end
+  end
+end
+return reply
