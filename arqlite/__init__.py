@@ -7,6 +7,7 @@ from .jobs import Job, JobStatus
 from .model.context import current_job
 from .model.failures import register_exception
 from .model.functions import func
+from .runtime.reentry import run_in_loop
 from .service import Service
 from .version import VERSION, __version__
 from .worker import Worker, check_health, run_worker
@@ -27,5 +28,6 @@ __all__ = (
     "current_job",
     "func",
     "register_exception",
+    "run_in_loop",
     "run_worker",
 )

@@ -25,6 +25,7 @@ from .runtime.intake import Intake, Limits
 from .runtime.joblog import JobLog
 from .runtime.lifeline import Lifeline
 from .runtime.outage import REDIS_TROUBLE
+from .runtime.plain import PlainFunctions
 from .runtime.producer import Producer
 from .runtime.pruner import Pruner
 from .runtime.scheduler import Scheduler
@@ -64,6 +65,13 @@ class Crew:
         self._functions = functions
         self._pool = pool
         self._counters = counters
+        self._deadlines = Deadlines(lambda: self.producer.active)
+        self._plain = PlainFunctions(
+            functions,
+            max_jobs=options.max_jobs,
+            cpu_processes=options.cpu_processes,
+            begins=self._deadlines.begin,
+        )
         lease_ms = options.lease_ms
         codec = Codec(
             options.job_serializer or pool.job_serializer, options.job_deserializer or pool.job_deserializer
@@ -75,7 +83,7 @@ class Crew:
             self.engine,
             Waker(pool, self.engine.keys),
             self._acker,
-            Intake(functions, limits, codec, options.queue),
+            Intake(self._plain.table, limits, codec, options.queue),
             max_jobs=options.max_jobs,
             suspect_after=limits.suspect_after,
             lease_ms=lease_ms,
@@ -85,7 +93,6 @@ class Crew:
             burst=options.burst,
             max_burst_jobs=options.max_burst_jobs,
         )
-        self._deadlines = Deadlines(lambda: self.producer.active)
         self.producer.executor = Executor(
             ctx=ctx,
             counters=counters,
@@ -112,7 +119,9 @@ class Crew:
         self._health = HealthRecorder(
             pool, self.engine, options.health_key, to_seconds(options.health_check_interval), self._counts
         )
-        self._services: list[Service] = [*options.services, self._lifeline, self._health, Pruner(self.engine)]
+        self._services: list[Service] = [
+            self._plain, *options.services, self._lifeline, self._health, Pruner(self.engine)
+        ]  # fmt: skip
         if options.cron_jobs:
             zone = options.timezone or get_tz()
             self._services.append(Scheduler(self.engine, codec, options.cron_jobs, zone))
@@ -254,7 +263,10 @@ def _session_name() -> str:
 
 
 def _hang_limit(functions: Mapping[str, Function], limits: Limits, lease_ms: int) -> float | None:
-    """How long the loop may stand still: no job may legally block it longer than the longest timeout."""
+    """How long the loop may stand still: no job may legally block it longer than the longest timeout.
+
+    A plain function in a thread counts, too: C code in it may keep the interpreter from everybody else.
+    """
     timeouts = [limits.timeout_of(function) for function in functions.values()]
     longest = max((timeout for timeout in timeouts if timeout is not None), default=0.0)
     return None if None in timeouts else longest + lease_ms / 1000
