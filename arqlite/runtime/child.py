@@ -164,9 +164,21 @@ def _stand_alone() -> None:
         # The worker decides. A handler, not SIG_IGN, which the programs that a job starts would inherit.
         signal.signal(signum, lambda *_: None)
     if sys.platform == "linux":
-        # Where the interpreter cannot run the thread below, since a job's C code holds it, the kernel acts.
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        _let_the_kernel_watch_too()
     threading.Thread(target=_end_with_parent, name="arqlite:parent", daemon=True).start()
+
+
+def _let_the_kernel_watch_too() -> None:
+    """End some seconds after the parent even if the thread cannot run: C code may hold the interpreter.
+
+    The kernel sends a signal when the parent dies. Its handler is the C function `alarm`, called with the
+    signal's number: so many seconds later SIGALRM ends the process. Not at once: the thread ends what the
+    job has started, too. SIGTRAP is a small number that nobody sends.
+    """
+    libc = ctypes.CDLL(None)
+    libc.signal.argtypes = ctypes.c_int, ctypes.c_void_p
+    libc.signal(signal.SIGTRAP, ctypes.cast(libc.alarm, ctypes.c_void_p))
+    libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTRAP)
 
 
 def _end_with_parent() -> None:

@@ -102,26 +102,32 @@ class JobProcesses:
 
     def _drive(self, call: _Call) -> None:
         """See a job through, in a thread."""
-        try:
-            process = self._take()
-        except OSError as error:
-            call.error = _postponed(f"no process could be started: {error}")
+        while True:
+            try:
+                process = self._take()
+            except OSError as error:
+                call.error = _postponed(f"no process could be started: {error}")
+                return
+            was_idle = process.is_ready
+            try:
+                if call.enter(process):
+                    if not was_idle:
+                        process.become_ready(call.context)
+                    process.perform(call, functools.partial(self._begun, call))
+            except _NotReady as error:
+                call.leave()
+                process.end()
+                call.error = None if call.is_cancelled else _postponed(str(error))
+            except (EOFError, OSError):
+                call.leave()
+                words = process.end()
+                if was_idle and not call.has_begun and not call.is_cancelled:
+                    continue  # it had died before, of something else
+                call.error = JobExecutionFailed(f"process died: {words}")
+            else:
+                call.leave()
+                self._idle.append(process)
             return
-        try:
-            if call.enter(process):
-                if not process.is_ready:
-                    process.become_ready(call.context)
-                process.perform(call, functools.partial(self._begun, call))
-        except _NotReady as error:
-            process.end()
-            call.error = None if call.is_cancelled else _postponed(str(error))
-        except (EOFError, OSError):
-            call.leave()
-            call.error = JobExecutionFailed(f"process died: {process.end()}")
-        else:
-            self._idle.append(process)
-        finally:
-            call.leave()
 
     def _take(self) -> _Process:
         while self._idle:
@@ -132,6 +138,7 @@ class JobProcesses:
         return _Process(self._references)
 
     def _begun(self, call: _Call) -> None:
+        call.has_begun = True
         with contextlib.suppress(RuntimeError):  # the loop may be closed by now
             self._loop.call_soon_threadsafe(self._tell_begun, call)
 
@@ -162,6 +169,7 @@ class _Call:
         self.value: Any = None
         self.error: BaseException | None = None
         self.has_returned = False
+        self.has_begun = False
         self.is_cancelled = False
         self._lock = threading.Lock()
         self._process: _Process | None = None
