@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 import subprocess
@@ -38,6 +39,13 @@ def test_quickstart(tmp_path: Path) -> None:
 def test_ledger(tmp_path: Path) -> None:
     """The ledger's page as a program leaves a row that tells how its job ended."""
     assert _run("ledger.py", tmp_path, tmp_path) == "IMPORT SUCCESS {'imported': 3}\n"
+
+
+def test_functions(tmp_path: Path) -> None:
+    """The page of job functions as a program runs a job of each kind."""
+    digest = hashlib.pbkdf2_hmac("sha256", b"Ada", b"salt", 1000).hex()
+
+    assert _run("functions.py", tmp_path, tmp_path) == f"fetched Ada\nconverted Ada\n{digest}\n3\n"
 
 
 def _run(example: str, cwd: Path, home: Path) -> str:
