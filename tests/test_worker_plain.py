@@ -11,13 +11,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from signal import Signals
 from typing import Any
 
 import pytest
 from worker_toys import Ctx, at_work, counts, end_of, enqueue, lines
 
-from arqlite import ArqRedis, Retry, cron, current_job, func, run_in_loop
+from arqlite import ArqRedis, RedisSettings, Retry, create_pool, cron, current_job, func, run_in_loop
 from arqlite.errors import JobExecutionFailed, JobInterrupted, RetryJob
 from arqlite.jobs import JobStatus
 
@@ -527,3 +528,36 @@ async def test_interrupt_never_reaches_the_next_job(arq_redis: ArqRedis, make_wo
     ends = [(await end_of(job)).result for job in racers]
     assert {"in time" if end == "in time" else type(end) for end in ends} <= {"in time", TimeoutError}
     assert worker.jobs_complete + worker.jobs_failed == 2 * jobs
+
+
+STUBBORN = """
+import sys, threading
+from pathlib import Path
+from arqlite import RedisSettings, Worker, func
+
+def deep(ctx, file):
+    Path(file).touch()
+    threading.Event().wait()
+
+Worker([func(deep, name="deep")], redis_settings=RedisSettings.from_dsn(sys.argv[1])).run()
+"""
+
+
+@pytest.mark.real
+async def test_process_ends_although_a_thread_does_not(
+    real_url: str, tmp_path: Path, eventually: Any
+) -> None:
+    """A worker process that is told to end does, whatever its threads do, and says so."""
+    pool = await create_pool(RedisSettings.from_dsn(real_url))
+    await enqueue(pool, "deep", str(tmp_path / "began"))
+    await pool.aclose(close_connection_pool=True)
+    worker = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", STUBBORN, real_url, stderr=asyncio.subprocess.PIPE
+    )
+    await eventually((tmp_path / "began").exists, within=20)
+
+    worker.send_signal(Signals.SIGTERM)
+    _, said = await asyncio.wait_for(worker.communicate(), 20)
+
+    assert worker.returncode == 1
+    assert b"leaving jobs behind that ignore their cancellation" in said
