@@ -294,7 +294,7 @@ async def test_process_that_cannot_start_costs_no_try(
     job = await enqueue(arq_redis, "add", 3)
     worker = make_worker([cpu(cpu_jobs.add, max_tries=1)])
     with monkeypatch.context() as patch:
-        patch.setattr(processes, "_Process", broken)
+        patch.setattr(processes, "JobProcess", broken)
         async with at_work(worker):
             await eventually(lambda: worker.jobs_retried >= 3)
     assert await make_worker([cpu(cpu_jobs.add, max_tries=1)]).run_check() == 1

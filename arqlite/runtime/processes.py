@@ -14,10 +14,9 @@ import logging
 import multiprocessing
 import os
 import pickle
-import signal
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..errors import ConfigurationError, JobExecutionFailed, Postpone, SerializationError
@@ -25,23 +24,17 @@ from ..model.context import running_job
 from ..model.functions import Function
 from . import child
 from .ends import ended_while_leaving, raise_error
-from .references import Reference, refer_to
+from .process import JobProcess, NotReady
+from .references import refer_to
 from .run import Run
 from .threads import JobThreads
 
 logger = logging.getLogger("arqlite.worker")
 
-# Never fork: a copy of a process with threads has their locks, but not the threads that would open them.
-_spawn = multiprocessing.get_context("spawn")
-# How long a process may take to import what it is to run; after a failure its job is tried again later.
-_START_PATIENCE_S = 60.0
+# A job that found no process is tried again after this.
 _NEXT_START_AFTER_S = 5.0
 # How long idle processes may take to end by themselves, with all that Python does at an exit.
 _END_PATIENCE_S = 2.0
-# Whatever a job has forked keeps its pipe open: then only a look tells that the process itself is gone.
-_LOOK_S = 1.0
-# `multiprocessing` reaps children wherever one is started, and is not made for several threads at that.
-_children = threading.Lock()
 
 
 class JobProcesses:
@@ -67,7 +60,7 @@ class JobProcesses:
         self._references = {function.name: refer_to(function) for function in functions}
         self._begins = begins
         self._threads = JobThreads(size or processors(), "arqlite:cpu")
-        self._idle: list[_Process] = []
+        self._idle: list[JobProcess] = []
         self._loop = asyncio.get_running_loop()
 
     async def call(self, name: str, args: Any, kwargs: dict[str, Any]) -> Any:
@@ -114,7 +107,7 @@ class JobProcesses:
                     if not was_idle:
                         process.become_ready(call.context)
                     process.perform(call, functools.partial(self._begun, call))
-            except _NotReady as error:
+            except NotReady as error:
                 call.leave()
                 process.end()
                 call.error = None if call.is_cancelled else _postponed(str(error))
@@ -124,18 +117,22 @@ class JobProcesses:
                 if was_idle and not call.has_begun and not call.is_cancelled:
                     continue  # it had died before, of something else
                 call.error = JobExecutionFailed(f"process died: {words}")
+            except Exception as error:  # noqa: BLE001 (what else may come fails the job, and leaves no process)
+                call.leave()
+                process.end()
+                call.error = error
             else:
                 call.leave()
                 self._idle.append(process)
             return
 
-    def _take(self) -> _Process:
+    def _take(self) -> JobProcess:
         while self._idle:
             process = self._idle.pop()
             if process.is_alive():
                 return process
             process.end()
-        return _Process(self._references)
+        return JobProcess(self._references)
 
     def _begun(self, call: _Call) -> None:
         call.has_begun = True
@@ -155,10 +152,6 @@ class JobProcesses:
         self._idle.clear()
 
 
-class _NotReady(Exception):
-    """A process did not get so far that it could run a job."""
-
-
 class _Call:
     """A job that is to run in a process."""
 
@@ -172,7 +165,7 @@ class _Call:
         self.has_begun = False
         self.is_cancelled = False
         self._lock = threading.Lock()
-        self._process: _Process | None = None
+        self._process: JobProcess | None = None
 
     def cancel(self) -> None:
         """Kill the process that runs it, and nothing that runs afterwards."""
@@ -181,7 +174,7 @@ class _Call:
             if self._process is not None:
                 self._process.kill()
 
-    def enter(self, process: _Process) -> bool:
+    def enter(self, process: JobProcess) -> bool:
         """The process is to run it; False if it is not wanted any more."""
         with self._lock:
             if not self.is_cancelled:
@@ -218,86 +211,6 @@ class RemoteTraceback(Exception):
         return f'\n"""\n{self.text}"""'
 
 
-class _Process:
-    """One process, and the worker's end of its pipe."""
-
-    def __init__(self, references: Mapping[str, Reference]) -> None:
-        self.is_ready = False
-        self._connection, theirs = _spawn.Pipe()
-        self._process = _spawn.Process(
-            target=child.main, args=(theirs, references, _log_levels()), name="arqlite:cpu"
-        )
-        try:
-            with _children:
-                self._process.start()
-        except OSError:
-            self._connection.close()
-            raise
-        finally:
-            theirs.close()
-
-    def become_ready(self, context: contextvars.Context) -> None:
-        """Wait until it has imported its functions."""
-        until = time.monotonic() + _START_PATIENCE_S
-        try:
-            message = self._receive(context, until)
-        except (EOFError, OSError) as error:
-            if isinstance(error, TimeoutError):
-                raise _NotReady(f"it was not ready within {_START_PATIENCE_S:0.0f}s") from None
-            raise _NotReady(f"it died when it started: {self.end()}; see what it wrote to stderr") from None
-        if message[0] == "broken":
-            raise _NotReady(f"it cannot import its functions: {message[1]}")
-        self.is_ready = True
-
-    def perform(self, call: _Call, begun: Callable[[], None]) -> None:
-        """Run a job, and give its end to the call."""
-        self._connection.send_bytes(call.request)
-        while True:
-            message = self._receive(call.context)
-            if message[0] != "begun":
-                call.end(message)
-                return
-            begun()
-
-    def kill(self) -> None:
-        """End it at once, with the programs that its job has started. Does not wait."""
-        if self._process.exitcode is None and self._process.pid is not None:
-            with contextlib.suppress(ProcessLookupError, PermissionError):  # it has no group yet
-                os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.kill()
-
-    def end(self, patience_s: float = 0.0) -> str:
-        """End it if need be, wait until it is gone, and tell in words how it ended."""
-        self.close()
-        if patience_s:
-            self._process.join(patience_s)
-        with _children:
-            self.kill()
-            self._process.join()
-        return _words(self._process.exitcode)
-
-    def close(self) -> None:
-        """Close the pipe: a process that waits for a job ends by itself."""
-        self._connection.close()
-
-    def is_alive(self) -> bool:
-        with _children:
-            return self._process.is_alive()
-
-    def _receive(self, context: contextvars.Context, until: float = float("inf")) -> tuple[Any, ...]:
-        while True:
-            while not self._connection.poll(_LOOK_S):
-                if time.monotonic() > until:
-                    raise TimeoutError
-                if not self.is_alive():
-                    raise EOFError
-            data = self._connection.recv_bytes()
-            message: tuple[Any, ...] = pickle.loads(data)  # noqa: S301 (from our own child, on the same host)
-            if message[0] != "log":
-                return message
-            context.run(_log, message[1])
-
-
 def processors() -> int:
     """Count the processors that this process may use."""
     try:
@@ -320,35 +233,3 @@ def _request(run: Run, name: str, args: Any, kwargs: dict[str, Any]) -> bytes:
 def _postponed(why: str) -> Postpone:
     logger.error("a job with cpu=True waits %0.0fs for a process: %s", _NEXT_START_AFTER_S, why)
     return Postpone(_NEXT_START_AFTER_S)
-
-
-def _words(exitcode: int | None) -> str:
-    if exitcode is None:
-        return "nobody knows how"
-    if exitcode >= 0:
-        return f"exit code {exitcode}"
-    try:
-        name = signal.Signals(-exitcode).name
-    except ValueError:
-        name = f"signal {-exitcode}"
-    hint = ", perhaps for want of memory" if -exitcode == signal.SIGKILL else ""
-    return f"killed by {name}{hint}"
-
-
-def _log(data: bytes) -> None:
-    try:
-        record: logging.LogRecord = pickle.loads(data)  # noqa: S301 (from our own child, on the same host)
-    except Exception:
-        logger.exception("a log record of a process cannot be read")
-        return
-    target = logging.getLogger(record.name)
-    if target.isEnabledFor(record.levelno):
-        target.handle(record)
-
-
-def _log_levels() -> dict[str, int]:
-    levels = {"": logging.root.level}
-    for name, target in list(logging.root.manager.loggerDict.items()):
-        if isinstance(target, logging.Logger) and target.level:
-            levels[name] = target.level
-    return levels
