@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .model.context import current_job
     from .model.failures import register_exception
     from .model.functions import func
+    from .runtime.reentry import run_in_loop
     from .runtime.reporting import report_progress
     from .service import Service
     from .worker import Worker, check_health, run_worker
@@ -39,6 +40,7 @@ __all__ = (
     "func",
     "register_exception",
     "report_progress",
+    "run_in_loop",
     "run_worker",
     "run_workers",
 )
@@ -52,6 +54,7 @@ _HOMES = {
     "model.context": ("current_job",),
     "model.failures": ("register_exception",),
     "model.functions": ("func",),
+    "runtime.reentry": ("run_in_loop",),
     "runtime.reporting": ("report_progress",),
     "service": ("Service",),
     "worker": ("Worker", "check_health", "run_worker"),

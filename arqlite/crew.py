@@ -28,6 +28,8 @@ from .runtime.joblog import JobLog
 from .runtime.lifeline import Lifeline
 from .runtime.notekeeper import NoteKeeper
 from .runtime.outage import REDIS_TROUBLE
+from .runtime.plain import PlainFunctions
+from .runtime.processes import processors
 from .runtime.producer import Producer
 from .runtime.pruner import Pruner
 from .runtime.reporting import equip
@@ -69,6 +71,14 @@ class Crew:
         self._functions = functions
         self._pool = pool
         self._counters = counters
+        self._deadlines = Deadlines(lambda: self.producer.active)
+        processes = options.cpu_processes or processors()
+        self._plain = PlainFunctions(
+            functions,
+            max_jobs=options.max_jobs,
+            cpu_processes=processes,
+            begins=self._deadlines.begin,
+        )
         lease_ms = options.lease_ms
         codec = Codec(
             options.job_serializer or pool.job_serializer, options.job_deserializer or pool.job_deserializer
@@ -80,8 +90,8 @@ class Crew:
             self.engine,
             Waker(pool, self.engine.keys),
             self._acker,
-            Intake(functions, limits, codec, options.queue),
-            Capacity(functions, options.max_jobs, options.cpu_processes or os.cpu_count() or 1),
+            Intake(self._plain.table, limits, codec, options.queue),
+            Capacity(functions, options.max_jobs, processes),
             max_jobs=options.max_jobs,
             suspect_after=limits.suspect_after,
             lease_ms=lease_ms,
@@ -95,7 +105,6 @@ class Crew:
         capture_level = options.capture_level
         attached_from = logging.INFO if capture_level is None else min(capture_level, logging.INFO)
         self._notes = NoteKeeper(self.engine, attached_from)
-        self._deadlines = Deadlines(lambda: self.producer.active)
         self.producer.executor = Executor(
             ctx=ctx,
             counters=counters,
@@ -123,8 +132,9 @@ class Crew:
         self._health = HealthRecorder(
             pool, self.engine, options.health_key, to_seconds(options.health_check_interval), self._counts
         )
-        self._services: list[Service] = [*options.services, self._lifeline, self._health, Pruner(self.engine)]
-        self._services.append(self._notes)
+        self._services: list[Service] = [
+            self._plain, *options.services, self._lifeline, self._health, Pruner(self.engine), self._notes
+        ]  # fmt: skip
         if capture_level is not None:
             self._services.append(LogCapture(self._notes, capture_level))
         if options.blocked_loop_warning is not None:
@@ -273,7 +283,10 @@ def _session_name() -> str:
 
 
 def _hang_limit(functions: Mapping[str, Function], limits: Limits, lease_ms: int) -> float | None:
-    """How long the loop may stand still: no job may legally block it longer than the longest timeout."""
+    """How long the loop may stand still: no job may legally block it longer than the longest timeout.
+
+    A plain function in a thread counts, too: C code in it may keep the interpreter from everybody else.
+    """
     timeouts = [limits.timeout_of(function) for function in functions.values()]
     longest = max((timeout for timeout in timeouts if timeout is not None), default=0.0)
     return None if None in timeouts else longest + lease_ms / 1000

@@ -17,6 +17,8 @@ ArqliteError
     │   └── Postpone              the job could not begin; costs no try
     └── RetryJob                  (arq) run me again now
 
+`JobInterrupted` stands beside it: it is a BaseException, so that no `except Exception` of a job swallows it.
+
 arq's errors keep arq's base class (`RuntimeError`), so existing `except` clauses go on working.
 """
 
@@ -144,6 +146,14 @@ class Postpone(Retry):
 
 class RetryJob(JobControl):
     """Raised by a job to be run again at once."""
+
+
+class JobInterrupted(BaseException):
+    """Raised inside a plain job function, in its thread, when its job is timed out, aborted or given back.
+
+    What `CancelledError` is to a coroutine function: clean up, and let it leave. It comes once, between
+    two bytecodes, so code that is deep in C meets it when it returns.
+    """
 
 
 def _milliseconds(delay: float | timedelta) -> int:

@@ -86,7 +86,7 @@ class Worker:
     """Runs the jobs of one queue.
 
     Args:
-        functions: what it can run: coroutine functions, dotted paths, or `func(...)`.
+        functions: what it can run: coroutine or plain functions, dotted paths, or `func(...)`.
         queue_name: the queue; None is the default queue of `redis_pool`.
         cron_jobs: what runs at fixed times, see `arqlite.cron.cron`.
         redis_settings: where Redis is.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import cpu_jobs
 import pytest
 from worker_toys import Ctx, at_work, counts, end_of, enqueue, traces
 
@@ -323,7 +324,8 @@ async def test_cpu_functions_share_one_limit(
 
     monkeypatch.setattr(Executor, "_call", call)
     functions = [
-        Function(name, noop, None, None, None, None, cpu=name != "plain", max_jobs=None) for name in rooms
+        Function(name, noop if name == "plain" else cpu_jobs.pid, None, None, None, None, cpu=name != "plain")
+        for name in rooms
     ]
     for name in rooms:
         await fill(arq_redis, name, 4)

@@ -136,6 +136,8 @@ def func(
         target = coroutine
     if not callable(target) or isinstance(target, type):
         raise RuntimeError(f"{target} is not a coroutine function")  # noqa: TRY004 (what arq raises)
+    if inspect.isgeneratorfunction(target) or inspect.isasyncgenfunction(target):
+        raise RuntimeError(f"{target} is not a coroutine function, but a generator: it would never run")
     if cpu and is_coroutine_function(target):
         raise ConfigurationError(f"cpu=True is for plain functions, and {target} is a coroutine function")
     return Function(

@@ -28,6 +28,10 @@ class Deadlines:
         if deadline < self._earliest:
             self._arm(deadline, loop)
 
+    def begin(self, run: Run) -> None:
+        """Start the time of a run that waited for a process; in the event loop."""
+        self.watch(run, asyncio.get_running_loop())
+
     def stop(self) -> None:
         """Forget the timer."""
         if self._timer is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 import subprocess
@@ -172,6 +173,13 @@ def test_progress(tmp_path: Path) -> None:
         "INFO arqlite.job read 20000 rows",
         "WARNING renderer no logo was found",
     ]
+
+
+def test_functions(tmp_path: Path) -> None:
+    """The page of job functions as a program runs a job of each kind."""
+    digest = hashlib.pbkdf2_hmac("sha256", b"Ada", b"salt", 1000).hex()
+
+    assert _run("functions.py", tmp_path, tmp_path) == f"fetched Ada\nconverted Ada\n{digest}\n3\n"
 
 
 def _run(example: str, cwd: Path, home: Path) -> str:

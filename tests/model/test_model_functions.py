@@ -85,6 +85,21 @@ def test_no_function(target: Any) -> None:
         func(target, name="n")
 
 
+def generator(ctx: dict[Any, Any]) -> Any:
+    yield
+
+
+async def async_generator(ctx: dict[Any, Any]) -> Any:
+    yield
+
+
+@pytest.mark.parametrize("target", [generator, async_generator])
+def test_generators_are_no_jobs(target: Any) -> None:
+    """A generator would be made and never run, so it is refused."""
+    with pytest.raises(RuntimeError, match="is not a coroutine function, but a generator"):
+        func(target)
+
+
 @pytest.mark.parametrize(
     ("path", "text"),
     [
