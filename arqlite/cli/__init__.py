@@ -9,6 +9,7 @@ import click
 from ..logs import default_log_config
 from ..version import VERSION
 from .embedded import embedded
+from .import_arq import import_arq
 from .worker import worker
 
 __all__ = ("check_health", "cli", "create_worker", "default_log_config", "main", "run_worker")
@@ -48,6 +49,7 @@ def cli() -> None:
 
 cli.add_command(worker)
 cli.add_command(embedded)
+cli.add_command(import_arq)
 
 
 def main(**kwargs: Any) -> None:

@@ -38,16 +38,16 @@ def worker(
     from ..worker import check_health, create_worker  # here, so that `--help` need not load redis
 
     if check:
-        with _told_in_words(lambda: True):
+        with told_in_words(lambda: True):
             sys.exit(check_health(settings))
-    with _told_in_words(lambda: True):
+    with told_in_words(lambda: True):
         made = create_worker(settings, **({} if burst is None else {"burst": burst}))
-    with _told_in_words(lambda: not made.has_reached_redis):
+    with told_in_words(lambda: not made.has_reached_redis):
         made.run()
 
 
 @contextlib.contextmanager
-def _told_in_words(is_expected: Callable[[], bool]) -> Iterator[None]:
+def told_in_words(is_expected: Callable[[], bool]) -> Iterator[None]:
     """End the program with `Error: ...` instead of a traceback, for mistakes that are no bug.
 
     Settings that cannot work and a Redis that cannot be reached are none; what a hook or a service

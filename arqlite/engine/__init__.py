@@ -2,7 +2,7 @@
 
 from .batch import EnqueueBatch
 from .keys import Keys
-from .protocol import Beat, Ended, Engine, NewJob, Peek, Rescued, Returned, Size, Turn
+from .protocol import Beat, Ended, Engine, NewJob, Peek, Planted, Rescued, Returned, Size, Turn
 from .redis import RedisEngine
 from .wakeup import EndWatch, Listener, Waker
 
@@ -16,6 +16,7 @@ __all__ = (
     "Listener",
     "NewJob",
     "Peek",
+    "Planted",
     "RedisEngine",
     "Rescued",
     "Returned",

@@ -11,9 +11,10 @@ import redis
 from redis.exceptions import NoScriptError
 
 from ..errors import SessionLost
+from ..utils import timestamp_ms
 from .keys import Keys
 from .link import WRONG_SERVER, Link, call_on_pool
-from .protocol import Beat, CancelAnswer, Ended, Home, NewJob, Peek, Rescued, Returned, Size, Turn
+from .protocol import Beat, CancelAnswer, Ended, Home, NewJob, Peek, Planted, Rescued, Returned, Size, Turn
 from .scripts import Script, load
 from .twin import blocking_twin
 
@@ -22,6 +23,10 @@ ENQUEUE_CHUNK = 500
 # Lua unpacks at most some 8,000 values, and two go to each job.
 TURN_LIMIT = 1000
 _PRUNE_BATCHES = 20
+# A batch that a crash left half-way is finished within this time, or it might be planted twice.
+_TOKEN_MS = 30 * 86_400_000
+# Somebody else who read the same batch may still be about to plant it.
+_LATE_PLANTER_MS = 600_000
 _CANCEL_ANSWERS: dict[int, CancelAnswer] = {0: "unknown", 1: "cancelled", 2: "asked", 3: "ended"}
 _PLACES = {"ready": "r", "scheduled": "s"}
 
@@ -129,6 +134,23 @@ class RedisEngine:
         """See `Engine.fire`."""
         args = {"name": name, "tick": tick_ms, "id": job_id, "record": record}
         return bool(await self._call(load("fire"), args))
+
+    async def plant(self, token: str, jobs: Sequence[Planted]) -> set[int] | None:
+        """See `Engine.plant`; one script, so at most some 500 jobs."""
+        args = {"token": token, "token_ms": _TOKEN_MS}
+        rest = [part for job in jobs for part in job]
+        refused = await self._call(load("plant"), args, rest, {"imported": self.keys.imported})
+        return None if refused == [0] else {place - 1 for place in refused}
+
+    async def forget_token(self, token: str) -> None:
+        """See `Engine.forget_token`."""
+        async with asyncio.timeout(self._timeout):
+            until = {token: timestamp_ms() + _LATE_PLANTER_MS}
+            await self.client.zadd(self.keys.imported, until, xx=True)
+
+    async def ends(self, job_ids: Sequence[str]) -> list[int]:
+        """See `Engine.ends`."""
+        return [int(until) for until in await self._call(load("ends"), {}, job_ids)] if job_ids else []
 
     async def prune(self) -> int:
         """See `Engine.prune`."""
