@@ -8,6 +8,7 @@ import click
 
 from ..logs import default_log_config
 from ..version import VERSION
+from .doctor import doctor
 from .embedded import embedded
 from .import_arq import import_arq
 from .worker import worker
@@ -50,6 +51,7 @@ def cli() -> None:
 cli.add_command(worker)
 cli.add_command(embedded)
 cli.add_command(import_arq)
+cli.add_command(doctor)
 
 
 def main(**kwargs: Any) -> None:

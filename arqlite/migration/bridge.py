@@ -163,14 +163,17 @@ class ArqBridge(Ticker):
             await answers.deliver()
 
     async def _take(self, mover: Mover) -> None:
-        offset = 0
+        offset = count = 0
         while keys := await mover.source.page(offset, _PAGE):
             step = await mover.move(keys)
             for left in step.left:
                 if left.hold == "held" and self._answers is not None:
                     await self._cancel(mover, self._answers, left.job_id)
+            count += len(step.moved)
             self._tell(step)
             offset += len(step.left) + step.changed
+        if count:
+            logger.info("took %d jobs over from arq's queue %s", count, self.queue)
 
     async def _cancel(self, mover: Mover, answers: Answers, job_id: str) -> None:
         """Cancel a held job: a producer of arq pulled it to the front to have it aborted."""
@@ -183,8 +186,6 @@ class ArqBridge(Ticker):
             await answers.release_cancelled(job_id)
 
     def _tell(self, step: Step) -> None:
-        if step.moved:
-            logger.info("%d jobs taken over from arq's queue %s", len(step.moved), self.queue)
         for move in step.duplicates:
             logger.warning("job %s of arq is refused: arqlite has its id already", move.waiting.job_id)
         for move in step.moved:
