@@ -99,9 +99,26 @@ class Answers:
         outcome = Outcome(UNKNOWN_FUNCTION, 0, now_ms, now_ms, False, asyncio.CancelledError())
         await self._release([job_id], {job_id: outcome})
 
-    async def _release(self, held: list[str], heard: dict[str, Outcome]) -> int:
+    async def _over(self, held: list[str]) -> dict[str, int]:
+        """Tell which jobs are over, and until when their ends are kept."""
+        over = await self._not_pending(held)
+        unknown = [job_id for job_id, until in over.items() if until < 0]
+        if unknown:
+            # One that is unknown has left no result, or has not arrived yet: what is staged now, and what
+            # arrived before that was looked at, is still to come.
+            on_its_way = await self._source.staged_ids()
+            arrived = await self._engine.ends(unknown)
+            for job_id, until in zip(unknown, arrived, strict=True):
+                if job_id in on_its_way or until >= 0:
+                    del over[job_id]
+        return over
+
+    async def _not_pending(self, held: list[str]) -> dict[str, int]:
         untils = await self._engine.ends(held)
-        over = {job_id: until for job_id, until in zip(held, untils, strict=True) if until != 0}
+        return {job_id: until for job_id, until in zip(held, untils, strict=True) if until != 0}
+
+    async def _release(self, held: list[str], heard: dict[str, Outcome]) -> int:
+        over = await self._over(held)
         for job_id in held:
             if job_id not in over and job_id in heard:
                 self._heard.setdefault(job_id, heard[job_id])  # its end is still on its way

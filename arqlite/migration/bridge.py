@@ -167,7 +167,7 @@ class ArqBridge(Ticker):
         while keys := await mover.source.page(offset, _PAGE):
             step = await mover.move(keys)
             for left in step.left:
-                if left.hold == "held" and self._answers is not None:
+                if left.hold == "aborted" and self._answers is not None:
                     await self._cancel(mover, self._answers, left.job_id)
             count += len(step.moved)
             self._tell(step)
@@ -195,6 +195,6 @@ class ArqBridge(Ticker):
                     "arguments of %s change through JSON: %s", move.function, ", ".join(sorted(move.changes))
                 )
         for left in step.left:
-            if left.hold not in ("running", "held") and (left.function, left.reason) not in self._told:
+            if left.hold not in ("running", "aborted") and (left.function, left.reason) not in self._told:
                 self._told.add((left.function, left.reason))
                 logger.warning("job %s:%s stays in arq's queue: %s", left.job_id, left.function, left.reason)

@@ -18,7 +18,7 @@ from . import lossy
 from .wire import ABORTED_SCORE, CRON_PREFIX, OUR_LOCK, UNKNOWN_FUNCTION, ArqJob, NeedsClass, Reader
 
 Fate: TypeAlias = Literal["due", "deferred", "cancelled", "expired", "cron"]
-Hold: TypeAlias = Literal["running", "held", "unknown function", "unconvertible"]
+Hold: TypeAlias = Literal["running", "aborted", "unknown function", "unconvertible"]
 
 # How long the end of a job that never ran is kept, as `Job.abort` does.
 _END_KEEP_MS = 3_600_000
@@ -111,7 +111,9 @@ class Converter:
     def job(self, waiting: Waiting, now_ms: int) -> Move | Left:
         """Decide what becomes of a job of arq's queue."""
         if waiting.lock == OUR_LOCK:
-            return Left(waiting.job_id, "", "held", "arqlite runs it for arq's producers")
+            # Another bridge may have taken it just now; only an abort gives a held job this score.
+            hold: Hold = "aborted" if waiting.score == ABORTED_SCORE else "running"
+            return Left(waiting.job_id, "", hold, "arqlite runs it for arq's producers")
         if waiting.lock is not None and not self._force:
             return Left(waiting.job_id, "", "running", "a worker of arq runs it")
         fault = _id_fault(waiting.key)

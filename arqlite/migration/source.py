@@ -154,6 +154,15 @@ class ArqQueue:
             batches.append(Batch(token.decode(), target.decode(), jobs))
         return batches
 
+    async def staged_ids(self) -> set[str]:
+        """Name the jobs that are on their way."""
+        ids: set[str] = set()
+        for token in await self.client.hkeys(self._index):
+            ids.update(
+                key.decode() for key in await self.client.hkeys(Keys.staged(self.queue, token.decode()))
+            )
+        return ids
+
     async def unstage(self, token: str) -> None:
         """Forget a batch that has arrived."""
         async with self.client.pipeline(transaction=True) as pipe:
