@@ -40,7 +40,6 @@ _HARMLESS = {
     "ipaddress": {"IPv4Address", "IPv6Address", "IPv4Network", "IPv6Network"},
     "pathlib": {"Path", "PosixPath", "PurePath", "PurePosixPath", "PureWindowsPath", "WindowsPath"},
     "uuid": {"SafeUUID", "UUID"},
-    "zoneinfo": {"ZoneInfo._unpickle"},
 }
 
 
