@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from .convert import Left, Move
@@ -90,7 +90,8 @@ class Report:
 
     def as_dict(self) -> dict[str, Any]:
         """Give it as plain data."""
-        plain = asdict(self)
+        plain = {part.name: getattr(self, part.name) for part in fields(self)}
+        plain["left"] = [asdict(left) for left in self.left]
         return {"moved": self.moved, "complete": self.is_complete, **plain}
 
     def lines(self) -> Iterator[str]:

@@ -93,17 +93,19 @@ def test_import_that_leaves_something(project: Path, real_url: str) -> None:
     async def fill(arq: Arq) -> None:
         await arq.enqueue("a", "add", running=True)
         await arq.enqueue("b", "nobody")
+        await arq.enqueue("c", "add", (1, 2))
 
     with_arq(real_url, fill)
 
-    told = arqlite(project, "import-arq", "newapp.Settings")
     plain = arqlite(project, "import-arq", "newapp.Settings", "-o", "json")
+    told = arqlite(project, "import-arq", "newapp.Settings")
 
     assert (told.returncode, plain.returncode) == (3, 3)
     assert "1  a worker of arq runs it (a)" in told.stdout
     assert "1  nobody: the settings have no function 'nobody' (b)" in told.stdout
     report = json.loads(plain.stdout)
-    assert (report["moved"], report["complete"]) == (0, False)
+    assert (report["moved"], report["complete"], report["functions"]) == (1, False, {"add": 1})
+    assert report["changes"] == {"add": {"tuple -> list": 1}}
     assert sorted(left["job_id"] for left in report["left"]) == ["a", "b"]
 
 
