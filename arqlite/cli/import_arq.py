@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from ..settings import WorkerOptions
 
 _SOMETHING_LEFT = 3
+_LINE_EVERY_S = 5.0
 
 
 @click.command("import-arq")
@@ -82,6 +85,7 @@ def import_arq(
     choices = Choices(dry_run=dry_run, results=not no_results, wait=wait, force=force)
     with told_in_words(lambda: True):
         options = _options(settings)
+    with _redis_in_words():
         report = asyncio.run(
             _import(options, source, queues, own_deserializer, choices, keep_expiry, unknown_functions)
         )
@@ -132,8 +136,9 @@ async def _import(
 
 
 async def _followed(importer: Importer) -> Report:
-    """Run it under a progress bar where a person looks on; elsewhere the report has to do."""
+    """Run it under a progress bar where a person looks on, elsewhere with a line now and then."""
     if not sys.stderr.isatty():
+        importer.progress, importer.waiting = _Lines().progress, _say_waiting
         return await importer.run()
     with click.progressbar(length=1, label="jobs", show_pos=True, file=sys.stderr) as bar:
 
@@ -141,8 +146,45 @@ async def _followed(importer: Importer) -> Report:
             bar.length = max(total, 1)
             bar.update(done - bar.pos)
 
-        importer.progress = progress
+        def waiting(running: int) -> None:
+            bar.label = f"waiting for {running} jobs that arq runs"
+            bar.render_progress()
+
+        importer.progress, importer.waiting = progress, waiting
         return await importer.run()
+
+
+class _Lines:
+    """Tells of the progress in lines, some seconds apart."""
+
+    def __init__(self) -> None:
+        self._next = time.monotonic() + _LINE_EVERY_S
+
+    def progress(self, done: int, total: int) -> None:
+        """Say how far it is, unless that was said just now."""
+        if time.monotonic() >= self._next:
+            self._next = time.monotonic() + _LINE_EVERY_S
+            click.echo(f"{done} of {total} jobs", err=True)
+
+
+def _say_waiting(running: int) -> None:
+    click.echo(f"waiting for {running} jobs that arq runs", err=True)
+
+
+@contextlib.contextmanager
+def _redis_in_words() -> Iterator[None]:
+    """End with a line instead of a traceback when Redis is in trouble, or an error says it all."""
+    from redis.exceptions import RedisError
+
+    try:
+        yield
+    except ConfigurationError as error:
+        raise click.ClickException(str(error)) from error
+    except (RedisError, OSError) as error:
+        reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        raise click.ClickException(
+            f"Redis cannot be reached ({reason}); nothing is lost, run it again"
+        ) from error
 
 
 def _settings_of(url: str, settings: Any) -> Any:

@@ -80,7 +80,12 @@ class Answers:
     async def deliver(self) -> None:
         """Release those of the jobs heard of that are held, and whose end is stored."""
         heard, self._heard = self._heard, {}
+        if not heard:
+            return
         try:
+            # A job is held before it can end: as long as none is, all that was heard is arqlite's own.
+            if not await self._source.held_size():
+                return
             held = await self._source.which_are_held(list(heard))
             await self._release(held, heard)
         except (RedisError, OSError):

@@ -51,8 +51,11 @@ class Importer:
         converter: what jobs and results become.
         reader: how results are read.
         choices: what to do.
-        progress: called with how many jobs are done, and of how many.
         pause: how to wait for arq's workers.
+
+    Attributes:
+        progress: called with how many jobs are done, and of how many.
+        waiting: called with how many running jobs are waited for, when that has changed.
     """
 
     def __init__(
@@ -63,7 +66,6 @@ class Importer:
         reader: Reader,
         choices: Choices,
         *,
-        progress: Progress = lambda done, total: None,
         pause: Callable[[float], Awaitable[Any]] = asyncio.sleep,
     ) -> None:
         self._sources = sources
@@ -71,7 +73,8 @@ class Importer:
         self._converter = converter
         self._reader = reader
         self._choices = choices
-        self.progress = progress
+        self.progress: Progress = lambda done, total: None
+        self.waiting: Callable[[int], None] = lambda running: None
         self._pause = pause
         self._done = 0
         self._total = 0
@@ -104,7 +107,7 @@ class Importer:
 
     async def _drain(self, mover: Mover) -> None:
         self.report.recovered += await mover.finish_staged()
-        passes = 0
+        passes = told = 0
         while True:
             left: list[Left] = []
             if await self._pass(mover, left):
@@ -112,9 +115,11 @@ class Importer:
                 if passes == _MOST_PASSES:
                     self.report.unfinished = True
                     break
-            elif self._choices.wait and any(one.hold == "running" for one in left):
+            elif self._choices.wait and (running := sum(one.hold == "running" for one in left)):
+                if running != told:
+                    self.waiting(running)
+                told, passes = running, 0
                 await self._pause(_WAIT_S)
-                passes = 0
             else:
                 break
         self.report.left += await self._still_there(mover.source, left)

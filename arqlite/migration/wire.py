@@ -6,6 +6,8 @@ one place, here, and only for those who asked for arq's data: `arqlite import-ar
 
 from __future__ import annotations
 
+import asyncio
+import builtins
 import importlib
 import io
 import pickle
@@ -14,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from .. import errors
 from ..errors import DeserializationError
 from ..model.failures import message_of
 from ..typing import Deserializer
@@ -41,6 +44,8 @@ _HARMLESS = {
     "pathlib": {"Path", "PosixPath", "PurePath", "PurePosixPath", "PureWindowsPath", "WindowsPath"},
     "uuid": {"SafeUUID", "UUID"},
 }
+
+_CANCELLED = ("asyncio.exceptions", "CancelledError")
 
 
 class NeedsClass(Exception):
@@ -144,9 +149,16 @@ class _Unpickler(pickle.Unpickler):
 
 class _CautiousUnpickler(_Unpickler):
     def find_class(self, module: str, name: str) -> Any:
-        if name not in _HARMLESS.get(module, ()):
+        if name not in _HARMLESS.get(module, ()) and not _is_known_error(module, name):
             raise NeedsClass(f"{module}.{name}")
         return super().find_class(module, name)
+
+
+def _is_known_error(module: str, name: str) -> bool:
+    """Tell whether it is a built-in exception or one of arq's that arqlite has: making one runs nothing."""
+    home: Any = builtins if module == "builtins" else errors if module.startswith("arq.") else None
+    found = asyncio.CancelledError if (module, name) == _CANCELLED else getattr(home, name, None)
+    return isinstance(found, type) and issubclass(found, BaseException)
 
 
 def function_in_pickle(body: bytes) -> str | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 from migration_toys import Arq, arq_result
 
 from arqlite import ArqRedis, Job
@@ -84,6 +85,36 @@ def test_import(project: Path, real_url: str) -> None:
         "1 results copied",
     ]
     assert with_arq(real_url, lambda arq: Job("c", arq.client).result()) == 3
+
+
+@pytest.mark.real
+def test_import_that_is_killed(project: Path, real_url: str) -> None:
+    """An import that is killed over and over, and run once more, has moved each job once."""
+    ids = [f"j{number}" for number in range(2000)]
+
+    async def fill(arq: Arq) -> None:
+        for job_id in ids:
+            await arq.enqueue(job_id, "add", 1)
+
+    with_arq(real_url, fill)
+    left = len(ids)
+    with redis.from_url(real_url) as client:
+        for _ in range(4):
+            command = [sys.executable, "-m", "arqlite", "import-arq", "newapp.Settings"]
+            with subprocess.Popen(command, cwd=project, stdout=subprocess.DEVNULL) as process:
+                while client.zcard("arq:queue") == left and process.poll() is None:
+                    pass  # it has not begun
+                process.kill()
+            left = client.zcard("arq:queue")
+        assert left > 0, "it was never killed in its midst"
+
+        done = arqlite(project, "import-arq", "newapp.Settings")
+
+        records = client.hgetall("aq:{arq:queue}:jobs")
+        assert done.returncode == 0
+        assert sorted(key.decode() for key in records) == sorted(ids)
+        assert client.zcard("aq:{arq:queue}:ready") == len(ids)
+        assert client.keys("arq:*") + client.keys("aq:import:*") == []
 
 
 @pytest.mark.real

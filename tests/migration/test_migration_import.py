@@ -157,9 +157,13 @@ async def test_waits_for_running_jobs(arq: Arq, move: Move) -> None:
     await arq.enqueue("ends", running=True)
     await arq.enqueue("lost", running=True)
     move.pauses = [lambda: arq.end("ends"), lambda: arq.client.delete("arq:in-progress:lost")]
+    importer = move.importer(wait=True)
+    waited: list[int] = []
+    importer.waiting = waited.append
 
-    report = await move(wait=True)
+    report = await importer.run()
 
+    assert waited == [2, 1]
     assert (report.moved, report.left, report.is_complete) == (1, [], True)
     assert await arq.keys() == set()
 

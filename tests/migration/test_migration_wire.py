@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import pickle
 from collections.abc import Callable
@@ -12,9 +13,9 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from migration_toys import arq_body
+from migration_toys import arq_body, arq_result
 
-from arqlite.errors import DeserializationError
+from arqlite.errors import DeserializationError, JobExecutionFailed
 from arqlite.migration.wire import NeedsClass, Reader, function_in_pickle
 
 
@@ -43,6 +44,15 @@ def test_cautious_reader_reads_plain_values() -> None:
     job = Reader(cautious=True).job(arq_body("send", *values))
 
     assert list(job.args) == values
+
+
+def test_cautious_reader_reads_failures() -> None:
+    """A dry run looks into results of failed jobs: built-in exceptions and arq's own."""
+    for error in (ValueError("x"), TimeoutError(), asyncio.CancelledError()):
+        assert type(Reader(cautious=True).result(arq_result("a", error, success=False))["r"]) is type(error)
+
+    pickled = b"\x80\x02carq.worker\nJobExecutionFailed\nX\x01\x00\x00\x00x\x85R."
+    assert Reader(cautious=True)._load(pickled) == JobExecutionFailed("x")
 
 
 @pytest.mark.parametrize("value", [Own(), Own, print, eval, getattr])
