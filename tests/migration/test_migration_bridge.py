@@ -14,6 +14,8 @@ from migration_toys import QUEUE, Arq
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from arqlite import ArqRedis, Job, JobStatus, Worker, func, telemetry
+from arqlite.connections import RedisSettings
+from arqlite.embedded import EmbeddedServer
 from arqlite.errors import ConfigurationError
 from arqlite.migration import ArqBridge
 from arqlite.migration.wire import HELD_SCORE, OUR_LOCK
@@ -278,6 +280,23 @@ async def test_own_serializer(arq: Arq, desk: Desk, make_worker: Make, eventuall
         envelope = await eventually(lambda: desk.result("a", json.loads))
 
     assert envelope["r"] == 5
+
+
+@pytest.mark.real
+async def test_arq_in_another_database(
+    real_server: EmbeddedServer, make_worker: Make, eventually: Eventually
+) -> None:
+    """arq's data may be in another database or server than the worker's."""
+    settings = RedisSettings.from_dsn(real_server.url(2))
+    elsewhere = Arq(ArqRedis(unix_socket_path=settings.unix_socket_path, db=2))
+    await elsewhere.client.flushdb()
+    async with working(make_worker, bridge(redis_settings=settings)):
+        await elsewhere.enqueue("a", "add", 3)
+        envelope = await eventually(lambda: Desk(elsewhere).result("a"))
+
+    assert envelope["r"] == 5
+    assert await elsewhere.keys() == {"arq:result:a"}
+    await elsewhere.client.aclose(close_connection_pool=True)
 
 
 async def test_outage_is_survived(

@@ -194,15 +194,57 @@ async def test_job_changed_while_it_was_read_is_read_again(
     arq: Arq, move: Move, make_worker: Make, arq_redis: ArqRedis
 ) -> None:
     """A job that ended and was enqueued anew under its id moves as the new one."""
-    await arq.enqueue("a", "add", 1)
+    score = timestamp_ms()
+    await arq.enqueue("a", "add", 1, score=score)
     importer = move.importer()
-    await _before_take(move, lambda: arq.enqueue("a", "add", 40))
+    await _before_take(move, lambda: arq.enqueue("a", "add", 40, score=score))
 
     report = await importer.run()
 
     assert report.moved == 1
     await make_worker([add]).async_run()
     assert await Job("a", arq_redis).result() == 42
+
+
+async def test_job_retried_while_it_was_read_keeps_its_try(
+    arq: Arq, move: Move, make_worker: Make, arq_redis: ArqRedis
+) -> None:
+    """A job that arq tried and gave back at its old place between two steps moves with that try."""
+    await arq.enqueue("a", "told")
+    move.functions = ("told",)
+    importer = move.importer()
+    await _before_take(move, lambda: arq.client.set("arq:retry:a", "1"))
+
+    await importer.run()
+
+    await make_worker([told]).async_run()
+    assert (await Job("a", arq_redis).result())[0] == 2
+
+
+async def test_jobs_that_no_page_showed_are_found(
+    arq: Arq, move: Move, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What moves up in the queue while pages are turned, as arq ends what stood before, is not left."""
+    running = [f"a{number}" for number in range(4)]
+    for job_id in running:
+        await arq.enqueue(job_id, running=True, defer_ms=-5000)
+    await arq.enqueue("b")
+    importer = move.importer()
+    monkeypatch.setattr("arqlite.migration.importer._PAGE", 4)
+    source = move.sources[0]
+    page = source.page
+
+    async def page_after_ends(offset: int, limit: int) -> list[bytes]:
+        if offset:
+            for job_id in running:
+                await arq.end(job_id)
+        return await page(offset, limit)
+
+    monkeypatch.setattr(source, "page", page_after_ends)
+
+    report = await importer.run()
+
+    assert (report.moved, report.left) == (1, [])
 
 
 async def test_job_ended_while_it_was_read_is_not_moved(arq: Arq, move: Move, arq_redis: ArqRedis) -> None:
