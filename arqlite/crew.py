@@ -36,7 +36,7 @@ from .runtime.reporting import equip
 from .runtime.scheduler import Scheduler
 from .runtime.threads import JobThreads
 from .runtime.watchdog import Watchdog
-from .service import Service
+from .service import Host, Service
 from .settings import WorkerOptions
 from .telemetry import WorkerStarted, WorkerStopped, execute, has_handlers
 from .utils import get_tz, to_seconds
@@ -132,6 +132,9 @@ class Crew:
         self._health = HealthRecorder(
             pool, self.engine, options.health_key, to_seconds(options.health_check_interval), self._counts
         )
+        host = Host(pool, options.queue, frozenset(functions), codec.serializer, codec.deserializer)
+        for service in options.services:
+            service.join(host)
         self._services: list[Service] = [
             self._plain, *options.services, self._lifeline, self._health, Pruner(self.engine), self._notes
         ]  # fmt: skip

@@ -6,7 +6,10 @@ import asyncio
 import logging
 import random
 from collections.abc import Coroutine
+from dataclasses import dataclass
 from typing import Any
+
+from .typing import Deserializer, Serializer
 
 logger = logging.getLogger("arqlite.service")
 
@@ -23,11 +26,29 @@ async def end_task(task: asyncio.Task[Any]) -> None:
     await asyncio.gather(task, return_exceptions=True)
 
 
+@dataclass(frozen=True, slots=True)
+class Host:
+    """The worker that a service works for.
+
+    Attributes:
+        pool: its Redis client, an `ArqRedis`.
+        queue: its queue's name.
+        functions: the names of all it can run.
+        job_serializer, job_deserializer: how its queue is written; None is JSON.
+    """
+
+    pool: Any
+    queue: str
+    functions: frozenset[str]
+    job_serializer: Serializer | None
+    job_deserializer: Deserializer | None
+
+
 class Service:
     """Something with a beginning and an end.
 
     Override `start` and `stop`, or `run` for a service that is one long coroutine. Both `start` and
-    `stop` may be called twice; the second call does nothing.
+    `stop` may be called twice; the second call does nothing. Override `join` to hear whom it works for.
     """
 
     def __init__(self) -> None:
@@ -37,6 +58,9 @@ class Service:
     def name(self) -> str:
         """What the service is called in log lines."""
         return type(self).__name__
+
+    def join(self, host: Host) -> None:
+        """Hear which worker the service works for; called before `start`."""
 
     async def start(self) -> None:
         """Begin; returns as soon as the service is under way."""

@@ -8,7 +8,9 @@ import click
 
 from ..logs import default_log_config
 from ..version import VERSION
+from .doctor import doctor
 from .embedded import embedded
+from .import_arq import import_arq
 from .watch import watch_reload
 from .worker import worker
 
@@ -49,6 +51,8 @@ def cli() -> None:
 
 cli.add_command(worker)
 cli.add_command(embedded)
+cli.add_command(import_arq)
+cli.add_command(doctor)
 
 
 def main(**kwargs: Any) -> None:

@@ -88,13 +88,13 @@ def _check(paths: Sequence[str], settings: Sequence[Any]) -> int:
     from ..worker import check_health  # here, so that `--help` need not load redis
 
     if len(settings) == 1:
-        with _told_in_words(lambda: True):
+        with told_in_words(lambda: True):
             return check_health(settings[0])
     codes = []
     with speakers_named():
         for path, one in zip(paths, settings, strict=True):
             try:
-                with speaking_as(path), _told_in_words(lambda: True, path):
+                with speaking_as(path), told_in_words(lambda: True, path):
                     codes.append(check_health(one))
             except click.ClickException as error:  # the others want to be looked at, too
                 error.show()
@@ -107,15 +107,15 @@ def _run(settings: Sequence[Any], options: dict[str, Any], leash: Leash | None) 
     from ..worker import create_worker, run_in_own_loop
 
     if leash is None and len(settings) == 1:
-        with _told_in_words(lambda: True):
+        with told_in_words(lambda: True):
             made = create_worker(settings[0], **options)
-        with _told_in_words(lambda: not made.has_reached_redis):
+        with told_in_words(lambda: not made.has_reached_redis):
             made.run()
         return
     told = click.ClickException if leash is None else _Mistake
-    with _told_in_words(lambda: True, told=told):
+    with told_in_words(lambda: True, told=told):
         fleet = create_fleet(settings, **options)
-    with _told_in_words(lambda: fleet.failed is not None and not fleet.failed.has_reached_redis):
+    with told_in_words(lambda: fleet.failed is not None and not fleet.failed.has_reached_redis):
         run_in_own_loop(fleet.run_and_close() if leash is None else leash.run(fleet), fleet.workers)
 
 
@@ -126,7 +126,7 @@ class _Mistake(click.ClickException):
 
 
 @contextlib.contextmanager
-def _told_in_words(
+def told_in_words(
     is_expected: Callable[[], bool], about: str = "", told: type[click.ClickException] = click.ClickException
 ) -> Iterator[None]:
     """End the program with `Error: ...` instead of a traceback, for mistakes that are no bug.

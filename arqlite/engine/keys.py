@@ -25,6 +25,7 @@ class Keys:
         cron: hash, name and schedule of a cron job -> its last tick in ms.
         holds: hash, name of a hold -> the session that vouches for it; `?` and a moment in ms: nobody.
         ttls: set of the result lifetimes in use, each with its own `done` list.
+        imported: zset, token of a batch that came from elsewhere -> until when it is remembered, in ms.
     """
 
     def __init__(self, queue: str, database: int = 0) -> None:
@@ -40,6 +41,7 @@ class Keys:
         self.ttls = base + "ttls"
         self.cron = base + "cron"
         self.holds = base + "holds"
+        self.imported = base + "imported"
         self.channels = f"{PREFIX}{database}:{{{queue}}}:"
         self.finished_channel = self.channels + "fin"
         self.health = queue + health_check_key_suffix
@@ -79,6 +81,16 @@ class Keys:
     def control_channel(self, session: str) -> str:
         """Where this session hears that its inbox has something."""
         return f"{self.channels}ctl:{session}"
+
+    @staticmethod
+    def staged_index(foreign_queue: str) -> str:
+        """Hash of the batches that are on their way out of another library's queue: token -> target queue."""
+        return f"{PREFIX}import:{{{foreign_queue}}}"
+
+    @staticmethod
+    def staged(foreign_queue: str, token: str) -> str:
+        """Hash of the jobs of one such batch: id -> what is to be planted."""
+        return f"{PREFIX}import:{{{foreign_queue}}}:{token}"
 
     @staticmethod
     def all_queues_pattern() -> str:

@@ -30,6 +30,24 @@ class NewJob(NamedTuple):
     record: bytes
 
 
+class Planted(NamedTuple):
+    """A job that comes from elsewhere with its past, waiting or already over.
+
+    Attributes:
+        job_id: its id; any text without NUL.
+        when: of a job that waits, as in `NewJob`; of one that is over, a moment in ms since 1970, at or
+            after its expiry, that it shares with others: the pruner takes those together.
+        memory: what to remember of its runs so far; empty is nothing.
+        record: as in `NewJob`; of a job that is over `R`, 13 digits of its expiry in ms since 1970 and a
+            body as in `Ended`.
+    """
+
+    job_id: str
+    when: str
+    memory: str
+    record: bytes
+
+
 class Ended(NamedTuple):
     """Jobs that ended and whose results live equally long.
 
@@ -270,6 +288,18 @@ class Engine(Protocol):
 
     async def noted(self, job_id: str, last: int) -> Noted | None:
         """Tell what a job noted, with its `last` newest lines; None when it noted nothing."""
+
+    async def plant(self, token: str, jobs: Sequence[Planted]) -> set[int] | None:
+        """Nowhere -> ready, scheduled or finished, once per token, whoever asks and however often; an empty
+        token is none. Returns the positions (from 0) of jobs whose id is in use; None when it was done
+        before.
+        """
+
+    async def forget_token(self, token: str) -> None:
+        """Nobody but a straggler will plant this batch again; its token is forgotten soon."""
+
+    async def ends(self, job_ids: Sequence[str]) -> list[int]:
+        """Tell until when the end of each job is kept, in ms since 1970: 0 it has not ended, -1 unknown."""
 
     async def prune(self) -> int:
         """Finished -> nowhere, for all jobs whose time is over. Returns how many."""

@@ -11,6 +11,7 @@ import redis
 from redis.exceptions import NoScriptError
 
 from ..errors import SessionLost
+from ..utils import timestamp_ms
 from .keys import Keys
 from .link import WRONG_SERVER, Link, call_on_pool, calls_on_pool
 from .protocol import (
@@ -23,6 +24,7 @@ from .protocol import (
     Note,
     Noted,
     Peek,
+    Planted,
     Rescued,
     Returned,
     Room,
@@ -42,6 +44,10 @@ LOOK_CHUNK = 500
 # How many lines of a job are kept: its newest.
 LOG_LIMIT = 1000
 _PRUNE_BATCHES = 20
+# A batch that a crash left half-way is finished within this time, or it might be planted twice.
+_TOKEN_MS = 30 * 86_400_000
+# Somebody else who read the same batch may still be about to plant it.
+_LATE_PLANTER_MS = 600_000
 _CANCEL_ANSWERS: dict[int, CancelAnswer] = {0: "unknown", 1: "cancelled", 2: "asked", 3: "ended"}
 _PLACES = {"ready": "r", "scheduled": "s", "held": "h"}
 
@@ -181,6 +187,23 @@ class RedisEngine:
             return None
         enqueue_ms, progress, lost, lines = facts
         return Noted(int(enqueue_ms), progress, lost, lines)
+
+    async def plant(self, token: str, jobs: Sequence[Planted]) -> set[int] | None:
+        """See `Engine.plant`; one script, so at most some 500 jobs."""
+        args = {"token": token, "token_ms": _TOKEN_MS}
+        rest = [part for job in jobs for part in job]
+        refused = await self._call(load("plant"), args, rest, {"imported": self.keys.imported})
+        return None if refused == [0] else {place - 1 for place in refused}
+
+    async def forget_token(self, token: str) -> None:
+        """See `Engine.forget_token`."""
+        async with asyncio.timeout(self._timeout):
+            until = {token: timestamp_ms() + _LATE_PLANTER_MS}
+            await self.client.zadd(self.keys.imported, until, xx=True)
+
+    async def ends(self, job_ids: Sequence[str]) -> list[int]:
+        """See `Engine.ends`."""
+        return [int(until) for until in await self._call(load("ends"), {}, job_ids)] if job_ids else []
 
     async def prune(self) -> int:
         """See `Engine.prune`."""

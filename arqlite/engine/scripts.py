@@ -67,13 +67,13 @@ class Script:
 
 
 @cache
-def load(name: str) -> Script:
-    """Read a script of this package.
+def load(name: str, package: str = "arqlite.engine") -> Script:
+    """Read a script from the `lua` folder of a package; the library parts are always the engine's.
 
     Raises:
         ConfigurationError: its body does not keep to its head.
     """
-    text = _read(f"{name}.lua")
+    text = _read(f"{name}.lua", package)
     contract = parse_contract(name, text)
     parts = [_read(f"lib/{part}.lua") for part in contract.uses]
     body = _without_head(text)
@@ -161,5 +161,5 @@ def _without_head(text: str) -> str:
     return "\n".join(text.splitlines()[len(_head(text)) :])
 
 
-def _read(path: str) -> str:
-    return (files("arqlite.engine") / "lua" / path).read_text(encoding="utf-8")
+def _read(path: str, package: str = "arqlite.engine") -> str:
+    return (files(package) / "lua" / path).read_text(encoding="utf-8")

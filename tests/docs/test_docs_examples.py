@@ -182,6 +182,49 @@ def test_functions(tmp_path: Path) -> None:
     assert _run("functions.py", tmp_path, tmp_path) == f"fetched Ada\nconverted Ada\n{digest}\n3\n"
 
 
+@pytest.mark.real
+def test_bridge(tmp_path: Path) -> None:
+    """A job enqueued as arq does runs in the worker with the bridge; its result is where arq looks."""
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "arqlite", "bridge.WorkerSettings"],
+        cwd=EXAMPLES,
+        env=_environment(tmp_path),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        said = subprocess.run(
+            [sys.executable, "-c", _PRODUCER_OF_ARQ],
+            env=_environment(tmp_path), stdout=subprocess.PIPE, text=True, timeout=PATIENCE_S, check=True,
+        ).stdout  # fmt: skip
+    finally:
+        worker.send_signal(signal.SIGINT)
+        _, log = worker.communicate(timeout=PATIENCE_S)
+
+    assert said == "hello, Ada\n"
+    assert "took 1 jobs over from arq's queue arq:queue" in log
+
+
+# What arq's `enqueue_job` and `Job.result` do, for a test that has no arq.
+_PRODUCER_OF_ARQ = """
+import pickle, time
+import redis
+from arqlite.embedded import EmbeddedServer
+
+server = EmbeddedServer.ensure()
+with redis.from_url(server.url()) as client:
+    now = int(time.time() * 1000)
+    body = pickle.dumps({"t": None, "f": "greet", "a": ("Ada",), "k": {}, "et": now})
+    client.psetex("arq:job:a", 86_400_000, body)
+    client.zadd("arq:queue", {"a": now})
+    while not (result := client.get("arq:result:a")):
+        assert client.zscore("arq:queue", "a") is not None
+        time.sleep(0.05)
+    print(pickle.loads(result)["r"])
+server.release()
+"""
+
+
 def _run(example: str, cwd: Path, home: Path) -> str:
     return subprocess.run(
         [sys.executable, str(EXAMPLES / example)],
