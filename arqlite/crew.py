@@ -46,6 +46,8 @@ logger = logging.getLogger("arqlite.worker")
 # How long jobs that were cancelled may take to end, and how long their ends may take to be delivered.
 _CANCEL_PATIENCE_S = 3.0
 _FLUSH_PATIENCE_S = 5.0
+# A process that has bequeathed its jobs is gone long before this is over.
+_LAST_BREATH_MS = 1000
 
 
 class Crew:
@@ -196,6 +198,20 @@ class Crew:
                 WorkerStopped(self.engine.queue, self._last_session, done.complete, done.failed, done.retried)
             )
         return bool(self.producer.active)
+
+    async def bequeath(self) -> None:
+        """This process ends now, and with it the jobs that ignore their cancellation: let others have them
+        soon, and without a blot. Those that were aborted or out of time end here.
+        """
+        for run in list(self.producer.active):
+            self.producer.executor.leave_behind(run)
+        await self.producer.flush(_FLUSH_PATIENCE_S)
+        try:
+            if self.producer.session is not None:
+                await self.engine.bequeath(self.producer.session, _LAST_BREATH_MS)
+        except REDIS_TROUBLE as error:
+            logger.warning("could not leave jobs to others (%s); the lease ends by itself", error)
+        await self.engine.close()
 
     async def _leave(self) -> None:
         try:

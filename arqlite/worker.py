@@ -365,6 +365,10 @@ class Worker:
             await asyncio.gather(working, return_exceptions=True)
             self.has_stubborn_jobs = await crew.stop()
 
+    async def _bequeath(self) -> None:
+        if self._crew is not None:
+            await self._crew.bequeath()
+
 
 def run_in_own_loop(work: Coroutine[Any, Any, None], workers: Sequence[Worker]) -> None:
     """Run the work of workers in a new event loop that is made for jobs; for programs without a loop."""
@@ -377,16 +381,18 @@ def run_in_own_loop(work: Coroutine[Any, Any, None], workers: Sequence[Worker]) 
         try:
             runner.run(work)
         finally:
-            leave_stubborn_jobs(workers)
+            runner.run(leave_stubborn_jobs(workers))
 
 
-def leave_stubborn_jobs(workers: Sequence[Worker]) -> None:
+async def leave_stubborn_jobs(workers: Sequence[Worker]) -> None:
     """End the process, with 1, if jobs ignored their cancellation: the loop would wait for them for ever.
 
-    Their lease ends by itself, and then they run elsewhere.
+    They run elsewhere as soon as this process is gone, and it counts neither as a try nor as a crash.
     """
-    if any(worker.has_stubborn_jobs for worker in workers):
+    stubborn = [worker for worker in workers if worker.has_stubborn_jobs]
+    if stubborn:
         logger.critical("leaving jobs behind that ignore their cancellation")
+        await asyncio.gather(*(worker._bequeath() for worker in stubborn), return_exceptions=True)
         logging.shutdown()
         sys.stdout.flush()
         os._exit(1)

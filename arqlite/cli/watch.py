@@ -66,4 +66,4 @@ async def watch_reload(path: str, worker_settings: WorkerSettingsType) -> None:
     try:
         await leash.run(fleet)
     finally:
-        leave_stubborn_jobs(fleet.workers)
+        await leave_stubborn_jobs(fleet.workers)

@@ -62,6 +62,10 @@ class Keys:
         """List by which a worker ends its own waiting, to wait for other tokens."""
         return f"{self.base}bell:{waiter}"
 
+    def will(self, session: str) -> str:
+        """Text that is there while the jobs of this session may be rescued without a crash."""
+        return f"{self.base}will:{session}"
+
     def inbox(self, session: str) -> str:
         """Set of the jobs that this session shall cancel."""
         return f"{self.base}cancel:{session}"

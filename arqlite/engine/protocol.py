@@ -266,6 +266,11 @@ class Engine(Protocol):
     async def leave(self, session: str) -> int:
         """End a session; its jobs are rescued at once. Returns how many sessions live on."""
 
+    async def bequeath(self, session: str, soon_ms: int) -> bool:
+        """End a session in so many ms: its process is about to be gone. Its jobs are rescued then, and no
+        crash is counted. False when it is dead.
+        """
+
     async def cancel(self, job_id: str, body: bytes, keep_ms: int) -> CancelAnswer:
         """Ready, scheduled or held -> finished; of a running job its worker is asked."""
 

@@ -44,6 +44,8 @@ LOOK_CHUNK = 500
 # How many lines of a job are kept: its newest.
 LOG_LIMIT = 1000
 _PRUNE_BATCHES = 20
+# By then somebody has rescued what was bequeathed, or nobody is there who could.
+_WILL_MS = 30 * 86_400_000
 # A batch that a crash left half-way is finished within this time, or it might be planted twice.
 _TOKEN_MS = 30 * 86_400_000
 # Somebody else who read the same batch may still be about to plant it.
@@ -140,6 +142,11 @@ class RedisEngine:
         """See `Engine.leave`."""
         keys = {"run": self.keys.run(session), "inbox": self.keys.inbox(session)}
         return int(await self._call(load("leave"), {"sid": session}, keys=keys))
+
+    async def bequeath(self, session: str, soon_ms: int) -> bool:
+        """See `Engine.bequeath`."""
+        args = {"sid": session, "soon_ms": soon_ms, "kept_ms": _WILL_MS}
+        return bool(await self._call(load("bequeath"), args, keys={"will": self.keys.will(session)}))
 
     async def cancel(self, job_id: str, body: bytes, keep_ms: int) -> CancelAnswer:
         """See `Engine.cancel`."""

@@ -138,6 +138,14 @@ class Executor:
         self._log.aborted_before_start(run)
         self._end(run, End(JobState.CANCELLED, asyncio.CancelledError()))
 
+    def leave_behind(self, run: Run) -> None:
+        """End a job that was aborted or is out of time, and whose run goes on all the same, to be gone with
+        its process. Others do not end: they run again elsewhere.
+        """
+        if run.cancel_reason in ("abort", "timeout"):
+            run.finished_ms = timestamp_ms()
+            self._hand_over(run, decide(Interrupted(run.cancel_reason), retry_jobs=self._retry_jobs))
+
     def _report_start(self, run: Run) -> None:
         running_job.set(run)
         run.started_ms = timestamp_ms()

@@ -100,6 +100,10 @@ async def test_worker_leaves_a_job_that_cannot_be_cancelled(
     assert old.ended is None
     assert new.started >= gone
     assert most_at_once([old, new], {first: gone}) == 1
+    assert new.started - gone <= 2.0 + 2.0
+    result = await job.result_info()
+    assert result is not None
+    assert result.job_try == 1
 
 
 async def _running_job(pool: ArqRedis, trace: Trace, function: str, seconds: float) -> Job:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from engine_toys import HOUR, LEASE, Queue
 
@@ -213,3 +215,37 @@ async def test_size_counts_homes(queue: Queue) -> None:
     size = await queue.engine.size()
 
     assert (size.ready, size.scheduled, size.running, size.sessions, size.jobs) == (1, 1, 2, 2, 4)
+
+
+async def test_bequeathed_jobs_are_rescued_soon_and_without_a_crash(queue: Queue, eventually: Any) -> None:
+    """A session whose process is about to be gone ends soon; its jobs go back as they were, traces and all."""
+    await queue.fill("a", "b")
+    await queue.client.hset(queue.keys.tries, "b", "2:1:0:0")
+    await queue.open("s", "t")
+    await queue.claim("s")
+
+    assert await queue.engine.bequeath("s", 50)
+
+    assert (await queue.engine.rescue("t")).moved == {}
+
+    async def rescued() -> bool:
+        return (await queue.engine.rescue("t")).moved == {"s": 2}
+
+    await eventually(rescued)
+    assert (await queue.home("a"), await queue.home("b")) == ("ready", "ready")
+    assert (await queue.memory("a"), await queue.memory("b")) == (None, b"2:1:0:0")
+    assert await queue.client.exists(queue.keys.will("s")) == 0
+
+
+async def test_dead_session_has_nothing_to_bequeath(queue: Queue) -> None:
+    """What was rescued already counted as a crash, and nothing is left behind."""
+    await queue.fill("a")
+    await queue.open("s")
+    await queue.claim("s")
+    await queue.end_lease("s")
+    await queue.engine.rescue("t")
+
+    assert not await queue.engine.bequeath("s", 50)
+
+    assert await queue.memory("a") == b"0:1:"
+    assert await queue.client.exists(queue.keys.will("s")) == 0

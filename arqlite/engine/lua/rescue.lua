@@ -18,10 +18,14 @@ for _, over in ipairs(redis.call('ZRANGEBYSCORE', live, '-inf', now, 'LIMIT', 0,
   if #ids > 0 then
     local records = redis.call('HMGET', jobs, unpack(ids))
     local memories = redis.call('HMGET', tries, unpack(ids))
+    -- A process that had to leave them behind bequeathed them: they did not take it down.
+    local is_crash = redis.call('EXISTS', base .. 'will:' .. over) == 0
     for i, id in ipairs(ids) do
       if records[i] then
-        local tried, crashed, rest = string.match(memories[i] or '0:0:', '^(%d+):(%d+):(.*)$')
-        redis.call('HSET', tries, id, tried .. ':' .. string.format('%d', crashed + 1) .. ':' .. rest)
+        if is_crash then
+          local tried, crashed, rest = string.match(memories[i] or '0:0:', '^(%d+):(%d+):(.*)$')
+          redis.call('HSET', tries, id, tried .. ':' .. string.format('%d', crashed + 1) .. ':' .. rest)
+        end
         redis.call('ZADD', ready, ready_score(priority_of(records[i]), 0), id)
       end
     end
@@ -34,7 +38,7 @@ for _, over in ipairs(redis.call('ZRANGEBYSCORE', live, '-inf', now, 'LIMIT', 0,
     redis.call('ZADD', live, 0, over)
   else
     redis.call('ZREM', live, over)
-    redis.call('DEL', base .. 'cancel:' .. over)
+    redis.call('DEL', base .. 'cancel:' .. over, base .. 'will:' .. over)
   end
 end
 return {next_end_of_others(live, sid, now), unpack(moved)}
