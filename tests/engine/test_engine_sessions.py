@@ -218,7 +218,7 @@ async def test_size_counts_homes(queue: Queue) -> None:
 
 
 async def test_bequeathed_jobs_are_rescued_soon_and_without_a_crash(queue: Queue, eventually: Any) -> None:
-    """A session whose process is about to be gone ends soon; its jobs go back as they were, traces and all."""
+    """A session whose process is about to be gone ends soon; its jobs go back as they were."""
     await queue.fill("a", "b")
     await queue.client.hset(queue.keys.tries, "b", "2:1:0:0")
     await queue.open("s", "t")
