@@ -52,14 +52,15 @@ async def test_waiting_job(arq_redis: ArqRedis, make_worker: Any, options: Any) 
     await enqueue(arq_redis, "gate")
     job = await enqueue(arq_redis, "add", 1, **options)
 
-    async with at_work(make_worker(func(gate.enter, name="gate"), add, allow_abort_jobs=True, max_jobs=1)) as worker:
+    functions = func(gate.enter, name="gate"), add
+    async with at_work(make_worker(*functions, allow_abort_jobs=True, max_jobs=1)) as worker:
         await gate.started.wait()
         aborting = asyncio.create_task(job.abort(**PATIENCE))
         await asyncio.sleep(0.05)
         gate.open.set()
 
         assert await aborting is True
-        assert worker.jobs_complete == 1
+        await until(lambda: worker.jobs_complete == 1)
 
     ended = await end_of(job)
     assert (ended.success, ended.function, ended.args) == (False, "add", (1,))
