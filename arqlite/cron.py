@@ -77,7 +77,7 @@ class CronJob:
         )
 
     def __repr__(self) -> str:
-        shown = (f"{field.name}={getattr(self, field.name)!r}" for field in dataclasses.fields(self))
+        shown = (f"{field.name}={getattr(self, field.name)}" for field in dataclasses.fields(self))
         return f"<CronJob {' '.join(shown)}>"
 
 

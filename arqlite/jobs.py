@@ -21,14 +21,13 @@ from .constants import (
 from .engine import Peek, RedisEngine
 from .errors import DeserializationError, ResultNotFound, SerializationError
 from .model import memory
-from .model.codec import (
-    Codec,
+from .model.codec import Codec, state_of_finished
+from .model.envelopes import (
     deserialize_job,
     deserialize_job_raw,
     deserialize_result,
     serialize_job,
     serialize_result,
-    state_of_finished,
 )
 from .model.records import JobDef, JobResult
 from .model.states import JobState, JobStatus
@@ -198,11 +197,10 @@ class Job:
         return codec.decode_record(peek.record, self.job_id, self._queue_name, score, started)
 
     async def _ended(self, timeout: float | None, poll_delay: float) -> JobResult:
-        async with asyncio.timeout(timeout):
-            peek = await self._peek()
-            if peek.home not in _OVER:
-                async with self._announced() as announced:
-                    peek = await self._wait_for_end(announced, poll_delay)
+        peek = await self._peek()
+        if peek.home not in _OVER:
+            async with asyncio.timeout(timeout), self._announced() as announced:
+                peek = await self._wait_for_end(announced, poll_delay)
         if peek.home == "absent":
             raise ResultNotFound(
                 "Not waiting for job result because the job is not in queue. "
@@ -241,7 +239,8 @@ class Job:
     def _cancelled_body(self) -> bytes:
         now_ms = timestamp_ms()
         codec = Codec(getattr(self._redis, "job_serializer", None), self._deserializer)
-        return codec.encode_end(JobState.CANCELLED, asyncio.CancelledError(), 0, now_ms, now_ms, b"")
+        job = {"f": "<unknown>", "a": (), "k": {}, "et": 0, "q": self._queue_name, "id": self.job_id}
+        return codec.encode_end(JobState.CANCELLED, asyncio.CancelledError(), 0, now_ms, now_ms, b"", job)
 
     def _report_cancelled(self) -> None:
         if has_handlers(JobStopped):

@@ -1,7 +1,7 @@
 """The Redis wing: a queue's storage as verbs, each one atomic script."""
 
 from .batch import EnqueueBatch
-from .keys import Keys
+from .keys import Keys, due_ms
 from .protocol import Beat, Ended, Engine, NewJob, Peek, Rescued, Returned, Size, Turn
 from .redis import RedisEngine
 from .wakeup import EndWatch, Listener, Waker
@@ -22,4 +22,5 @@ __all__ = (
     "Size",
     "Turn",
     "Waker",
+    "due_ms",
 )

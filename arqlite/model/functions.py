@@ -34,6 +34,11 @@ class Function:
     max_tries: int | None
 
 
+@dataclass
+class CronFunction(Function):
+    """What a cron job runs; log lines name it without the job's id."""
+
+
 def func(
     coroutine: str | Function | WorkerCoroutine | Callable[..., Any],
     *,

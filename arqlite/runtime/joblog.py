@@ -69,7 +69,9 @@ class JobLog:
         if text == "job expired":
             logger.warning("job %s expired", run.job_id)
         elif text.startswith("max "):
-            logger.warning("%6.2fs ! %s %s", (timestamp_ms() - run.enqueue_ms) / 1000, run.ref, text)
+            since_enqueue = (timestamp_ms() - run.enqueue_ms) / 1000
+            limit = text.split()[1]
+            logger.warning("%6.2fs ! %s max retries %s exceeded", since_enqueue, run.ref, limit)
         else:
             logger.warning("job %s, %s", run.job_id, text)
 

@@ -143,7 +143,9 @@ def test_burst(program: Program) -> None:
 
     assert (done.returncode, done.stdout) == (0, "started up\nshut down\n")
     said = done.stderr
-    assert re.search(r"^\d\d:\d\d:\d\d: Starting worker for 3 functions: add, boom, wait$", said, re.MULTILINE)
+    assert re.search(
+        r"^\d\d:\d\d:\d\d: Starting worker for 3 functions: add, boom, wait$", said, re.MULTILINE
+    )
     assert re.search(r"^\d\d:\d\d:\d\d: redis_version=", said, re.MULTILINE)
     assert re.search(r"^\d\d:\d\d:\d\d: +\d+\.\d\ds → a:add\(1\)", said, re.MULTILINE)
     assert re.search(r"^\d\d:\d\d:\d\d: +0\.\d\ds ← a:add ● 3$", said, re.MULTILINE)
@@ -179,9 +181,7 @@ def test_signal(program: Program, signum: signal.Signals) -> None:
 
     assert worker.returncode == 0
     assert out == "started up\nshut down\n"
-    assert (
-        f"shutdown on {signum.name} ◆ 0 jobs complete ◆ 0 failed ◆ 0 retries ◆ 1 ongoing to cancel" in err
-    )
+    assert f"shutdown on {signum.name} ◆ 0 jobs complete ◆ 0 failed ◆ 0 retries ◆ 1 ongoing to cancel" in err
     assert "id:wait cancelled, will be run again" in err
     assert program.ask(lambda pool: Job("id", pool).status()) == JobStatus.queued
 
@@ -278,7 +278,7 @@ def test_settings_are_wanted(program: Program) -> None:
 @pytest.mark.parametrize(
     ("path", "text"),
     [
-        ("nodots", "\"nodots\" doesn't look like a module path"),
+        ("nodots", '"nodots" doesn\'t look like a module path'),
         ("toys_of_cli.Nope", 'Module "toys_of_cli" does not define a "Nope" attribute'),
         ("no_such_module.WorkerSettings", "no_such_module"),
     ],

@@ -45,8 +45,16 @@ class Bell:
         ("2032-01-01 12:00:00", {"hour": {9, 17}, "minute": 30}, "2032-01-01 17:30:00.123456"),
         ("2032-01-01 18:00:00", {"hour": {9, 17}, "minute": 30}, "2032-01-02 09:30:00.123456"),
         ("2032-01-15 10:00:00", {"day": 1, "hour": 0, "minute": 0}, "2032-02-01 00:00:00.123456"),
-        ("2032-01-15 10:00:00", {"month": 2, "day": 29, "hour": 1, "minute": 1}, "2032-02-29 01:01:00.123456"),
-        ("2033-01-15 10:00:00", {"month": 2, "day": 29, "hour": 1, "minute": 1}, "2036-02-29 01:01:00.123456"),
+        (
+            "2032-01-15 10:00:00",
+            {"month": 2, "day": 29, "hour": 1, "minute": 1},
+            "2032-02-29 01:01:00.123456",
+        ),
+        (
+            "2033-01-15 10:00:00",
+            {"month": 2, "day": 29, "hour": 1, "minute": 1},
+            "2036-02-29 01:01:00.123456",
+        ),
         ("2032-12-31 23:59:59", {"month": 1, "day": 1, "hour": 0, "minute": 0}, "2033-01-01 00:00:00.123456"),
         ("2032-01-01 00:00:00", {"weekday": 0, "hour": 6, "minute": 0}, "2032-01-05 06:00:00.123456"),
         ("2032-01-01 00:00:00", {"weekday": "mon", "hour": 6, "minute": 0}, "2032-01-05 06:00:00.123456"),
@@ -76,7 +84,7 @@ def test_next_time_is_a_second_later_at_least() -> None:
 
 def test_day_that_is_none() -> None:
     """A name that is no day's is a `ValueError`."""
-    with pytest.raises(ValueError, match="monday|not in tuple"):
+    with pytest.raises(ValueError, match=r"monday|not in tuple"):
         next_cron(datetime(2032, 1, 1, tzinfo=UTC), weekday="monday")  # type: ignore[arg-type]
 
 
@@ -120,7 +128,7 @@ def test_definition_by_path() -> None:
 
 def test_definition_of_something_else() -> None:
     """What cannot be called is no cron job."""
-    with pytest.raises(RuntimeError, match="is not a"):
+    with pytest.raises(RuntimeError, match=r"is not a"):
         cron(123)  # type: ignore[arg-type]
 
 

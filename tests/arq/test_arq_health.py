@@ -20,7 +20,7 @@ RECORD = re.compile(
 
 
 async def test_record(arq_redis: ArqRedis, make_worker: Any) -> None:
-    """A line in local time with the worker's counters and the queue's length; it goes when the worker is closed."""
+    """A line in local time with the worker's counters and the queue's length, until the worker is closed."""
     gate = Gate()
     await enqueue(arq_redis, "add")
     await enqueue(arq_redis, "gate")
@@ -80,9 +80,7 @@ async def test_check(
     assert any(re.fullmatch(r"Health check successful: b'\w+-\d\d .*'", line) for line in lines(caplog))
 
 
-async def test_check_of_a_queue(
-    arq_redis: ArqRedis, redis_settings: RedisSettings, make_worker: Any
-) -> None:
+async def test_check_of_a_queue(arq_redis: ArqRedis, redis_settings: RedisSettings, make_worker: Any) -> None:
     """By default the record of the default queue is looked for."""
     async with at_work(make_worker(add)):
         await until(lambda: arq_redis.get("arq:queue:health-check"))

@@ -192,7 +192,7 @@ async def test_misspelt_delay(arq_redis: ArqRedis, make_worker: Any) -> None:
     job = await enqueue(arq_redis, "add")
     await make_worker(add).run_check()
 
-    with pytest.warns(DeprecationWarning, match='"pole_delay" is deprecated, use the correct spelling'):
+    with pytest.warns(DeprecationWarning, match=r'"pole_delay" is deprecated, use the correct spelling'):
         assert await job.result(pole_delay=POLL) == 0
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -218,7 +218,7 @@ async def test_waiting_job_that_cannot_be_read(arq_redis: ArqRedis) -> None:
     """A deserializer that fails is told as `DeserializationError`."""
     await enqueue(arq_redis, "add", _job_id="id")
 
-    with pytest.raises(DeserializationError, match="^unable to deserialize job$") as raised:
+    with pytest.raises(DeserializationError, match=r"^unable to deserialize job$") as raised:
         await Job("id", arq_redis, _deserializer=_broken).info()
     assert isinstance(raised.value.__cause__, ZeroDivisionError)
 
@@ -230,7 +230,7 @@ async def test_result_that_cannot_be_read(arq_redis: ArqRedis, make_worker: Any)
 
     job = Job("id", arq_redis, _deserializer=_broken)
     for read in (job.result, job.result_info, job.info):
-        with pytest.raises(DeserializationError, match="^unable to deserialize job result$"):
+        with pytest.raises(DeserializationError, match=r"^unable to deserialize job result$"):
             await read()
 
 

@@ -91,11 +91,13 @@ async def test_tries_have_an_end(arq_redis: ArqRedis, make_worker: Any) -> None:
     assert (ended.success, ended.result) == (False, JobExecutionFailed("max 5 retries exceeded"))
     assert (ended.function, ended.args, ended.job_try) == ("again", (99,), 6)
     assert counts(worker) == (0, 1, 5)
-    with pytest.raises(JobExecutionFailed, match="^max 5 retries exceeded$"):
+    with pytest.raises(JobExecutionFailed, match=r"^max 5 retries exceeded$"):
         await job.result()
 
 
-@pytest.mark.parametrize(("options", "limits", "tries"), [({"max_tries": 2}, {}, 2), ({}, {"max_tries": 3}, 3)])
+@pytest.mark.parametrize(
+    ("options", "limits", "tries"), [({"max_tries": 2}, {}, 2), ({}, {"max_tries": 3}, 3)]
+)
 async def test_number_of_tries(
     arq_redis: ArqRedis, make_worker: Any, options: Any, limits: Any, tries: int
 ) -> None:
@@ -146,9 +148,7 @@ async def test_run_check_may_forbid_retries(arq_redis: ArqRedis, make_worker: An
     ("options", "limits"),
     [({"job_timeout": 0.05}, {}), ({}, {"timeout": 0.05}), ({"job_timeout": timedelta(seconds=0.05)}, {})],
 )
-async def test_timeout_is_final(
-    arq_redis: ArqRedis, make_worker: Any, options: Any, limits: Any
-) -> None:
+async def test_timeout_is_final(arq_redis: ArqRedis, make_worker: Any, options: Any, limits: Any) -> None:
     """A job that takes too long fails, once and for all."""
     job = await enqueue(arq_redis, "forever")
     worker = make_worker(func(forever, **limits), **options)

@@ -100,7 +100,7 @@ async def test_serializer_that_refuses_an_argument(arq_redis: ArqRedis) -> None:
     """What a serializer refuses is refused to the caller, with the cause."""
     told(arq_redis, MSGPACK)
 
-    with pytest.raises(SerializationError, match='^unable to serialize job "add"') as raised:
+    with pytest.raises(SerializationError, match=r'^unable to serialize job "add"') as raised:
         await arq_redis.enqueue_job("add", datetime.now(UTC))
     assert isinstance(raised.value.__cause__, TypeError)
 
@@ -118,7 +118,7 @@ async def test_serializer_that_refuses_a_result(
 
     await make_worker(func(now, name="now"), **MSGPACK).async_run()
 
-    with pytest.raises(SerializationError, match="^unable to serialize result"):
+    with pytest.raises(SerializationError, match=r"^unable to serialize result"):
         await job.result()
     assert not (await end_of(job)).success
     assert any(message.startswith("error serializing result of id:now") for message in caplog.messages)
@@ -263,18 +263,18 @@ def test_functions_round_trip(serializers: Any) -> None:
 
 def test_functions_refuse() -> None:
     """What cannot be written or read is told as elsewhere."""
-    with pytest.raises(SerializationError, match='^unable to serialize job "f"'):
+    with pytest.raises(SerializationError, match=r'^unable to serialize job "f"'):
         serialize_job("f", (lambda: 1,), {}, None, 0)
-    with pytest.raises(DeserializationError, match="^unable to deserialize job$"):
+    with pytest.raises(DeserializationError, match=r"^unable to deserialize job$"):
         deserialize_job(b"rubbish")
-    with pytest.raises(DeserializationError, match="^unable to deserialize job$"):
+    with pytest.raises(DeserializationError, match=r"^unable to deserialize job$"):
         deserialize_job_raw(b"rubbish")
-    with pytest.raises(DeserializationError, match="^unable to deserialize job result$"):
+    with pytest.raises(DeserializationError, match=r"^unable to deserialize job result$"):
         deserialize_result(b"rubbish")
 
 
 def test_result_that_nothing_can_write() -> None:
-    """A serializer that refuses everything gives None; one that refuses the result only, a failure in words."""
+    """A serializer that refuses everything gives None; one that refuses the result, a failure in words."""
 
     def refuse(envelope: Any) -> bytes:
         raise ZeroDivisionError

@@ -87,7 +87,7 @@ def test_from_dsn(dsn: str, wanted: dict[str, Any]) -> None:
 
 def test_from_dsn_of_another_scheme() -> None:
     """Other schemes are refused."""
-    with pytest.raises(RuntimeError, match="^invalid DSN scheme$"):
+    with pytest.raises(RuntimeError, match=r"^invalid DSN scheme$"):
         RedisSettings.from_dsn("https://h:6379")
 
 
@@ -167,7 +167,8 @@ async def test_pool_gives_up_after_its_retries(
     assert {record.levelname for record in said} <= {"WARNING"}
     for record, number in zip(said, left, strict=True):
         assert re.fullmatch(
-            rf"redis connection error 127\.0\.0\.1:{port} ConnectionError .*, {number} retries remaining\.\.\.",
+            rf"redis connection error 127\.0\.0\.1:{port} ConnectionError .*, "
+            rf"{number} retries remaining\.\.\.",
             record.getMessage(),
         )
 
@@ -176,7 +177,7 @@ async def test_sentinel_needs_a_list() -> None:
     """A name alone is no list of sentinels."""
     with pytest.raises(
         RuntimeError,
-        match="^str provided for 'host' but 'sentinel' is true; list of sentinels expected$",
+        match=r"^str provided for 'host' but 'sentinel' is true; list of sentinels expected$",
     ):
         await create_pool(RedisSettings(sentinel=True))
 
@@ -188,6 +189,4 @@ async def test_redis_info(arq_redis: ArqRedis) -> None:
     await log_redis_info(arq_redis, said.append)
 
     assert len(said) == 1
-    assert re.fullmatch(
-        r"redis_version=\d\S* mem_usage=\d\S* clients_connected=\d+ db_keys=\d+", said[0]
-    )
+    assert re.fullmatch(r"redis_version=\d\S* mem_usage=\d\S* clients_connected=\d+ db_keys=\d+", said[0])

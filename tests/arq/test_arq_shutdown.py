@@ -141,7 +141,9 @@ async def test_close_cancels_what_runs(
     assert gate.cancelled == 1
     assert worker.jobs_retried == 1
     assert await job.status() == JobStatus.queued
-    assert "shutdown on SIGUSR1 ◆ 0 jobs complete ◆ 0 failed ◆ 0 retries ◆ 1 ongoing to cancel" in lines(caplog)
+    assert "shutdown on SIGUSR1 ◆ 0 jobs complete ◆ 0 failed ◆ 0 retries ◆ 1 ongoing to cancel" in lines(
+        caplog
+    )
 
 
 async def test_close_tells_what_was_done(
@@ -157,7 +159,9 @@ async def test_close_tells_what_was_done(
 
     await worker.close()
 
-    assert "shutdown on SIGUSR1 ◆ 1 jobs complete ◆ 0 failed ◆ 0 retries ◆ 0 ongoing to cancel" in lines(caplog)
+    assert "shutdown on SIGUSR1 ◆ 1 jobs complete ◆ 0 failed ◆ 0 retries ◆ 0 ongoing to cancel" in lines(
+        caplog
+    )
 
 
 async def test_shutdown_hook_comes_after_the_jobs(arq_redis: ArqRedis, make_worker: Any) -> None:

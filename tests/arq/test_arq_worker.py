@@ -81,7 +81,7 @@ def test_func_of_a_wrong_path(path: str, text: str) -> None:
 @pytest.mark.parametrize("thing", [123, {"a": 1}])
 def test_func_of_something_else(thing: Any) -> None:
     """What cannot be called is no function."""
-    with pytest.raises(RuntimeError, match="is not a"):
+    with pytest.raises(RuntimeError, match=r"is not a"):
         func(thing)
 
 
@@ -136,9 +136,7 @@ async def test_defaults_of_a_worker(arq_redis: ArqRedis) -> None:
 
 
 @pytest.mark.parametrize(("max_jobs", "given", "limit"), [(10, None, 100), (30, None, 150), (10, 7, 7)])
-async def test_queue_read_limit(
-    arq_redis: ArqRedis, max_jobs: int, given: int | None, limit: int
-) -> None:
+async def test_queue_read_limit(arq_redis: ArqRedis, max_jobs: int, given: int | None, limit: int) -> None:
     """Five times the slots, 100 at least, or what one says."""
     worker = Worker([add], redis_pool=arq_redis, max_jobs=max_jobs, queue_read_limit=given)
 
@@ -147,14 +145,14 @@ async def test_queue_read_limit(
 
 async def test_worker_needs_something_to_do(arq_redis: ArqRedis) -> None:
     """Functions or cron jobs; one of them is enough."""
-    with pytest.raises(RuntimeError, match="^at least one function or cron_job must be registered$"):
+    with pytest.raises(RuntimeError, match=r"^at least one function or cron_job must be registered$"):
         Worker(redis_pool=arq_redis)
     assert list(Worker(cron_jobs=[cron(add)], redis_pool=arq_redis).functions) == ["cron:add"]
 
 
 async def test_cron_jobs_must_be_such(arq_redis: ArqRedis) -> None:
     """A function is no cron job."""
-    with pytest.raises(RuntimeError, match="^cron_jobs, must be instances of CronJob$"):
+    with pytest.raises(RuntimeError, match=r"^cron_jobs, must be instances of CronJob$"):
         Worker(cron_jobs=[add], redis_pool=arq_redis)
 
 
@@ -212,9 +210,7 @@ async def test_jobs_enqueue_jobs(
         await ctx["redis"].enqueue_job("add", 1, 2, _job_id="child")
 
     await enqueue(arq_redis, "parent", _queue_name="mine")
-    worker = make_worker(
-        func(parent, name="parent"), add, queue_name="mine", redis_settings=redis_settings
-    )
+    worker = make_worker(func(parent, name="parent"), add, queue_name="mine", redis_settings=redis_settings)
 
     assert await worker.run_check() == 2
     assert [result.queue_name for result in await arq_redis.all_job_results()] == ["mine", "mine"]
@@ -383,15 +379,13 @@ async def test_startup_that_raises_ends_the_worker(make_worker: Any) -> None:
     async def fail(ctx: Ctx) -> None:
         raise ValueError("cold")
 
-    with pytest.raises(ValueError, match="^cold$"):
+    with pytest.raises(ValueError, match=r"^cold$"):
         await make_worker(add, on_startup=fail).async_run()
 
 
 async def test_worker_that_connects(redis_settings: RedisSettings, make_worker: Any) -> None:
     """A worker without a pool makes one, with its queue and expiry."""
-    worker = make_worker(
-        add, redis_settings=redis_settings, queue_name="mine", expires_extra_ms=1_000
-    )
+    worker = make_worker(add, redis_settings=redis_settings, queue_name="mine", expires_extra_ms=1_000)
 
     await worker.run_check()
 
