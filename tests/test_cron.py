@@ -155,7 +155,7 @@ def test_definition() -> None:
     )
     assert (job.unique, job.run_at_startup, job.max_tries, job.keep_result_s) == (True, False, 1, 0)
     assert job.next_run is None
-    assert repr(job).startswith("<CronJob name='cron:tick' coroutine=")
+    assert repr(job).startswith("<CronJob name=cron:tick coroutine=")
     assert cron("asyncio.sleep").name == "cron:asyncio.sleep"
     assert cron(tick, name="mine", timeout=timedelta(minutes=1)).timeout_s == 60
     job.calculate_next(START)

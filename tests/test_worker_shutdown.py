@@ -92,7 +92,7 @@ async def test_running_job_may_be_given_time(
     said = [line for line in lines(caplog) if line.startswith("shutdown")]
     assert said == [
         "shutdown on SIGTERM ◆ 0 jobs complete ◆ 0 failed ◆ 0 retries ◆ 1 to be completed",
-        "shutdown on SIGTERM, wait complete ◆ 1 jobs complete ◆ 0 failed ◆ 0 retries ◆ 0 to cancel",
+        "shutdown on SIGTERM, wait complete ◆ 1 jobs complete ◆ 0 failed ◆ 0 retries ◆ 0 ongoing to cancel",
     ]
 
 

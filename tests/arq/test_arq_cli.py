@@ -16,7 +16,7 @@ import pytest
 from arq import ArqRedis, create_pool
 from arq.connections import RedisSettings
 from arq.jobs import Job, JobStatus
-from arq_toys import enqueue
+from arq_toys import enqueue, until
 
 MODULE = """
 import asyncio
@@ -226,9 +226,7 @@ def test_check(program: Program) -> None:
     idle = program.run("--check", "toys_of_cli.WorkerSettings")
     with program.started("toys_of_cli.WorkerSettings") as worker:
         wait_for(worker, "redis_version=")
-        for _ in range(50):
-            if program.ask(lambda pool: pool.exists("arq:queue:health-check")):
-                break
+        program.ask(lambda pool: until(lambda: pool.exists("arq:queue:health-check")))
         alive = program.run("--check", "toys_of_cli.WorkerSettings")
         worker.send_signal(signal.SIGTERM)
         worker.communicate(timeout=20)

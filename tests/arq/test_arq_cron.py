@@ -10,6 +10,7 @@ import pytest
 from arq import ArqRedis, cron
 from arq.cron import CronJob, Options, next_cron
 from arq.jobs import Job, JobStatus
+from arq.utils import get_tz
 from arq_toys import Ctx, add, at_work, until
 
 EVERY_SECOND = set(range(60))
@@ -197,6 +198,24 @@ async def test_hour_is_that_of_the_zone(make_worker: Any) -> None:
         await until(lambda: bell.calls, within=4)
 
     assert other.calls == []
+
+
+async def test_zone_of_the_environment_is_not_that_of_cron(
+    make_worker: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`ARQ_TIMEZONE` is for the times of jobs alone."""
+    monkeypatch.setenv("ARQ_TIMEZONE", "Asia/Tokyo")
+    get_tz.cache_clear()
+    bell = Bell()
+    now = datetime.now().astimezone()
+    hours = {now.hour, (now.hour + 1) % 24}
+    worker = make_worker(cron_jobs=[cron(bell.ring, hour=hours, minute=None, second=EVERY_SECOND)])
+
+    assert datetime.now(worker.timezone).utcoffset() == now.utcoffset()
+    async with at_work(worker):
+        await until(lambda: bell.calls, within=4)
+    monkeypatch.undo()
+    get_tz.cache_clear()
 
 
 async def test_run_at_startup(arq_redis: ArqRedis, make_worker: Any) -> None:

@@ -138,7 +138,7 @@ def test_args_to_string(args: Any, kwargs: Any, text: str) -> None:
 def test_import_string() -> None:
     """A dotted path is imported; a wrong one is told."""
     assert import_string("os.path.join") is os.path.join
-    with pytest.raises(ImportError, match='^"nodots" doesn\'t look like a module path$'):
+    with pytest.raises(ImportError, match=r'^"nodots" doesn\'t look like a module path$'):
         import_string("nodots")
     with pytest.raises(ImportError, match=r'^Module "os.path" does not define a "nope" attribute$'):
         import_string("os.path.nope")
