@@ -50,6 +50,7 @@ async def test_waiting_job(arq_redis: ArqRedis, make_worker: Any, options: Any) 
     """A waiting job is aborted, a deferred one long before its time; it never runs."""
     gate = Gate()
     await enqueue(arq_redis, "gate")
+    await asyncio.sleep(0.002)  # jobs of one ms are in no order
     job = await enqueue(arq_redis, "add", 1, **options)
 
     functions = func(gate.enter, name="gate"), add
