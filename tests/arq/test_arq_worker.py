@@ -303,6 +303,18 @@ async def test_run_check_tells_of_several_failures(arq_redis: ArqRedis, make_wor
     assert str(raised.value) == "2 jobs failed:\nValueError('bad')\nValueError('worse')"
 
 
+async def test_run_check_shows_all_failures_that_are_kept(arq_redis: ArqRedis, make_worker: Any) -> None:
+    """The number is that of this worker; the results are all that Redis holds."""
+    await enqueue(arq_redis, "boom", "earlier")
+    await make_worker(boom).async_run()
+    await enqueue(arq_redis, "boom", "later")
+
+    with pytest.raises(FailedJobs) as raised:
+        await make_worker(boom).run_check()
+
+    assert (raised.value.count, len(raised.value.job_results)) == (1, 2)
+
+
 @pytest.mark.parametrize(("limit", "ran"), [(0, 0), (1, 1), (3, 3), (-1, 4), (9, 4)])
 async def test_max_burst_jobs(arq_redis: ArqRedis, make_worker: Any, limit: int, ran: int) -> None:
     """A burst may be told how many jobs to start; negative is all."""
