@@ -62,6 +62,8 @@ logger = logging.getLogger("arqlite.jobs")
 # How long the end of a job that was cancelled before it started is kept.
 _CANCELLED_KEEP_MS = 3_600_000
 _ANNOUNCEMENT_PATIENCE_S = 1.0
+# How long the first look at a job may take, however little its caller wants to wait.
+_LOOK_PATIENCE_S = 1.0
 _OVER = ("absent", "finished")
 _STATUS = {
     "absent": JobStatus.not_found,
@@ -167,8 +169,11 @@ class Job:
             if answer == "cancelled":
                 self._report_cancelled()
                 return True
-            async with asyncio.timeout(timeout):
-                peek = await self._wait_for_end(announced, poll_delay)
+            if answer == "ended":
+                peek = await self._peek()
+            else:
+                async with asyncio.timeout(timeout):
+                    peek = await self._wait_for_end(announced, poll_delay)
             if peek.home == "absent":  # its result is not kept, but the announcement tells how it ended
                 return await _announced_state(announced) is JobState.CANCELLED
         ended = self._decode(peek)
@@ -197,9 +202,12 @@ class Job:
         return codec.decode_record(peek.record, self.job_id, self._queue_name, score, started)
 
     async def _ended(self, timeout: float | None, poll_delay: float) -> JobResult:
-        peek = await self._peek()
+        deadline = None if timeout is None else asyncio.get_running_loop().time() + timeout
+        # A result that is there is given even to who will not wait at all.
+        async with asyncio.timeout(None if timeout is None else max(timeout, _LOOK_PATIENCE_S)):
+            peek = await self._peek()
         if peek.home not in _OVER:
-            async with asyncio.timeout(timeout), self._announced() as announced:
+            async with asyncio.timeout_at(deadline), self._announced() as announced:
                 peek = await self._wait_for_end(announced, poll_delay)
         if peek.home == "absent":
             raise ResultNotFound(

@@ -158,6 +158,21 @@ async def test_close_shuts_a_running_worker_down(
     assert any(line.startswith("shutdown on SIGUSR1 ◆") for line in lines(caplog))
 
 
+async def test_close_gives_running_jobs_their_time(arq_redis: ArqRedis, make_worker: Any) -> None:
+    """`close` waits for running jobs as long as `job_completion_wait` says."""
+    gate = Gate()
+    job = await enqueue(arq_redis, "gate")
+    worker = make_worker([func(gate, name="gate")], job_completion_wait=10)
+    async with at_work(worker):
+        await gate.started.wait()
+        closing = asyncio.create_task(worker.close())
+        gate.open.set()
+        await asyncio.wait_for(closing, 5)
+
+    assert gate.ended == ["returned"]
+    assert await job.result() == "through"
+
+
 async def test_cancelled_main_gives_its_jobs_back(arq_redis: ArqRedis, make_worker: Any) -> None:
     """Cancelling `main` is a shutdown, too: jobs go back, and the cancellation leaves."""
     gate = Gate()

@@ -69,6 +69,7 @@ async def test_ended_job(arq_redis: ArqRedis, make_worker: Any) -> None:
     await make_worker(add).run_check()
 
     assert await job.abort(**PATIENCE) is False
+    assert await job.abort(timeout=0) is False
     assert (await end_of(job)).success
 
 

@@ -26,6 +26,14 @@ def test_repr(arq_redis: ArqRedis) -> None:
     assert Job(job_id="abc", redis=arq_redis).job_id == "abc"
 
 
+def test_score_is_whole() -> None:
+    """Scores come from Redis as floats and are shown as whole numbers."""
+    job = JobDef("f", (), {}, None, datetime.now(UTC), 1_700_000_000_000.0, "id")  # type: ignore[arg-type]
+
+    assert isinstance(job.score, int)
+    assert job.score == 1_700_000_000_000
+
+
 async def test_status_follows_the_job(arq_redis: ArqRedis, make_worker: Any) -> None:
     """From nowhere over deferred, queued and in progress to complete."""
     gate = Gate()
@@ -180,11 +188,12 @@ async def test_result_gives_up_in_time(arq_redis: ArqRedis) -> None:
 
 
 async def test_result_that_is_there_needs_no_time(arq_redis: ArqRedis, make_worker: Any) -> None:
-    """With a timeout of 0 a result that is there is given."""
+    """A result that is there is given however short the timeout."""
     job = await enqueue(arq_redis, "add", 1, 1)
     await make_worker(add).run_check()
 
     assert await job.result(timeout=0) == 2
+    assert await job.result(timeout=0.000_01) == 2
 
 
 async def test_misspelt_delay(arq_redis: ArqRedis, make_worker: Any) -> None:

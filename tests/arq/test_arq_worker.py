@@ -113,7 +113,7 @@ async def test_worker_shows_what_it_is_told(redis_settings: RedisSettings) -> No
     assert worker.functions["other"].coroutine is boom
     assert (worker.queue_name, worker.burst, worker.max_burst_jobs) == ("mine", True, 3)
     assert worker.redis_settings == redis_settings
-    assert worker.ctx == state
+    assert worker.ctx is state
     assert worker.timezone is zone
     assert worker.on_stop is None
     assert counts(worker) == (0, 0, 0)
