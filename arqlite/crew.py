@@ -39,7 +39,7 @@ from .runtime.watchdog import Watchdog
 from .service import Host, Service
 from .settings import WorkerOptions
 from .telemetry import WorkerStarted, WorkerStopped, execute, has_handlers
-from .utils import get_tz, to_seconds
+from .utils import to_seconds
 
 logger = logging.getLogger("arqlite.worker")
 
@@ -147,8 +147,7 @@ class Crew:
                 Watchdog(options.queue, options.blocked_loop_warning, lambda: self.producer.active)
             )
         if options.cron_jobs:
-            zone = options.timezone or get_tz()
-            self._services.append(Scheduler(self.engine, codec, options.cron_jobs, zone))
+            self._services.append(Scheduler(self.engine, codec, options.cron_jobs, options.timezone))
 
     async def work(self) -> None:
         """Start everything and run until a burst is over."""
@@ -165,11 +164,11 @@ class Crew:
 
     async def shut_down(self, signum: Signals, patience_s: float, hurry: asyncio.Event) -> None:
         """Stop claiming, let jobs end for a while, give back the rest."""
-        self._say_shutdown(signum, patience_s)
+        self.say_shutdown(signum, patience_s)
         self.producer.stop_claiming()
         if patience_s and self.producer.active:
             await _first_of(self.producer.drained(), hurry.wait(), patience_s)
-            logger.info("shutdown on %s, wait complete ◆ %s", signum.name, self._summary("to cancel"))
+            logger.info("shutdown on %s, wait complete ◆ %s", signum.name, self._summary("ongoing to cancel"))
         for run in list(self.producer.active):
             run.cancel("shutdown")
         await _first_of(self.producer.drained(), _CANCEL_PATIENCE_S)
@@ -271,11 +270,10 @@ class Crew:
         done = self._counters
         return done.complete, done.failed, done.retried, len(self.producer.active)
 
-    def _say_shutdown(self, signum: Signals, patience_s: float) -> None:
-        fate = "to be completed" if patience_s else "to cancel"
-        logger.info(
-            "shutdown on %s ◆ %s", signum.name, self._summary(fate if patience_s else f"ongoing {fate}")
-        )
+    def say_shutdown(self, signum: Signals, patience_s: float) -> None:
+        """Tell why the worker ends, what it has done, and what becomes of what it does."""
+        fate = "to be completed" if patience_s else "ongoing to cancel"
+        logger.info("shutdown on %s ◆ %s", signum.name, self._summary(fate))
 
     def _summary(self, fate: str) -> str:
         complete, failed, retried, ongoing = self._counts()

@@ -108,7 +108,7 @@ class FailedJobs(ArqliteError, RuntimeError):
     def __str__(self) -> str:
         if self.count == 1 and self.job_results:
             return f"1 job failed {self.job_results[0].result!r}"
-        lines = "\n".join(f"  {result!r}" for result in self.job_results)
+        lines = "\n".join(repr(result.result) for result in self.job_results)
         return f"{self.count} jobs failed:\n{lines}"
 
     def __repr__(self) -> str:
@@ -158,4 +158,4 @@ class JobInterrupted(BaseException):
 
 def _milliseconds(delay: float | timedelta) -> int:
     seconds = delay.total_seconds() if isinstance(delay, timedelta) else delay
-    return int(seconds * 1000)
+    return round(seconds * 1000)

@@ -240,10 +240,10 @@ def _names(workers: Sequence[Worker]) -> list[str]:
 def _place(worker: Worker) -> tuple[str, int]:
     """Tell a worker's server and database."""
     pool = worker.options.redis_pool
-    if pool is None:
-        told = worker.redis_settings
+    told = worker.redis_settings
+    if pool is None and told is not None:
         return told.unix_socket_path or f"{told.host}:{told.port}", told.database
-    kwargs = pool.connection_pool.connection_kwargs
+    kwargs = (pool or worker.pool).connection_pool.connection_kwargs
     return kwargs.get("path") or f"{kwargs.get('host')}:{kwargs.get('port')}", int(kwargs.get("db") or 0)
 
 

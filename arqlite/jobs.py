@@ -23,14 +23,13 @@ from .engine.redis import LOG_LIMIT
 from .errors import DeserializationError, ResultNotFound, SerializationError
 from .model import memory
 from .model.arguments import Signature
-from .model.codec import (
-    Codec,
+from .model.codec import Codec, state_of_finished
+from .model.envelopes import (
     deserialize_job,
     deserialize_job_raw,
     deserialize_result,
     serialize_job,
     serialize_result,
-    state_of_finished,
 )
 from .model.notes import LogLine, Progress, decode_lines, decode_progress
 from .model.records import JobDef, JobResult
@@ -68,6 +67,8 @@ logger = logging.getLogger("arqlite.jobs")
 # How long the end of a job that was cancelled before it started is kept.
 _CANCELLED_KEEP_MS = 3_600_000
 _ANNOUNCEMENT_PATIENCE_S = 1.0
+# How long the first look at a job may take, however little its caller wants to wait.
+_LOOK_PATIENCE_S = 1.0
 _OVER = ("absent", "finished")
 _STATUS = {
     "absent": JobStatus.not_found,
@@ -241,8 +242,11 @@ class Job(Generic[ResultT]):
             if answer == "cancelled":
                 self._report_cancelled()
                 return True
-            async with asyncio.timeout(timeout):
-                peek = await self._wait_for_end(announced, poll_delay)
+            if answer == "ended":
+                peek = await self._peek()
+            else:
+                async with asyncio.timeout(timeout):
+                    peek = await self._wait_for_end(announced, poll_delay)
             if peek.home == "absent":  # its result is not kept, but the announcement tells how it ended
                 return await _announced_state(announced) is JobState.CANCELLED
         ended = self._decode(peek)
@@ -287,11 +291,13 @@ class Job(Generic[ResultT]):
             )  # fmt: skip
 
     async def _ended(self, timeout: float | None, poll_delay: float) -> JobResult:
-        async with asyncio.timeout(timeout):
+        deadline = None if timeout is None else asyncio.get_running_loop().time() + timeout
+        # A result that is there is given even to who will not wait at all.
+        async with asyncio.timeout(None if timeout is None else max(timeout, _LOOK_PATIENCE_S)):
             peek = await self._peek()
-            if peek.home not in _OVER:
-                async with self._announced() as announced:
-                    peek = await self._wait_for_end(announced, poll_delay)
+        if peek.home not in _OVER:
+            async with asyncio.timeout_at(deadline), self._announced() as announced:
+                peek = await self._wait_for_end(announced, poll_delay)
         if peek.home == "absent":
             raise ResultNotFound(
                 "Not waiting for job result because the job is not in queue. "
@@ -344,7 +350,8 @@ class Job(Generic[ResultT]):
     def _cancelled_body(self) -> bytes:
         now_ms = timestamp_ms()
         codec = Codec(getattr(self._redis, "job_serializer", None), self._deserializer)
-        return codec.encode_end(JobState.CANCELLED, asyncio.CancelledError(), 0, now_ms, now_ms, b"")
+        job = {"f": "<unknown>", "a": (), "k": {}, "et": 0, "q": self._queue_name, "id": self.job_id}
+        return codec.encode_end(JobState.CANCELLED, asyncio.CancelledError(), 0, now_ms, now_ms, b"", job)
 
     def _report_cancelled(self) -> None:
         if has_handlers(JobStopped):

@@ -13,7 +13,7 @@ from .connections import ArqRedis, RedisSettings
 from .cron import CronJob
 from .errors import ConfigurationError
 from .model import checks
-from .model.functions import Function, by_name, func
+from .model.functions import CronFunction, Function, by_name, func
 from .runtime.executor import Hooks
 from .runtime.intake import Limits
 from .service import Service
@@ -233,6 +233,6 @@ def _no_settings(given: object) -> ConfigurationError:
 
 
 def _as_function(job: CronJob) -> Function:
-    return Function(
+    return CronFunction(
         job.name, job.coroutine, job.timeout_s, job.keep_result_s, job.keep_result_forever, job.max_tries
     )

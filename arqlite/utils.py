@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 import os
 import secrets
 import time
@@ -17,12 +18,14 @@ from zoneinfo import ZoneInfo
 from .constants import timezone_env_vars
 from .typing import SecondsTimedelta
 
+logger = logging.getLogger("arqlite.utils")
+
 DEFAULT_CURTAIL = 80
 
 
 def as_int(f: float) -> int:
-    """Turn a whole float into an int."""
-    return int(f)
+    """Turn a float into the nearest int."""
+    return round(f)
 
 
 def timestamp_ms() -> int:
@@ -37,11 +40,17 @@ def to_unix_ms(dt: datetime) -> int:
 
 @lru_cache
 def get_tz() -> tzinfo | None:
-    """Read the time zone from the environment (`ARQ_TIMEZONE`, `TIMEZONE`); None when it is not set."""
+    """Read the time zone from the environment (`ARQ_TIMEZONE`, `TIMEZONE`); None when it is not set.
+
+    A name that no zone has is told in the log and left out.
+    """
     for name in timezone_env_vars:
         zone = os.getenv(name)
         if zone:
-            return ZoneInfo(zone)
+            try:
+                return ZoneInfo(zone)
+            except (KeyError, ValueError, OSError):  # the last is what a folder of zones gives
+                logger.warning("unknown timezone: %r", zone)
     return None
 
 
@@ -91,7 +100,7 @@ def truncate(s: str, length: int = DEFAULT_CURTAIL) -> str:
 
 def args_to_string(args: Sequence[Any], kwargs: dict[str, Any]) -> str:
     """Show the arguments of a call, cut to a readable length."""
-    parts = [repr(arg) for arg in args] + [f"{name}={value!r}" for name, value in kwargs.items()]
+    parts = [repr(arg) for arg in args] + [f"{name}={value!r}" for name, value in sorted(kwargs.items())]
     return truncate(", ".join(parts))
 
 

@@ -9,7 +9,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Coroutine, Sequence
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 from signal import Signals
 from typing import Any, cast
 
@@ -46,7 +46,6 @@ from .typing import (
     WorkerCoroutine,
     WorkerSettingsType,
 )
-from .utils import get_tz
 
 __all__ = (
     "ArqRedis",
@@ -114,7 +113,7 @@ class Worker:
         max_burst_jobs: in a burst, how many jobs to start; negative is no limit.
         job_serializer, job_deserializer: see `ArqRedis`; not applied to a `redis_pool`.
         expires_extra_ms: see `ArqRedis`.
-        timezone: where cron fields are read; the environment's zone or the system's by default.
+        timezone: where cron fields are read; the system's zone by default.
         log_results: whether results are shown in the log.
         lease: seconds after which the jobs of a dead worker are given to others.
         max_rescues: how many workers a job may take down before it is given up.
@@ -180,7 +179,7 @@ class Worker:
         self.functions = options.table()
         self.queue_name = options.queue
         self.cron_jobs = list(options.cron_jobs or ())
-        self.redis_settings = options.redis_settings or RedisSettings()
+        self.redis_settings = (options.redis_settings or RedisSettings()) if redis_pool is None else None
         self.burst = burst
         self.max_burst_jobs = max_burst_jobs
         self.max_jobs = max_jobs
@@ -189,7 +188,7 @@ class Worker:
         self.retry_jobs = retry_jobs
         self.allow_abort_jobs = allow_abort_jobs
         self.health_check_key = options.health_key
-        self.timezone = timezone or get_tz()
+        self.timezone = timezone or datetime.now().astimezone().tzinfo
         self.ctx: dict[Any, Any] = ctx if ctx is not None else {}
         self.main_task: asyncio.Task[None] | None = None
         self.on_stop: Callable[[Signals], Any] | None = None
@@ -289,6 +288,8 @@ class Worker:
         if self.main_task is not None and not self.main_task.done():
             self.handle_sig(Signals.SIGUSR1)
             await asyncio.gather(self.main_task, return_exceptions=True)
+        elif self._crew is not None and not self.options.handle_signals:
+            self._crew.say_shutdown(Signals.SIGUSR1, 0)
         if self._pool is None:
             return
         try:

@@ -15,8 +15,16 @@ import pytest_asyncio
 from arqlite import ArqRedis, Worker
 from arqlite.connections import RedisSettings
 from arqlite.embedded import EmbeddedServer
+from arqlite.logs import uninstall_job_fields
 
 Eventually = Callable[..., Awaitable[Any]]
+
+
+@pytest.fixture(autouse=True)
+def _plain_log_records() -> Iterator[None]:
+    """Take back what a worker that ran in a test did to log records, which is meant for its own process."""
+    yield
+    uninstall_job_fields()
 
 
 @pytest.fixture(scope="session")

@@ -132,12 +132,15 @@ def test_burst_with_failed_jobs_ends_well(project: Path, real_url: str) -> None:
     assert "failed, TypeError: " in done.stderr
 
 
-def test_check_tells_by_its_exit_code(project: Path) -> None:
+def test_check_tells_by_its_exit_code(project: Path, real_url: str, eventually: Any) -> None:
     """`--check` ends with 0 while a worker lives, and with 1 otherwise, whatever it left behind."""
     assert arqlite(project, "toyapp.Settings", "--check").returncode == 1
 
     with worker(project) as process:
-        wait_for_line(process, "recording health")
+        wait_for_line(process, "redis_version=")
+        asyncio.run(
+            with_pool(real_url, lambda pool: eventually(lambda: pool.exists("arq:queue:health-check")))
+        )
         alive = arqlite(project, "toyapp.Settings", "--check")
         process.send_signal(signal.SIGTERM)
         assert process.wait(15) == 0

@@ -281,9 +281,11 @@ def test_only_functions() -> None:
 async def test_cron_job_runs_at_its_time(arq_redis: ArqRedis, make_worker: Any, eventually: Any) -> None:
     """A cron job runs when its time comes, and again; over two workers once per time, leaving nothing."""
     ticks: list[tuple[str, int]] = []
+    planned: list[str] = []
 
     async def every_second(ctx: Ctx) -> None:
         ticks.append((ctx["job_id"], ctx["job_try"]))
+        planned.append(f"cron:s:{ctx['score']}")
 
     job = [cron(every_second, name="cron:s", second=None, microsecond=0)]
     one, two = make_worker(cron_jobs=job), make_worker(cron_jobs=job)
@@ -291,6 +293,7 @@ async def test_cron_job_runs_at_its_time(arq_redis: ArqRedis, make_worker: Any, 
         await eventually(lambda: len(ticks) >= 5)
 
     assert len({job_id for job_id, _ in ticks}) == len(ticks)
+    assert planned == [job_id for job_id, _ in ticks]
     assert all(job_id.startswith("cron:s:") and job_id.endswith("00") for job_id, _ in ticks)
     assert {job_try for _, job_try in ticks} == {1}
     assert one.jobs_complete + two.jobs_complete == len(ticks)

@@ -92,7 +92,7 @@ async def test_running_job_may_be_given_time(
     said = [line for line in lines(caplog) if line.startswith("shutdown")]
     assert said == [
         "shutdown on SIGTERM ◆ 0 jobs complete ◆ 0 failed ◆ 0 retries ◆ 1 to be completed",
-        "shutdown on SIGTERM, wait complete ◆ 1 jobs complete ◆ 0 failed ◆ 0 retries ◆ 0 to cancel",
+        "shutdown on SIGTERM, wait complete ◆ 1 jobs complete ◆ 0 failed ◆ 0 retries ◆ 0 ongoing to cancel",
     ]
 
 
@@ -156,6 +156,21 @@ async def test_close_shuts_a_running_worker_down(
     assert closed == [worker.ctx]
     assert gate.ended == ["cancelled"]
     assert any(line.startswith("shutdown on SIGUSR1 ◆") for line in lines(caplog))
+
+
+async def test_close_gives_running_jobs_their_time(arq_redis: ArqRedis, make_worker: Any) -> None:
+    """`close` waits for running jobs as long as `job_completion_wait` says."""
+    gate = Gate()
+    job = await enqueue(arq_redis, "gate")
+    worker = make_worker([func(gate, name="gate")], job_completion_wait=10)
+    async with at_work(worker):
+        await gate.started.wait()
+        closing = asyncio.create_task(worker.close())
+        gate.open.set()
+        await asyncio.wait_for(closing, 5)
+
+    assert gate.ended == ["returned"]
+    assert await job.result() == "through"
 
 
 async def test_cancelled_main_gives_its_jobs_back(arq_redis: ArqRedis, make_worker: Any) -> None:

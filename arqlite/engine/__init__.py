@@ -1,7 +1,7 @@
 """The Redis wing: a queue's storage as verbs, each one atomic script."""
 
 from .batch import EnqueueBatch, LookBatch
-from .keys import Keys
+from .keys import Keys, due_ms
 from .protocol import (
     Beat,
     Ended,
@@ -47,4 +47,5 @@ __all__ = (
     "Token",
     "Turn",
     "Waker",
+    "due_ms",
 )

@@ -11,6 +11,15 @@ from ..constants import health_check_key_suffix
 PREFIX = "aq:"
 
 
+# How a score of `sched` is made up; lua/lib/score.lua says why.
+_EPOCH_MS, _DUE_STEP = 1_577_836_800_000, 2048
+
+
+def due_ms(score: float) -> int:
+    """Read out of a score of `sched` when its job is due, in ms since 1970."""
+    return int(score) // _DUE_STEP + _EPOCH_MS
+
+
 class Keys:
     """The names of one queue in one database.
 

@@ -7,6 +7,7 @@ the job's: nothing is encoded twice.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, cast
 
 from pydantic_core import PydanticSerializationError, from_json, to_json
@@ -100,15 +101,31 @@ class Codec:
         return cast("dict[str, Any]", envelope)
 
     def encode_end(
-        self, state: JobState, value: Any, job_try: int, start_ms: int, finish_ms: int, blob: bytes
+        self,
+        state: JobState,
+        value: Any,
+        job_try: int,
+        start_ms: int,
+        finish_ms: int,
+        blob: bytes,
+        job: Mapping[str, Any] | None = None,
     ) -> bytes:
-        """Write how a job ended: `value` is its result, or the exception unless it completed.
+        """Write how a job ended.
+
+        Args:
+            state: its final state.
+            value: its result, or the exception unless it completed.
+            job_try: the number of its last start.
+            start_ms: when that began, in ms since 1970.
+            finish_ms: when that was over.
+            blob: the job as it was enqueued, to stand behind its end.
+            job: what else arq's envelope of a result tells; only a user's own serializer meets it.
 
         Raises:
             SerializationError: the result cannot be written; `encode_unserializable` can.
         """
         if self.serializer is not None:
-            result = self._encode_foreign(state, value, job_try, start_ms, finish_ms)
+            result = self._encode_foreign(state, value, job_try, start_ms, finish_ms, job or {})
         elif state is JobState.COMPLETED:
             result = _plain_result(value, job_try, start_ms, finish_ms)
         else:
@@ -119,14 +136,20 @@ class Codec:
         return b"%c%08x%b%b" % (letter, len(result), result, blob)
 
     def encode_unserializable(
-        self, error: Exception, job_try: int, start_ms: int, finish_ms: int, blob: bytes
+        self,
+        error: Exception,
+        job_try: int,
+        start_ms: int,
+        finish_ms: int,
+        blob: bytes,
+        job: Mapping[str, Any] | None = None,
     ) -> bytes:
         """Write that a job ended, but that its result could not be written and why."""
         reason = message_of(error)
         failure = SerializationError(
             reason if reason.startswith(UNSERIALIZABLE) else f"{UNSERIALIZABLE}: {reason}"
         )
-        return self.encode_end(JobState.DISCARDED, failure, job_try, start_ms, finish_ms, blob)
+        return self.encode_end(JobState.DISCARDED, failure, job_try, start_ms, finish_ms, blob, job)
 
     def decode_record(
         self, record: bytes, job_id: str, queue: str, score: int | None = None, started: int | None = None
@@ -143,7 +166,7 @@ class Codec:
         if record[:1] == b"R":
             return self._decode_finished(record[_FINISHED_HEAD:], job_id, queue)
         envelope = self.decode_job(record[_QUEUED_HEAD:])
-        return _job_def(envelope, job_id, score, started)
+        return job_def(envelope, job_id, score, started)
 
     def decode_listed(self, record: bytes, job_id: str, queue: str) -> JobDef | JobResult:
         """Read one record of many; a job that has not ended has the time it was meant to run as its score.
@@ -155,7 +178,7 @@ class Codec:
             if record[:1] == b"R":
                 return self._decode_finished(record[_FINISHED_HEAD:], job_id, queue)
             envelope = self.decode_job(record[_QUEUED_HEAD:])
-            return _job_def(envelope, job_id, int(envelope.get("at") or envelope["et"]), None)
+            return job_def(envelope, job_id, int(envelope.get("at") or envelope["et"]), None)
         except DeserializationError as error:
             job = _unknown_job(job_id)
             if record[:1] != b"R":
@@ -183,23 +206,30 @@ class Codec:
     def _job_of_finished(self, blob: bytes, job_id: str) -> JobDef:
         """Read the job behind a result; one that could never be read still has its result."""
         try:
-            return _job_def(self.decode_job(blob), job_id, None, None)
+            return job_def(self.decode_job(blob), job_id, None, None)
         except DeserializationError:
             return _unknown_job(job_id)
 
     def _encode_foreign(
-        self, state: JobState, value: Any, job_try: int, start_ms: int, finish_ms: int
+        self,
+        state: JobState,
+        value: Any,
+        job_try: int,
+        start_ms: int,
+        finish_ms: int,
+        job: Mapping[str, Any],
     ) -> bytes:
         assert self.serializer is not None  # noqa: S101 (the caller asked)
         success = state is JobState.COMPLETED
-        envelope = {"s": success, "t": job_try, "st": start_ms, "ft": finish_ms, "r": value}
+        envelope = {"t": job_try, **job, "s": success, "r": value, "st": start_ms, "ft": finish_ms}
         try:
             return self.serializer(envelope)
         except Exception as error:
             if success:
                 raise SerializationError(f"{UNSERIALIZABLE}{_reason(error)}") from error
-            del envelope["r"]
-            return self.serializer({**envelope, "e": describe(value)})
+            # Whatever it was that could not be written: the job stands behind its end.
+            envelope |= {"a": (), "k": {}, "r": UNSERIALIZABLE, "e": describe(value)}
+            return self.serializer(envelope)
 
 
 def state_of_finished(body_letter: bytes) -> JobState:
@@ -240,7 +270,8 @@ def _check_numbers(envelope: dict[str, Any]) -> None:
             raise TypeError(f"{name} is no number in the envelope")
 
 
-def _job_def(envelope: dict[str, Any], job_id: str, score: int | None, started: int | None) -> JobDef:
+def job_def(envelope: dict[str, Any], job_id: str | None, score: int | None, started: int | None) -> JobDef:
+    """Make a job's definition of its envelope."""
     return JobDef(
         function=envelope["f"],
         args=tuple(envelope.get("a") or ()),
@@ -259,75 +290,3 @@ def _unknown_job(job_id: str) -> JobDef:
 def _reason(error: Exception) -> str:
     text = message_of(error)
     return f": {text}" if text else ""
-
-
-def serialize_job(
-    function_name: str,
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
-    job_try: int | None,
-    enqueue_time_ms: int,
-    *,
-    serializer: Serializer | None = None,
-) -> bytes:
-    """Write a job's envelope (arq's function)."""
-    return Codec(serializer).encode_job(function_name, args, kwargs, job_try, enqueue_time_ms)
-
-
-def serialize_result(
-    function: str,
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
-    job_try: int | None,
-    enqueue_time_ms: int,
-    success: bool,
-    result: Any,
-    start_ms: int,
-    finished_ms: int,
-    ref: str,
-    queue_name: str,
-    job_id: str,
-    *,
-    serializer: Serializer | None = None,
-) -> bytes | None:
-    """Write a result's envelope as one dict (arq's function); None when it cannot be written."""
-    envelope: dict[str, Any] = {"t": job_try, "f": function, "a": args, "k": kwargs, "et": enqueue_time_ms}
-    envelope |= {"s": success, "st": start_ms, "ft": finished_ms, "q": queue_name, "id": job_id}
-    write = serializer or to_json
-    if serializer is None and isinstance(result, BaseException):
-        envelope["e"] = describe(result)
-    else:
-        envelope["r"] = result
-    try:
-        return write(envelope)
-    except Exception:  # noqa: BLE001 (arq answers None here, and its callers test for it)
-        return None
-
-
-def deserialize_job(r: bytes, *, deserializer: Deserializer | None = None) -> JobDef:
-    """Read a job's envelope (arq's function); the id is not part of it."""
-    return _job_def(Codec(deserializer=deserializer).decode_job(r), "", None, None)
-
-
-def deserialize_job_raw(
-    r: bytes, *, deserializer: Deserializer | None = None
-) -> tuple[str, tuple[Any, ...], dict[str, Any], int | None, int]:
-    """Read a job's envelope as (function, args, kwargs, job_try, enqueue ms) (arq's function)."""
-    envelope = Codec(deserializer=deserializer).decode_job(r)
-    args = tuple(envelope.get("a") or ())
-    return envelope["f"], args, envelope.get("k") or {}, envelope.get("t"), envelope["et"]
-
-
-def deserialize_result(r: bytes, *, deserializer: Deserializer | None = None) -> JobResult:
-    """Read what `serialize_result` wrote (arq's function)."""
-    try:
-        envelope = (deserializer or from_json)(r)
-        return JobResult(
-            envelope["f"], tuple(envelope["a"]), envelope["k"], envelope["t"], ms_to_datetime(envelope["et"]),
-            None, envelope.get("id", "<unknown>"), success=envelope["s"],
-            result=rebuild(envelope["e"]) if "e" in envelope else envelope["r"],
-            start_time=ms_to_datetime(envelope["st"]), finish_time=ms_to_datetime(envelope["ft"]),
-            queue_name=envelope.get("q", "<unknown>"),
-        )  # fmt: skip
-    except Exception as error:
-        raise DeserializationError("unable to deserialize job result") from error

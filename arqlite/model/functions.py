@@ -43,6 +43,11 @@ class Function(Generic[ArgsT, ResultT]):
     strict_arguments: bool | None = None
 
 
+@dataclass
+class CronFunction(Function):
+    """What a cron job runs; log lines name it without the job's id."""
+
+
 @overload
 def func(
     coroutine: Function[P, R],

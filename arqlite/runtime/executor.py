@@ -244,12 +244,13 @@ class Executor:
 
     def _store_end(self, run: Run, end: End) -> End:
         times = run.job_try, run.started_ms, run.finished_ms
+        job = None if self._codec.serializer is None else run.envelope()
         try:
-            body = self._codec.encode_end(end.state, end.value, *times, run.blob)
+            body = self._codec.encode_end(end.state, end.value, *times, run.blob, job)
         except SerializationError as error:
             self._log.unserializable(run, error)
             end = End(JobState.DISCARDED, error)
-            body = self._codec.encode_unserializable(error, *times, run.blob)
+            body = self._codec.encode_unserializable(error, *times, run.blob, job)
         self._acker.end(run.job_id, run.keep_ms, body)
         return end
 

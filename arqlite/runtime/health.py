@@ -42,23 +42,22 @@ class HealthRecorder(RedisDuty):
         self._engine = engine
         self._key = key
         self._counters = counters
-        self._told: tuple[int, ...] | None = None
+        self._told: str | None = None
         self._writing = asyncio.Lock()
 
     async def duty(self) -> None:
-        """Write the line, and log it when the counters have changed."""
-        counters = self._counters()
+        """Write the line, and log it when the counts have changed since the last one."""
+        complete, failed, retried, ongoing = self._counters()
         queued = (await self._engine.size()).jobs
-        complete, failed, retried, ongoing = counters
-        line = (
-            f"{datetime.now(get_tz()):%b-%d %H:%M:%S} j_complete={complete} j_failed={failed} "
-            f"j_retried={retried} j_ongoing={ongoing} queued={queued}"
+        counts = (
+            f"j_complete={complete} j_failed={failed} j_retried={retried} j_ongoing={ongoing} queued={queued}"
         )
+        line = f"{datetime.now(get_tz()):%b-%d %H:%M:%S} {counts}"
         async with self._writing, asyncio.timeout(_PATIENCE_S):
             await self._client.psetex(self._key, int((self.interval + 1) * 1000), line.encode())
-        if counters != self._told:
-            self._told = counters
+        if self._told is not None and counts != self._told:
             logger.info("recording health: %s", line)
+        self._told = counts
 
     async def stop(self) -> None:
         """End; a line that is on its way arrives first, or it would outlive the worker that deletes it."""

@@ -71,7 +71,9 @@ class JobLog:
         elif isinstance(error, InvalidArguments):
             logger.error("%6.2fs ! %s failed, %s: %s", _took(run), run.ref, type(error).__name__, text)
         elif text.startswith("max "):
-            logger.warning("%6.2fs ! %s %s", (timestamp_ms() - run.enqueue_ms) / 1000, run.ref, text)
+            since_enqueue = (timestamp_ms() - run.enqueue_ms) / 1000
+            limit = text.split()[1]
+            logger.warning("%6.2fs ! %s max retries %s exceeded", since_enqueue, run.ref, limit)
         else:
             logger.warning("job %s, %s", run.job_id, text)
 

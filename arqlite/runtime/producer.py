@@ -36,6 +36,8 @@ _AVERAGE_OVER = 0.1
 _STALLED_AFTER_S = 0.05
 # How long a job on its last chance waits for another one that has just that.
 _SUSPECT_PAUSE_MS = 200
+# A worker that put a job aside, as it does not know its function, lets others look at it before it does.
+_STEP_BACK_MS = 100
 # A burst ends when nobody has jobs left; those of others are looked for this often.
 _BURST_LOOK_S = 0.25
 
@@ -101,6 +103,7 @@ class Producer(Service):
         self._left_to_start = max_burst_jobs if burst else -1
         self._buffer: deque[Run] = deque()
         self._parked: set[str] = set()
+        self._stepping_back_until_ms = 0
         self._signal = asyncio.Event()
         self._create_task: Callable[..., asyncio.Task[None]]
         self._stager = Stager(self.look)
@@ -270,10 +273,16 @@ class Producer(Service):
             self._hungry = self._hungry or has_more
         if recalled:
             await cancel_returned(self._engine, self.executor, recalled)
-        self._stager.arm(turn.next_due_ms if self._claiming else -1)
+        self._stager.arm(self._next_look_ms(turn) if self._claiming else -1)
         self._is_unsure = turn.held != len(self.owned)
         if self._is_unsure:
             await self._reconcile()
+
+    def _next_look_ms(self, turn: Turn) -> int:
+        """Tell when to look at the schedule again; what comes next may be what this worker put aside."""
+        due_ms = turn.next_due_ms
+        is_aside = due_ms >= 0 and turn.now_ms + due_ms <= self._stepping_back_until_ms
+        return due_ms + _STEP_BACK_MS if is_aside else due_ms
 
     def _acknowledge(self, batch: Batch, turn: Turn) -> None:
         refused = set() if batch.resent else {raw_id.decode() for raw_id in turn.lost}
@@ -312,8 +321,15 @@ class Producer(Service):
                 self.executor.refuse(admitted.run, admitted.error)
             else:
                 self.owned[job_id] = None
-                self._parked.add(job_id)
-                self._acker.give_back(admitted)
+                self._put_aside(admitted, turn.now_ms)
+
+    def _put_aside(self, job: Returned, now_ms: int) -> None:
+        """A job of a function that this worker does not know is for others."""
+        self._parked.add(job.job_id)
+        # It is due that long after the next turn, which brings it back to the queue.
+        until_ms = now_ms + job.ms + _STEP_BACK_MS
+        self._stepping_back_until_ms = max(self._stepping_back_until_ms, until_ms)
+        self._acker.give_back(job)
 
     def _has_suspect(self, newcomer: Run) -> bool:
         """Jobs on their last chance run apart: one of them will be blamed if the worker dies again."""

@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from ..model.context import CancelReason
-from ..model.functions import Function
+from ..model.functions import CronFunction, Function
 from ..model.memory import Memory
 from .notes import Notes
 
@@ -107,8 +107,20 @@ class Run:
 
     @property
     def ref(self) -> str:
-        """How log lines name it: `id:function`; cron jobs, whose id says it all, by their id."""
-        return self.job_id if self.function.startswith("cron:") else f"{self.job_id}:{self.function}"
+        """How log lines name it: `id:function`; a cron job by its function alone."""
+        is_cron = isinstance(self.target, CronFunction)
+        return self.function if is_cron else f"{self.job_id}:{self.function}"
+
+    def envelope(self) -> dict[str, Any]:
+        """Tell about the job what arq's envelope of a result tells."""
+        return {
+            "f": self.function,
+            "a": self.args,
+            "k": self.kwargs,
+            "et": self.enqueue_ms,
+            "q": self.queue_name,
+            "id": self.job_id,
+        }
 
     async def threads_ended(self) -> None:
         """Wait for what the job runs in threads: that goes on although the job was cancelled."""

@@ -168,7 +168,7 @@ class Scheduler(Service):
         job = together[0].job
         try:
             if not job.unique:
-                await self._fire_for_each_worker(job)
+                await self._fire_for_each_worker(job, to_unix_ms(due))
             elif not await self._fire_once(together, to_unix_ms(due)):
                 return False
         except Exception:  # one job that cannot be written must not stop the others
@@ -180,25 +180,26 @@ class Scheduler(Service):
     async def _fire_once(self, entries: list[_Entry], tick_ms: int) -> bool:
         job = entries[0].job
         schedules = list(dict.fromkeys(entry.schedule for entry in entries))
-        job_id, record = job.job_id or f"{job.name}:{tick_ms}", self._record(job)
+        job_id, record = job.job_id or f"{job.name}:{tick_ms}", self._record(job, tick_ms)
         fired = await self._until_done(lambda: self._engine.fire(schedules, tick_ms, job_id, record))
         return fired.now_ms >= tick_ms
 
-    async def _fire_for_each_worker(self, job: CronJob) -> None:
+    async def _fire_for_each_worker(self, job: CronJob, tick_ms: int) -> None:
         # One id for all attempts: the answer to the first may be what was lost.
-        new_job = NewJob(job.job_id or new_job_id(), "", self._record(job))
+        new_job = NewJob(job.job_id or new_job_id(), "", self._record(job, tick_ms))
         await self._until_done(lambda: self._engine.enqueue([new_job]))
 
     async def _fire_at_startup(self, job: CronJob) -> None:
         fixed_id = job.job_id or (f"{job.name}:startup" if job.unique else None)
         try:
-            new_job = NewJob(fixed_id or new_job_id(), "", self._record(job))
+            new_job = NewJob(fixed_id or new_job_id(), "", self._record(job, timestamp_ms()))
             await self._until_done(lambda: self._engine.enqueue([new_job]))
         except Exception:  # one job that cannot be written must not stop the others
             logger.exception("cron job %s could not be enqueued", job.name)
 
-    def _record(self, job: CronJob) -> bytes:
-        return queued_record(0, self._codec.encode_job(job.name, (), {}, None, timestamp_ms()))
+    def _record(self, job: CronJob, planned_ms: int) -> bytes:
+        blob = self._codec.encode_job(job.name, (), {}, None, timestamp_ms(), at=planned_ms)
+        return queued_record(0, blob)
 
     def _plan_missed(self, entry: _Entry, last_ms: int) -> bool:
         """Plan the last of the times that passed since the last run; False when there is none."""

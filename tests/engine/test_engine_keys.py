@@ -5,11 +5,12 @@ from __future__ import annotations
 import ast
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import arqlite
-from arqlite.engine import Keys, NewJob, RedisEngine
+from arqlite.engine import Keys, NewJob, RedisEngine, due_ms
 
 PACKAGE = Path(arqlite.__file__).parent
 BUILDERS = {"engine/keys.py", "constants.py"}
@@ -67,6 +68,17 @@ def test_channels_carry_the_database() -> None:
 def test_queue_is_read_out_of_its_key(queue: str) -> None:
     """The name of a queue can be read out of the name of its `jobs` hash."""
     assert Keys.queue_of(Keys(queue).jobs) == queue
+
+
+@pytest.mark.parametrize("moment", [1_800_000_000_123, 4_000_000_000_000])
+async def test_moment_is_read_out_of_a_score(arq_redis: arqlite.ArqRedis, moment: int) -> None:
+    """What scripts make a score of, `due_ms` reads out of it."""
+    queue = RedisEngine(arq_redis, "one")
+    await queue.enqueue([NewJob("a", f"={moment}", b"Q\xffx")])
+
+    score: Any = await arq_redis.zscore(queue.keys.sched, "a")
+
+    assert due_ms(score) == moment
 
 
 async def test_queues_do_not_touch_each_other(arq_redis: arqlite.ArqRedis) -> None:

@@ -15,12 +15,7 @@ from arqlite.errors import DeserializationError, JobExecutionFailed, Serializati
 from arqlite.model.codec import (
     Codec,
     blob_of,
-    deserialize_job,
-    deserialize_job_raw,
-    deserialize_result,
     queued_record,
-    serialize_job,
-    serialize_result,
     state_of_finished,
 )
 from arqlite.model.records import JobDef, JobResult
@@ -291,41 +286,3 @@ def test_nothing_is_imported_by_a_name_from_redis() -> None:
     assert isinstance(result, JobResult)
     assert result.result == JobExecutionFailed("antigravity.fly")
     assert "antigravity" not in sys.modules
-
-
-def test_functions_of_arq_round_trip() -> None:
-    """arq's `serialize_*` and `deserialize_*` read what they wrote."""
-    job = serialize_job("add", (1,), {"b": 2}, None, ENQUEUED)
-    assert deserialize_job_raw(job) == ("add", (1,), {"b": 2}, None, ENQUEUED)
-    assert deserialize_job(job) == JobDef("add", (1,), {"b": 2}, None, MOMENT, None, "")
-
-    end = serialize_result("add", (1,), {}, 1, ENQUEUED, True, 3, 5, 9, "ref", "q", "j1")
-    assert end is not None
-    result = deserialize_result(end)
-    assert (result.result, result.success, result.queue_name, result.job_id) == (3, True, "q", "j1")
-
-
-def test_functions_of_arq_with_an_own_serializer() -> None:
-    """arq's functions take a serializer, and answer None for a result that it cannot write."""
-    job = serialize_job("add", (1,), {}, 2, 5, serializer=pickle.dumps)
-    assert pickle.loads(job) == {"t": 2, "f": "add", "a": (1,), "k": {}, "et": 5}
-    assert deserialize_job(job, deserializer=pickle.loads).job_try == 2
-
-    bad = serialize_result(
-        "add", (), {}, 1, 5, True, Unwritable(), 5, 9, "ref", "q", "j1", serializer=pickle.dumps
-    )
-    assert bad is None
-
-
-def test_failure_by_the_functions_of_arq() -> None:
-    """A failure written by arq's function comes back as its exception."""
-    end = serialize_result("add", (), {}, 1, ENQUEUED, False, KeyError("k"), 5, 9, "ref", "q", "j1")
-
-    assert end is not None
-    assert repr(deserialize_result(end).result) == "KeyError('k')"
-
-
-def test_broken_result_by_the_functions_of_arq() -> None:
-    """arq's reader refuses broken bytes with arq's error."""
-    with pytest.raises(DeserializationError, match="unable to deserialize job result"):
-        deserialize_result(b"\xff")

@@ -178,6 +178,7 @@ async def test_task_of_a_job_is_known_by_its_context(
     """Where tasks give their context away, also a task that the job made is the job's."""
     run = Run.__new__(Run)
     run.job_id, run.function, run.worker = "a", "work", "w"
+    run.target = func(print, name="work")
     task: Any = SimpleNamespace(get_context=lambda: {context.running_job: run})
     monkeypatch.setattr(asyncio, "current_task", lambda _loop=None: task)
     dog = Dog()
