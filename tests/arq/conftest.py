@@ -109,6 +109,7 @@ async def arq_redis(redis_settings: RedisSettings) -> AsyncIterator[ArqRedis]:
 async def make_worker(arq_redis: ArqRedis) -> AsyncIterator[Callable[..., Worker]]:
     """Make burst workers on the pool that look often; they are closed afterwards."""
     from arq import Worker
+    from arq_toys import close
 
     workers: list[Worker] = []
 
@@ -122,7 +123,7 @@ async def make_worker(arq_redis: ArqRedis) -> AsyncIterator[Callable[..., Worker
 
     yield make
     for worker in workers:
-        await worker.close()
+        await close(worker)
 
 
 @pytest.fixture
