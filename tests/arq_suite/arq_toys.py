@@ -89,6 +89,16 @@ async def until(condition: Callable[[], Any], within: float = 5.0) -> Any:
         await asyncio.sleep(0.005)
 
 
+async def close(worker: Worker) -> None:
+    """Close a worker; in arq a job that is just about to end throws its cancellation at who closes."""
+    try:
+        await worker.close()
+    except asyncio.CancelledError:
+        await until(lambda: all(task.done() for task in worker.tasks.values()))
+        worker.tasks.clear()
+        await worker.close()
+
+
 @contextlib.asynccontextmanager
 async def at_work(worker: Worker) -> AsyncIterator[Worker]:
     """Let a worker that handles no signals run beside the test; it is closed at the end of the block."""
@@ -98,7 +108,7 @@ async def at_work(worker: Worker) -> AsyncIterator[Worker]:
     try:
         yield worker
     finally:
-        await worker.close()
+        await close(worker)
         await asyncio.gather(task, return_exceptions=True)
 
 

@@ -3,8 +3,8 @@
     on arqlite    scripts/test tests/arq_suite
     on arq        ARQ_SUITE=arq ARQ_SUITE_DSN=redis://localhost:6379/1 python -m pytest -c tests/arq_suite/arq.ini tests/arq_suite
 
-`ARQ_SUITE=arq` runs it on the `arq` that is installed (see requirements.txt), on the server of `ARQ_SUITE_DSN`, whose
-databases are emptied. Without it `arq` is another name of arqlite, while a test of this folder is collected or runs
+`ARQ_SUITE=arq` runs it on the `arq` that is installed (see requirements.txt), on the database of `ARQ_SUITE_DSN`,
+which is emptied. Without it `arq` is another name of arqlite, while a test of this folder is collected or runs
 and in the processes that it starts, and for nobody else; the server is then that of all tests.
 
 What arq does wrong, and where arqlite means to differ (docs/from-arq.md), is not asserted here.
@@ -83,7 +83,7 @@ def dsn(request: pytest.FixtureRequest) -> str:
 
     url = os.environ["ARQ_SUITE_DSN"]
     with redis.from_url(url) as client:
-        client.flushall()
+        client.flushdb()
     return url
 
 
@@ -109,6 +109,7 @@ async def arq_redis(redis_settings: RedisSettings) -> AsyncIterator[ArqRedis]:
 async def make_worker(arq_redis: ArqRedis) -> AsyncIterator[Callable[..., Worker]]:
     """Make burst workers on the pool that look often; they are closed afterwards."""
     from arq import Worker
+    from arq_toys import close
 
     workers: list[Worker] = []
 
@@ -122,7 +123,7 @@ async def make_worker(arq_redis: ArqRedis) -> AsyncIterator[Callable[..., Worker
 
     yield make
     for worker in workers:
-        await worker.close()
+        await close(worker)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from arq import ArqRedis, cron
+from arq.connections import RedisSettings
 from arq.cron import CronJob, Options, next_cron
 from arq.jobs import Job, JobStatus
 from arq.utils import get_tz
@@ -159,11 +160,14 @@ def test_options() -> None:
     assert (options.month, options.weekday, options.microsecond) == (1, "mon", 6)
 
 
-async def test_cron_job_runs_at_its_time(arq_redis: ArqRedis, make_worker: Any) -> None:
+async def test_cron_job_runs_at_its_time(
+    arq_redis: ArqRedis, redis_settings: RedisSettings, make_worker: Any
+) -> None:
     """A cron job runs at its time, once over all workers; its result is not kept, its id tells the time."""
     bell = Bell()
     job = cron(bell.ring, second=EVERY_SECOND, name="cron:bell", microsecond=0)
-    workers = [make_worker(cron_jobs=[job, cron(add, hour=1, minute=1)]) for _ in range(2)]
+    jobs = [job, cron(add, hour=1, minute=1)]
+    workers = [make_worker(cron_jobs=jobs, redis_settings=redis_settings) for _ in range(2)]
 
     async with at_work(workers[0]), at_work(workers[1]):
         await until(lambda: bell.calls, within=4)

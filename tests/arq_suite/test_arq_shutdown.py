@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from arq import ArqRedis, Worker, func
 from arq.jobs import JobStatus
-from arq_toys import Ctx, Gate, at_work, counts, end_of, enqueue, lines, until
+from arq_toys import Ctx, Gate, at_work, close, counts, end_of, enqueue, lines, until
 
 
 @contextlib.asynccontextmanager
@@ -25,7 +25,7 @@ async def in_the_middle(worker: Worker, gate: Gate) -> AsyncIterator[None]:
     with contextlib.suppress(asyncio.CancelledError):
         await asyncio.wait_for(task, 5)
     await until(lambda: all(job.done() for job in worker.tasks.values()))
-    await worker.close()
+    await close(worker)
 
 
 async def test_running_job_goes_back(
