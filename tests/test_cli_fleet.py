@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cli_toys import Project
@@ -137,15 +138,15 @@ def test_mistake_in_one_is_told_in_words(project: Project, settings: list[str], 
     assert project.notes() == []
 
 
-def test_check_looks_at_all(project: Project) -> None:
+def test_check_looks_at_all(project: Project, eventually: Any) -> None:
     """`--check` with several settings is 0 only while each has a worker, and tells which has none."""
     both = ("toys.First", "toys.Mail", "--check")
     with project.run("toys.First") as first:
-        first.wait_for("recording health")
+        project.ask(lambda pool: eventually(lambda: pool.exists("arq:queue:health-check")))
         with project.run(*both) as check:
             one_alive = check.ended()
         with project.run("toys.Mail") as second:
-            second.wait_for("recording health")
+            project.ask(lambda pool: eventually(lambda: pool.exists("mail:health-check")))
             with project.run(*both) as check_again:
                 both_alive = check_again.ended()
             second.signal(signal.SIGTERM)

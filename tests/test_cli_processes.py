@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cli_toys import Program, Project, until
@@ -21,7 +22,7 @@ def project(tmp_path: Path, real_url: str) -> Project:
 
 def at_work(program: Program, count: int) -> list[int]:
     """Wait until so many workers have started, and return the pids of all that ever were."""
-    program.wait_for("recording health", times=count)
+    program.wait_for("redis_version=", times=count)
     return program.pids()
 
 
@@ -245,17 +246,20 @@ def test_program_of_ones_own_is_run_again(project: Project) -> None:
     assert program.log.count("prepared") == 3
 
 
-def test_two_settings_in_two_processes(project: Project) -> None:
+def test_two_settings_in_two_processes(project: Project, eventually: Any) -> None:
     """Every process has a worker for each of the settings."""
+
+    async def two_work(pool: ArqRedis) -> bool:
+        return await sessions(pool) == 2
+
     with project.run("toys.First", "toys.Second", "--processes", "2") as program:
-        program.wait_for("[arq:queue, database 1] recording health", times=1)
-        at_work(program, 4)
-        live = project.ask(sessions, 1), project.ask(sessions, 2)
+        program.wait_for("[arq:queue, database 1] redis_version=", times=1)
+        for database in (1, 2):
+            project.ask(lambda pool: eventually(lambda: two_work(pool)), database)
         program.signal(signal.SIGTERM)
         code = program.ended()
 
     assert code == 0
-    assert live == (2, 2)
 
 
 def test_number_of_processes_has_to_be_one(tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def test_running_job_ends_before_the_reload(project: Project) -> None:
         program.wait_for("shutdown on SIGTERM ◆ ")
         project.open_gate()
         [end] = program.wait_for("← one:gate ● ")
-        program.wait_for("recording health", times=2)
+        program.wait_for("redis_version=", times=2)
         program.signal(signal.SIGTERM)
         code = program.ended()
 
@@ -86,12 +86,12 @@ def test_syntax_error_is_waited_out(project: Project) -> None:
     """A module that cannot be read does not end the watch: it says so, and the mended one runs."""
     good = project.source
     with project.run("toys.First", "--watch", ".") as program:
-        program.wait_for("recording health")
+        program.wait_for("redis_version=")
         project.write(good + "\ndef broken(:\n")
         program.wait_for("SyntaxError: ")
         program.wait_for("worker process 1 ended with exit code 1, waiting for a change")
         project.write(good)
-        program.wait_for("recording health", times=2)
+        program.wait_for("redis_version=", times=2)
         program.signal(signal.SIGINT)
         code = program.ended()
 
@@ -105,7 +105,7 @@ def test_watch_begins_with_a_syntax_error(project: Project) -> None:
     with project.run("toys.First", "--watch", ".") as program:
         program.wait_for("waiting for a change")
         project.write(good)
-        program.wait_for("recording health")
+        program.wait_for("redis_version=")
         program.signal(signal.SIGINT)
         code = program.ended()
 
@@ -131,9 +131,9 @@ def test_burst_runs_after_each_change(project: Project) -> None:
 def test_watch_of_several_processes_and_settings(project: Project) -> None:
     """All processes are replaced after a change, each with a worker for each of the settings."""
     with project.run("toys.First", "toys.Second", "--processes", "2", "--watch", ".") as program:
-        program.wait_for("recording health", times=4)
+        program.wait_for("redis_version=", times=4)
         project.write(project.source + "\n# an edit\n")
-        program.wait_for("recording health", times=8)
+        program.wait_for("redis_version=", times=8)
         program.signal(signal.SIGINT)
         code = program.ended()
 
@@ -146,7 +146,7 @@ def test_what_is_no_code_changes_nothing(project: Project) -> None:
     (project.folder / "__pycache__").mkdir(exist_ok=True)
     (project.folder / ".git").mkdir()
     with project.run("toys.First", "--watch", ".") as program:
-        program.wait_for("recording health")
+        program.wait_for("redis_version=")
         for name in ("app.db", ".git/hook.py", "__pycache__/toys.py"):
             (project.folder / name).write_text("new")
         (project.folder / "other.py").write_text("new = 1\n")

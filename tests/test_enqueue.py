@@ -216,7 +216,7 @@ async def test_delay_and_moment(arq_redis: ArqRedis) -> None:
     first, second = await arq_redis.queued_jobs()
     assert first.score is not None
     assert 60_000 <= first.score - before <= 70_000
-    assert second.score == int(at.timestamp() * 1000)
+    assert second.score == round(at.timestamp() * 1000)
 
 
 async def test_queue(arq_redis: ArqRedis, make_worker: Any) -> None:
