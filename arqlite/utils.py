@@ -136,7 +136,14 @@ class IdMaker:
         self._own = secrets.token_hex(3)
 
     def __call__(self) -> str:  # noqa: D102 (told by its class)
-        return f"{timestamp_ms():011x}{next(self._counter) & 0xFFFF:04x}{self._own}"
+        count = next(self._counter) & 0xFFFF
+        now_ms = timestamp_ms()
+        if count == 0:
+            # The counter begins anew: what comes now must not sort before what was made in the same ms.
+            while timestamp_ms() == now_ms:
+                pass
+            now_ms = timestamp_ms()
+        return f"{now_ms:011x}{count:04x}{self._own}"
 
 
 new_job_id = IdMaker()

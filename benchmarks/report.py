@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from .bars import Bar
 from .catalogue import OUR_OWN, System
+from .measures.features import PREFIX as FEATURE
 from .measures.where import PREFIX
 from .rounds import Results
 from .stats import Spread, percentile, ratio, spread
@@ -38,6 +39,7 @@ def _figures(results: Results, names: Sequence[str]) -> list[str]:
         ("Enqueue of a small job (jobs/s)", _enqueue(results, names)),
         ("Latency (ms)", _latency(results, names)),
         ("Standing costs", _standing(results, names)),
+        ("What a feature costs a job that uses it", _features(results)),
         ("Where arqlite's worker spends its time per drained job", _where(results)),
     ]
     return [f"## {title}\n\n{table}" for title, table in tables if table]
@@ -114,6 +116,13 @@ def _standing(results: Results, names: Sequence[str]) -> str:
         "bytes per queued small job",
     ]
     return _table(head, [[name, *(_median(results, name, figure) for figure in figures)] for name in names])
+
+
+def _features(results: Results) -> str:
+    """List what each feature adds; the first row is what a job costs without any."""
+    found = results.values.get(OUR_OWN, {}).items()
+    rows = [[name.removeprefix(FEATURE), _number(us[0])] for name, us in found if name.startswith(FEATURE)]
+    return _table(["feature", "client CPU µs it adds per job"], rows)
 
 
 def _where(results: Results) -> str:

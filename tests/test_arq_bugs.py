@@ -88,7 +88,12 @@ ROWS: dict[str, tuple[str, ...]] = {
         "tests/test_worker.py::test_unknown_function_is_kept_for_a_worker_that_knows_it",
         "tests/test_worker.py::test_unknown_function_fails_in_the_end",
     ),
-    "18 cron: duplicates, clock changes, missed times": ("tests/test_cron.py",),
+    "18 cron: duplicates, clock changes, missed times": (
+        "tests/runtime/test_runtime_scheduler.py::test_once_over_many_workers",
+        "tests/runtime/test_runtime_scheduler.py::test_worker_that_runs_through_a_clock_change",
+        "tests/runtime/test_runtime_scheduler.py::test_times_while_no_worker_ran",
+        "tests/test_cron.py::test_fixed_id_is_a_singleton",
+    ),
     "19 ids and results are one heap for all queues": (
         "tests/engine/test_engine_keys.py::test_queues_do_not_touch_each_other",
         "tests/test_worker.py::test_queue_of_its_own",
@@ -122,7 +127,8 @@ ROWS: dict[str, tuple[str, ...]] = {
         "tests/test_worker.py::test_current_job_deep_inside",
         "tests/test_worker_health.py::test_lines_of_a_job",
     ),
-    "27 types: settings classes, cron fields": (
+    "27 types: calls, results, settings classes, cron fields": (
+        "tests/test_typed.py::test_checker_accepts_the_good_and_refuses_the_bad",
         DOCS + "any class, an instance or a dict; cron fields take lists and tuples",
     ),
     "28 new versions of Python": ("tests/test_arq_bugs.py::test_nothing_that_python_has_dropped",),

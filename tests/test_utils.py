@@ -134,3 +134,13 @@ def test_log_config(verbose: bool, level: str) -> None:
         "datefmt": "%H:%M:%S",
     }
     assert config["disable_existing_loggers"] is False
+
+
+def test_ids_sort_in_the_order_they_were_made() -> None:
+    """Jobs of one process stay first in, first out, also where the counter in their ids begins anew."""
+    make = IdMaker()
+
+    ids = [make() for _ in range(70_000)]
+
+    assert ids == sorted(ids)
+    assert len(set(ids)) == len(ids)

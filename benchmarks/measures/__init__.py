@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from ..bench import Bench
 from ..catalogue import OUR_OWN, System
-from . import claim, deferred, drain, enqueue, idle, memory, pickup, where
+from . import claim, deferred, drain, enqueue, features, idle, memory, pickup, where
 
 Figures = dict[str, float | list[float]]
 
@@ -20,12 +20,13 @@ MEASURES: dict[str, Callable[[Bench, System], Figures]] = {
     "memory": memory.per_job,
     "claim": claim.cost,
     "where": where.time_goes,
+    "features": features.cost,
 }
 
-ONCE = frozenset({"idle", "memory", "claim", "where"})
+ONCE = frozenset({"idle", "memory", "claim", "where", "features"})
 """Figures of the server's own counters: they barely move between rounds, and they are long."""
 
-OURS_ONLY = frozenset({"claim", "where"})
+OURS_ONLY = frozenset({"claim", "where", "features"})
 
 
 def takes_part(system: System, measure: str) -> bool:

@@ -42,3 +42,14 @@ def test_report_names_what_failed():
     (line,) = (line for line in report_of(results).splitlines() if "MISSING" in line)
 
     assert len(line) < 320
+
+
+def test_report_tells_what_features_cost():
+    """Each feature stands with what it adds, in the order in which they were measured."""
+    results = Results()
+    results.add("arqlite", {"feature: bare": 12.0, "feature: one progress report": 8.25})
+
+    text = report_of(results)
+
+    assert "## What a feature costs a job that uses it" in text
+    assert "| one progress report | 8.25" in text
