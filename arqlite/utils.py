@@ -21,6 +21,8 @@ from .typing import SecondsTimedelta
 logger = logging.getLogger("arqlite.utils")
 
 DEFAULT_CURTAIL = 80
+# Some 5 ms of looking.
+_LOOKS_AT_THE_CLOCK = 50_000
 
 
 def as_int(f: float) -> int:
@@ -120,6 +122,15 @@ def import_string(dotted_path: str) -> Any:
         raise ImportError(f'Module "{module_path}" does not define a "{name}" attribute') from error
 
 
+def _next_ms(now_ms: int) -> int:
+    """Wait for the next ms; a clock that a test holds still is not waited for."""
+    for _ in range(_LOOKS_AT_THE_CLOCK):
+        later_ms = timestamp_ms()
+        if later_ms != now_ms:
+            return later_ms
+    return now_ms
+
+
 class IdMaker:
     """Makes job ids: 11 hex digits of ms, 4 of a counter, 6 that are the process's own.
 
@@ -138,11 +149,8 @@ class IdMaker:
     def __call__(self) -> str:  # noqa: D102 (told by its class)
         count = next(self._counter) & 0xFFFF
         now_ms = timestamp_ms()
-        if count == 0:
-            # The counter begins anew: what comes now must not sort before what was made in the same ms.
-            while timestamp_ms() == now_ms:
-                pass
-            now_ms = timestamp_ms()
+        if count == 0:  # it begins anew, and must not sort before what was made in the same ms
+            now_ms = _next_ms(now_ms)
         return f"{now_ms:011x}{count:04x}{self._own}"
 
 

@@ -136,7 +136,7 @@ def test_log_config(verbose: bool, level: str) -> None:
     assert config["disable_existing_loggers"] is False
 
 
-def test_ids_sort_in_the_order_they_were_made() -> None:
+def test_ids_stay_in_order_where_their_counter_begins_anew() -> None:
     """Jobs of one process stay first in, first out, also where the counter in their ids begins anew."""
     make = IdMaker()
 
