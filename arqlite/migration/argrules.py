@@ -15,7 +15,10 @@ _AS_TEXT = {
     "now", "utcnow", "today", "fromtimestamp", "fromisoformat",
 }  # fmt: skip
 _MODULES_OF_NOW = {"datetime", "date", "timezone"}
-_FIX = "convert it back in the job, or hand job_serializer=pickle.dumps, job_deserializer=pickle.loads to all"
+_FIX = (
+    "annotate that argument of the job function, and it arrives as it was; or hand "
+    "job_serializer=pickle.dumps, job_deserializer=pickle.loads to all"
+)
 
 
 def of_arguments(call: ast.Call) -> Iterator[_Fault]:
