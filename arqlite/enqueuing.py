@@ -217,5 +217,5 @@ def _new_job(client: QueueClient, call: Call[Any], options: Options) -> tuple[Ne
         extras["n"] = new_job_id()[11:]
     codec = Codec(client.job_serializer, client.job_deserializer)
     blob = codec.encode_job(call.function, call.args, call.kwargs, options.first_try, now_ms, **extras)
-    new_job = NewJob(options.job_id or new_job_id(), when, queued_record(options.priority, blob))
+    new_job = NewJob(options.job_id or new_job_id(), when, queued_record(options.priority or 0, blob))
     return new_job, options.queue or client.default_queue_name

@@ -87,6 +87,20 @@ async def test_arguments_and_result_keep_their_types(arq_redis: ArqRedis, make_w
     assert ended.result == Decimal("1.50")
 
 
+async def test_plain_function_gets_its_types(arq_redis: ArqRedis, make_worker: Any) -> None:
+    """A function that runs in a thread is given what its annotations say, as a coroutine function is."""
+
+    def add_a_day(ctx: Ctx, at: datetime) -> datetime:
+        return at + timedelta(days=1)
+
+    function = func(add_a_day, name="add_a_day")
+    job = await arq_redis.enqueue(function, PARCEL.sent)
+
+    await make_worker([function]).run_check()
+
+    assert await job.result() == PARCEL.sent + timedelta(days=1)
+
+
 async def test_bad_call_is_refused_in_the_caller(arq_redis: ArqRedis) -> None:
     """A call that the function cannot take raises where it is made, and enqueues nothing."""
     with pytest.raises(InvalidArguments, match=r"add\(\): a: Input should be a valid integer"):

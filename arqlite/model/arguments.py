@@ -11,6 +11,8 @@ import inspect
 import sys
 import types
 import typing
+import weakref
+from collections import abc
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -21,6 +23,7 @@ if sys.version_info >= (3, 14):
 
 _PLAIN = (str, int, float, bool, list, dict)
 _ANY = (Any, object, inspect.Parameter.empty)
+_LAZY = (abc.Iterable, abc.Iterator, abc.Generator)
 
 
 class Problem(NamedTuple):
@@ -47,17 +50,24 @@ class Field(NamedTuple):
 class Signature:
     """The arguments and the result of one job function, `ctx` left out.
 
+    A function that a decorator has put in the place of another one says for itself what it takes: what it
+    hands on may be something else.
+
     Args:
         target: the function.
+        given: how many of its first parameters no caller gives: `ctx`, and before it the `self` of a method.
     """
 
-    def __init__(self, target: Callable[..., Any]) -> None:
+    def __init__(self, target: Callable[..., Any], given: int = 1) -> None:
         signature = _signature(target)
         parameters = list(signature.parameters.values())
-        if parameters and parameters[0].kind in _POSITIONAL:
-            parameters = parameters[1:]
+        while given and parameters and parameters[0].kind in _POSITIONAL:
+            parameters, given = parameters[1:], given - 1
         globals_ = _globals_of(target)
-        fields = {one.name: _field(one.name, one.annotation, globals_) for one in parameters}
+        fields = {
+            one.name: _field(one.name, one.annotation, globals_, is_optional=one.default is None)
+            for one in parameters
+        }
         positional = [one for one in parameters if one.kind in _POSITIONAL]
         self._positional = [fields[one.name] for one in positional]
         self._named = {one.name: fields[one.name] for one in parameters if one.kind in _NAMED}
@@ -124,16 +134,21 @@ class Signature:
 
 
 def signature_of(target: Callable[..., Any]) -> Signature:
-    """Read a function's signature; each function is read once."""
+    """Read a function's signature; each function, and each method of a class, is read once."""
+    # A method is made anew each time it is asked for; what it is made of stays.
+    owner, given = (target.__func__, 2) if inspect.ismethod(target) else (target, 1)
     try:
-        return _cached(target)
-    except TypeError:  # callable objects may have no hash
-        return Signature(target)
+        known = _known.get(owner)
+        if known is None:
+            known = _known[owner] = {}
+    except TypeError:  # an object that can be called may have no hash, or no place for weak references
+        return Signature(owner, given)
+    if given not in known:
+        known[given] = Signature(owner, given)
+    return known[given]
 
 
-@functools.lru_cache(maxsize=4096)
-def _cached(target: Callable[..., Any]) -> Signature:
-    return Signature(target)
+_known: weakref.WeakKeyDictionary[Any, dict[int, Signature]] = weakref.WeakKeyDictionary()
 
 
 def unfit(function: str, problems: Sequence[Problem]) -> InvalidArguments:
@@ -175,12 +190,17 @@ def _of_kind(
     return next((fields[one.name] for one in parameters if one.kind is kind), None)
 
 
-def _field(name: str, annotation: Any, globals_: dict[str, Any]) -> Field | None:
-    """Make a field of an annotation; None when it says nothing, or names what cannot be found."""
+def _field(
+    name: str, annotation: Any, globals_: dict[str, Any], *, is_optional: bool = False
+) -> Field | None:
+    """Make a field of an annotation; None when it says nothing, or names what cannot be found.
+
+    `x: int = None` means that None may be given, too.
+    """
     wanted = _resolved(name, annotation, globals_)
-    if wanted in _ANY:
+    if any(wanted is one for one in _ANY) or _is_lazy(wanted):
         return None
-    validate = _validator(wanted)
+    validate = _validator(typing.Optional[wanted] if is_optional else wanted)  # noqa: UP045 (of any object)
     if validate is None:
         return None
     return Field(name, wanted if wanted in _PLAIN else None, validate)
@@ -192,6 +212,13 @@ def _resolved(name: str, annotation: Any, globals_: dict[str, Any]) -> Any:
         return typing.get_type_hints(holder, globalns=globals_, include_extras=True)[name]
     except Exception:  # noqa: BLE001 (a name that only type checkers import, or no type at all)
         return Any
+
+
+def _is_lazy(wanted: Any) -> bool:
+    """Tell whether pydantic would make something of a list that can be read only once."""
+    parts = typing.get_args(wanted) if typing.get_origin(wanted) in (types.UnionType, typing.Union) else ()
+    kind = typing.get_origin(wanted) or wanted
+    return any(kind is one for one in _LAZY) or any(map(_is_lazy, parts))
 
 
 def _validator(wanted: Any) -> Callable[[Any], Any] | None:
@@ -212,8 +239,10 @@ def _validator(wanted: Any) -> Callable[[Any], Any] | None:
 def _signature(target: Callable[..., Any]) -> inspect.Signature:
     try:
         if sys.version_info >= (3, 14):
-            return inspect.signature(target, annotation_format=annotationlib.Format.FORWARDREF)
-        return inspect.signature(target)
+            return inspect.signature(
+                target, follow_wrapped=False, annotation_format=annotationlib.Format.FORWARDREF
+            )
+        return inspect.signature(target, follow_wrapped=False)
     except (TypeError, ValueError):  # some builtins have none
         return _UNKNOWN
 
@@ -224,7 +253,9 @@ _UNKNOWN = inspect.Signature([inspect.Parameter("args", _REST), inspect.Paramete
 def _globals_of(target: Any) -> dict[str, Any]:
     while isinstance(target, functools.partial):
         target = target.func
-    target = inspect.unwrap(target)
     if not inspect.isroutine(target):
         target = type(target).__call__
-    return getattr(inspect.unwrap(getattr(target, "__func__", target)), "__globals__", {})
+    target = getattr(target, "__func__", target)
+    if "__signature__" in getattr(target, "__dict__", {}) and hasattr(target, "__wrapped__"):
+        return _globals_of(target.__wrapped__)  # it says that it is like what it wraps
+    return getattr(target, "__globals__", {})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from datetime import datetime
 from typing import Any, Concatenate, Generic, NamedTuple, TypedDict, overload
 
@@ -25,7 +25,7 @@ class JobOptions(TypedDict, total=False):
     at: datetime | None
     queue: str | None
     job_id: str | None
-    priority: int
+    priority: int | None
     expires: SecondsTimedelta | None
     first_try: int | None
 
@@ -38,7 +38,7 @@ class Options(NamedTuple):
         at_ms: when it is due, in ms since 1970; None is now.
         queue: the queue; None is the pool's default.
         job_id: an id of the caller's own; None makes one.
-        priority: 0 runs first, 9 last.
+        priority: 0 runs first, 9 last; None is 0.
         expires_ms: how long from now it may be started; None is for ever.
         first_try: the number of its first try; None is 1.
     """
@@ -47,7 +47,7 @@ class Options(NamedTuple):
     at_ms: int | None = None
     queue: str | None = None
     job_id: str | None = None
-    priority: int = 0
+    priority: int | None = None
     expires_ms: int | None = None
     first_try: int | None = None
 
@@ -115,6 +115,8 @@ def call(task: Any, /, *args: Any, **kwargs: Any) -> Call[Any]:
         InvalidArguments: the function cannot be called so.
         ConfigurationError: it is no function.
     """
+    args = tuple(map(_lasting, args))
+    kwargs = {name: _lasting(value) for name, value in kwargs.items()}
     if isinstance(task, str):
         return Call(task, args, kwargs)
     function = _function(task)
@@ -145,8 +147,8 @@ def checked(**given: Unpack[JobOptions]) -> Options:
         raise ConfigurationError(
             f"a job that waits {delay!r} and expires after {expires!r} would never run; both count from now"
         )
-    priority = checks.count("priority", given.get("priority", 0), 0)
-    if priority > LOWEST_PRIORITY:
+    priority = given.get("priority")
+    if priority is not None and checks.count("priority", priority, 0) > LOWEST_PRIORITY:
         raise ConfigurationError(f"priority must be 0 (first) to {LOWEST_PRIORITY} (last), got {priority!r}")
     if queue is not None:
         checks.instance("queue", queue, str, "a text")
@@ -165,8 +167,7 @@ def merged(own: Options, common: Options) -> Options:
     """Add to some options what only the common ones say; a moment of one's own replaces a delay."""
     if own.delay_ms is not None or own.at_ms is not None:
         common = common._replace(delay_ms=None, at_ms=None)
-    pairs = zip(own, common, PLAIN, strict=True)
-    return Options._make(shared if mine == default else mine for mine, shared, default in pairs)
+    return Options._make(shared if mine is None else mine for mine, shared in zip(own, common, strict=True))
 
 
 def options_of_arq(
@@ -192,10 +193,15 @@ def options_of_arq(
         None if defer_until is None else checks.moment_ms("_defer_until", defer_until),
         queue or None,
         checks.job_id(job_id) if job_id else None,
-        0,
+        None,
         to_ms(checks.seconds("_expires", expires)) if expires else None,
         None if job_try is None else checks.count("_job_try", job_try, 1),
     )
+
+
+def _lasting(value: Any) -> Any:
+    """Read what can be read only once into a list: it is checked first, and written afterwards."""
+    return list(value) if isinstance(value, Iterator) and not hasattr(value, "read") else value
 
 
 def _function(task: Any) -> Function[..., Any]:

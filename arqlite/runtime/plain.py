@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
+import inspect
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
@@ -71,20 +73,26 @@ Prepared = Callable[..., Coroutine[Any, Any, Any]]
 def _in_thread(function: Function, threads: PlainThreads) -> Prepared:
     target = function.coroutine
 
-    @functools.wraps(target, updated=())
     async def call(ctx: dict[Any, Any], *args: Any, **kwargs: Any) -> Any:
         return await threads.call(target, ctx, args, kwargs)
 
-    return call
+    return _like(target, call)
 
 
 def _in_process(function: Function, processes: JobProcesses) -> Prepared:
     name = function.name
 
-    @functools.wraps(function.coroutine, updated=())
     async def call(_ctx: dict[Any, Any], *args: Any, **kwargs: Any) -> Any:
         return await processes.call(name, args, kwargs)
 
+    return _like(function.coroutine, call)
+
+
+def _like(target: Callable[..., Any], call: Prepared) -> Prepared:
+    """Let a call go by the name of its target, and take the arguments that it takes."""
+    functools.update_wrapper(call, target, updated=())
+    with contextlib.suppress(TypeError, ValueError):  # some builtins tell nothing of their arguments
+        call.__signature__ = inspect.signature(target, follow_wrapped=False)  # type: ignore[attr-defined]
     return call
 
 

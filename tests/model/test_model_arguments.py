@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import gc
+import inspect
+import weakref
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -178,15 +181,70 @@ def test_ctx_is_no_argument() -> None:
         assert fitted(target, "1.5")[0] == [Decimal("1.5")]
 
 
-def test_wrapped_function_is_read_through() -> None:
-    """A decorator made with `functools.wraps` does not hide the annotations."""
+def test_decorated_function_takes_what_its_wrapper_says() -> None:
+    """What a wrapper hands on may be anything: annotations behind it mean nothing, unless it says so."""
 
-    async def function(ctx: Ctx, a: Decimal) -> None: ...
+    async def function(ctx: Ctx, db: object, at: datetime) -> datetime: ...  # type: ignore[empty-body]
 
     @functools.wraps(function)
-    async def wrapper(*args: Any, **kwargs: Any) -> None: ...
+    async def injecting(ctx: Ctx, *args: Any, **kwargs: Any) -> Any:
+        return await function(ctx, object(), *args, **kwargs)
 
-    assert fitted(wrapper, "1.5")[0] == [Decimal("1.5")]
+    assert Signature(injecting).is_bare
+    signature_of(injecting).check("function", (1_700_000_000,), {})
+
+    injecting.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in ("ctx",)]
+        + [inspect.Parameter("at", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation="Decimal")]
+    )
+    assert fitted(injecting, "1.5")[0] == [Decimal("1.5")]
+
+
+def test_methods_of_many_objects_are_read_once() -> None:
+    """Each request may have an object of its own: its method is known already, and the object is not kept."""
+
+    class Host:
+        async def method(self, ctx: Ctx, a: Decimal) -> None: ...
+
+    host = Host()
+    gone = weakref.ref(host)
+
+    known = signature_of(host.method)
+    assert signature_of(Host().method) is known
+    assert known.fit(["1.5"], {})[0] == [Decimal("1.5")]
+    del host
+    gc.collect()
+    assert gone() is None
+
+
+def test_default_none_may_be_given() -> None:
+    """`x: int = None` takes None, as it does when nothing is given."""
+
+    async def function(ctx: Ctx, x: int = None) -> None: ...  # type: ignore[assignment]  # noqa: RUF013 (as users write it)
+
+    assert fitted(function, None) == ([None], {}, [])
+    assert fitted(function, "5")[0] == [5]
+
+
+@pytest.mark.parametrize("annotation", [Iterable[int], Iterator[int], Iterable[int] | None, Generator[int]])
+def test_list_for_an_iterable_stays_a_list(annotation: Any) -> None:
+    """pydantic would make something of it that can be read only once."""
+    value = [1, 2, 3]
+
+    assert fitted(taking(annotation), value)[0][0] is value
+
+
+def test_annotation_that_cannot_be_compared_says_nothing() -> None:
+    """An annotation may be any object, also one whose `==` raises."""
+
+    class Odd:
+        def __eq__(self, other: object) -> bool:
+            raise RuntimeError("odd")
+
+        def __hash__(self) -> int:
+            return 1
+
+    assert fitted(taking(Odd()), 5) == ((5,), {}, [])
 
 
 @pytest.mark.parametrize("target", [taking(Any), print, lambda ctx, a: a])

@@ -108,6 +108,25 @@ def test_own_options_win() -> None:
     assert call(add, 1).options(delay=2).made_with == Options(delay_ms=2000)
 
 
+def test_own_options_win_when_they_say_what_is_usual() -> None:
+    """Priority 0 and no delay may be asked for where all others have something else."""
+    common = checked(delay=5, priority=9)
+
+    assert merged(checked(delay=0, priority=0), common) == Options(delay_ms=0, priority=0)
+
+
+@pytest.mark.parametrize("task", [add, "total"])
+def test_what_can_be_read_only_once_is_kept(task: Any) -> None:
+    """A generator is read before it is checked, and sent as what it gave."""
+
+    async def total(ctx: dict[Any, Any], numbers: list[int]) -> int:
+        return sum(numbers)
+
+    made = call(total if task is add else task, map(int, "123"))
+
+    assert made.args == ([1, 2, 3],)
+
+
 def test_zero_is_none_for_arq() -> None:
     """arq takes 0 and an empty text for options as if they were not given."""
     assert options_of_arq("", None, None, 0, 0, None) == PLAIN
