@@ -288,7 +288,7 @@ class Worker:
         if self.main_task is not None and not self.main_task.done():
             self.handle_sig(Signals.SIGUSR1)
             await asyncio.gather(self.main_task, return_exceptions=True)
-        elif self._crew is not None and not self.options.handle_signals:
+        elif self._crew is not None and not self.options.handle_signals and not self._shutdown_started:
             self._crew.say_shutdown(Signals.SIGUSR1, 0)
         if self._pool is None:
             return

@@ -34,6 +34,7 @@ def test_two_databases_in_one_process(project: Project) -> None:
     assert one.split()[-1] == two.split()[-1] == str(program.process.pid)
     assert project.notes() == ["startup", "startup", "shutdown", "shutdown"]
     assert len([line for line in program.lines if "shutdown on SIGTERM ◆ " in line]) == 2
+    assert "SIGUSR1" not in program.log
 
 
 def test_burst_ends_when_all_are_over(project: Project) -> None:
