@@ -166,8 +166,17 @@ async def create_pool(
     Raises:
         redis.exceptions.ConnectionError: it could not be reached, after `conn_retries` more attempts.
         RuntimeError: `sentinel` is set and `host` is no list.
+        ConfigurationError: these are no settings, or hosts are listed without `sentinel`.
     """
     settings = RedisSettings() if settings_ is None else settings_
+    if not isinstance(settings, RedisSettings):
+        raise ConfigurationError(
+            f"create_pool takes RedisSettings (see RedisSettings.from_dsn), got {settings!r}"
+        )
+    if not settings.sentinel and not isinstance(settings.host, str):
+        raise ConfigurationError(
+            f"a list of hosts is for sentinels, and sentinel is not set: {settings.host!r}"
+        )
     if settings.sentinel and isinstance(settings.host, str):
         raise RuntimeError("str provided for 'host' but 'sentinel' is true; list of sentinels expected")
     while True:

@@ -69,9 +69,17 @@ class Enqueuing:
         """
         return await send(*self._target_with(made.call(task, *args, **kwargs)))
 
+    @overload
     async def enqueue_many(
-        self, calls: Iterable[Call[R] | tuple[Any, ...]], *, _queue_name: str | None = None
-    ) -> list[Job[R]]:
+        self, calls: Iterable[Call[R]], *, _queue_name: str | None = None
+    ) -> list[Job[R]]: ...
+    @overload
+    async def enqueue_many(
+        self, calls: Iterable[tuple[Any, ...]], *, _queue_name: str | None = None
+    ) -> list[Job[Any]]: ...
+    async def enqueue_many(
+        self, calls: Iterable[Call[Any] | tuple[Any, ...]], *, _queue_name: str | None = None
+    ) -> list[Job[Any]]:
         """Enqueue many jobs at once; each chunk of 500 of a queue is stored as a whole or not at all.
 
         Args:

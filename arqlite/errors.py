@@ -158,4 +158,6 @@ class JobInterrupted(BaseException):
 
 def _milliseconds(delay: float | timedelta) -> int:
     seconds = delay.total_seconds() if isinstance(delay, timedelta) else delay
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not abs(seconds) < float("inf"):
+        raise ConfigurationError(f"defer must be a number of seconds or a timedelta, got {delay!r}")
     return round(seconds * 1000)

@@ -28,7 +28,7 @@ R = TypeVar("R")
 # The same for classes, where a plain `Job` means `Job[Any]`. Functions must not have the defaults: mypy
 # would fall back on them where it has several overloads to choose from.
 ArgsT = ParamSpec("ArgsT", default=...)
-ResultT = TypeVar("ResultT", default=Any)
+ResultT = TypeVar("ResultT", default=Any, covariant=True)
 
 OptionType: TypeAlias = "None | set[int] | list[int] | tuple[int, ...] | int"
 """A cron field: any (None), one value or several."""

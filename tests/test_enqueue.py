@@ -105,7 +105,7 @@ async def test_bad_call_is_refused_in_the_caller(arq_redis: ArqRedis) -> None:
     """A call that the function cannot take raises where it is made, and enqueues nothing."""
     with pytest.raises(InvalidArguments, match=r"add\(\): a: Input should be a valid integer"):
         await arq_redis.enqueue(add, "x")  # type: ignore[call-overload]
-    with pytest.raises(InvalidArguments, match="unexpected keyword argument '_defer_by'"):
+    with pytest.raises(InvalidArguments, match=r"_defer_by is an option of enqueue_job; say pool\.options"):
         await arq_redis.enqueue(add, 1, _defer_by=5)  # type: ignore[call-arg]
     with pytest.raises(InvalidArguments, match="missing a required argument"):
         await arq_redis.enqueue_many([call(add, 1), ("add", (2,)), (add,)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import pickle
 import time
@@ -403,6 +404,70 @@ class OwnError(Exception):
 
     def __str__(self) -> str:
         return str(self.args[0])
+
+
+async def test_serializer_may_give_text(arq_redis: ArqRedis, make_worker: Any) -> None:
+    """`json.dumps` gives a text, which is as good as its bytes, on the pool and on the worker."""
+    arq_redis.job_serializer, arq_redis.job_deserializer = json.dumps, json.loads  # type: ignore[assignment]
+    job, bad = await enqueue(arq_redis, "add", 1, 2), await enqueue(arq_redis, "boom")
+
+    async def boom(ctx: Ctx) -> None:
+        raise ValueError("no")
+
+    await make_worker([add, func(boom, name="boom")]).main()
+
+    assert await job.result() == 3
+    with pytest.raises(ValueError, match="no"):
+        await bad.result()
+
+
+async def test_serializer_that_gives_no_bytes(arq_redis: ArqRedis, make_worker: Any) -> None:
+    """A serializer of no use is told so by the caller; on a worker it keeps no job from ending."""
+    job = await enqueue(arq_redis, "add", 1, 2)
+    worker = make_worker([add], job_serializer=lambda _: 5)
+
+    await worker.main()
+
+    assert counts(worker) == (0, 1, 0)
+    assert "serializer must give bytes, it gave int" in str((await end_of(job)).result)
+    arq_redis.job_serializer = lambda _: 5  # type: ignore[assignment,return-value]
+    with pytest.raises(SerializationError, match="the serializer must give bytes, it gave int"):
+        await arq_redis.enqueue_job("add", 1)
+
+
+async def test_number_that_cannot_be_read_again(arq_redis: ArqRedis, make_worker: Any) -> None:
+    """A number too long for readers of JSON is refused where it is written."""
+
+    async def huge(ctx: Ctx) -> int:
+        return 10**5000
+
+    job = await enqueue(arq_redis, "huge")
+    await make_worker([func(huge, name="huge")]).main()
+
+    with pytest.raises(SerializationError, match="a number of over 4300 digits, which cannot be read again"):
+        await job.result()
+    with pytest.raises(SerializationError, match="a number of over 4300 digits"):
+        await arq_redis.enqueue_job("huge", 10**5000)
+
+
+@pytest.mark.parametrize("error", [GeneratorExit(), SystemExit(4)])
+async def test_exit_is_a_failure_of_its_job(
+    arq_redis: ArqRedis, make_worker: Any, error: BaseException
+) -> None:
+    """`sys.exit()` in a job fails the job; the worker and its other jobs go on."""
+
+    async def leave(ctx: Ctx) -> None:
+        raise error
+
+    job, other = await enqueue(arq_redis, "leave"), await enqueue(arq_redis, "add", 1, 2)
+    worker = make_worker([func(leave, name="leave"), add])
+
+    await worker.main()
+
+    assert counts(worker) == (1, 1, 0)
+    assert await other.result() == 3
+    with pytest.raises(JobExecutionFailed, match=type(error).__name__):
+        await job.result()
 
 
 async def test_worker_has_its_own_serializer(arq_redis: ArqRedis, make_worker: Any) -> None:

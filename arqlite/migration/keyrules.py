@@ -14,11 +14,11 @@ from ..constants import (
 _WHY = "arqlite has other keys: what reads this finds nothing, and what deletes it deletes nothing"
 _FIXES = {
     job_key_prefix: "Job(id, pool).info() reads a job, Job.abort() takes one out that waits",
-    result_key_prefix: "Job(id, pool).result_info() reads a result, Job.delete() forgets it and frees the id",
+    result_key_prefix: "Job(id, pool).result_info() reads a result, pool.forget(id) frees the id",
     in_progress_key_prefix: "Job(id, pool).status() tells whether a job runs",
     retry_key_prefix: "ctx['job_try'] and Job(id, pool).info() tell the try",
     abort_jobs_ss: "Job(id, pool).abort() stops a job",
-    default_queue_name: "pool.queued_jobs() lists what waits or runs; its length is the depth",
+    default_queue_name: "await pool.queue_depth() counts what waits or runs, pool.queued_jobs() lists it",
 }
 PREFIX_NAMES = {
     "job_key_prefix": job_key_prefix,

@@ -164,12 +164,25 @@ def _is_known_error(module: str, name: str) -> bool:
 def function_in_pickle(body: bytes) -> str | None:
     """Find a job's function name in a pickled envelope without running it: the text after the key 'f'."""
     is_next = False
+    memo: dict[int, str | None] = {}
+    pushed: str | None = None
     try:
-        for _, argument, _ in pickletools.genops(body):
-            if isinstance(argument, str):
+        for opcode, argument, _ in pickletools.genops(body):
+            if opcode.name == "MEMOIZE":
+                memo[len(memo)] = pushed
+                continue
+            if opcode.name.endswith("PUT"):
+                memo[int(argument or 0)] = pushed
+                continue
+            # A text that was there before, the key 't' say, is not written again.
+            is_known = opcode.name.endswith("GET")
+            pushed = (
+                memo.get(int(argument or 0)) if is_known else argument if isinstance(argument, str) else None
+            )
+            if pushed is not None:
                 if is_next:
-                    return argument
-                is_next = argument == "f"
+                    return pushed
+                is_next = pushed == "f"
     except Exception:  # noqa: BLE001 (whatever is wrong with these bytes: they hide it)
         return None
     return None

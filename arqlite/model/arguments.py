@@ -127,6 +127,10 @@ class Signature:
         except TypeError as error:
             raise InvalidArguments(f"{function}(): {error}", function=function) from None
 
+    def takes(self, name: str) -> bool:
+        """Tell whether there is a parameter of this name."""
+        return name in self._named
+
     def fit_result(self, value: Any) -> tuple[Any, list[Problem]]:
         """Make a result fit; one that does not is left as it came and told as a problem."""
         problems: list[Problem] = []

@@ -8,7 +8,7 @@ from typing import Any, Concatenate, Generic, NamedTuple, TypedDict, overload
 
 from typing_extensions import Unpack
 
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, InvalidArguments
 from ..typing import P, R, ResultT, SecondsTimedelta
 from ..utils import to_ms
 from . import checks
@@ -115,6 +115,7 @@ def call(task: Any, /, *args: Any, **kwargs: Any) -> Call[Any]:
         InvalidArguments: the function cannot be called so.
         ConfigurationError: it is no function.
     """
+    _refuse_options_of_arq(task, kwargs)
     args = tuple(map(_lasting, args))
     kwargs = {name: _lasting(value) for name, value in kwargs.items()}
     if isinstance(task, str):
@@ -197,6 +198,27 @@ def options_of_arq(
         to_ms(checks.seconds("_expires", expires)) if expires else None,
         None if job_try is None else checks.count("_job_try", job_try, 1),
     )
+
+
+def _refuse_options_of_arq(task: Any, kwargs: dict[str, Any]) -> None:
+    """An option of `enqueue_job` here is a slip of those who come from there, unless the function has it."""
+    slips = kwargs.keys() & _OPTIONS_OF_ARQ.keys()
+    if not slips or (not isinstance(task, str) and signature_of(_function(task).coroutine).takes(min(slips))):
+        return
+    slip = min(slips)
+    raise InvalidArguments(
+        f"{slip} is an option of enqueue_job; say pool.options({_OPTIONS_OF_ARQ[slip]}=...).enqueue(...)"
+    )
+
+
+_OPTIONS_OF_ARQ = {
+    "_job_id": "job_id",
+    "_queue_name": "queue",
+    "_defer_until": "at",
+    "_defer_by": "delay",
+    "_expires": "expires",
+    "_job_try": "first_try",
+}
 
 
 def _lasting(value: Any) -> Any:

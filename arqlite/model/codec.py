@@ -7,6 +7,7 @@ the job's: nothing is encoded twice.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -24,6 +25,9 @@ _LETTERS = {JobState.COMPLETED: b"S", JobState.DISCARDED: b"F", JobState.CANCELL
 _STATES = {letter: state for state, letter in _LETTERS.items()}
 # 'R' and 13 digits of expiry stand before the body in a finished record, 'Q' and a priority before a job.
 _FINISHED_HEAD, _QUEUED_HEAD = 14, 2
+# Readers of JSON refuse longer ones: turning their digits into a number takes too long.
+_LONGEST_NUMBER = 4300
+_TOO_LONG_A_NUMBER = re.compile(rb"\d{4301}")
 UNSERIALIZABLE = "unable to serialize result"
 
 
@@ -66,8 +70,10 @@ class Codec:
         """
         try:
             if self.serializer is not None:
-                return self.serializer(
-                    {"t": job_try, "f": function, "a": args, "k": kwargs, "et": enqueue_ms, **extras}
+                return _bytes_of(
+                    self.serializer(
+                        {"t": job_try, "f": function, "a": args, "k": kwargs, "et": enqueue_ms, **extras}
+                    )
                 )
             envelope: dict[str, Any] = {"f": function, "et": enqueue_ms}
             if args:
@@ -78,7 +84,12 @@ class Codec:
                 envelope["t"] = job_try
             if extras:
                 envelope |= extras
-            return to_json(envelope)
+            written = to_json(envelope)
+            if len(written) > _LONGEST_NUMBER and _TOO_LONG_A_NUMBER.search(written):
+                raise ValueError(
+                    f"there is a number of over {_LONGEST_NUMBER} digits, which cannot be read again"
+                )
+            return written
         except Exception as error:
             raise SerializationError(f'unable to serialize job "{function}"{_reason(error)}') from error
 
@@ -223,13 +234,25 @@ class Codec:
         success = state is JobState.COMPLETED
         envelope = {"t": job_try, **job, "s": success, "r": value, "st": start_ms, "ft": finish_ms}
         try:
-            return self.serializer(envelope)
+            return _bytes_of(self.serializer(envelope))
         except Exception as error:
             if success:
                 raise SerializationError(f"{UNSERIALIZABLE}{_reason(error)}") from error
-            # Whatever it was that could not be written: the job stands behind its end.
-            envelope |= {"a": (), "k": {}, "r": UNSERIALIZABLE, "e": describe(value)}
-            return self.serializer(envelope)
+        # Whatever it was that could not be written: the job stands behind its end.
+        failure = {"s": False, "t": job_try, "st": start_ms, "ft": finish_ms, "e": describe(value)}
+        try:
+            return _bytes_of(self.serializer({**envelope, "a": (), "k": {}, "r": UNSERIALIZABLE, **failure}))
+        except Exception:  # noqa: BLE001 (a serializer that cannot even this must not keep the job from ending)
+            return to_json(failure)
+
+
+def _bytes_of(written: Any) -> bytes:
+    """Take what a user's serializer gave; a text, as that of `json.dumps`, is as good as its bytes."""
+    if isinstance(written, str):
+        return written.encode()
+    if not isinstance(written, bytes | bytearray | memoryview):
+        raise TypeError(f"the serializer must give bytes, it gave {type(written).__name__}")
+    return bytes(written)
 
 
 def state_of_finished(body_letter: bytes) -> JobState:
@@ -252,7 +275,12 @@ def _plain_result(value: Any, job_try: int, start_ms: int, finish_ms: int) -> by
     if value is None:
         return (head + "null}").encode()
     try:
-        return head.encode() + to_json(value) + b"}"
+        written = to_json(value)
+        if len(written) > _LONGEST_NUMBER and _TOO_LONG_A_NUMBER.search(written):
+            raise ValueError(
+                f"it holds a number of over {_LONGEST_NUMBER} digits, which cannot be read again"
+            )
+        return head.encode() + written + b"}"
     except (PydanticSerializationError, ValueError, TypeError, RecursionError) as error:
         raise SerializationError(
             f"{UNSERIALIZABLE}: {type(value).__name__} is not plain data ({message_of(error)})"

@@ -9,15 +9,19 @@ from ..model.context import current_job
 from ..model.failures import message_of
 
 
-def raise_error(error: BaseException) -> NoReturn:
-    """Raise what a plain function raised.
+def as_failure(error: BaseException) -> JobExecutionFailed:
+    """Tell in words what is no job's to raise: `sys.exit()` ends neither the worker nor its loop."""
+    name, text = type(error).__name__, message_of(error)
+    failure = JobExecutionFailed(f"{name}: {text}" if text else name)
+    failure.__cause__ = error
+    return failure
 
-    `sys.exit()` in a thread or a process ends neither the worker nor its loop: it is the job's failure.
-    """
+
+def raise_error(error: BaseException) -> NoReturn:
+    """Raise what a plain function raised."""
     try:
         if isinstance(error, SystemExit | KeyboardInterrupt | GeneratorExit):
-            name, text = type(error).__name__, message_of(error)
-            raise JobExecutionFailed(f"{name}: {text}" if text else name) from error
+            raise as_failure(error)
         raise error
     finally:
         del error  # its traceback holds this frame

@@ -22,6 +22,7 @@ from ..typing import AsyncHook
 from ..utils import get_tz, timestamp_ms
 from .acker import Acker
 from .deadlines import Deadlines
+from .ends import as_failure
 from .joblog import JobLog
 from .run import Run
 
@@ -182,8 +183,12 @@ class Executor:
             value = await run.target.coroutine(ctx, *run.args, **run.kwargs)
         except asyncio.CancelledError as error:
             return await self._interrupted(run, error)
-        except (GeneratorExit, KeyboardInterrupt, SystemExit):
-            raise  # these end the process or the loop, and the job with it
+        except KeyboardInterrupt:
+            raise  # it is meant for the process
+        except (GeneratorExit, SystemExit) as error:
+            if run.task is None or run.task is not _running_task():
+                raise  # not the job raised it: this very coroutine is being closed
+            return Raised(as_failure(error))
         except BaseException as error:  # noqa: BLE001 (whatever else a job raises is its outcome)
             return Raised(error)
         return ReturnedValue(value)
@@ -276,6 +281,13 @@ class Executor:
                 None if failed else value, value if failed else None, run.finished_ms, run.enqueue_ms,
             )
         )  # fmt: skip
+
+
+def _running_task() -> asyncio.Task[Any] | None:
+    try:
+        return asyncio.current_task()
+    except RuntimeError:  # no loop is running
+        return None
 
 
 _STOPPED: dict[JobState, StoppedState] = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import pickle
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -104,3 +105,13 @@ def test_classes_that_only_arq_has_need_arq() -> None:
 
     with pytest.raises(DeserializationError, match="No module named 'arq'"):
         Reader().job(body)
+
+
+@pytest.mark.parametrize("protocol", range(6))
+@pytest.mark.parametrize("name", ["f", "t", "a", "send"])
+def test_name_that_a_pickle_does_not_write_twice(name: str, protocol: int) -> None:
+    """A function called like a key of the envelope stands in the pickle as a reference to that key."""
+    # Interned, as names in code are: pickle writes one object once.
+    body = pickle.dumps({"t": None, "f": sys.intern(name), "a": ("x",), "k": {}, "et": 1}, protocol)
+
+    assert function_in_pickle(body) == name

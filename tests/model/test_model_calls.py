@@ -47,6 +47,23 @@ def test_call_is_checked_where_it_is_written() -> None:
     assert call("add", "x", c=1).kwargs == {"c": 1}
 
 
+@pytest.mark.parametrize("task", [add, "add"])
+def test_options_of_arq_are_refused(task: Any) -> None:
+    """Who comes from `enqueue_job` is told where its options are, whether the function is at hand or not."""
+    with pytest.raises(
+        InvalidArguments, match=r"_job_id is an option of enqueue_job; say pool.options\(job_id="
+    ):
+        call(task, 1, _job_id="x")
+
+
+def test_function_may_have_what_arq_takes_for_an_option() -> None:
+    """A parameter of that name is the function's."""
+
+    async def odd(ctx: dict[Any, Any], _expires: int) -> None: ...
+
+    assert call(odd, _expires=5).kwargs == {"_expires": 5}
+
+
 @pytest.mark.parametrize("task", [5, None, dict])
 def test_what_is_no_function_is_refused(task: Any) -> None:
     """A job is made of a function or a name."""

@@ -67,6 +67,9 @@ async def bulk(pool: ArqRedis) -> None:
     assert_type(await pool.enqueue_many([call(add, n) for n in range(3)]), list[Job[int]])
     assert_type(await pool.enqueue_many([call(greet, "Ada").options(delay=1)]), list[Job[str]])
     assert_type(await pool.options(queue="q").enqueue_many(call(ping) for _ in range(3)), list[Job[None]])
+    await pool.enqueue_many([call(add, 1), call(greet, "Ada")])
+    tuples = await pool.enqueue_many([("add", (n,)) for n in range(3)])
+    assert_type(tuples, list[Job[Any]])
     untyped: list[tuple[str, tuple[int, int]]] = [("add", (1, 2))]
     await pool.enqueue_many(untyped)
 
