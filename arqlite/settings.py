@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import Any
@@ -13,7 +13,7 @@ from .connections import ArqRedis, RedisSettings
 from .cron import CronJob
 from .errors import ConfigurationError
 from .model import checks
-from .model.functions import CronFunction, Function, by_name, func
+from .model.functions import CronFunction, Function, by_name, func, is_coroutine_function
 from .runtime.executor import Hooks
 from .runtime.intake import Limits
 from .service import Service
@@ -35,15 +35,8 @@ _KINDS = {
     "timezone": (tzinfo, "a tzinfo such as ZoneInfo('Europe/Prague')"),
     "ctx": (dict, "a dict"),
 }
-_FUNCTIONS = (
-    "on_startup",
-    "on_shutdown",
-    "on_job_start",
-    "on_job_end",
-    "after_job_end",
-    "job_serializer",
-    "job_deserializer",
-)
+_HOOKS = ("on_startup", "on_shutdown", "on_job_start", "on_job_end", "after_job_end")
+_FUNCTIONS = (*_HOOKS, "job_serializer", "job_deserializer")
 
 
 @dataclass(kw_only=True)
@@ -179,6 +172,10 @@ class WorkerOptions:
         for name in _FUNCTIONS:
             if getattr(self, name) is not None:
                 checks.function(name, getattr(self, name))
+        for name in _HOOKS:
+            hook = getattr(self, name)
+            if hook is not None and not is_coroutine_function(hook):
+                setattr(self, name, _awaited(name, hook))
         for name in ("functions", "services"):
             checks.instance(name, getattr(self, name), Iterable, "a list")
         for service in self.services:
@@ -230,6 +227,18 @@ def _no_settings(given: object) -> ConfigurationError:
         f"worker settings must be a class with functions or cron_jobs, an instance of one, or a dict, "
         f"got {given!r}"
     )
+
+
+def _awaited(name: str, hook: Callable[..., Any]) -> AsyncHook:
+    """Tell in words that a hook gives nothing to await, which only calling it can show."""
+
+    async def call(ctx: dict[Any, Any]) -> Any:
+        given = hook(ctx)
+        if not inspect.isawaitable(given):
+            raise ConfigurationError(f"{name} must be an async function, and {hook!r} gave {given!r}")
+        return await given
+
+    return call
 
 
 def _as_function(job: CronJob) -> Function:

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from worker_toys import Ctx, at_work, counts, enqueue, lines
+from worker_toys import Ctx, at_work, counts, end_of, enqueue, lines
 
 from arqlite import ArqRedis, Retry, func
 from arqlite.jobs import JobStatus
@@ -218,3 +218,21 @@ async def test_shutdown_that_raises_closes_the_pool(
             await worker.close()
 
     assert closed == [True]
+
+
+async def test_hook_that_is_no_coroutine_function(arq_redis: ArqRedis, make_worker: Any) -> None:
+    """A plain function for a hook is told in words; one that gives something to await will do."""
+    seen: list[str] = []
+
+    async def note(ctx: Ctx) -> None:
+        seen.append(ctx["job_id"])
+
+    async def work(ctx: Ctx) -> None: ...
+
+    job = await enqueue(arq_redis, "work", _job_id="a")
+    await make_worker([func(work, name="work")], on_job_start=lambda ctx: None).main()
+    await enqueue(arq_redis, "work", _job_id="b")
+    await make_worker([func(work, name="work")], on_job_end=lambda ctx: note(ctx)).main()
+
+    assert "on_job_start must be an async function, and <function" in str((await end_of(job)).result)
+    assert seen == ["b"]

@@ -63,6 +63,8 @@ def worker(
     leash = Leash.of_environment()
     sys.path.append(os.getcwd())
     log_config = default_log_config(verbose) if custom_log_dict is None else load(custom_log_dict)
+    if not isinstance(log_config, dict):
+        raise click.UsageError(f"--custom-log-dict must name a dict, {custom_log_dict} is {log_config!r}")
     logging.config.dictConfig(log_config)
     if leash is None and not check and (processes is not None or watch is not None):
         sys.exit(_supervise(processes or 1, watch))
