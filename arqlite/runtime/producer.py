@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import cast
@@ -272,7 +273,7 @@ class Producer(Service):
             has_more = len(turn.job_ids) >= asked or bool(turn.more) or self._capacity.wants_more
             self._hungry = self._hungry or has_more
         if recalled:
-            await cancel_returned(self._engine, self.executor, recalled)
+            await cancel_returned(self._engine, self.executor, self.session, recalled)
         self._stager.arm(self._next_look_ms(turn) if self._claiming else -1)
         self._is_unsure = turn.held != len(self.owned)
         if self._is_unsure:
@@ -299,6 +300,7 @@ class Producer(Service):
     def _take_in(self, turn: Turn, want: int) -> None:
         memories = turn.memories or [None] * len(turn.job_ids)
         moments = dict(zip(turn.job_ids, turn.moments, strict=True)) if turn.moments else {}
+        claimed_at = time.monotonic()
         for raw_id, record, memory in zip(turn.job_ids, turn.records, memories, strict=True):
             job_id = raw_id.decode(errors="backslashreplace")
             if record is None or job_id.encode() != raw_id:
@@ -306,6 +308,7 @@ class Producer(Service):
                 continue
             admitted = self._intake.read(job_id, record, memory, turn.now_ms, self.session or "")
             if isinstance(admitted, Run):
+                admitted.claimed_at = claimed_at
                 self.owned[job_id] = admitted
                 self._parked.discard(job_id)
                 if admitted.crashes >= self._suspect_after and self._has_suspect(admitted):

@@ -117,7 +117,7 @@ async def test_late_end_is_not_written(arq_redis: ArqRedis, make_worker: Any) ->
 
 
 async def test_lost_lease_gives_slots_back_where_a_hook_waits(arq_redis: ArqRedis, make_worker: Any) -> None:
-    """Where `after_job_end` waits for acknowledgements, a run that lost its lease gets none: its slot is free."""
+    """Where `after_job_end` waits for acknowledgements, one without a lease gives its slot back."""
     gate, calls = Gate(), list[int]()
 
     async def after(ctx: Ctx) -> None:
