@@ -170,6 +170,7 @@ class Producer(Service):
         if run in self._buffer:
             self._buffer.remove(run)
             self._capacity.release(run)
+            self._count_as_unstarted(1)
             self.executor.abort(run)
             self._signal.set()
         else:
@@ -395,7 +396,13 @@ class Producer(Service):
         while self._buffer:
             run = self._buffer.popleft()
             self._capacity.release(run)
+            self._count_as_unstarted(1)
             self._acker.give_back(Returned(run.job_id, "ready", run.score_ms, ""))
+
+    def _count_as_unstarted(self, jobs: int) -> None:
+        """Jobs that were claimed ahead leave without a start: a burst may start as many others."""
+        if self._left_to_start >= 0:
+            self._left_to_start += jobs
 
     # -- sessions
 
@@ -424,6 +431,7 @@ class Producer(Service):
         for run in self.owned.values():
             self._give_up(run)
         self.owned.clear()
+        self._count_as_unstarted(len(self._buffer))
         self._buffer.clear()
         self._acker.clear()
         self.session = None
@@ -444,7 +452,9 @@ class Producer(Service):
             self._acker.give_back(Returned(job_id, "ready", 0, ""))
         for job_id in self.owned.keys() - members:
             self._give_up(self.owned.pop(job_id))
-        self._buffer = deque(run for run in self._buffer if run.job_id in self.owned)
+        kept = deque(run for run in self._buffer if run.job_id in self.owned)
+        self._count_as_unstarted(len(self._buffer) - len(kept))
+        self._buffer = kept
 
     def _give_up(self, run: Run | None) -> None:
         if run is None:
