@@ -33,6 +33,7 @@ from .runtime.processes import processors
 from .runtime.producer import Producer
 from .runtime.pruner import Pruner
 from .runtime.reporting import equip
+from .runtime.run import Run
 from .runtime.scheduler import Scheduler
 from .runtime.threads import JobThreads
 from .runtime.watchdog import Watchdog
@@ -126,6 +127,7 @@ class Crew:
             lease_ms,
             _hang_limit(functions, limits, lease_ms),
             self._heard,
+            lambda job_id: options.allow_abort_jobs and job_id in self.producer.owned,
         )
         self._lifeline = Lifeline(self.engine, lambda: self.producer.session, lambda: self._heartbeat.doubt_s)
         self._control = Listener(pool)
@@ -243,7 +245,7 @@ class Crew:
             await self._control.unfollow(channel(old_session))
         await self._control.follow(channel(session), self._cancel_by_message)
 
-    def _heard(self, session: str, beat: Beat) -> None:
+    def _heard(self, session: str, beat: Beat, sent_at: float) -> None:
         if session != self.producer.session:
             return
         if not beat.alive:
@@ -251,16 +253,18 @@ class Crew:
             return
         self._lifeline.expect(beat.next_deadline_ms)
         for job_id in beat.cancel:
-            self._cancel(job_id)
+            run = self.producer.owned.get(job_id)
+            # An answer older than the claim may mean an earlier job of this id; if not, the next beat tells.
+            if run is not None and run.claimed_at < sent_at:
+                self._cancel(run)
         self.producer.lease_was_kept()
 
     def _cancel_by_message(self, message: bytes) -> None:
-        self._cancel(message.decode())
+        run = self.producer.owned.get(message.decode())
+        if run is not None:
+            self._cancel(run)
 
-    def _cancel(self, job_id: str) -> None:
-        run = self.producer.owned.get(job_id)
-        if run is None:
-            return
+    def _cancel(self, run: Run) -> None:
         if self._options.allow_abort_jobs:
             self.producer.abort(run)
         else:

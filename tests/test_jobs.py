@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import time
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -13,7 +14,7 @@ import pytest
 from worker_toys import Ctx, Gate, at_work, counts, end_of, enqueue, lines, traces
 
 from arqlite import ArqRedis, RedisSettings, Worker, create_pool, func
-from arqlite.engine import Peek, RedisEngine
+from arqlite.engine import Beat, Peek, RedisEngine
 from arqlite.errors import ResultNotFound, SerializationError
 from arqlite.jobs import Job, JobDef, JobStatus
 from arqlite.telemetry import JobStopped, attach, detach
@@ -255,6 +256,53 @@ async def test_abort_without_a_result_kept(arq_redis: ArqRedis, make_worker: Any
         assert await job.abort(timeout=5, poll_delay=3600)
 
     assert await traces(arq_redis) - {"wake"} == set()
+
+
+async def test_abort_means_no_later_job_of_the_id(
+    arq_redis: ArqRedis, make_worker: Any, eventually: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A job that is enqueued anew after its abort runs, though beats tell of that abort."""
+    beat, beats = RedisEngine.beat, list[float]()
+
+    def counted(engine: RedisEngine, *args: Any) -> Beat:
+        beats.append(time.monotonic())
+        return beat(engine, *args)
+
+    monkeypatch.setattr(RedisEngine, "beat", counted)
+    gate = Gate()
+    job = await enqueue(arq_redis, "gate", _job_id="g")
+    worker = make_worker([func(gate, name="gate", keep_result=0)], allow_abort_jobs=True, lease=0.9)
+    async with at_work(worker):
+        await gate.started.wait()
+        gate.started.clear()
+        assert await job.abort(timeout=5, poll_delay=3600)
+        await enqueue(arq_redis, "gate", _job_id="g")
+        await gate.started.wait()
+        started_at = time.monotonic()
+
+        await eventually(lambda: sum(at > started_at for at in beats) > 2)
+        gate.open.set()
+
+    assert gate.ended == ["cancelled", "returned"]
+
+
+async def test_abort_that_may_mean_an_earlier_job_waits_for_the_next_beat(
+    arq_redis: ArqRedis, make_worker: Any
+) -> None:
+    """A beat that was sent before a job was claimed cancels it not; one that was sent later does."""
+    gate = Gate()
+    await enqueue(arq_redis, "gate", _job_id="g")
+    worker = make_worker([func(gate, name="gate")], allow_abort_jobs=True)
+    async with at_work(worker):
+        await gate.started.wait()
+        crew = worker._crew
+        run, heard = crew.producer.owned["g"], Beat(True, -1, frozenset({"g"}))
+
+        crew._heard(crew.producer.session, heard, run.claimed_at - 1)
+        reason_of_old = run.cancel_reason
+        crew._heard(crew.producer.session, heard, run.claimed_at + 1)
+
+    assert (reason_of_old, run.cancel_reason) == (None, "abort")
 
 
 async def test_abort_of_an_ended_job(arq_redis: ArqRedis, make_worker: Any) -> None:

@@ -550,6 +550,19 @@ async def test_max_burst_jobs(arq_redis: ArqRedis, make_worker: Any, limit: int)
     assert await make_worker([ok]).run_check() == 5 - limit
 
 
+async def test_jobs_claimed_ahead_and_given_back_do_not_count(arq_redis: ArqRedis, make_worker: Any) -> None:
+    """A burst counts what it starts: jobs that went back from behind long ones are still to come."""
+
+    async def nap(ctx: Ctx, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+    for seconds in [0] * 8 + [0.3] * 8:
+        await enqueue(arq_redis, "nap", seconds)
+    worker = make_worker([func(nap, name="nap")], max_jobs=2, max_burst_jobs=14)
+
+    assert await asyncio.wait_for(worker.run_check(), 20) == 14
+
+
 async def test_burst_of_nothing_ends(make_worker: Any) -> None:
     """A burst on an empty queue ends at once."""
     assert await asyncio.wait_for(make_worker([ok]).run_check(), 5) == 0

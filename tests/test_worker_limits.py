@@ -7,6 +7,7 @@ from typing import Any
 
 import cpu_jobs
 import pytest
+from redis.exceptions import ConnectionError as RedisConnectionError
 from worker_toys import Ctx, at_work, counts, end_of, enqueue, traces
 
 from arqlite import ArqRedis, Retry, func
@@ -249,6 +250,37 @@ async def test_abort_of_a_job_that_is_just_being_held(
 
     assert room.order == ["r0", "r2"]
     assert counts(worker) == (2, 1, 0)
+
+
+async def test_abort_of_a_job_whose_way_back_is_told_twice(
+    arq_redis: ArqRedis, make_worker: Any, room: Room, eventually: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An abort is done although the reply is lost that told of it: the turn that is sent again tells, too."""
+    turn, aborts = RedisEngine.turn, list[asyncio.Task[bool]]()
+
+    async def lossy(
+        engine: RedisEngine, session: str, want: int, ended: Any, returned: Any, rooms: Any
+    ) -> Turn:
+        is_first = not aborts and any(job.job_id == "r1" for job in returned)
+        if is_first:
+            aborts.append(asyncio.create_task(Job("r1", arq_redis).abort(timeout=5)))
+            await eventually(lambda: arq_redis.exists(engine.keys.inbox(session)))
+        answer = await turn(engine, session, want, ended, returned, rooms)
+        if is_first:
+            raise RedisConnectionError("the reply is lost")
+        return answer
+
+    monkeypatch.setattr(RedisEngine, "turn", lossy)
+    async with at_work(make_worker([func(room, name="room", max_jobs=1)], max_jobs=4, allow_abort_jobs=True)):
+        for number in range(3):
+            await enqueue(arq_redis, "room", _job_id=f"r{number}")
+        await eventually(lambda: aborts)
+
+        assert await aborts[0] is True
+        room.open()
+        await Job("r2", arq_redis).result(timeout=5)
+
+    assert room.order == ["r0", "r2"]
 
 
 async def test_shutdown_leaves_held_jobs_to_others(

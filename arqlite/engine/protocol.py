@@ -169,7 +169,8 @@ class Turn(NamedTuple):
         lost: jobs whose end or return was refused, since this session no longer owned them.
         moments: when each of them was ready, in ms since 1970; only for those who gave rooms.
         holds: the names of all holds, of other workers' functions as well.
-        recalled: jobs that were put back although somebody had asked to cancel them.
+        recalled: jobs that were put back although somebody had asked to cancel them; told again if they are
+            put back again, until `cancel` was called for them.
     """
 
     now_ms: int
@@ -271,8 +272,10 @@ class Engine(Protocol):
         crash is counted. False when it is dead.
         """
 
-    async def cancel(self, job_id: str, body: bytes, keep_ms: int) -> CancelAnswer:
-        """Ready, scheduled or held -> finished; of a running job its worker is asked."""
+    async def cancel(self, job_id: str, body: bytes, keep_ms: int, recalled_by: str = "") -> CancelAnswer:
+        """Ready, scheduled or held -> finished; of a running job its worker is asked. A session that does
+        it for a job that was `recalled` tells its name: what it was asked is done with that.
+        """
 
     async def peek(self, job_id: str) -> Peek:
         """Tell where a job is."""

@@ -148,10 +148,10 @@ class RedisEngine:
         args = {"sid": session, "soon_ms": soon_ms, "kept_ms": _WILL_MS}
         return bool(await self._call(load("bequeath"), args, keys={"will": self.keys.will(session)}))
 
-    async def cancel(self, job_id: str, body: bytes, keep_ms: int) -> CancelAnswer:
+    async def cancel(self, job_id: str, body: bytes, keep_ms: int, recalled_by: str = "") -> CancelAnswer:
         """See `Engine.cancel`."""
         control = self.keys.control_channel("")
-        args = {"id": job_id, "ttl_ms": keep_ms, "body": body, "control": control}
+        args = {"id": job_id, "ttl_ms": keep_ms, "body": body, "control": control, "teller": recalled_by}
         return _CANCEL_ANSWERS[await self._call(load("cancel"), args, keys=self._note_keys(job_id))]
 
     async def peek(self, job_id: str) -> Peek:

@@ -106,10 +106,8 @@ class Executor:
                     await self._conclude(run, verdict)
             finally:  # a shutdown may cancel what is awaited here; the job has ended all the same
                 self._hand_over(run, verdict)
-            if self._hooks.after_end is not None:
-                await self._acknowledged(run)
-                if run.cancel_reason != "lost_lease":
-                    await self._guarded(self._hooks.after_end, run, "after_job_end")
+            if self._hooks.after_end is not None and await self._acknowledged(run):
+                await self._guarded(self._hooks.after_end, run, "after_job_end")
         finally:
             self._on_done(run)
 
@@ -213,10 +211,14 @@ class Executor:
         self._log.ended(run, outcome, verdict)
         return verdict
 
-    async def _acknowledged(self, run: Run) -> None:
-        run.acknowledged = self._loop.create_future()
-        self._deliver()
-        await run.acknowledged
+    async def _acknowledged(self, run: Run) -> bool:
+        """Wait until the fate of a run is stored; False when that is not this worker's to store any more."""
+        # The end of a run without a lease goes nowhere: who awaited its way would keep the slot for ever.
+        if run.cancel_reason != "lost_lease":
+            run.acknowledged = self._loop.create_future()
+            self._deliver()
+            await run.acknowledged
+        return run.cancel_reason != "lost_lease"
 
     async def _guarded(self, hook: AsyncHook, run: Run, name: str) -> None:
         try:

@@ -30,7 +30,10 @@ class Heartbeat(Service):
         lease_ms: how long a lease lasts.
         hang_s: how long the event loop may stand still before the process counts as hung and its jobs
             are left to others; None is for ever.
-        heard: called in the event loop with what each beat heard.
+        heard: called in the event loop with the session, what a beat heard and when it was sent, by
+            `time.monotonic`.
+        may_cancel: tells, in the heartbeat's thread, whether the session has a job that it could cancel. What
+            is asked of others is over, and forgotten.
 
     Attributes:
         is_overdue: whether the lease may have ended unseen: then nothing new may be started.
@@ -42,7 +45,8 @@ class Heartbeat(Service):
         session: Callable[[], str | None],
         lease_ms: int,
         hang_s: float | None,
-        heard: Callable[[str, Beat], None],
+        heard: Callable[[str, Beat, float], None],
+        may_cancel: Callable[[str], bool],
     ) -> None:
         super().__init__()
         self._engine = engine
@@ -50,6 +54,7 @@ class Heartbeat(Service):
         self._lease_ms = lease_ms
         self._hang_s = hang_s
         self._heard = heard
+        self._may_cancel = may_cancel
         self.is_overdue = False
         self._stopping = threading.Event()
         self._ended = asyncio.Event()
@@ -109,8 +114,9 @@ class Heartbeat(Service):
     def _beat(self, session: str, loop: asyncio.AbstractEventLoop) -> bool:
         began = time.monotonic()
         try:
-            heard = sorted(self._known) if session == self._known_of else []
-            beat = self._engine.beat(session, self._lease_ms, heard)
+            known = sorted(self._known) if session == self._known_of else []
+            over = [job_id for job_id in known if not self._may_cancel(job_id)]
+            beat = self._engine.beat(session, self._lease_ms, over)
         except REDIS_TROUBLE as error:
             self._outage.begins(error)
             return False
@@ -131,7 +137,7 @@ class Heartbeat(Service):
         self._last_tick = time.monotonic()
         if beat.alive and session == self._session():
             self._trust_lease_until(began + self._trusted_s)
-        self._heard(session, beat)
+        self._heard(session, beat, began)
 
     def _trust_lease_until(self, end: float) -> None:
         self._forget_timer()

@@ -26,6 +26,8 @@ logger = logging.getLogger("arqlite.worker")
 _PAUSE_S = 0.1
 # A flood pauses longer: at most 5,000 lines a second go to Redis from one worker.
 _PAUSE_PER_LINE_S = 0.0002
+# Runs that end do not wait their turn; their lines slow down those who go on, yet for no longer than this.
+_LONGEST_SLOWED_S = 1.0
 # How many lines one script call carries at most; it holds the server for less than a millisecond.
 _BATCH_LINES = 1000
 _BATCH_JOBS = 200
@@ -71,6 +73,7 @@ class NoteKeeper(Service):
         self._signal = asyncio.Event()
         self._hurry = asyncio.Event()
         self._next_at = 0.0
+        self._latest_at = 0.0
         self._serial = itertools.count(1)
         self._outage = Outage("job notes")
         self._told: set[str] = set()
@@ -138,37 +141,57 @@ class NoteKeeper(Service):
     async def run(self) -> None:
         """Store notes whenever there are some."""
         while True:
-            runs = await self._next_runs()
+            over, others = await self._next_runs()
             # A run that ends while this is on its way has more to say, and waits for the next one.
-            over = [run for run in runs if run in self._closing]
             try:
-                taken = [note for run in runs if (note := self._take(run)) is not None]
-                for batch in _batches(taken):
-                    await self._store(batch)
+                for runs in filter(None, (over, others)):
+                    taken = [note for run in runs if (note := self._take(run)) is not None]
+                    self._slow_down(sum(len(note.lines) for note in taken), is_of_ends=runs is over)
+                    for batch in _batches(taken):
+                        await self._store(batch)
+                    self._release(over)
             except Exception:  # what jobs tell is not worth the keeper, which their ends wait for
                 logger.exception("storing the notes of jobs failed")
             self._release(over)
 
-    async def _next_runs(self) -> list[Run]:
-        """Wait for notes: those of runs that are over go at once, others in their time."""
+    async def _next_runs(self) -> tuple[list[Run], list[Run]]:
+        """Wait for notes: those of runs that are over go at once, those of others in their time."""
         while True:
             self._signal.clear()
-            if self._closing:
-                return list(self._closing)
+            over = list(self._closing)
+            others = self._whose_time_has_come()
+            if over or others:
+                return over, others
             wait: float | None = _RENEW_S if self._open else None
             if self._dirty:
                 wait = self._next_at - self._loop.time()
-                if wait <= 0:
-                    with self._lock:
-                        runs = list(self._dirty)
-                        self._dirty.clear()
-                    return runs
             try:
                 async with asyncio.timeout(wait):
                     await self._signal.wait()
             except TimeoutError:
                 if not self._dirty:
                     self._renew()
+
+    def _whose_time_has_come(self) -> list[Run]:
+        if not self._dirty or not self._is_time():
+            return []
+        with self._lock:
+            runs = [run for run in self._dirty if run not in self._closing]
+            self._dirty.clear()
+        return runs
+
+    def _is_time(self) -> bool:
+        return self._loop.time() >= self._next_at
+
+    def _slow_down(self, lines: int, *, is_of_ends: bool) -> None:
+        """Decide when those who run may store again: the later, the more lines went."""
+        now, pause = self._loop.time(), lines * _PAUSE_PER_LINE_S
+        if is_of_ends:
+            # What ends at all times must not put off for ever what others tell.
+            self._next_at = min(max(self._next_at, now) + pause, max(self._latest_at, self._next_at))
+        else:
+            self._next_at = max(self._next_at, now + _PAUSE_S) + pause
+            self._latest_at = max(self._next_at, now + _LONGEST_SLOWED_S)
 
     def _renew(self) -> None:
         """Have the notes kept on of runs that told nothing new for long."""
@@ -204,8 +227,6 @@ class NoteKeeper(Service):
     async def _store(self, batch: list[Note]) -> None:
         stamp = str(next(self._serial))
         session = self._session
-        lines = sum(len(note.lines) for note in batch)
-        self._next_at = self._loop.time() + _PAUSE_S + lines * _PAUSE_PER_LINE_S
         while session == self._session:
             try:
                 await self._engine.note(session, stamp, batch)

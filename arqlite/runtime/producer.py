@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import cast
@@ -169,6 +170,7 @@ class Producer(Service):
         if run in self._buffer:
             self._buffer.remove(run)
             self._capacity.release(run)
+            self._count_as_unstarted(1)
             self.executor.abort(run)
             self._signal.set()
         else:
@@ -272,7 +274,7 @@ class Producer(Service):
             has_more = len(turn.job_ids) >= asked or bool(turn.more) or self._capacity.wants_more
             self._hungry = self._hungry or has_more
         if recalled:
-            await cancel_returned(self._engine, self.executor, recalled)
+            await cancel_returned(self._engine, self.executor, self.session, recalled)
         self._stager.arm(self._next_look_ms(turn) if self._claiming else -1)
         self._is_unsure = turn.held != len(self.owned)
         if self._is_unsure:
@@ -299,6 +301,7 @@ class Producer(Service):
     def _take_in(self, turn: Turn, want: int) -> None:
         memories = turn.memories or [None] * len(turn.job_ids)
         moments = dict(zip(turn.job_ids, turn.moments, strict=True)) if turn.moments else {}
+        claimed_at = time.monotonic()
         for raw_id, record, memory in zip(turn.job_ids, turn.records, memories, strict=True):
             job_id = raw_id.decode(errors="backslashreplace")
             if record is None or job_id.encode() != raw_id:
@@ -306,6 +309,7 @@ class Producer(Service):
                 continue
             admitted = self._intake.read(job_id, record, memory, turn.now_ms, self.session or "")
             if isinstance(admitted, Run):
+                admitted.claimed_at = claimed_at
                 self.owned[job_id] = admitted
                 self._parked.discard(job_id)
                 if admitted.crashes >= self._suspect_after and self._has_suspect(admitted):
@@ -392,7 +396,13 @@ class Producer(Service):
         while self._buffer:
             run = self._buffer.popleft()
             self._capacity.release(run)
+            self._count_as_unstarted(1)
             self._acker.give_back(Returned(run.job_id, "ready", run.score_ms, ""))
+
+    def _count_as_unstarted(self, jobs: int) -> None:
+        """Jobs that were claimed ahead leave without a start: a burst may start as many others."""
+        if self._left_to_start >= 0:
+            self._left_to_start += jobs
 
     # -- sessions
 
@@ -421,6 +431,7 @@ class Producer(Service):
         for run in self.owned.values():
             self._give_up(run)
         self.owned.clear()
+        self._count_as_unstarted(len(self._buffer))
         self._buffer.clear()
         self._acker.clear()
         self.session = None
@@ -441,7 +452,9 @@ class Producer(Service):
             self._acker.give_back(Returned(job_id, "ready", 0, ""))
         for job_id in self.owned.keys() - members:
             self._give_up(self.owned.pop(job_id))
-        self._buffer = deque(run for run in self._buffer if run.job_id in self.owned)
+        kept = deque(run for run in self._buffer if run.job_id in self.owned)
+        self._count_as_unstarted(len(self._buffer) - len(kept))
+        self._buffer = kept
 
     def _give_up(self, run: Run | None) -> None:
         if run is None:

@@ -16,18 +16,21 @@ logger = logging.getLogger("arqlite.worker")
 _KEEP_MS = 3_600_000
 
 
-async def cancel_returned(engine: RedisEngine, executor: Executor, jobs: Mapping[str, Run | None]) -> None:
+async def cancel_returned(
+    engine: RedisEngine, executor: Executor, session: str, jobs: Mapping[str, Run | None]
+) -> None:
     """Cancel jobs where they are now: they wait again, or another worker has them and is asked.
 
     Args:
         engine: the queue.
         executor: writes and reports their ends.
+        session: put them back.
         jobs: the jobs; None stands for one that this worker cannot run.
     """
     for job_id, run in jobs.items():
         body = executor.body_of_abort(run.job_try if run else 0)
         try:
-            answer = await engine.cancel(job_id, body, run.keep_ms if run else _KEEP_MS)
+            answer = await engine.cancel(job_id, body, run.keep_ms if run else _KEEP_MS, session)
         except REDIS_TROUBLE as error:
             logger.warning("job %s went back to the queue and could not be aborted there: %s", job_id, error)
             continue

@@ -25,6 +25,7 @@ class Run:
         enqueue_ms, score_ms: when it was enqueued and due, in ms since 1970.
         timeout_s: seconds it may run, None for ever.
         keep_ms: ms its result is kept, 0 not at all, -1 for ever.
+        claimed_at: when this process heard of its claim, by `time.monotonic`.
         started_ms, finished_ms: when the function was called and was over; 0 before.
         deadline: when it is timed out, on the event loop's clock.
         ctx: what the function and the hooks share.
@@ -40,6 +41,7 @@ class Run:
         "args",
         "blob",
         "cancel_reason",
+        "claimed_at",
         "ctx",
         "deadline",
         "enqueue_ms",
@@ -90,6 +92,7 @@ class Run:
         self.worker = worker
         self.timeout_s: float | None = None
         self.keep_ms = 0
+        self.claimed_at = 0.0
         self.started_ms = 0
         self.finished_ms = 0
         self.deadline: float | None = None

@@ -172,6 +172,21 @@ async def test_cancel_request_reaches_the_session(queue: Queue) -> None:
     assert queue.engine.beat("s", LEASE, ["a"]).cancel == frozenset()
 
 
+async def test_cancel_request_ends_with_its_job(queue: Queue) -> None:
+    """What was asked of a job that has ended does not concern a later job of its id."""
+    await queue.fill("a", "b")
+    await queue.open("s")
+    await queue.claim("s")
+    assert await queue.engine.cancel("a", b"C", HOUR) == "asked"
+    assert await queue.engine.cancel("b", b"C", HOUR) == "asked"
+
+    await queue.finish("s", "a", keep_ms=0)
+    await queue.fill("a")
+    assert await queue.claim("s") == ["a"]
+
+    assert queue.engine.beat("s", LEASE, ()).cancel == {"b"}
+
+
 async def test_inbox_goes_with_its_session(queue: Queue) -> None:
     """What a dead session was asked to cancel is forgotten with it; the job itself was put back."""
     await queue.fill("a", "b")

@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
+
 from arqlite import ArqRedis, Job, JobStatus, func
+from arqlite.runtime import producer as producer_module
 
 started: list[str] = []
 
@@ -49,6 +52,35 @@ async def test_jobs_claimed_ahead_go_to_a_free_worker(
     for worker, task in zip(workers, (first, second), strict=True):
         await worker.close()
         await task
+
+
+@pytest.mark.parametrize("lost", ["aborted", "lease", "reply"])
+async def test_burst_counts_no_job_that_left_the_buffer_unstarted(
+    arq_redis: ArqRedis, make_worker: Any, eventually: Any, monkeypatch: pytest.MonkeyPatch, lost: str
+) -> None:
+    """What was claimed ahead and is aborted or lost was not started: as many others may start."""
+    monkeypatch.setattr(producer_module, "_STALLED_AFTER_S", 3600)
+    gate = Gate()
+    worker = make_worker([noop, func(gate, name="gate")], max_jobs=1, max_burst_jobs=5)
+    await arq_redis.enqueue_many([("noop",)] * 3 + [("gate",)] * 4)
+    task = asyncio.create_task(worker.async_run())
+    await eventually(lambda: gate.inside)
+    producer = worker._crew.producer
+    await eventually(lambda: producer._buffer)
+    waiting, left = producer._buffer[0], producer._left_to_start
+
+    if lost == "aborted":
+        producer.abort(waiting)
+    elif lost == "lease":
+        await producer._begin_anew()
+    else:
+        await arq_redis.srem(producer._engine.keys.run(producer.session), waiting.job_id)
+        await producer._reconcile()
+
+    now_left = producer._left_to_start
+    await worker.close()
+    await task
+    assert (left, now_left) == (0, 1)
 
 
 async def test_abort_of_a_job_claimed_ahead_ends_it_at_once(

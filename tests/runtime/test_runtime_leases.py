@@ -116,6 +116,28 @@ async def test_late_end_is_not_written(arq_redis: ArqRedis, make_worker: Any) ->
     assert counts(worker) == (1, 0, 0)
 
 
+async def test_lost_lease_gives_slots_back_where_a_hook_waits(arq_redis: ArqRedis, make_worker: Any) -> None:
+    """Where `after_job_end` waits for acknowledgements, one without a lease gives its slot back."""
+    gate, calls = Gate(), list[int]()
+
+    async def after(ctx: Ctx) -> None:
+        calls.append(ctx["job_try"])
+
+    job = await enqueue(arq_redis, "gate")
+    worker = make_worker([func(gate, name="gate")], lease=LEASE, max_jobs=1, after_job_end=after)
+    async with at_work(worker):
+        await gate.started.wait()
+        gate.started.clear()
+        await kill_session(arq_redis)
+        await asyncio.wait_for(gate.started.wait(), 5)
+        gate.open.set()
+        assert await job.result(timeout=5) == "through"
+
+    assert gate.ended == ["cancelled", "returned"]
+    assert calls == [2]
+    assert not worker.has_stubborn_jobs
+
+
 async def test_dead_workers_jobs_run_elsewhere_in_time(arq_redis: ArqRedis, make_worker: Any) -> None:
     """The jobs of a worker that vanished run elsewhere as soon as its lease is over."""
     engine = RedisEngine(arq_redis, "arq:queue")

@@ -103,6 +103,66 @@ async def test_first_report_goes_soon_the_next_later(
     assert [note.keep_ms for note in calls.notes] == [UNENDED_KEEP_MS, 0]
 
 
+async def test_ends_do_not_starve_those_who_run(keeper: NoteKeeper, calls: Calls) -> None:
+    """However many jobs end at all times, a running one's progress is stored in its time, paced as ever."""
+    long, loop = running("long"), asyncio.get_running_loop()
+    began, told = loop.time(), 0
+    while told < 3 and loop.time() < began + 10:
+        keeper.report(long, Report(1, 9, "", 1))
+        short = running("short")
+        keeper.add_line(short, 20, "app", "text")
+        await keeper.conclude(short, COMPLETED)
+        told = sum(note.job_id == "long" for note in calls.notes)
+
+    assert told == 3
+    assert loop.time() - began >= 2 * notekeeper._PAUSE_S
+
+
+async def test_lines_of_ends_slow_those_who_run_only_so_much(
+    keeper: NoteKeeper, calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What ends store counts against the lines of those who run, yet these wait no longer than a second."""
+    long = running("long")
+    keeper.report(long, Report(1, 9, "", 1))
+    await asyncio.wait_for(calls.called.wait(), 5)
+    first = keeper._next_at
+
+    pauses = []
+    for lines in (1000, LOG_LIMIT, LOG_LIMIT, LOG_LIMIT, LOG_LIMIT, LOG_LIMIT, LOG_LIMIT):
+        short = running("short")
+        for _ in range(lines):
+            keeper.add_line(short, 20, "app", "text")
+        monkeypatch.setattr(keeper, "_is_time", lambda: False)
+        await keeper.conclude(short, COMPLETED)
+        pauses.append(keeper._next_at - first)
+
+    assert pauses[0] == pytest.approx(0.2)
+    assert pauses[-1] == pytest.approx(0.9)
+
+
+async def test_ends_do_not_wait_for_the_lines_of_those_who_run(
+    keeper: NoteKeeper, calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A job that ends waits for its own notes, and not for the many calls that those of others take."""
+    monkeypatch.setattr(notekeeper, "_BATCH_JOBS", 1)
+    long, short, never = running("long"), running("short"), asyncio.Event()
+    note = calls.note
+
+    async def stuck(session: str, stamp: str, notes: Sequence[Note]) -> int:
+        if notes[0].job_id == "long":
+            await never.wait()
+        return await note(session, stamp, notes)
+
+    monkeypatch.setattr(calls, "note", stuck)
+    keeper.report(long, Report(1, 9, "", 1))
+    keeper.report(short, Report(1, 9, "", 1))
+    async with asyncio.timeout(0.5):
+        await keeper.conclude(short, COMPLETED)
+    never.set()
+
+    assert [note.job_id for note in calls.notes] == ["short"]
+
+
 async def test_reports_of_many_threads(keeper: NoteKeeper, calls: Calls) -> None:
     """Reports may come from any number of threads at once; no line is lost and the keeper is woken."""
     run = running()

@@ -53,24 +53,27 @@ def alive(*cancel: str) -> Beat:
 
 def heartbeat(
     engine: ToyEngine,
-    heard: Callable[[str, Beat], None] = lambda *_: None,
+    heard: Callable[[str, Beat, float], None] = lambda *_: None,
     lease_ms: int = 60,
     hang_s: float | None = None,
+    may_cancel: Callable[[str], bool] = lambda _: False,
 ) -> Heartbeat:
-    return Heartbeat(cast("Engine", engine), lambda: "s", lease_ms, hang_s, heard)
+    return Heartbeat(cast("Engine", engine), lambda: "s", lease_ms, hang_s, heard, may_cancel)
 
 
 async def test_heartbeat_beats_and_is_heard(eventually: Any) -> None:
-    """Beats come from a thread of their own, what they hear comes into the loop, and is said to be heard."""
-    engine = ToyEngine(alive("a"), alive("a", "b"), alive())
+    """Beats come from a thread of their own, and what they hear comes into the loop; what concerns no job of
+    the session is said to be heard.
+    """
+    engine = ToyEngine(alive("a"), alive("a", "b", "mine"), alive())
     heard: list[Beat] = []
-    beats = heartbeat(engine, lambda session, beat: heard.append(beat))
+    beats = heartbeat(engine, lambda session, beat, at: heard.append(beat), may_cancel="mine".__eq__)
     await beats.start()
 
     await eventually(lambda: len(heard) >= 4)
     await beats.stop()
 
-    assert [beat.cancel for beat in heard[:3]] == [{"a"}, {"a", "b"}, set()]
+    assert [beat.cancel for beat in heard[:3]] == [{"a"}, {"a", "b", "mine"}, set()]
     assert engine.calls[:4] == [("s", 60, []), ("s", 60, ["a"]), ("s", 60, ["a", "b"]), ("s", 60, [])]
 
 
@@ -91,7 +94,7 @@ async def test_lease_is_not_trusted_without_beats(eventually: Any) -> None:
 async def test_dead_beat_is_told_and_earns_no_trust(eventually: Any) -> None:
     """A beat that finds its session dead is told to the worker, and does not make the lease safe."""
     heard: list[Beat] = []
-    beats = heartbeat(ToyEngine(Beat(False, 0, frozenset())), lambda session, beat: heard.append(beat))
+    beats = heartbeat(ToyEngine(Beat(False, 0, frozenset())), lambda session, beat, at: heard.append(beat))
     await beats.start()
 
     await eventually(lambda: heard and beats.is_overdue)

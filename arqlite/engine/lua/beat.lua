@@ -3,7 +3,7 @@
 -- KEYS     live    zset  session -> lease deadline, ms; 0 when it ended and jobs remain to be moved
 --          inbox   set   ids that this session shall cancel
 -- ARGV     sid, lease_ms
---          heard*  ids of the inbox that the session knows about since its last beat
+--          heard*  ids of the inbox that need not be told again: this session has no such job
 -- RETURNS  {1 alive or 0 dead, ms to the earliest end of another lease or -1, ids to cancel}
 -- COST     O(log sessions)
 -- USES     clock lease

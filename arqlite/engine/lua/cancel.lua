@@ -11,10 +11,12 @@
 --          note    hash  what earlier runs noted
 --          log     list  their lines
 -- ARGV     base, channel, control, id, ttl_ms
+--          teller  the session that put it back and now cancels it as it was asked to; '' is anybody else
 --          body    what to write as its end if it has not started; the job itself is appended
 -- RETURNS  0 unknown (nothing is left behind), 1 cancelled here, 2 asked its worker, 3 had ended before
 -- COST     O(log N + holds + sessions)
 -- USES     clock settle announce holds notes
+if teller ~= '' then redis.call('SREM', base .. 'cancel:' .. teller, id) end
 local now = clock()
 local record = redis.call('HGET', jobs, id)
 if not record or is_forgotten(record, now) then return 0 end

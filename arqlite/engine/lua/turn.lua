@@ -19,7 +19,7 @@
 -- RETURNS  {0} when the session is dead, else {1, now, ms to the next due job or -1, jobs owned now,
 --          1 if ready work remains, ids, records, tries, ids whose end or return was refused}; and, if
 --          rooms were given or any of it is there: when each claimed job was ready, the names of all
---          holds, ids put back although their cancellation was asked for
+--          holds, ids put back although their cancellation was asked for (until `cancel` is done for them)
 -- COST     O((ended + claimed) log N)
 -- USES     clock lease score settle announce wake holds
 local now = clock()
@@ -41,10 +41,14 @@ end
 local lost = {}
 local lifetimes = tonumber(ARGV[cursor])
 cursor = cursor + 1
+local inbox = base .. 'cancel:' .. sid
+local is_asked = cursor <= #ARGV and redis.call('EXISTS', inbox) == 1
 for _ = 1, lifetimes do
   local ttl, n = tonumber(ARGV[cursor]), tonumber(ARGV[cursor + 1])
   local ids, bodies = {}, {}
   for i = 1, n do ids[i] = ARGV[cursor + 1 + i] end
+  -- Whoever asked to cancel these meant no later job of such an id.
+  if is_asked then redis.call('SREM', inbox, unpack(ids)) end
   -- The fence: what this session no longer owns was rescued, and its end belongs to a newer run.
   local owned = redis.call('SMISMEMBER', run, unpack(ids))
   local kept = {}
@@ -65,8 +69,6 @@ for _ = 1, lifetimes do
   cursor = cursor + 2 + 2 * n
 end
 
-local inbox = base .. 'cancel:' .. sid
-local is_asked = cursor <= #ARGV and redis.call('EXISTS', inbox) == 1
 local recalled = {}
 for i = cursor, #ARGV, 4 do
   local id, place, ms, memory = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2]), ARGV[i + 3]
@@ -88,8 +90,9 @@ for i = cursor, #ARGV, 4 do
     -- Others may have a free slot for it; this session may not come back for it. Of a hold that is there
     -- already they know, or wait for its own token.
     if is_new then leave_token(wake) end
-    if is_asked and redis.call('SREM', inbox, id) == 1 then recalled[#recalled + 1] = id end
   end
+  -- Also of what went back before: the reply that told so may be lost. `cancel` takes it out of the inbox.
+  if is_asked and redis.call('SISMEMBER', inbox, id) == 1 then recalled[#recalled + 1] = id end
 end
 
 want = tonumber(want)
