@@ -37,7 +37,7 @@ from .runtime.run import Run
 from .runtime.scheduler import Scheduler
 from .runtime.threads import JobThreads
 from .runtime.watchdog import Watchdog
-from .service import Host, Service
+from .service import Host, Service, end_task
 from .settings import WorkerOptions
 from .telemetry import WorkerStarted, WorkerStopped, execute, has_handlers
 from .utils import to_seconds
@@ -132,6 +132,9 @@ class Crew:
         self._lifeline = Lifeline(self.engine, lambda: self.producer.session, lambda: self._heartbeat.doubt_s)
         self._control = Listener(pool)
         self._follower: asyncio.Task[None] | None = None
+        self._vigil: asyncio.Task[None] | None = None
+        self._vigil_may_end = False
+        self._pool_is_closed = False
         self._last_session = ""
         self._health = HealthRecorder(
             pool, self.engine, options.health_key, to_seconds(options.health_check_interval), self._counts
@@ -176,42 +179,82 @@ class Crew:
         await _first_of(self.producer.drained(), _CANCEL_PATIENCE_S)
 
     async def stop(self) -> bool:
-        """Deliver what ended, and leave. Returns whether jobs that ignore their cancellation stay behind."""
+        """Deliver what ended, and leave. Returns whether jobs that ignore their cancellation stay behind:
+        then the lease is kept for them, and this leaves when they have ended or are bequeathed.
+        """
         self.producer.stop_claiming()
         await self.producer.stop()
+        had_stubborn_jobs = bool(self.producer.active)
         await self.producer.flush(_FLUSH_PATIENCE_S)
         for service in reversed(self._services):
             try:
                 await service.stop()
             except Exception:  # it must keep neither the others from stopping nor the lease from ending
                 logger.exception("service %s failed to stop", service.name)
-        await self._leave()
-        await self._heartbeat.stop()
         self._deadlines.stop()
-        if self._follower is not None:
-            self._follower.cancel()
-            await asyncio.gather(self._follower, return_exceptions=True)
-        await self._control.close()
-        await self.engine.close()
+        if had_stubborn_jobs and not self.producer.active:
+            await self.producer.flush(_FLUSH_PATIENCE_S)
+        await self._leave()
+        has_stubborn_jobs = bool(self.producer.active)
+        if has_stubborn_jobs:
+            self._vigil = asyncio.create_task(self._keep_vigil(), name="arqlite:vigil")
+        else:
+            await self._end()
         if has_handlers(WorkerStopped):
             done = self._counters
             execute(
                 WorkerStopped(self.engine.queue, self._last_session, done.complete, done.failed, done.retried)
             )
-        return bool(self.producer.active)
+        return has_stubborn_jobs
 
-    async def bequeath(self) -> None:
-        """This process ends now, and with it the jobs that ignore their cancellation: let others have them
-        soon, and without a blot. Those that were aborted or out of time end here.
+    async def settle(self) -> None:
+        """The process ends soon: deliver the ends of jobs. Of those that ignore their cancellation, the ones
+        that were aborted or out of time end here.
         """
+        if self._vigil is None:
+            return
+        if not self.producer.active:
+            await self._vigil
+            return
+        self._vigil_may_end = True
+        await end_task(self._vigil)
         for run in list(self.producer.active):
             self.producer.executor.leave_behind(run)
         await self.producer.flush(_FLUSH_PATIENCE_S)
-        try:
-            if self.producer.session is not None:
-                await self.engine.bequeath(self.producer.session, _LAST_BREATH_MS)
-        except REDIS_TROUBLE as error:
-            logger.warning("could not leave jobs to others (%s); the lease ends by itself", error)
+
+    async def bequeath(self) -> None:
+        """This process ends now, and with it the jobs that ignore their cancellation: let others have them
+        soon, and without a blot. If Redis is out of reach, they have them when the lease has ended.
+        """
+        await self._heartbeat.stop()  # a beat would take the word back
+        if self.producer.session is not None:
+            await self.engine.bequeath(self.producer.session, _LAST_BREATH_MS)
+
+    def pool_was_closed(self) -> None:
+        """Whoever needs the pool from now on closes it again."""
+        self._pool_is_closed = True
+
+    async def _keep_vigil(self) -> None:
+        """Keep the lease for jobs that ignore their cancellation, lest they run elsewhere, too."""
+        while running := [run.task for run in self.producer.active if run.task and not run.task.done()]:
+            try:
+                await asyncio.wait(running)
+            except asyncio.CancelledError:
+                # Whoever ends a loop cancels all its tasks, and waits for those jobs as this does.
+                if self._vigil_may_end:
+                    raise
+        await self.producer.flush(_FLUSH_PATIENCE_S)
+        await self._leave()
+        await self._end()
+        if self._pool_is_closed:
+            await self._pool.aclose(close_connection_pool=True)
+
+    async def _end(self) -> None:
+        await self._heartbeat.stop()
+        if self._follower is not None:
+            self._follower.cancel()
+            await asyncio.gather(self._follower, return_exceptions=True)
+        await self._control.close()
         await self.engine.close()
 
     async def _leave(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import gc
 import logging
@@ -79,6 +80,10 @@ __all__ = (
 )
 
 logger = logging.getLogger("arqlite.worker")
+
+# Jobs that the first worker of several bequeathed may start elsewhere a second later: by then this
+# process must be gone, however long Redis leaves the last worker waiting.
+_BEQUEST_PATIENCE_S = 0.5
 
 
 class Worker:
@@ -297,6 +302,8 @@ class Worker:
                 await self.options.on_shutdown(self.ctx)
         finally:
             await self._pool.aclose(close_connection_pool=True)
+            if self._crew is not None:
+                self._crew.pool_was_closed()
 
     def handle_sig(self, signum: Signals) -> None:
         """Shut down: give running jobs `job_completion_wait` seconds, then give them back. A second
@@ -366,10 +373,6 @@ class Worker:
             await asyncio.gather(working, return_exceptions=True)
             self.has_stubborn_jobs = await crew.stop()
 
-    async def _bequeath(self) -> None:
-        if self._crew is not None:
-            await self._crew.bequeath()
-
 
 def run_in_own_loop(work: Coroutine[Any, Any, None], workers: Sequence[Worker]) -> None:
     """Run the work of workers in a new event loop that is made for jobs; for programs without a loop."""
@@ -390,13 +393,21 @@ async def leave_stubborn_jobs(workers: Sequence[Worker]) -> None:
 
     They run elsewhere as soon as this process is gone, and it counts neither as a try nor as a crash.
     """
-    stubborn = [worker for worker in workers if worker.has_stubborn_jobs]
-    if stubborn:
+    crews = [worker._crew for worker in workers if worker.has_stubborn_jobs and worker._crew is not None]
+    has_stubborn_jobs = any(crew.producer.active for crew in crews)
+    if has_stubborn_jobs:
         logger.critical("leaving jobs behind that ignore their cancellation")
-        await asyncio.gather(*(worker._bequeath() for worker in stubborn), return_exceptions=True)
-        logging.shutdown()
+    await asyncio.gather(*(crew.settle() for crew in crews), return_exceptions=True)
+    if not has_stubborn_jobs:
+        return  # they have ended after all
+    # All that may take long comes before others may start those jobs.
+    logging.shutdown()
+    with contextlib.suppress(Exception):
         sys.stdout.flush()
-        os._exit(1)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_BEQUEST_PATIENCE_S):
+            await asyncio.gather(*(crew.bequeath() for crew in crews), return_exceptions=True)
+    os._exit(1)
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

@@ -277,7 +277,9 @@ async def test_idle_process_that_was_killed_is_replaced(
     assert worker.jobs_failed == 0
 
 
+@pytest.mark.parametrize("kind", [BlockingIOError, RuntimeError, AssertionError])
 async def test_process_that_cannot_start_costs_no_try(
+    kind: type[Exception],
     arq_redis: ArqRedis,
     make_worker: Any,
     monkeypatch: pytest.MonkeyPatch,
@@ -288,7 +290,7 @@ async def test_process_that_cannot_start_costs_no_try(
     from arqlite.runtime import processes
 
     def broken(*_: Any) -> None:
-        raise BlockingIOError("no more processes")
+        raise kind("no more processes")
 
     monkeypatch.setattr(processes, "_NEXT_START_AFTER_S", 0.01)
     job = await enqueue(arq_redis, "add", 3)
@@ -480,3 +482,56 @@ async def test_program_without_a_guard_is_told(
 
 async def _is_deferred(job: Job) -> bool:
     return await job.status() is JobStatus.deferred
+
+
+async def test_daemonic_worker_is_told_that_it_can_start_no_process(
+    make_worker: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python refuses children to daemonic processes: better told at the start than by each job."""
+    monkeypatch.setitem(multiprocessing.current_process()._config, "daemon", True)
+
+    with pytest.raises(ConfigurationError, match="start the worker's process with daemon=False"):
+        await make_worker([cpu(cpu_jobs.add)]).main()
+
+
+async def test_process_that_another_thread_took_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An idle process that was there a moment ago may be gone: then a new one is started."""
+    from arqlite.runtime import processes
+
+    class Contested(list[Any]):
+        def __len__(self) -> int:
+            return 1
+
+    pool = processes.JobProcesses([], 1, lambda run: None)
+    new = object()
+    monkeypatch.setattr(processes, "JobProcess", lambda references: new)
+    monkeypatch.setattr(pool, "_idle", Contested())
+
+    assert pool._take() is new
+
+
+def test_process_that_does_not_die_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that hangs in the kernel is waited for some seconds, and others are started and ended meanwhile."""
+    from arqlite.runtime import process as module
+
+    class Undead:
+        pid = exitcode = None
+
+        def is_alive(self) -> bool:
+            return True
+
+    class Closed:
+        def close(self) -> None: ...
+
+    was_locked = []
+    monkeypatch.setattr(module, "_DEATH_PATIENCE_S", 0.01)
+    monkeypatch.setattr(module.time, "sleep", lambda seconds: was_locked.append(module._children.locked()))
+    process = object.__new__(module.JobProcess)
+    monkeypatch.setattr(process, "_process", Undead(), raising=False)
+    monkeypatch.setattr(process, "_connection", Closed(), raising=False)
+    monkeypatch.setattr(process, "kill", lambda: None)
+
+    words = process.end()
+
+    assert "killed, and still there" in words
+    assert set(was_locked) == {False}

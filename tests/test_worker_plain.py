@@ -395,9 +395,9 @@ async def test_stubborn_thread_is_told_of(
 
     assert worker.has_stubborn_jobs
     assert await job.status() is JobStatus.in_progress
-    run = next(iter(worker._crew.producer.active))
     in_c.release()
-    await asyncio.wait_for(run.task, 10)
+    await asyncio.wait_for(worker._crew._vigil, 10)
+    assert await job.status() is JobStatus.queued
 
 
 async def test_no_thread_is_left(arq_redis: ArqRedis, make_worker: Any) -> None:

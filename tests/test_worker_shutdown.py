@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import threading
 from signal import Signals
@@ -11,9 +12,10 @@ from typing import Any
 import pytest
 from worker_toys import Ctx, Gate, at_work, counts, end_of, enqueue, lines, traces
 
-from arqlite import ArqRedis, func
+from arqlite import ArqRedis, Worker, func
 from arqlite.jobs import JobStatus
 from arqlite.service import Service
+from arqlite.worker import leave_stubborn_jobs
 
 
 async def ok(ctx: Ctx) -> None: ...
@@ -247,3 +249,135 @@ async def test_service_that_fails_leaves_nothing_behind(
 
     assert not await arq_redis.exists("aq:{arq:queue}:live")
     assert [thread.name for thread in threading.enumerate() if thread.name.startswith("arqlite")] == []
+
+
+async def _deadline(pool: ArqRedis, worker: Worker) -> float:
+    assert worker._crew is not None
+    return await pool.zscore(worker._crew.engine.keys.live, worker._crew.producer.session or "") or 0.0
+
+
+class Stubborn(Gate):
+    """A job that ends when it is told to, and not when it is cancelled."""
+
+    async def __call__(self, ctx: Ctx, *args: Any) -> str:
+        self.started.set()
+        while not self.open.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await self.open.wait()
+        return "in the end"
+
+
+async def test_stubborn_job_keeps_its_lease_until_it_ends(
+    arq_redis: ArqRedis, make_worker: Any, monkeypatch: pytest.MonkeyPatch, eventually: Any
+) -> None:
+    """What ignores its cancellation runs nowhere else meanwhile; when it has ended, the worker leaves."""
+    monkeypatch.setattr("arqlite.crew._CANCEL_PATIENCE_S", 0.05)
+    job, gate = await enqueue(arq_redis, "stubborn"), Stubborn()
+    worker = make_worker([func(gate, name="stubborn")], lease=1)
+    async with at_work(worker):
+        await gate.started.wait()
+    last = await _deadline(arq_redis, worker)
+
+    await worker.close()
+
+    async def is_renewed() -> bool:
+        return await _deadline(arq_redis, worker) > last
+
+    async def is_gone() -> bool:
+        return await _deadline(arq_redis, worker) == 0.0
+
+    assert worker.has_stubborn_jobs
+    await eventually(is_renewed)
+    gate.open.set()
+    await eventually(is_gone)
+    assert (await end_of(job)).result == "in the end"
+    await asyncio.wait_for(worker._crew._vigil, 10)
+    assert "arqlite:heartbeat" not in {thread.name for thread in threading.enumerate()}
+
+
+async def test_loop_that_ends_waits_with_the_lease_for_stubborn_jobs(
+    arq_redis: ArqRedis, make_worker: Any, monkeypatch: pytest.MonkeyPatch, eventually: Any
+) -> None:
+    """Whoever cancels all tasks of a loop, as `asyncio.run` does, does not end the lease of what runs on."""
+    monkeypatch.setattr("arqlite.crew._CANCEL_PATIENCE_S", 0.05)
+    job, gate = await enqueue(arq_redis, "stubborn"), Stubborn()
+    worker = make_worker([func(gate, name="stubborn")], lease=1)
+    async with at_work(worker):
+        await gate.started.wait()
+
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    last = await _deadline(arq_redis, worker)
+
+    async def is_renewed() -> bool:
+        return await _deadline(arq_redis, worker) > last
+
+    await eventually(is_renewed)
+    gate.open.set()
+    await asyncio.wait_for(asyncio.gather(*others, return_exceptions=True), 10)
+    assert (await end_of(job)).result == "in the end"
+
+
+async def test_nothing_slow_comes_between_a_bequest_and_the_end(
+    arq_redis: ArqRedis, make_worker: Any, monkeypatch: pytest.MonkeyPatch, eventually: Any
+) -> None:
+    """Ends are delivered and logs closed before any job is bequeathed; one silent Redis holds nobody up."""
+    monkeypatch.setattr("arqlite.crew._CANCEL_PATIENCE_S", 0.05)
+    gates, workers, events = [Stubborn(), Stubborn()], [], []
+    for number, gate in enumerate(gates):
+        await enqueue(arq_redis, "stubborn", _queue_name=f"q{number}")
+        workers.append(make_worker([func(gate, name="stubborn")], queue_name=f"q{number}", lease=60))
+        async with at_work(workers[-1]):
+            await gate.started.wait()
+    crews = [worker._crew for worker in workers]
+    silent = asyncio.Event()
+
+    async def flush(patience_s: float) -> None:
+        await asyncio.sleep(0)
+        events.append("flushed")
+
+    async def never(session: str, soon_ms: int) -> bool:
+        return await silent.wait()
+
+    def gone(code: int) -> None:
+        events.append(f"exit {code}")
+
+    for crew in crews:
+        monkeypatch.setattr(crew.producer, "flush", flush)
+    monkeypatch.setattr(crews[0].engine, "bequeath", never)
+    monkeypatch.setattr("arqlite.worker.logging.shutdown", lambda: events.append("logged"))
+    monkeypatch.setattr("arqlite.worker.os._exit", gone)
+    monkeypatch.setattr("arqlite.worker._BEQUEST_PATIENCE_S", 0.1)
+    before = await _deadline(arq_redis, workers[1])
+
+    await asyncio.wait_for(leave_stubborn_jobs(workers), 10)
+
+    assert events == ["flushed", "flushed", "logged", "exit 1"]
+    assert 0 < await _deadline(arq_redis, workers[1]) < before
+    for gate, crew in zip(gates, crews, strict=True):
+        gate.open.set()
+        await crew.producer.drained()
+        await crew._end()
+
+
+async def test_job_that_ends_after_all_ends_the_worker_in_order(
+    arq_redis: ArqRedis, make_worker: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stubborn job that ended while `on_shutdown` ran leaves nothing behind: its end is delivered."""
+    monkeypatch.setattr("arqlite.crew._CANCEL_PATIENCE_S", 0.05)
+    job, gate = await enqueue(arq_redis, "stubborn"), Stubborn()
+
+    async def end_it(ctx: Ctx) -> None:
+        gate.open.set()
+        await worker._crew.producer.drained()
+
+    worker = make_worker([func(gate, name="stubborn")], on_shutdown=end_it)
+    async with at_work(worker):
+        await gate.started.wait()
+    await worker.close()
+
+    await asyncio.wait_for(leave_stubborn_jobs([worker]), 10)
+
+    assert (await end_of(job)).result == "in the end"
+    assert await _deadline(arq_redis, worker) == 0.0

@@ -11,7 +11,6 @@ import redis
 from redis.exceptions import NoScriptError
 
 from ..errors import SessionLost
-from ..utils import timestamp_ms
 from .keys import Keys
 from .link import WRONG_SERVER, Link, call_on_pool, calls_on_pool
 from .protocol import (
@@ -204,9 +203,8 @@ class RedisEngine:
 
     async def forget_token(self, token: str) -> None:
         """See `Engine.forget_token`."""
-        async with asyncio.timeout(self._timeout):
-            until = {token: timestamp_ms() + _LATE_PLANTER_MS}
-            await self.client.zadd(self.keys.imported, until, xx=True)
+        args = {"token": token, "late_ms": _LATE_PLANTER_MS}
+        await self._call(load("forget_token"), args, keys={"imported": self.keys.imported})
 
     async def ends(self, job_ids: Sequence[str]) -> list[int]:
         """See `Engine.ends`."""

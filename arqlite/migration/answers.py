@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import pickle
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,8 @@ from ..typing import Serializer
 from ..utils import timestamp_ms, to_unix_ms
 from .source import ArqQueue
 from .wire import UNKNOWN_FUNCTION, ArqJob, NeedsClass, Reader
+
+logger = logging.getLogger("arqlite.migration")
 
 _FOREVER_MS = 9_999_999_999_999
 _PAGE = 500
@@ -64,6 +67,7 @@ class Answers:
         self._reader = reader
         self._serializer = serializer or pickle.dumps
         self._heard: dict[str, Outcome] = {}
+        self._told: set[str] = set()
 
     def hear(self, event: JobStopped) -> None:
         """Note the end of a job; most are not held, which is found out later."""
@@ -134,7 +138,7 @@ class Answers:
             if outcome is None and keep_ms != 0:
                 outcome = await self._stored(job_id)
             is_kept = outcome is not None and keep_ms != 0
-            result = self._written(job_id, body, outcome) if is_kept and outcome else b""
+            result = self._result(job_id, body, outcome) if is_kept and outcome else b""
             results.append((job_id, result, keep_ms))
         return await self._source.release(results)
 
@@ -152,6 +156,20 @@ class Answers:
             ended.function, ended.job_try or 1, to_unix_ms(ended.start_time), to_unix_ms(ended.finish_time),
             ended.success, ended.result,
         )  # fmt: skip
+
+    def _result(self, job_id: str, body: bytes | None, outcome: Outcome) -> bytes:
+        """Write a result; nothing if it cannot be written, for the job must not be held for ever."""
+        try:
+            return self._written(job_id, body, outcome)
+        except Exception as error:  # noqa: BLE001 (the serializer is the application's)
+            if outcome.function not in self._told:
+                self._told.add(outcome.function)
+                logger.error(  # noqa: TRY400 (the message says it all)
+                    "job %s:%s ends in arq's queue without a result, and so will others of this function: "
+                    "the bridge's serializer cannot write it (%r)",
+                    job_id, outcome.function, error,
+                )  # fmt: skip
+            return b""
 
     def _written(self, job_id: str, body: bytes | None, outcome: Outcome) -> bytes:
         job = self._job(body, outcome)

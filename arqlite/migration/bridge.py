@@ -21,6 +21,7 @@ from ..typing import Deserializer, SecondsTimedelta, Serializer
 from ..utils import timestamp_ms
 from .answers import Answers
 from .convert import Converter
+from .leftovers import Leftovers
 from .mover import Mover, Step
 from .source import ArqQueue
 from .wire import Reader
@@ -28,6 +29,10 @@ from .wire import Reader
 logger = logging.getLogger("arqlite.migration")
 
 _PAGE = 200
+# Names alone are small.
+_NAMES = 1000
+# A walk past very many jobs that stay in arq's queue takes a tenth of the worker's time, not all of it.
+_REST_PER_WALK = 9.0
 _REVIEW_EVERY_S = 30.0
 _CANCELLED_KEEP_MS = 3_600_000
 _TROUBLE = (RedisError, OSError, EOFError, TimeoutError)
@@ -81,6 +86,8 @@ class ArqBridge(Ticker):
         self._mover: Mover | None = None
         self._answers: Answers | None = None
         self._reviewed_at = float("-inf")
+        self._next_walk = 0.0
+        self._leftovers = Leftovers()
         self._is_away = False
         self._told: set[tuple[str, str]] = set()
 
@@ -163,15 +170,31 @@ class ArqBridge(Ticker):
             await answers.deliver()
 
     async def _take(self, mover: Mover) -> None:
+        loop = asyncio.get_running_loop()
+        if loop.time() < self._next_walk:
+            return
         offset = count = 0
-        while keys := await mover.source.page(offset, _PAGE):
-            step = await mover.move(keys)
-            for left in step.left:
-                if left.hold == "aborted" and self._answers is not None:
-                    await self._cancel(mover, self._answers, left.job_id)
-            count += len(step.moved)
-            self._tell(step)
-            offset += len(step.left) + step.changed
+        walked_s = 0.0
+        self._leftovers.begin()
+        while True:
+            began = loop.time()
+            jobs = await mover.source.scored_page(offset, _NAMES)
+            keys = self._leftovers.worth_a_look(jobs, began)
+            walked_s += loop.time() - began
+            if not jobs:
+                break
+            offset += len(jobs) - len(keys)
+            for start in range(0, len(keys), _PAGE):
+                step = await mover.move(keys[start : start + _PAGE])
+                for left in step.left:
+                    if left.hold == "aborted" and self._answers is not None:
+                        await self._cancel(mover, self._answers, left.job_id)
+                self._leftovers.leave(step.left, jobs, loop.time())
+                count += len(step.moved)
+                self._tell(step)
+                offset += len(step.left) + step.changed
+        self._leftovers.end()
+        self._next_walk = loop.time() + _REST_PER_WALK * walked_s if self._leftovers else 0.0
         if count:
             logger.info("took %d jobs over from arq's queue %s", count, self.queue)
 

@@ -85,6 +85,15 @@ class ArqQueue:
         """Name jobs that are not held, in the order they are due."""
         return await self._range("-inf", f"({HELD_SCORE}", offset, limit)
 
+    async def scored_page(self, offset: int, limit: int) -> list[tuple[bytes, float]]:
+        """Name jobs that are not held, with their scores, in the order they are due."""
+        most = f"({HELD_SCORE}"
+        return list(
+            await self.client.zrangebyscore(
+                self.queue, "-inf", most, start=offset, num=limit, withscores=True
+            )
+        )
+
     async def all(self) -> AsyncIterator[list[bytes]]:
         """Name all jobs that are not held, in no order: each that is there all the while, at least once."""
         cursor, seen_any = 0, False

@@ -23,6 +23,10 @@ logger = logging.getLogger("arqlite.worker")
 _spawn = multiprocessing.get_context("spawn")
 # How long a process may take to import what it is to run.
 _START_PATIENCE_S = 60.0
+# How long a killed process may take to be gone. One in the middle of a read from a dead network drive takes
+# as long as that, and nobody else can wait so long.
+_DEATH_PATIENCE_S = 5.0
+_DEATH_LOOK_S = 0.002
 # Whatever a job has forked keeps its pipe open: then only a look tells that the process itself is gone.
 _LOOK_S = 1.0
 # `multiprocessing` reaps children wherever one is started, and is not made for several threads at that.
@@ -60,7 +64,7 @@ class JobProcess:
         try:
             with _children:
                 self._process.start()
-        except OSError:
+        except BaseException:
             self._connection.close()
             raise
         finally:
@@ -97,13 +101,18 @@ class JobProcess:
             self._process.kill()
 
     def end(self, patience_s: float = 0.0) -> str:
-        """End it if need be, wait until it is gone, and tell in words how it ended."""
+        """End it if need be, wait until it is gone, some seconds at most, and tell in words how it ended."""
         self.close()
         if patience_s:
             self._process.join(patience_s)
-        with _children:
-            self.kill()
-            self._process.join()
+        until = time.monotonic() + _DEATH_PATIENCE_S
+        while self._has_to_be_killed():
+            if time.monotonic() > until:
+                logger.error(
+                    "process %s was killed and is still there; going on without it", self._process.pid
+                )
+                return "killed, and still there: perhaps it waits for a disk or a network drive"
+            time.sleep(_DEATH_LOOK_S)
         return _words(self._process.exitcode)
 
     def close(self) -> None:
@@ -114,6 +123,13 @@ class JobProcess:
         """Tell whether it has not ended."""
         with _children:
             return self._process.is_alive()
+
+    def _has_to_be_killed(self) -> bool:
+        with _children:
+            if not self._process.is_alive():
+                return False
+            self.kill()
+            return True
 
     def _receive(self, context: contextvars.Context, until: float = float("inf")) -> tuple[Any, ...]:
         while True:

@@ -57,6 +57,11 @@ class JobProcesses:
                 "a process that is to run jobs started a worker of its own while it imported the main "
                 'program: start the worker under `if __name__ == "__main__":`'
             )
+        if multiprocessing.current_process().daemon:
+            raise ConfigurationError(
+                "functions with cpu=True need processes, and Python lets a process that is daemonic start "
+                "none: start the worker's process with daemon=False"
+            )
         self._references = {function.name: refer_to(function) for function in functions}
         self._begins = begins
         self._threads = JobThreads(size or processors(), "arqlite:cpu")
@@ -98,7 +103,8 @@ class JobProcesses:
         while True:
             try:
                 process = self._take()
-            except OSError as error:
+            except (OSError, RuntimeError, AssertionError) as error:
+                # `multiprocessing` asserts where others raise; the job is not to blame for any of it.
                 call.error = _postponed(f"no process could be started: {error}")
                 return
             was_idle = process.is_ready
@@ -127,12 +133,14 @@ class JobProcesses:
             return
 
     def _take(self) -> JobProcess:
-        while self._idle:
-            process = self._idle.pop()
+        while True:
+            try:
+                process = self._idle.pop()
+            except IndexError:  # asked for rather than looked at: other threads take processes, too
+                return JobProcess(self._references)
             if process.is_alive():
                 return process
             process.end()
-        return JobProcess(self._references)
 
     def _begun(self, call: _Call) -> None:
         call.has_begun = True

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
+import pytest
 from engine_toys import Queue, job, record
 
 from arqlite.engine import Planted
@@ -71,6 +74,20 @@ async def test_token_is_forgotten_in_time(queue: Queue) -> None:
 
     assert 0 < until - timestamp_ms() <= 10 * MINUTE
     assert await queue.client.zrange(queue.keys.imported, 0, -1) == [b"u"]
+
+
+async def test_token_is_forgotten_by_the_clock_that_remembers_it(
+    queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client whose clock is wrong neither forgets a token at once nor keeps it for years."""
+    monkeypatch.setattr("arqlite.utils.time", SimpleNamespace(time_ns=lambda: 1))
+    await queue.engine.plant("t", [waiting("a")])
+    await queue.engine.forget_token("t")
+    seconds, _ = await queue.client.time()
+
+    until = await queue.client.zscore(queue.keys.imported, "t")
+
+    assert 0 < until - seconds * 1000 <= 11 * MINUTE
 
 
 async def test_id_in_use_is_refused(queue: Queue) -> None:

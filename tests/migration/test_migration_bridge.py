@@ -18,6 +18,7 @@ from arqlite.connections import RedisSettings
 from arqlite.embedded import EmbeddedServer
 from arqlite.errors import ConfigurationError
 from arqlite.migration import ArqBridge
+from arqlite.migration.source import ArqQueue
 from arqlite.migration.wire import HELD_SCORE, OUR_LOCK
 from arqlite.utils import timestamp_ms
 
@@ -257,6 +258,34 @@ async def test_what_cannot_be_taken_stays(
     assert caplog.text.count("job b:add stays in arq's queue: unable to serialize job") == 1
 
 
+async def test_what_stays_is_not_read_at_every_look(
+    arq: Arq, make_worker: Make, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Jobs of others in arq's queue are read once, and again when something changed or a pause is over."""
+    monkeypatch.setattr("arqlite.migration.leftovers._FIRST_PAUSE_S", 3600.0)
+    monkeypatch.setattr("arqlite.migration.bridge._NAMES", 2)
+    reads: list[bytes] = []
+    read = ArqQueue.read
+
+    async def noted(self: ArqQueue, keys: Any) -> Any:
+        reads.extend(keys)
+        return await read(self, keys)
+
+    monkeypatch.setattr(ArqQueue, "read", noted)
+    for place in range(5):
+        await arq.enqueue(f"{place}", "nobody")
+    async with working(make_worker, bridge()):
+        for job_id in "abc":
+            await arq.enqueue(job_id)
+            await eventually(lambda job_id=job_id: arq.client.exists(f"arq:result:{job_id}"))
+        await arq.client.zadd(arq.queue, {"3": 7})
+        await eventually(lambda: reads.count(b"3") == 2)
+        await arq.enqueue("d")
+        await eventually(lambda: arq.client.exists("arq:result:d"))
+
+    assert [reads.count(b"%d" % place) for place in range(5)] == [1, 1, 1, 2, 1]
+
+
 async def test_changed_arguments_are_told_once(
     arq: Arq, make_worker: Make, eventually: Eventually, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -316,13 +345,34 @@ async def test_outage_is_survived(
             raise RedisConnectionError("gone")
 
         with monkeypatch.context() as patch:
-            patch.setattr(source, "page", away)
+            patch.setattr(source, "scored_page", away)
             await eventually(lambda: len(looks) >= 3)
         await arq.enqueue("a")
         await eventually(lambda: desk.result("a"))
 
     assert caplog.text.count("Redis is out of reach (gone)") == 1
     assert caplog.text.count("ArqBridge: Redis is back") == 1
+
+
+async def test_result_that_cannot_be_written_at_all_holds_no_others(
+    arq: Arq, desk: Desk, make_worker: Make, eventually: Eventually, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A job whose envelope the serializer refuses altogether ends without a result; others get theirs."""
+
+    def write(envelope: dict[str, Any]) -> bytes:
+        if envelope["f"] == "pair":
+            raise TypeError("no pairs")
+        return pickle.dumps(envelope)
+
+    for job_id in "abc":
+        await arq.enqueue(job_id, "add" if job_id == "c" else "pair")
+    async with working(make_worker, bridge(deserializer=pickle.loads, serializer=write)):
+        envelope = await eventually(lambda: desk.result("c"))
+        await eventually(lambda: _is_empty(arq))
+
+    assert envelope["r"] == 3
+    assert not await arq.client.exists("arq:result:a", "arq:result:b", "arq:in-progress:a", "arq:job:a")
+    assert caplog.text.count("cannot write it (TypeError('no pairs'))") == 1
 
 
 async def test_two_bridges_share_the_work(
