@@ -39,6 +39,11 @@ QUEUE_COMMANDS = frozenset(
 )
 
 
+def is_pattern_of_keys(text: str) -> bool:
+    """Tell whether this finds keys of arq, as `KEYS arq:*` does."""
+    return text.startswith("arq:") and any(sign in text for sign in "*?[")
+
+
 def fix_of_key(key: str) -> tuple[str, str]:
     """Tell why a key of arq means nothing, and what to write instead."""
     for known, fix in _FIXES.items():

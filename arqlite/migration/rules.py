@@ -14,7 +14,7 @@ from typing import TypeAlias
 from ..constants import default_queue_name
 from .argrules import of_arguments, of_return
 from .findings import Finding, Level
-from .keyrules import PREFIX_NAMES, QUEUE_COMMANDS, RAW_KEYS, fix_of_key
+from .keyrules import PREFIX_NAMES, QUEUE_COMMANDS, RAW_KEYS, fix_of_key, is_pattern_of_keys
 
 _ROOTS = ("arq", "arqlite")
 _INSIDES = frozenset(
@@ -164,7 +164,7 @@ class PythonRules:
     def _texts(self, node: ast.AST) -> Iterator[Finding]:
         if not isinstance(node, ast.Constant) or not isinstance(node.value, str) or node in self._prose:
             return
-        if node.value.startswith(RAW_KEYS):
+        if node.value.startswith(RAW_KEYS) or is_pattern_of_keys(node.value):
             why, fix = fix_of_key(node.value)
             yield self._found(node, Level.DIFFERS, f"the key {node.value!r} of arq", why, fix)
         elif node.value.startswith(("arq.worker.", "arq.connections.", "arq.jobs.", "arq.cron.")):
