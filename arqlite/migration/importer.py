@@ -91,6 +91,9 @@ class Importer:
             self.report.held += await source.held_size()
         if self._choices.results:
             await self._copy_results()
+        drained = {source.queue for source in self._sources}
+        others = await self._sources[0].others() if self._sources else {}
+        self.report.other_queues = {name: jobs for name, jobs in others.items() if name not in drained}
         return self.report
 
     async def _look(self, mover: Mover) -> None:

@@ -34,6 +34,7 @@ class Report:
         functions: how many jobs moved, per function.
         changes: per function what JSON makes of its arguments, and of how many jobs.
         unread: classes that a dry run did not load, and how many jobs need them.
+        other_queues: other queues of arq in that database, and how many jobs they have.
         unfinished: whether arq's queue was still growing when the import gave up.
     """
 
@@ -56,6 +57,7 @@ class Report:
     functions: Counter[str] = field(default_factory=Counter)
     changes: dict[str, Counter[str]] = field(default_factory=dict)
     unread: Counter[str] = field(default_factory=Counter)
+    other_queues: dict[str, int] = field(default_factory=dict)
     unfinished: bool = False
 
     @property
@@ -115,6 +117,8 @@ class Report:
             (self.results_elsewhere, "results of other queues left alone"),
         )
         yield from (f"{count} {words}" for count, words in counts if count)
+        for name, jobs in sorted(self.other_queues.items()):
+            yield f"not looked at: arq's queue {name!r} in the same database, with {jobs} jobs (--queue)"
         yield from self._of_what_changes()
         yield from self._of_what_is_left()
 

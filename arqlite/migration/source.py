@@ -102,6 +102,18 @@ class ArqQueue:
             cursor, scored = await self.client.zscan(self.queue, cursor, count=_SCAN_COUNT)
             yield [key for key, score in scored if score < HELD_SCORE]
 
+    async def others(self) -> dict[str, int]:
+        """Find other queues of arq in this database, and how many jobs each has: nowhere are they listed."""
+        found: dict[str, int] = {}
+        async for key in self.client.scan_iter(count=_SCAN_COUNT, _type="zset"):
+            name = key.decode(errors="backslashreplace")
+            if name in (self.queue, abort_jobs_ss):
+                continue
+            first = await self.client.zrange(key, 0, 0)
+            if first and await self.client.exists(job_key_prefix.encode() + first[0]):
+                found[name] = int(await self.client.zcard(key))
+        return found
+
     async def which_wait(self, keys: Sequence[str]) -> set[str]:
         """Tell which of these jobs stand in the queue."""
         async with self.client.pipeline(transaction=False) as pipe:

@@ -52,6 +52,22 @@ async def test_nothing_to_move(move: Move) -> None:
     assert (report.moved, report.is_complete) == (0, True)
 
 
+@pytest.mark.parametrize("dry_run", [True, False])
+async def test_other_queues_are_named(arq: Arq, move: Move, arq_redis: ArqRedis, dry_run: bool) -> None:
+    """A queue that nobody named, or misspelt, is not passed over in silence; foreign sorted sets are."""
+    now_ms = timestamp_ms()
+    await arq.enqueue("a", "add", 1)
+    await arq_redis.set("arq:job:b", arq_body("add"))
+    await arq_redis.zadd("other", {"b": now_ms, "c": now_ms})
+    await arq_redis.zadd("scores of a game", {"d": 1})
+    await arq_redis.zadd("arq:abort", {"a": 1})
+
+    report = await move(dry_run=dry_run)
+
+    assert report.other_queues == {"other": 2}
+    assert any("arq's queue 'other' in the same database, with 2 jobs" in line for line in report.lines())
+
+
 async def test_more_jobs_than_a_page(arq: Arq, move: Move, arq_redis: ArqRedis) -> None:
     """Many jobs move in several batches, each of them once, and the order of their due times stays."""
     now_ms = timestamp_ms()
