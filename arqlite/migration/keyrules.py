@@ -29,6 +29,8 @@ PREFIX_NAMES = {
 }
 RAW_KEYS = tuple(PREFIX_NAMES.values())
 QUEUE_KEY = default_queue_name
+# What they all begin with.
+_ALL_KEYS = default_queue_name.removesuffix("queue")
 # What an application does to a queue's sorted set.
 QUEUE_COMMANDS = frozenset(
     {
@@ -41,7 +43,7 @@ QUEUE_COMMANDS = frozenset(
 
 def is_pattern_of_keys(text: str) -> bool:
     """Tell whether this finds keys of arq, as `KEYS arq:*` does."""
-    return text.startswith("arq:") and any(sign in text for sign in "*?[")
+    return text.startswith(_ALL_KEYS) and any(sign in text for sign in "*?[")
 
 
 def fix_of_key(key: str) -> tuple[str, str]:
