@@ -10,13 +10,15 @@ from .version import VERSION, __version__
 
 if TYPE_CHECKING:
     from .connections import ArqRedis, RedisSettings, create_pool
-    from .errors import Retry
+    from .errors import Cancel, Discard, Retry, Snooze
     from .fleet import run_workers
+    from .inspector import Inspector
     from .jobs import Job, JobStatus
     from .model.calls import call
     from .model.context import current_job
     from .model.failures import register_exception
     from .model.functions import func
+    from .model.unique import Unique
     from .runtime.reentry import run_in_loop
     from .runtime.reporting import report_progress
     from .service import Service
@@ -25,11 +27,16 @@ if TYPE_CHECKING:
 __all__ = (
     "VERSION",
     "ArqRedis",
+    "Cancel",
+    "Discard",
+    "Inspector",
     "Job",
     "JobStatus",
     "RedisSettings",
     "Retry",
     "Service",
+    "Snooze",
+    "Unique",
     "Worker",
     "__version__",
     "call",
@@ -47,13 +54,15 @@ __all__ = (
 
 _HOMES = {
     "connections": ("ArqRedis", "RedisSettings", "create_pool"),
-    "errors": ("Retry",),
+    "errors": ("Cancel", "Discard", "Retry", "Snooze"),
     "fleet": ("run_workers",),
+    "inspector": ("Inspector",),
     "jobs": ("Job", "JobStatus"),
     "model.calls": ("call",),
     "model.context": ("current_job",),
     "model.failures": ("register_exception",),
     "model.functions": ("func",),
+    "model.unique": ("Unique",),
     "runtime.reentry": ("run_in_loop",),
     "runtime.reporting": ("report_progress",),
     "service": ("Service",),

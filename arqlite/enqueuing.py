@@ -111,7 +111,11 @@ class Enqueuing:
                 `job_id`, an id of your own, so that the job is enqueued only once;
                 `priority`, 0 (the default) runs first, 9 last, among equals the older job;
                 `expires`, seconds or a timedelta after which it is not started any more;
-                `first_try`, the number of its first try, 1 if not given.
+                `first_try`, the number of its first try, 1 if not given;
+                `max_attempts`, how often it may fail, as its task has it if not given;
+                `tags`, a list of texts to find it by, in lower case and each once;
+                `meta`, a dict of plain data that it carries beside its arguments;
+                `unique`, a `Unique` that tells when it counts as a job that is there already.
 
         Raises:
             ConfigurationError: one of them is unknown or cannot work.
@@ -146,6 +150,7 @@ class Enqueuer(Enqueuing):
 
 async def send(client: QueueClient, call: Call[R], options: Options) -> Job[R]:
     """Enqueue one call."""
+    options = call.settled(options)
     new_job, queue = _new_job(client, call, options)
     accepted = await client.queue(queue).enqueue(new_job)
     # Nobody else makes our ids: if one is known already, it is this very job, sent twice.
@@ -157,7 +162,7 @@ async def send(client: QueueClient, call: Call[R], options: Options) -> Job[R]:
 
 async def send_many(client: QueueClient, calls: list[Call[Any]], common: Options) -> list[Job[Any]]:
     """Enqueue many calls, queue by queue."""
-    made_of = [made.merged(call.made_with, common) if call.made_with else common for call in calls]
+    made_of = [call.settled(common) for call in calls]
     new_jobs = [_new_job(client, call, options) for call, options in zip(calls, made_of, strict=True)]
     places_of: dict[str, list[int]] = {}
     for place, (_, queue) in enumerate(new_jobs):
@@ -223,6 +228,14 @@ def _new_job(client: QueueClient, call: Call[Any], options: Options) -> tuple[Ne
     if options.job_id is not None:
         # Two callers may enqueue the same id in the same ms; only one of them may be told yes.
         extras["n"] = new_job_id()[11:]
+    if options.priority:
+        extras["p"] = options.priority
+    if options.max_attempts is not None:
+        extras["ma"] = options.max_attempts
+    if options.tags:
+        extras["g"] = options.tags
+    if options.meta:
+        extras["m"] = options.meta
     codec = Codec(client.job_serializer, client.job_deserializer)
     blob = codec.encode_job(call.function, call.args, call.kwargs, options.first_try, now_ms, **extras)
     new_job = NewJob(options.job_id or new_job_id(), when, queued_record(options.priority or 0, blob))

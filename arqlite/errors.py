@@ -15,7 +15,10 @@ ArqliteError
 └── JobControl                    raised by a job to decide its own fate
     ├── Retry                     (arq) run me again, after a delay
     │   └── Postpone              the job could not begin; costs no try
-    └── RetryJob                  (arq) run me again now
+    ├── RetryJob                  (arq) run me again now
+    ├── Snooze                    run me later; costs no attempt
+    ├── Cancel                    I am not needed any more: cancelled
+    └── Discard                   I cannot succeed: discarded, however many attempts are left
 
 `JobInterrupted` stands beside it: it is a BaseException, so that no `except Exception` of a job swallows it.
 
@@ -148,6 +151,44 @@ class RetryJob(JobControl):
     """Raised by a job to be run again at once."""
 
 
+class Snooze(JobControl):
+    """Returned or raised by a job that wants to run later. It costs no attempt.
+
+    Args:
+        delay: how long to wait, in seconds or as a timedelta, at least 0.
+    """
+
+    def __init__(self, delay: float | timedelta) -> None:
+        self.delay_ms = _milliseconds(delay, "the delay of Snooze")
+        if self.delay_ms < 0:
+            raise ConfigurationError(f"the delay of Snooze must be at least 0 seconds, got {delay!r}")
+        super().__init__(f"snoozed for {self.delay_ms / 1000:g}s")
+
+
+class Cancel(JobControl):
+    """Returned or raised by a job that is not needed any more: it ends as cancelled, and no other one does.
+
+    Args:
+        reason: why, for people.
+    """
+
+    def __init__(self, reason: Any = None) -> None:
+        self.reason = reason
+        super().__init__("cancelled" if reason is None else str(reason))
+
+
+class Discard(JobControl):
+    """Returned or raised by a job that cannot succeed: it fails for good, however many attempts are left.
+
+    Args:
+        reason: why, for people.
+    """
+
+    def __init__(self, reason: Any = None) -> None:
+        self.reason = reason
+        super().__init__("discarded" if reason is None else str(reason))
+
+
 class JobInterrupted(BaseException):
     """Raised inside a plain job function, in its thread, when its job is timed out, aborted or given back.
 
@@ -156,8 +197,8 @@ class JobInterrupted(BaseException):
     """
 
 
-def _milliseconds(delay: float | timedelta) -> int:
+def _milliseconds(delay: float | timedelta, name: str = "defer") -> int:
     seconds = delay.total_seconds() if isinstance(delay, timedelta) else delay
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not abs(seconds) < float("inf"):
-        raise ConfigurationError(f"defer must be a number of seconds or a timedelta, got {delay!r}")
+        raise ConfigurationError(f"{name} must be a number of seconds or a timedelta, got {delay!r}")
     return round(seconds * 1000)

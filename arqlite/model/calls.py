@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Concatenate, Generic, NamedTuple, TypedDict, overload
 
@@ -14,6 +14,8 @@ from ..utils import to_ms
 from . import checks
 from .arguments import Signature, signature_of
 from .functions import Function, func
+from .tasks import Task
+from .unique import Unique
 
 LOWEST_PRIORITY = 9
 
@@ -28,6 +30,10 @@ class JobOptions(TypedDict, total=False):
     priority: int | None
     expires: SecondsTimedelta | None
     first_try: int | None
+    max_attempts: int | None
+    tags: Sequence[str] | None
+    meta: Mapping[str, Any] | None
+    unique: Unique | None
 
 
 class Options(NamedTuple):
@@ -41,6 +47,9 @@ class Options(NamedTuple):
         priority: 0 runs first, 9 last; None is 0.
         expires_ms: how long from now it may be started; None is for ever.
         first_try: the number of its first try; None is 1.
+        max_attempts: how often it may fail; None is as its function has it.
+        tags, meta: what it carries.
+        unique: when it counts as a job that is there already.
     """
 
     delay_ms: int | None = None
@@ -50,6 +59,10 @@ class Options(NamedTuple):
     priority: int | None = None
     expires_ms: int | None = None
     first_try: int | None = None
+    max_attempts: int | None = None
+    tags: tuple[str, ...] | None = None
+    meta: dict[str, Any] | None = None
+    unique: Unique | None = None
 
 
 PLAIN = Options()
@@ -63,9 +76,10 @@ class Call(Generic[ResultT]):
         args, kwargs: what it is called with.
         signature: what is known of the function; None when only its name is.
         made_with: how it is enqueued; None is as `enqueue_many` is told.
+        defaults: what its function says of all its jobs; None is nothing.
     """
 
-    __slots__ = ("args", "function", "kwargs", "made_with", "signature")
+    __slots__ = ("args", "defaults", "function", "kwargs", "made_with", "signature")
 
     def __init__(
         self,
@@ -74,12 +88,14 @@ class Call(Generic[ResultT]):
         kwargs: dict[str, Any],
         signature: Signature | None = None,
         made_with: Options | None = None,
+        defaults: Options | None = None,
     ) -> None:
         self.function = function
         self.args = args
         self.kwargs = kwargs
         self.signature = signature
         self.made_with = made_with
+        self.defaults = defaults
 
     def options(self, **options: Unpack[JobOptions]) -> Call[ResultT]:
         """Make the same call with options of its own; see `ArqRedis.options`.
@@ -87,7 +103,14 @@ class Call(Generic[ResultT]):
         Raises:
             ConfigurationError: one of them cannot work.
         """
-        return Call(self.function, self.args, self.kwargs, self.signature, checked(**options))
+        own = checked(**options)
+        return Call(self.function, self.args, self.kwargs, self.signature, own, self.defaults)
+
+    def settled(self, common: Options) -> Options:
+        """Tell how it is enqueued: its own options come first, then the common ones, then its function's."""
+        if self.made_with is not None:
+            common = merged(self.made_with, common)
+        return common if self.defaults is None else merged(common, self.defaults)
 
     def __repr__(self) -> str:
         return f"<call of {self.function}>"
@@ -123,7 +146,19 @@ def call(task: Any, /, *args: Any, **kwargs: Any) -> Call[Any]:
     function = _function(task)
     signature = signature_of(function.coroutine)
     signature.check(function.name, args, kwargs)
-    return Call(function.name, args, kwargs, signature)
+    defaults = defaults_of(function) if isinstance(function, Task) else None
+    return Call(function.name, args, kwargs, signature, defaults=defaults)
+
+
+def defaults_of(task: Task[..., Any]) -> Options:
+    """Tell what a task says of all its jobs. How often they may fail its worker knows."""
+    return Options(
+        queue=task.queue,
+        priority=task.priority or None,
+        tags=task.tags or None,
+        meta=dict(task.meta) or None,
+        unique=task.unique,
+    )
 
 
 def checked(**given: Unpack[JobOptions]) -> Options:
@@ -148,6 +183,7 @@ def checked(**given: Unpack[JobOptions]) -> Options:
         raise ConfigurationError(
             f"a job that waits {delay!r} and expires after {expires!r} would never run; both count from now"
         )
+    max_attempts, tags, meta = given.get("max_attempts"), given.get("tags"), given.get("meta")
     priority = given.get("priority")
     if priority is not None and checks.count("priority", priority, 0) > LOWEST_PRIORITY:
         raise ConfigurationError(f"priority must be 0 (first) to {LOWEST_PRIORITY} (last), got {priority!r}")
@@ -161,6 +197,10 @@ def checked(**given: Unpack[JobOptions]) -> Options:
         priority,
         None if expires is None else to_ms(checks.time_limit("expires", expires)),
         None if first_try is None else checks.count("first_try", first_try, 1),
+        None if max_attempts is None else checks.count("max_attempts", max_attempts, 1),
+        None if tags is None else checks.tags(tags),
+        None if meta is None else checks.meta(meta),
+        given.get("unique"),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -128,3 +129,33 @@ def _plain_seconds(name: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ConfigurationError(f"{name} must be a number of seconds or a timedelta, got {value!r}")
     return value
+
+
+def tags(value: Any) -> tuple[str, ...]:
+    """Take tags as Oban does: as texts, trimmed and in lower case, each once, in the order given.
+
+    Raises:
+        ConfigurationError: it is no list of texts and numbers.
+    """
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        raise ConfigurationError(f"tags must be a list of texts, got {value!r}")
+    plain: dict[str, None] = {}
+    for tag in value:
+        if tag is None:
+            continue
+        if isinstance(tag, bool) or not isinstance(tag, str | int | float):
+            raise ConfigurationError(f"a tag must be a text, got {tag!r}")
+        if text := str(tag).strip().lower():
+            plain[text] = None
+    return tuple(plain)
+
+
+def meta(value: Any) -> dict[str, Any]:
+    """Take what a job carries beside its arguments: a dict with texts for keys.
+
+    Raises:
+        ConfigurationError: it is something else.
+    """
+    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+        raise ConfigurationError(f"meta must be a dict whose keys are texts, got {value!r}")
+    return dict(value)

@@ -13,16 +13,22 @@ class Memory(NamedTuple):
         crashes: runs that ended with their worker.
         due_ms: when its next run was due, 0 when that is its enqueue time.
         unknown_since_ms: since when no worker knows its function, 0 if one does.
+        snoozes: how often it asked to run later.
+        granted: how many attempts somebody gave it beyond its maximum.
+        is_retryable: 1 while it waits for another try after one that failed; 0 if it waits for anything else.
     """
 
     tries: int = 0
     crashes: int = 0
     due_ms: int = 0
     unknown_since_ms: int = 0
+    snoozes: int = 0
+    granted: int = 0
+    is_retryable: int = 0
 
     def encode(self) -> str:
-        """Write it as the queue keeps it; scripts read the first two numbers."""
-        return f"{self.tries}:{self.crashes}:{self.due_ms}:{self.unknown_since_ms}"
+        """Write it as the queue keeps it; scripts read the first two numbers and the last."""
+        return ":".join(map(str, self))
 
 
 NOTHING = Memory()

@@ -8,6 +8,7 @@ from enum import Enum, StrEnum
 class JobState(StrEnum):
     """Where a job is in its life. This is the truth; the other two enums are lookups from it."""
 
+    SUSPENDED = "suspended"
     SCHEDULED = "scheduled"
     AVAILABLE = "available"
     EXECUTING = "executing"
@@ -24,7 +25,21 @@ class JobState(StrEnum):
 
 FINAL_STATES = frozenset({JobState.COMPLETED, JobState.DISCARDED, JobState.CANCELLED})
 
+INCOMPLETE_STATES = frozenset(JobState) - FINAL_STATES
+
+STATE_GROUPS: dict[str, frozenset[JobState]] = {
+    "all": frozenset(JobState),
+    "incomplete": INCOMPLETE_STATES,
+    "scheduled": frozenset({JobState.SCHEDULED}),
+    "successful": INCOMPLETE_STATES | {JobState.COMPLETED},
+}
+"""States by the names that may stand for several of them (Oban's)."""
+
+# A job that ended moves only when somebody retries it by hand.
+_AFTER_THE_END = frozenset({JobState.AVAILABLE})
+
 MOVES: dict[JobState, frozenset[JobState]] = {
+    JobState.SUSPENDED: frozenset({JobState.AVAILABLE, JobState.SCHEDULED, JobState.CANCELLED}),
     JobState.SCHEDULED: frozenset({JobState.AVAILABLE, JobState.CANCELLED}),
     JobState.RETRYABLE: frozenset({JobState.AVAILABLE, JobState.CANCELLED}),
     JobState.AVAILABLE: frozenset({JobState.EXECUTING, JobState.CANCELLED}),
@@ -38,9 +53,9 @@ MOVES: dict[JobState, frozenset[JobState]] = {
             JobState.AVAILABLE,
         }
     ),
-    JobState.COMPLETED: frozenset(),
-    JobState.DISCARDED: frozenset(),
-    JobState.CANCELLED: frozenset(),
+    JobState.COMPLETED: _AFTER_THE_END,
+    JobState.DISCARDED: _AFTER_THE_END,
+    JobState.CANCELLED: _AFTER_THE_END,
 }
 """The moves that a job may make; every other pair is refused."""
 
@@ -66,6 +81,7 @@ class LedgerStatus(StrEnum):
 
 
 ARQ_STATUS: dict[JobState, JobStatus] = {
+    JobState.SUSPENDED: JobStatus.deferred,
     JobState.SCHEDULED: JobStatus.deferred,
     JobState.RETRYABLE: JobStatus.deferred,
     JobState.AVAILABLE: JobStatus.queued,
@@ -76,6 +92,7 @@ ARQ_STATUS: dict[JobState, JobStatus] = {
 }
 
 LEDGER_STATUS: dict[JobState, LedgerStatus] = {
+    JobState.SUSPENDED: LedgerStatus.QUEUED,
     JobState.SCHEDULED: LedgerStatus.QUEUED,
     JobState.RETRYABLE: LedgerStatus.QUEUED,
     JobState.AVAILABLE: LedgerStatus.QUEUED,

@@ -28,9 +28,10 @@ def test_views_show_every_status() -> None:
     assert set(LEDGER_STATUS.values()) == set(LedgerStatus)
 
 
-def test_final_states_have_no_moves() -> None:
-    """A job that ended moves no more, and every other job can move on."""
-    assert {state for state in JobState if not MOVES[state]} == FINAL_STATES
+def test_final_states_end_a_life() -> None:
+    """A job that ended becomes available when somebody retries it, and moves nowhere else."""
+    for state in FINAL_STATES:
+        assert MOVES[state] == {JobState.AVAILABLE}
     assert all(state.is_final == (state in FINAL_STATES) for state in JobState)
 
 
@@ -54,7 +55,7 @@ def test_every_state_can_reach_an_end(state: JobState) -> None:
         (S.AVAILABLE, S.COMPLETED),
         (S.AVAILABLE, S.RETRYABLE),
         (S.RETRYABLE, S.EXECUTING),
-        (S.COMPLETED, S.AVAILABLE),
+        (S.COMPLETED, S.EXECUTING),
         (S.CANCELLED, S.EXECUTING),
     ],
 )

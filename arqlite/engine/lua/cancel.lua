@@ -15,7 +15,7 @@
 --          body    what to write as its end if it has not started; the job itself is appended
 -- RETURNS  0 unknown (nothing is left behind), 1 cancelled here, 2 asked its worker, 3 had ended before
 -- COST     O(log N + holds + sessions)
--- USES     clock settle announce holds notes
+-- USES     clock settle announce finish holds notes
 if teller ~= '' then redis.call('SREM', base .. 'cancel:' .. teller, id) end
 local now = clock()
 local record = redis.call('HGET', jobs, id)
@@ -41,8 +41,6 @@ if not waiting then
 end
 if not waiting then return 0 end
 local ids, bodies = {id}, {body .. string.sub(record, 3)}
-settle(base, jobs, ttls, tonumber(ttl_ms), now, ids, bodies)
 keep_notes(note, log, tonumber(ttl_ms))
-redis.call('HDEL', tries, id)
-announce(wait, channel, ids, bodies)
+finish(base, jobs, ttls, tries, wait, channel, tonumber(ttl_ms), now, ids, bodies)
 return 1

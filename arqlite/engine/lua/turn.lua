@@ -21,7 +21,7 @@
 --          rooms were given or any of it is there: when each claimed job was ready, the names of all
 --          holds, ids put back although their cancellation was asked for (until `cancel` is done for them)
 -- COST     O((ended + claimed) log N)
--- USES     clock lease score settle announce wake holds
+-- USES     clock lease score settle announce finish wake holds
 local now = clock()
 if not is_alive(live, sid) then return {0} end
 
@@ -62,9 +62,7 @@ for _ = 1, lifetimes do
   end
   if #kept > 0 then
     redis.call('SREM', run, unpack(kept))
-    settle(base, jobs, ttls, ttl, now, kept, bodies)
-    if redis.call('EXISTS', tries) == 1 then redis.call('HDEL', tries, unpack(kept)) end
-    announce(wait, channel, kept, bodies)
+    finish(base, jobs, ttls, tries, wait, channel, ttl, now, kept, bodies)
   end
   cursor = cursor + 2 + 2 * n
 end

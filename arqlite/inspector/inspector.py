@@ -1,0 +1,14 @@
+"""The one object that sees and steers the queues of a pool."""
+
+from __future__ import annotations
+
+from .control import QueueControl
+from .jobs import JobManagement
+
+
+class Inspector(QueueControl, JobManagement):
+    """Looks at the queues of one Redis database, and acts on them.
+
+    Args:
+        pool: the client, an `ArqRedis`; its serializer reads the jobs.
+    """
