@@ -73,7 +73,8 @@ def test_views_of_the_states_are_told_right() -> None:
     assert told == [
         (state.value, ARQ_STATUS[state].value, LEDGER_STATUS[state].value)
         for state in (
-            *(JobState.SCHEDULED, JobState.RETRYABLE, JobState.AVAILABLE, JobState.EXECUTING),
+            *(JobState.SUSPENDED, JobState.SCHEDULED, JobState.RETRYABLE),
+            *(JobState.AVAILABLE, JobState.EXECUTING),
             *(JobState.COMPLETED, JobState.DISCARDED, JobState.CANCELLED),
         )
     ]
