@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +35,7 @@ class Host:
         queue: its queue's name.
         functions: the names of all it can run.
         job_serializer, job_deserializer: how its queue is written; None is JSON.
+        is_leader: tells whether it leads its queue now; asks nobody, and says no when in doubt.
     """
 
     pool: Any
@@ -42,6 +43,7 @@ class Host:
     functions: frozenset[str]
     job_serializer: Serializer | None
     job_deserializer: Deserializer | None
+    is_leader: Callable[[], bool] = lambda: False
 
 
 class Service:
@@ -50,6 +52,9 @@ class Service:
     Override `start` and `stop`, or `run` for a service that is one long coroutine. Both `start` and
     `stop` may be called twice; the second call does nothing. Override `join` to hear whom it works for.
     """
+
+    # Mangled, since a service of the user's may well have a host of its own.
+    __host: Host | None = None
 
     def __init__(self) -> None:
         self._task: asyncio.Task[None] | None = None
@@ -61,6 +66,15 @@ class Service:
 
     def join(self, host: Host) -> None:
         """Hear which worker the service works for; called before `start`."""
+
+    def introduce(self, host: Host) -> None:
+        """Tell the service which worker it works for; the worker does."""
+        self.__host = host
+        self.join(host)
+
+    def leads(self) -> bool:
+        """Tell whether the worker that it works for is the leader of its queue now; no when in doubt."""
+        return self.__host is not None and self.__host.is_leader()
 
     async def start(self) -> None:
         """Begin; returns as soon as the service is under way."""
@@ -91,13 +105,17 @@ class Ticker(Service):
         interval: seconds between the end of one tick and the start of the next.
         jitter: a random share of the interval added to it, so that many processes spread out.
         at_once: whether the first tick comes before the first pause.
+        leader_only: whether it ticks in one worker of its queue only, the leader.
     """
 
-    def __init__(self, interval: float, jitter: float = 0.0, *, at_once: bool = False) -> None:
+    def __init__(
+        self, interval: float, jitter: float = 0.0, *, at_once: bool = False, leader_only: bool = False
+    ) -> None:
         super().__init__()
         self.interval = interval
         self.jitter = jitter
         self.at_once = at_once
+        self.leader_only = leader_only
 
     async def tick(self) -> None:
         """Do the duty once."""
@@ -109,10 +127,15 @@ class Ticker(Service):
             await self.pause()
         while True:
             try:
-                await self.tick()
+                if self.may_tick():
+                    await self.tick()
             except Exception:  # a duty that failed once is tried again at the next tick
                 logger.exception("service %s failed, trying again in %0.1fs", self.name, self.interval)
             await self.pause()
+
+    def may_tick(self) -> bool:
+        """Tell whether this is the worker that ticks."""
+        return not self.leader_only or self.leads()
 
     async def pause(self) -> None:
         """Wait between two ticks."""

@@ -13,7 +13,7 @@ from .connections import ArqRedis, RedisSettings
 from .cron import CronJob
 from .errors import ConfigurationError
 from .model import checks
-from .model.functions import CronFunction, Function, by_name, func, is_coroutine_function
+from .model.functions import Function, by_name, func, is_coroutine_function
 from .runtime.executor import Hooks
 from .runtime.intake import Limits
 from .service import Service
@@ -26,6 +26,7 @@ _SHORTEST_S = {
     "health_check_interval": 0.001,
     "unknown_function_ttl": 0,
     "poll_delay": 0,
+    "prune_interval": 0.001,
 }
 _KINDS = {
     "queue_name": (str, "a text"),
@@ -82,6 +83,9 @@ class WorkerOptions:
     lease: float = constants.default_lease_s
     max_rescues: int = constants.default_max_rescues
     unknown_function_ttl: float = constants.default_unknown_function_ttl_s
+    rescue_after: float | None = None
+    prune_interval: float = constants.default_prune_interval_s
+    prune_limit: int = constants.default_prune_limit
     strict_arguments: bool = False
     cpu_processes: int | None = None
     blocked_loop_warning: float | None = 1.0
@@ -95,12 +99,14 @@ class WorkerOptions:
             self.capture_logs = self.capture_level
         self._check_objects()
         self.cron_jobs = self._listed_cron_jobs()
+        _check_one_call_per_name(self.cron_jobs)
         if not self.functions and not self.cron_jobs:
             raise RuntimeError("at least one function or cron_job must be registered")
         if self.queue_name is None:
             if self.redis_pool is None:
                 raise ValueError("If queue_name is absent, redis_pool must be present.")
             self.queue_name = self.redis_pool.default_queue_name
+        _check_queues_of_tasks(self.cron_jobs, self.queue)
 
     @property
     def queue(self) -> str:
@@ -125,9 +131,8 @@ class WorkerOptions:
 
     def table(self) -> dict[str, Function]:
         """Everything that can be run, by name; a cron job is a function of its own."""
-        return by_name(
-            [*(func(function) for function in self.functions), *map(_as_function, self.cron_jobs or ())]
-        )
+        own = [func(function) for function in self.functions]
+        return by_name([*own, *(job.registered() for job in self.cron_jobs or ())])
 
     def limits(self) -> Limits:
         """The limits of jobs whose function has none of its own."""
@@ -146,7 +151,7 @@ class WorkerOptions:
         return Hooks(self.on_job_start, self.on_job_end, self.after_job_end)
 
     def _check_counts(self) -> None:
-        for name in ("max_jobs", "max_tries", "max_rescues"):
+        for name in ("max_jobs", "max_tries", "max_rescues", "prune_limit"):
             checks.count(name, getattr(self, name), 1)
         checks.count("max_burst_jobs", self.max_burst_jobs)
         checks.count("expires_extra_ms", self.expires_extra_ms)
@@ -161,6 +166,8 @@ class WorkerOptions:
         if self.job_timeout is not None:
             limit = checks.time_limit("job_timeout", self.job_timeout)
             self.job_timeout = None if limit == float("inf") else limit
+        if self.rescue_after is not None:
+            self.rescue_after = checks.seconds("rescue_after", self.rescue_after, self.lease)
         if self.blocked_loop_warning is not None:
             limit = checks.time_limit("blocked_loop_warning", self.blocked_loop_warning)
             self.blocked_loop_warning = None if limit == float("inf") else limit
@@ -241,7 +248,21 @@ def _awaited(name: str, hook: Callable[..., Any]) -> AsyncHook:
     return call
 
 
-def _as_function(job: CronJob) -> Function:
-    return CronFunction(
-        job.name, job.coroutine, job.timeout_s, job.keep_result_s, job.keep_result_forever, job.max_tries
-    )
+def _check_one_call_per_name(jobs: Iterable[CronJob]) -> None:
+    """Cron jobs of one name are one to Redis: what runs must not depend on who fires first."""
+    calls: dict[str, CronJob] = {}
+    for job in jobs:
+        other = calls.setdefault(job.name, job)
+        if (job.args, job.kwargs) != (other.args, other.kwargs):
+            raise ConfigurationError(
+                f"two cron jobs are named {job.name} and have other arguments; give each a name of its own"
+            )
+
+
+def _check_queues_of_tasks(jobs: Iterable[CronJob], queue: str) -> None:
+    for job in jobs:
+        if job.task is not None and job.task.queue not in (None, queue):
+            raise ConfigurationError(
+                f"cron job {job.name} enqueues in {queue!r}, and its task belongs to {job.task.queue!r}: "
+                f"give it to a worker of that queue"
+            )

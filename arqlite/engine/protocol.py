@@ -121,6 +121,32 @@ class Ticks(NamedTuple):
     last_ms: list[int]
 
 
+class CronKnown(NamedTuple):
+    """A cron job that some worker has.
+
+    Attributes:
+        description: what it is, as `model.crons` writes it.
+        last_ms: its last tick, 0 for none.
+    """
+
+    description: bytes
+    last_ms: int
+
+
+class Crons(NamedTuple):
+    """The cron jobs of a queue.
+
+    Attributes:
+        now_ms: the server's clock.
+        paused: the names of those that are paused, known or not.
+        known: those that workers told of.
+    """
+
+    now_ms: int
+    paused: frozenset[str]
+    known: list[CronKnown]
+
+
 class Note(NamedTuple):
     """What one run of a job tells of itself while its session owns the job.
 
@@ -230,7 +256,13 @@ class Size:
 
 
 class Engine(Protocol):
-    """The verbs of one queue."""
+    """The verbs of one queue.
+
+    Attributes:
+        queue: its name.
+    """
+
+    queue: str
 
     async def enqueue(self, jobs: Sequence[NewJob]) -> set[int]:
         """Nowhere -> ready or scheduled. Returns the positions (from 0) of jobs whose id is in use."""
@@ -283,8 +315,12 @@ class Engine(Protocol):
     async def forget(self, job_id: str) -> int:
         """Finished -> nowhere. Returns 1 when done, 0 when nothing was kept, -1 when it has not ended."""
 
-    async def fire(self, schedules: Sequence[str], tick_ms: int, job_id: str, record: bytes) -> Fired:
-        """Nowhere -> ready, once per tick of a cron job's schedules; a tick still to come fires nothing."""
+    async def fire(
+        self, schedules: Sequence[str], tick_ms: int, job_id: str, record: bytes, name: str = ""
+    ) -> Fired:
+        """Nowhere -> ready, once per tick of a cron job's schedules, and without any each time. A tick still
+        to come fires nothing, nor does one while the cron job of this name is paused.
+        """
 
     async def ticks(self, schedules: Sequence[str]) -> Ticks:
         """Tell when schedules were fired last, and the server's time."""
@@ -309,8 +345,23 @@ class Engine(Protocol):
     async def ends(self, job_ids: Sequence[str]) -> list[int]:
         """Tell until when the end of each job is kept, in ms since 1970: 0 it has not ended, -1 unknown."""
 
-    async def prune(self) -> int:
-        """Finished -> nowhere, for all jobs whose time is over. Returns how many."""
+    async def publish_crons(self, known: Mapping[str, bytes], keep_ms: int) -> None:
+        """Tell which cron jobs a worker has, by name and schedule. What nobody told of for so long goes."""
+
+    async def crons(self) -> Crons:
+        """Tell which cron jobs the workers have, and how they stand."""
+
+    async def switch_cron(self, name: str, *, pauses: bool) -> bool:
+        """Pause a cron job over all workers, or let it go on. Returns whether it was not so before."""
+
+    async def lead(self, session: str, *, runs: bool = True) -> bool:
+        """Lead the queue if no living session does, or resign. Returns whether this session leads now."""
+
+    async def leader(self) -> str | None:
+        """Tell which living session leads; None when nobody does."""
+
+    async def prune(self, limit: int | None = None) -> int:
+        """Finished -> nowhere, for jobs whose time is over, at most so many. Returns how many."""
 
     async def size(self) -> Size:
         """Count the jobs that have not ended."""

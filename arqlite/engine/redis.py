@@ -11,6 +11,7 @@ import redis
 from redis.exceptions import NoScriptError
 
 from ..errors import SessionLost
+from .duties import Duties
 from .keys import Keys
 from .link import WRONG_SERVER, Link, call_on_pool, calls_on_pool
 from .protocol import (
@@ -42,7 +43,8 @@ TURN_LIMIT = 1000
 LOOK_CHUNK = 500
 # How many lines of a job are kept: its newest.
 LOG_LIMIT = 1000
-_PRUNE_BATCHES = 20
+# So many ends are forgotten by one script.
+PRUNE_CHUNK = 1000
 # By then somebody has rescued what was bequeathed, or nobody is there who could.
 _WILL_MS = 30 * 86_400_000
 # A batch that a crash left half-way is finished within this time, or it might be planted twice.
@@ -53,7 +55,7 @@ _CANCEL_ANSWERS: dict[int, CancelAnswer] = {0: "unknown", 1: "cancelled", 2: "as
 _PLACES = {"ready": "r", "scheduled": "s", "held": "h"}
 
 
-class RedisEngine:
+class RedisEngine(Duties):
     """One queue in one Redis database.
 
     Args:
@@ -166,10 +168,12 @@ class RedisEngine:
         """See `Engine.forget`."""
         return int(await self._call(load("forget"), {"id": job_id}, keys=self._note_keys(job_id)))
 
-    async def fire(self, schedules: Sequence[str], tick_ms: int, job_id: str, record: bytes) -> Fired:
+    async def fire(
+        self, schedules: Sequence[str], tick_ms: int, job_id: str, record: bytes, name: str = ""
+    ) -> Fired:
         """See `Engine.fire`."""
-        args = {"tick": tick_ms, "id": job_id, "record": record}
-        done, now_ms = await self._call(load("fire"), args, schedules)
+        args = {"name": name, "tick": tick_ms, "id": job_id, "record": record}
+        done, now_ms = await self._call(load("fire"), args, schedules, {"cronctl": self.keys.cronctl})
         return Fired(bool(done), int(now_ms))
 
     async def ticks(self, schedules: Sequence[str]) -> Ticks:
@@ -210,11 +214,12 @@ class RedisEngine:
         """See `Engine.ends`."""
         return [int(until) for until in await self._call(load("ends"), {}, job_ids)] if job_ids else []
 
-    async def prune(self) -> int:
+    async def prune(self, limit: int | None = None) -> int:
         """See `Engine.prune`."""
         total, more = 0, 1
-        while more:
-            forgotten, more = await self._call(load("prune"), {"batches": _PRUNE_BATCHES})
+        while more and (limit is None or total < limit):
+            most = PRUNE_CHUNK if limit is None else min(limit - total, PRUNE_CHUNK)
+            forgotten, more = await self._call(load("prune"), {"limit": most})
             total += forgotten
         return total
 

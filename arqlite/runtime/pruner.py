@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from .. import constants
 from ..engine import Engine
 from .duty import RedisDuty
 
-_INTERVAL_S = 30.0
+# There may be as many results a second as jobs: what a run leaves must not wait for a whole interval.
+_NEXT_RUN_S = 0.5
 
 
 class Pruner(RedisDuty):
@@ -14,12 +16,26 @@ class Pruner(RedisDuty):
     Args:
         engine: whose `prune` to call.
         interval: seconds between two looks.
+        limit: how many jobs one run forgets; the next one comes soon if there may be more.
     """
 
-    def __init__(self, engine: Engine, interval: float = _INTERVAL_S) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        interval: float = constants.default_prune_interval_s,
+        limit: int = constants.default_prune_limit,
+    ) -> None:
         super().__init__("pruner", interval, jitter=0.2)
         self._engine = engine
+        self._limit = limit
+        self._left_some = False
 
     async def duty(self) -> None:
         """Forget what expired."""
-        await self._engine.prune()
+        count = await self._engine.prune(self._limit)
+        self._left_some = count >= self._limit
+
+    def next_pause(self) -> float:
+        """See `Ticker.next_pause`."""
+        pause = super().next_pause()
+        return min(pause, _NEXT_RUN_S) if self._left_some else pause

@@ -92,6 +92,15 @@ class WorkerStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class LeaderChanged:
+    """A worker became the leader of its queue, or is it no longer; told on a change only."""
+
+    queue: str
+    worker: str
+    is_leader: bool
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerStopped:
     """A worker gave its jobs back and left."""
 

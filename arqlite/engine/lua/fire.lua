@@ -1,14 +1,16 @@
--- fire: enqueue a cron job for one tick, once, however many workers ask.
+-- fire: enqueue a cron job for one tick, once, however many workers ask; nothing while it is paused.
 --
--- A job may have several schedules; those that name this tick are told together and enqueue it once.
+-- A job may have several schedules; those that name this tick are told together and enqueue it once. Without
+-- any it is enqueued whenever that is asked for. A tick that a pause swallows is a thing of the past as well.
 -- A schedule's last tick that is hours ahead is of a clock that has been set back since: it is void.
 --
--- KEYS     cron    hash  name and schedule -> its last tick, ms since 1970
---          jobs    hash  id -> record
---          ready   zset  id -> priority and time
---          wake    list  the token
--- ARGV     tick, id, record, schedules*
--- RETURNS  {1 enqueued, 0 fired before or too early or the id is in use; the clock, ms since 1970}
+-- KEYS     cron     hash  name and schedule -> its last tick, ms since 1970
+--          cronctl  hash  name of a paused cron job -> since when, ms since 1970
+--          jobs     hash  id -> record
+--          ready    zset  id -> priority and time
+--          wake     list  the token
+-- ARGV     name, tick, id, record, schedules*
+-- RETURNS  {1 enqueued, 0 fired before or too early or paused or the id is in use; the clock, ms since 1970}
 -- COST     O(log N), once per new schedule O(schedules)
 -- USES     clock score settle wake
 local FAR_AHEAD_MS = 3 * 3600 * 1000
@@ -32,7 +34,7 @@ if is_new then
     if tonumber(known[i + 1]) < math.min(now - FORGET_AFTER_MS, tick) then redis.call('HDEL', cron, known[i]) end
   end
 end
-if fired then return {0, now} end
+if fired or redis.call('HEXISTS', cronctl, name) == 1 then return {0, now} end
 local old = redis.call('HGET', jobs, id)
 if old and not is_forgotten(old, now) then return {0, now} end
 redis.call('HSET', jobs, id, record)
