@@ -165,15 +165,15 @@ class Crew:
             self._services.append(
                 Watchdog(options.queue, options.blocked_loop_warning, lambda: self.producer.active)
             )
-        self._scheduler: Scheduler | None = None
+        self._scheduler = Scheduler(
+            self.engine,
+            codec,
+            options.cron_jobs or (),
+            options.timezone,
+            is_leader=lambda: self.leadership.is_leader,
+        )
         if options.cron_jobs:
-            self._scheduler = Scheduler(
-                self.engine,
-                codec,
-                options.cron_jobs,
-                options.timezone,
-                is_leader=lambda: self.leadership.is_leader,
-            )
+            self._services.append(self._scheduler)
 
     async def work(self) -> None:
         """Start everything and run until a burst is over."""
@@ -182,8 +182,7 @@ class Crew:
         await self.producer.open()
         await self._heartbeat.start()
         await self.leadership.start()
-        if self._scheduler is not None:
-            await self._scheduler.start()
+        await self._scheduler.fire_reboots()
         await self.producer.start()
         self._report_start()
         await self.producer.finish()
@@ -212,9 +211,7 @@ class Crew:
         had_stubborn_jobs = bool(self.producer.active)
         await self.producer.flush(_FLUSH_PATIENCE_S)
         # Who resigned must have nothing under way that only the leader does.
-        for service in [self._scheduler, *reversed(self._services), self.leadership]:
-            if service is None:
-                continue
+        for service in [*reversed(self._services), self.leadership]:
             try:
                 await service.stop()
             except Exception:  # it must keep neither the others from stopping nor the lease from ending
@@ -322,8 +319,7 @@ class Crew:
         self.leadership.doubt()
 
     def _leader_changed(self) -> None:
-        if self._scheduler is not None:
-            self._scheduler.look()
+        self._scheduler.look()
 
     def _heard(self, session: str, beat: Beat, sent_at: float) -> None:
         if session != self.producer.session:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,7 +79,7 @@ class Service:
     async def start(self) -> None:
         """Begin; returns as soon as the service is under way."""
         if self._task is None and type(self).run is not Service.run:
-            self._task = asyncio.create_task(self._guarded(self.run()), name=f"arqlite:{self.name}")
+            self._task = asyncio.create_task(self._guarded(), name=f"arqlite:{self.name}")
 
     async def stop(self) -> None:
         """End; returns when the service has ended."""
@@ -90,9 +90,9 @@ class Service:
     async def run(self) -> None:
         """Do the work of the service until cancelled."""
 
-    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
+    async def _guarded(self) -> None:
         try:
-            await work
+            await self.run()
         except Exception:
             logger.exception("service %s ended by an error", self.name)
             raise

@@ -98,6 +98,11 @@ def view_of(description: bytes, last_ms: int, now_ms: int, paused: frozenset[str
     )  # fmt: skip
 
 
+def name_in(description: bytes) -> str:
+    """Read the name of what `describe` wrote."""
+    return str(from_json(description)["name"])
+
+
 def blob_of(description: bytes) -> bytes:
     """Take the encoded job out of what `describe` wrote."""
     return base64.b64decode(from_json(description)["job"])

@@ -98,7 +98,7 @@ class Scheduler(Service):
         for entry in self._entries:
             if entry.job.run_at_startup and not entry.job.is_reboot:
                 await self._fire_at_startup(entry)
-        await self._fire_reboots()
+        await self.fire_reboots()
         for entry, last_ms in zip(self._entries, last, strict=True):
             if not (last_ms and self._plan_missed(entry, last_ms)):
                 entry.plan_from(self._clock.now())
@@ -115,7 +115,7 @@ class Scheduler(Service):
         """Fire what is due now, in the order of time."""
         await self._look_at_server()
         self._mind_the_clock()
-        await self._fire_reboots()
+        await self.fire_reboots()
         await self._tell()
         while True:
             now = self._clock.now()
@@ -154,7 +154,7 @@ class Scheduler(Service):
             entry.plan_after(due)
         return True
 
-    async def _fire_reboots(self) -> None:
+    async def fire_reboots(self) -> None:
         """Fire what runs at the start of all workers, once in the life of this one and if it leads."""
         if self._rebooting and self._is_leader():
             rebooting, self._rebooting = self._rebooting, []

@@ -1,0 +1,94 @@
+"""See the cron jobs of a queue, run one now, pause and resume them over all workers; and who leads."""
+
+from __future__ import annotations
+
+from ..enqueuing import send
+from ..errors import ConfigurationError
+from ..jobs import Job
+from ..model.calls import Call, Options
+from ..model.crons import CronView, blob_of, name_in, view_of
+from .base import Looking
+
+
+class CronControl(Looking):
+    """What is done to cron jobs; their workers are told by Redis, and no settings are needed here."""
+
+    async def crons(self, queue: str | None = None) -> list[CronView]:
+        """List the cron jobs that the workers of a queue have, by name.
+
+        Those that a deploy has taken away go two hours after their last worker.
+
+        Args:
+            queue: the queue's name; the pool's default.
+        """
+        now_ms, paused, known = await self._engine(queue).crons()
+        views = [view_of(description, last_ms, now_ms, paused) for description, last_ms in known]
+        return sorted(views, key=lambda view: (view.name, view.schedule))
+
+    async def run_cron(self, name: str, queue: str | None = None) -> Job:
+        """Enqueue a job of a cron job now, whether it is paused or not; its times stay what they are.
+
+        Args:
+            name: the cron job's.
+            queue: the queue's name; the pool's default.
+
+        Raises:
+            ConfigurationError: no worker has told of a cron job of this name.
+        """
+        blob = blob_of(await self._description(name, queue))
+        envelope = self._codec.decode_job(blob)
+        options = Options(
+            queue=queue or self.pool.default_queue_name,
+            priority=envelope.get("p"),
+            max_attempts=envelope.get("ma"),
+            tags=tuple(envelope.get("g") or ()) or None,
+            meta=envelope.get("m"),
+        )
+        args = tuple(envelope.get("a") or ())
+        call = Call(envelope["f"], args, envelope.get("k") or {}, made_with=options)
+        return await send(self.pool, call, options)
+
+    async def pause_cron(self, name: str, queue: str | None = None) -> bool:
+        """Let the times of a cron job pass without a job, over all workers and restarts, until it is resumed.
+
+        Args:
+            name: the cron job's; it is all cron jobs of the queue that share it.
+            queue: the queue's name; the pool's default.
+
+        Returns:
+            Whether it was not paused before.
+
+        Raises:
+            ConfigurationError: no worker has told of a cron job of this name.
+        """
+        await self._description(name, queue)
+        return await self._engine(queue).switch_cron(name, pauses=True)
+
+    async def resume_cron(self, name: str, queue: str | None = None) -> bool:
+        """Let a cron job go on with its next time; what passed meanwhile is not made up for.
+
+        Args:
+            name: the cron job's.
+            queue: the queue's name; the pool's default.
+
+        Returns:
+            Whether it was paused before.
+        """
+        return await self._engine(queue).switch_cron(name, pauses=False)
+
+    async def leader(self, queue: str | None = None) -> str | None:
+        """Tell which worker leads a queue, by its session; None when none does.
+
+        Args:
+            queue: the queue's name; the pool's default.
+        """
+        return await self._engine(queue).leader()
+
+    async def _description(self, name: str, queue: str | None) -> bytes:
+        known = {
+            name_in(one.description): one.description for one in (await self._engine(queue).crons()).known
+        }
+        if name not in known:
+            there = ", ".join(sorted(known)) or "none"
+            raise ConfigurationError(f"no worker has a cron job named {name!r}; there are {there}")
+        return known[name]
