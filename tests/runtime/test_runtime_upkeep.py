@@ -21,6 +21,7 @@ from arqlite.settings import WorkerOptions
 
 LEASE_MS = 5000
 KEEP_MS = 60_000
+FOR_EVER = float("inf")
 
 
 async def job(ctx: dict[str, Any]) -> None: ...
