@@ -146,10 +146,12 @@ class Fired(NamedTuple):
         done: whether this call enqueued the job; else the tick was fired before, is still to come, or
             the id is in use.
         now_ms: the server's clock.
+        holder: the job that has the lock of this one, so that the tick was fired without enqueuing it.
     """
 
     done: bool
     now_ms: int
+    holder: Holder | None = None
 
 
 class Ticks(NamedTuple):
@@ -337,8 +339,18 @@ class Engine(Protocol):
     async def forget(self, job_id: str) -> int:
         """Finished -> nowhere. Returns 1 when done, 0 when nothing was kept, -1 when it has not ended."""
 
-    async def fire(self, schedules: Sequence[str], tick_ms: int, job_id: str, record: bytes) -> Fired:
-        """Nowhere -> ready, once per tick of a cron job's schedules; a tick still to come fires nothing."""
+    async def fire(
+        self,
+        schedules: Sequence[str],
+        tick_ms: int,
+        job_id: str,
+        record: bytes,
+        lock: Lock | None = None,
+    ) -> Fired:
+        """Nowhere -> ready, once per tick of a cron job's schedules; a tick still to come fires nothing.
+
+        Where an equal job has its lock, the tick counts as fired and nothing is enqueued.
+        """
 
     async def ticks(self, schedules: Sequence[str]) -> Ticks:
         """Tell when schedules were fired last, and the server's time."""

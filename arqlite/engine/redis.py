@@ -20,6 +20,7 @@ from .protocol import (
     Fired,
     Holder,
     Home,
+    Lock,
     NewJob,
     Note,
     Noted,
@@ -54,7 +55,10 @@ _TOKEN_MS = 30 * 86_400_000
 _LATE_PLANTER_MS = 600_000
 _CANCEL_ANSWERS: dict[int, CancelAnswer] = {0: "unknown", 1: "cancelled", 2: "asked", 3: "ended"}
 _REWRITE_ANSWERS: dict[int, RewriteAnswer] = {1: "done", 0: "changed", -1: "unknown"}
-_KEYS = "jobs ready sched susp live tries wake wait ttls cron holds locks".split()
+_KEYS = (
+    *("jobs", "ready", "sched", "susp", "live", "tries"),
+    *("wake", "wait", "ttls", "cron", "holds", "locks"),
+)
 _PLACES = {"ready": "r", "scheduled": "s", "held": "h"}
 
 
@@ -179,11 +183,20 @@ class RedisEngine:
         """See `Engine.forget`."""
         return int(await self._call(load("forget"), {"id": job_id}, keys=self._note_keys(job_id)))
 
-    async def fire(self, schedules: Sequence[str], tick_ms: int, job_id: str, record: bytes) -> Fired:
+    async def fire(
+        self,
+        schedules: Sequence[str],
+        tick_ms: int,
+        job_id: str,
+        record: bytes,
+        lock: Lock | None = None,
+    ) -> Fired:
         """See `Engine.fire`."""
         args = {"tick": tick_ms, "id": job_id, "record": record}
-        done, now_ms = await self._call(load("fire"), args, schedules)
-        return Fired(bool(done), int(now_ms))
+        digest, period, states, since = _lock(lock) if lock is not None else ("", -1, "", "")
+        args |= {"digest": digest, "period": period, "states": states, "since": since}
+        done, now_ms, *holder = await self._call(load("fire"), args, schedules)
+        return Fired(bool(done), int(now_ms), Holder(*map(bytes.decode, holder)) if holder else None)
 
     async def ticks(self, schedules: Sequence[str]) -> Ticks:
         """See `Engine.ticks`."""
@@ -314,8 +327,12 @@ def _enqueued(jobs: Sequence[NewJob]) -> tuple[list[Any], int]:
         rest += (job_id, when, record)
         if lock is not None:
             unique += 1
-            locks += (place, lock.digest, lock.period_ms, lock.states, "s" if lock.by_due else "i")
+            locks += (place, *_lock(lock))
     return locks + rest, unique
+
+
+def _lock(lock: Lock) -> tuple[str, int, str, str]:
+    return lock.digest, lock.period_ms, lock.states, "s" if lock.by_due else "i"
 
 
 def _peek(reply: list[Any]) -> Peek:
