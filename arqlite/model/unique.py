@@ -161,9 +161,9 @@ def _period(value: Any) -> float:
     period = checks.time_limit("the period of Unique", value)
     if _WEEK_S < period < math.inf:
         warnings.warn(
-            f"the period of Unique is {period:g} seconds, {period / 86_400:.0f} days; is it meant to be that"
-            " long, and in seconds?",
-            stacklevel=5,
+            f"the period of Unique is {period:.15g} seconds, {period / 86_400:.0f} days; is it meant to be"
+            " that long, and in seconds?",
+            stacklevel=4,
         )
     return period
 
@@ -202,7 +202,7 @@ def _states(value: Any) -> frozenset[JobState]:
         warnings.warn(
             f"states of Unique are {', '.join(sorted(states))}, none that a job is enqueued in: of jobs that"
             " wait to be run, any number may be equal",
-            stacklevel=5,
+            stacklevel=4,
         )
     return states
 
