@@ -24,6 +24,7 @@ class Walk:
         self.queue = queue
         self.engine = queue.engine
         self.dice = random.Random(seed)
+        self.coin = random.Random(seed)
         self.waiting: set[str] = set()
         self.running: dict[str, str] = {}
         self.finished: set[str] = set()
@@ -40,7 +41,7 @@ class Walk:
         verbs: list[tuple[Callable[[], Any], int]] = [
             (self.enqueue, 5), (self.turn, 8), (self.open, 1), (self.end_a_lease, 1), (self.rescue, 2),
             (self.leave, 1), (self.cancel, 2), (self.forget, 1), (self.fire, 1), (self.beat, 1),
-            (self.prune, 1), (self.abandon, 2),
+            (self.prune, 1), (self.abandon, 1),
         ]  # fmt: skip
         [verb] = self.dice.choices([verb for verb, _ in verbs], [weight for _, weight in verbs])
         await verb()
@@ -66,8 +67,8 @@ class Walk:
         refused = set()
         for place in range(self.dice.randint(1, 4)):
             job_id = self._any_id() if self.dice.random() < 0.3 else self._new_id()
-            lock = Lock(self.dice.choice("abcdefgh"), -1, self.dice.choice([UNFINISHED, ANY_STATE]))
-            is_unique = self.dice.random() < 0.3
+            lock = Lock(self.coin.choice("abcdefgh"), -1, self.coin.choice([UNFINISHED, ANY_STATE]))
+            is_unique = self.coin.random() < 0.3
             when = self.dice.choice(["", "", "+1", "-5", f"+{HOUR}", "=1"])
             new.append(job(job_id, when, self.dice.randint(0, 3))._replace(lock=lock if is_unique else None))
             if self._is_alive(job_id) or job_id in self.finished:
