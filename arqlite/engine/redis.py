@@ -320,15 +320,13 @@ class RedisEngine:
 
 def _enqueued(jobs: Sequence[NewJob]) -> tuple[list[Any], int]:
     """Lay out jobs as `enqueue` takes them, and count the unique ones among them."""
-    locks: list[Any] = []
-    rest: list[Any] = []
-    unique = 0
-    for place, (job_id, when, record, lock) in enumerate(jobs, 1):
-        rest += (job_id, when, record)
-        if lock is not None:
-            unique += 1
-            locks += (place, *_lock(lock))
-    return locks + rest, unique
+    rest: list[Any] = [part for job in jobs for part in job]
+    locks = rest[3::4]
+    del rest[3::4]
+    if not any(locks):
+        return rest, 0
+    unique = [part for place, lock in enumerate(locks, 1) if lock for part in (place, *_lock(lock))]
+    return unique + rest, len(locks) - locks.count(None)
 
 
 def _lock(lock: Lock) -> tuple[str, int, str, str]:
