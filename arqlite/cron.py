@@ -16,6 +16,7 @@ from .model.crontab import Crontab, is_reboot
 from .model.functions import Function, func
 from .model.tasks import Task
 from .model.timetable import Fields
+from .model.unique import UniqueOption, option, rule
 from .model.wallclock import last_moment
 from .typing import OptionType, SecondsTimedelta, WeekdayOptionType, WorkerCoroutine
 from .utils import import_string
@@ -58,7 +59,7 @@ def cron(
     second: OptionType = 0,
     microsecond: int = 123_456,
     run_at_startup: bool = False,
-    unique: bool = True,
+    unique: UniqueOption = True,
     job_id: str | None = None,
     timeout: SecondsTimedelta | None = None,
     keep_result: SecondsTimedelta | None = 0,
@@ -96,7 +97,8 @@ def cron(
         microsecond: one value; arq's default keeps jobs off the full second.
         run_at_startup: whether it also runs whenever a worker starts; with `unique` not while its last
             run of that kind is waiting, running, or has a result that is kept.
-        unique: whether it runs once per time over all workers; else once per worker.
+        unique: whether it runs once per time over all workers; else once per worker. A `Unique`, or a dict of
+            its parts, is once per time, and besides keeps a job out while an equal one is there.
         job_id: a fixed id, so that no second one is queued before the first has ended.
         timeout: seconds or timedelta one run may take; None is the worker's `job_timeout`, infinity no limit.
         keep_result: seconds or timedelta its result is kept; None is the worker's.
@@ -137,18 +139,19 @@ def cron(
         _check_rules_of_task(task, timeout, keep_result, keep_result_forever, max_tries)
     elif max_attempts is not None:
         raise ConfigurationError("max_attempts is for a task; a bare function has max_tries")
+    once, lock = _uniqueness(unique)
     call = _checked_call(made, args, kwargs)
     digest = call_digest(call.args, call.kwargs)
-    options = calls.checked(priority=priority, tags=tags, meta=meta, max_attempts=max_attempts)
+    options = calls.checked(priority=priority, tags=tags, meta=meta, max_attempts=max_attempts, unique=lock)
     job = CronJob(
         name or f"cron:{made.name}{'#' if digest else ''}{digest}", made.coroutine,
         month, day, weekday, hour, minute, second, microsecond,
-        run_at_startup or is_reboot(crontab), unique, job_id,
+        run_at_startup or is_reboot(crontab), once, job_id,
         made.timeout_s if timeout is None else checks.time_limit("timeout", timeout),
         None if keep_result is None else checks.seconds("keep_result", keep_result, 0),
         keep_result_forever,
         None if max_tries is None else checks.count("max_tries", max_tries, 1),
-        crontab=crontab, timezone=_zone(timezone), missed=_missed(missed, run_missed, unique),
+        crontab=crontab, timezone=_zone(timezone), missed=_missed(missed, run_missed, once),
         args=call.args, kwargs=call.kwargs, options=options,
         function=target if isinstance(target, Function) else None,
     )  # fmt: skip
@@ -156,6 +159,7 @@ def cron(
     if job_id is not None:
         _check_text("job_id", job_id, _LONGEST_ID)
     job.first_from(datetime.now(UTC))
+    rule(job.settled().unique)  # its parts have to go together
     if crontab is not None and not is_reboot(crontab):
         for doubt in Crontab(crontab, microsecond).doubts:
             logger.warning("cron job %s: %s", job.name, doubt)
@@ -292,6 +296,13 @@ def _check_rules_of_task(
             raise ConfigurationError(
                 f"the jobs of {task.name} keep to the rules of the task: use {other}, got {name}={value!r}"
             )
+
+
+def _uniqueness(unique: UniqueOption) -> tuple[bool, UniqueOption]:
+    """Take apart whether a time is for all workers, and when a job of it counts as one that is there."""
+    if unique is None:
+        raise ConfigurationError("unique must be True, False, a Unique or a dict of its options, got None")
+    return (unique, None) if isinstance(unique, bool) else (True, option(unique))
 
 
 def _missed(missed: Missed | None, run_missed: bool, unique: bool) -> Missed:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from ..enqueuing import send
+from ..engine import Lock, NewJob
 from ..errors import ConfigurationError
 from ..jobs import Job
-from ..model.calls import Call, Options
-from ..model.crons import CronView, blob_of, name_in, view_of
+from ..model.codec import queued_record
+from ..model.crons import CronView, blob_of, lock_in, name_in, view_of
+from ..telemetry import JobEnqueued, execute, has_handlers
+from ..utils import new_job_id, timestamp_ms
 from .base import Looking
+
+# Priority, attempts, tags and meta; a job of now is due at no time of the cron job's.
+_KEPT = ("p", "ma", "g", "m")
 
 
 class CronControl(Looking):
@@ -28,6 +33,8 @@ class CronControl(Looking):
     async def run_cron(self, name: str, queue: str | None = None) -> Job:
         """Enqueue a job of a cron job now, whether it is paused or not; its times stay what they are.
 
+        Of one that is unique `conflict` tells whether an equal job was there already, and stays alone.
+
         Args:
             name: the cron job's.
             queue: the queue's name; the pool's default.
@@ -35,18 +42,21 @@ class CronControl(Looking):
         Raises:
             ConfigurationError: no worker has told of a cron job of this name.
         """
-        blob = blob_of(await self._description(name, queue))
-        envelope = self._codec.decode_job(blob)
-        options = Options(
-            queue=queue or self.pool.default_queue_name,
-            priority=envelope.get("p"),
-            max_attempts=envelope.get("ma"),
-            tags=tuple(envelope.get("g") or ()) or None,
-            meta=envelope.get("m"),
-        )
-        args = tuple(envelope.get("a") or ())
-        call = Call(envelope["f"], args, envelope.get("k") or {}, made_with=options)
-        return await send(self.pool, call, options)
+        description = await self._description(name, queue)
+        envelope = self._codec.decode_job(blob_of(description))
+        function, args, kwargs = envelope["f"], tuple(envelope.get("a") or ()), envelope.get("k") or {}
+        extras = {letter: envelope[letter] for letter in _KEPT if envelope.get(letter) is not None}
+        blob = self._codec.encode_job(function, args, kwargs, None, timestamp_ms(), **extras)
+        lock = lock_in(description)
+        record = queued_record(extras.get("p", 0), blob)
+        new_job = NewJob(new_job_id(), "", record, None if lock is None else Lock(*lock))
+        queue = queue or self.pool.default_queue_name
+        holder = await self.pool.queue(queue).offer(new_job)
+        job_id = new_job.job_id if holder is None else holder.job_id
+        conflict = job_id != new_job.job_id
+        if not conflict and has_handlers(JobEnqueued):
+            execute(JobEnqueued(queue, job_id, function))
+        return Job.of_call(job_id, self.pool, queue, None, conflict=conflict)
 
     async def pause_cron(self, name: str, queue: str | None = None) -> bool:
         """Let the times of a cron job pass without a job, over all workers and restarts, until it is resumed.

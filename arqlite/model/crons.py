@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Any
@@ -56,7 +56,7 @@ def cron_meta(job: CronJob, zone: tzinfo) -> dict[str, Any]:
     return {**own, **(job.settled().meta or {})}
 
 
-def describe(job: CronJob, zone: tzinfo, now: datetime, blob: bytes) -> bytes:
+def describe(job: CronJob, zone: tzinfo, now: datetime, blob: bytes, lock: Sequence[Any] | None) -> bytes:
     """Write what a cron job is.
 
     Args:
@@ -64,6 +64,7 @@ def describe(job: CronJob, zone: tzinfo, now: datetime, blob: bytes) -> bytes:
         zone: where its times are read.
         now: the server's time.
         blob: a job of it, encoded.
+        lock: what keeps a second one out, None for nothing.
     """
     offset = now.astimezone(zone).utcoffset() or timedelta()
     fields = {name: _plain(getattr(job, name)) for name in _FIELDS}
@@ -77,6 +78,7 @@ def describe(job: CronJob, zone: tzinfo, now: datetime, blob: bytes) -> bytes:
             "missed": job.missed,
             "microsecond": job.microsecond,
             "function": job.registered().name,
+            "lock": lock,
             "job": base64.b64encode(blob),
             **when,
         }
@@ -101,6 +103,12 @@ def view_of(description: bytes, last_ms: int, now_ms: int, paused: frozenset[str
 def name_in(description: bytes) -> str:
     """Read the name of what `describe` wrote."""
     return str(from_json(description)["name"])
+
+
+def lock_in(description: bytes) -> list[Any] | None:
+    """Read what keeps a second job of what `describe` wrote out, None for nothing."""
+    lock: list[Any] | None = from_json(description)["lock"]
+    return lock
 
 
 def blob_of(description: bytes) -> bytes:

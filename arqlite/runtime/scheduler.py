@@ -11,9 +11,12 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, TypeVar
 
 from ..cron import CronJob
-from ..engine import Engine, Fired
+from ..engine import Engine, Fired, Lock
+from ..model.arguments import signature_of
 from ..model.codec import Codec, queued_record
 from ..model.crons import cron_meta, describe
+from ..model.fingerprint import fingerprint
+from ..model.unique import rule
 from ..model.wallclock import SystemZone
 from ..service import Service
 from ..utils import new_job_id, timestamp_ms, to_unix_ms
@@ -172,9 +175,12 @@ class Scheduler(Service):
     async def _fire(
         self, entry: Entry, schedules: Sequence[str], tick_ms: int, job_id: str, planned_ms: int
     ) -> Fired:
-        name, priority = entry.job.name, entry.job.settled().priority
-        record = queued_record(priority or 0, self._blob(entry, planned_ms))
-        return await self._until_done(lambda: self._engine.fire(schedules, tick_ms, job_id, record, name))
+        job = entry.job
+        record = queued_record(job.settled().priority or 0, self._blob(entry, planned_ms))
+        lock = _lock(job)
+        return await self._until_done(
+            lambda: self._engine.fire(schedules, tick_ms, job_id, record, lock, job.name)
+        )
 
     def _blob(self, entry: Entry, planned_ms: int) -> bytes:
         job = entry.job
@@ -195,7 +201,9 @@ class Scheduler(Service):
             # What cannot be written is told when it is to be fired.
             with contextlib.suppress(Exception):
                 blob = self._blob(entry, 0)
-                known[entry.schedule] = describe(entry.job, entry.zone, self._clock.now(), blob)
+                known[entry.schedule] = describe(
+                    entry.job, entry.zone, self._clock.now(), blob, _lock(entry.job)
+                )
         await self._until_done(lambda: self._engine.publish_crons(known, _FORGOTTEN_AFTER_MS))
         self._told_at = self._monotonic()
 
@@ -291,6 +299,17 @@ class Scheduler(Service):
                     job.name,
                 )
                 limits[job.name] = own
+
+
+def _lock(job: CronJob) -> Lock | None:
+    """Make the lock of a cron job's jobs; of those that are in conflict nothing is changed or raised."""
+    options = job.settled()
+    unique = rule(options.unique)
+    if unique is None:
+        return None
+    name, signature = job.registered().name, signature_of(job.coroutine)
+    digest = fingerprint(unique, name, job.args, job.kwargs, options.meta or {}, signature)
+    return Lock(digest, unique.period_ms, unique.letters, unique.timestamp == "scheduled_at")
 
 
 def _due_of(entry: Entry) -> datetime:

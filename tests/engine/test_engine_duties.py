@@ -73,7 +73,7 @@ async def test_leader_whose_lease_ended_is_replaced(queue: Queue) -> None:
 async def test_cron_jobs_are_told_with_their_last_tick(queue: Queue) -> None:
     """What workers told is there for others, beside when each was fired last."""
     await queue.engine.publish_crons({"a x": b"A", "b y": b"\x00B"}, HOUR)
-    await queue.engine.fire(["a x"], 1_700_000_000_123, "a:1", record(), "a")
+    await queue.engine.fire(["a x"], 1_700_000_000_123, "a:1", record(), name="a")
 
     crons = await queue.engine.crons()
 
@@ -98,23 +98,23 @@ async def test_paused_cron_job_enqueues_nothing(queue: Queue) -> None:
     assert await queue.engine.switch_cron("a", pauses=True)
     assert not await queue.engine.switch_cron("a", pauses=True)
 
-    assert not (await queue.engine.fire(["a x"], 1000, "a:1", record(), "a")).done
-    assert not (await queue.engine.fire([], 0, "a:startup", record(), "a")).done
-    assert (await queue.engine.fire(["b x"], 1000, "b:1", record(), "b")).done
+    assert not (await queue.engine.fire(["a x"], 1000, "a:1", record(), name="a")).done
+    assert not (await queue.engine.fire([], 0, "a:startup", record(), name="a")).done
+    assert (await queue.engine.fire(["b x"], 1000, "b:1", record(), name="b")).done
     assert (await queue.engine.ticks(["a x"])).last_ms == [1000]
     assert (await queue.engine.crons()).paused == {"a"}
 
     assert await queue.engine.switch_cron("a", pauses=False)
     assert not await queue.engine.switch_cron("a", pauses=False)
-    assert not (await queue.engine.fire(["a x"], 1000, "a:1", record(), "a")).done
-    assert (await queue.engine.fire(["a x"], 2000, "a:2", record(), "a")).done
+    assert not (await queue.engine.fire(["a x"], 1000, "a:1", record(), name="a")).done
+    assert (await queue.engine.fire(["a x"], 2000, "a:2", record(), name="a")).done
 
 
 async def test_without_schedules_an_id_is_enqueued_once(queue: Queue) -> None:
     """What has no tick is enqueued whenever it is asked for, as long as its id is free."""
-    assert (await queue.engine.fire([], 0, "a:startup", record(), "a")).done
-    assert not (await queue.engine.fire([], 0, "a:startup", record(), "a")).done
-    assert (await queue.engine.fire([], 0, "a:other", record(), "a")).done
+    assert (await queue.engine.fire([], 0, "a:startup", record(), name="a")).done
+    assert not (await queue.engine.fire([], 0, "a:startup", record(), name="a")).done
+    assert (await queue.engine.fire([], 0, "a:other", record(), name="a")).done
 
 
 # -- pruning

@@ -14,7 +14,7 @@ from cron_toys import CronFleet
 from redis.exceptions import ConnectionError as RedisConnectionError
 from worker_toys import lines
 
-from arqlite import ArqRedis, Inspector, cron
+from arqlite import ArqRedis, Inspector, Unique, cron
 from arqlite.cron import CronJob
 from arqlite.engine import RedisEngine
 from arqlite.errors import ConfigurationError
@@ -146,6 +146,36 @@ async def test_zone_of_its_own_comes_before_the_workers(fleet: CronFleet) -> Non
     await fleet.run_until("2024-01-01 18:00", scheduler)
 
     assert sorted(job["f"] for job in (await fleet.jobs()).values()) == ["chicago", "own"]
+
+
+@pytest.mark.parametrize(
+    "unique", [Unique(period=Unique.forever, states="incomplete"), {"period": 7200, "fields": ["args"]}]
+)
+async def test_unique_jobs_do_not_pile_up(fleet: CronFleet, unique: Any) -> None:
+    """While an equal job waits, no second one is enqueued, by its time or by hand; its times pass."""
+    scheduler = await fleet.start([at(0, name="t", args=("mon",), unique=unique)])
+    await fleet.run_until("2024-01-01 02:10", scheduler)
+    control = inspector(fleet)
+
+    job = await control.run_cron("t", "q")
+
+    [waiting] = await fleet.jobs()
+    assert waiting.endswith(":1704070800000")
+    assert (job.job_id, job.conflict) == (waiting, True)
+    [view] = await control.crons("q")
+    assert str(view.last_at) == "2024-01-01 02:00:00+00:00"
+
+
+async def test_rule_of_a_task_holds_for_cron(fleet: CronFleet) -> None:
+    """A task that is unique is so in cron, and beside what others enqueue."""
+    task = Task("tick", tick, None, None, None, None, unique=Unique(period=3600))
+    scheduler = await fleet.start([cron(task, minute=0, microsecond=0)])
+    pool: Any = fleet.engine.client
+    by_hand = await pool.options(queue="q").enqueue(task)
+
+    await fleet.run_until("2024-01-01 01:10", scheduler)
+
+    assert list(await fleet.jobs()) == [by_hand.job_id]
 
 
 # -- missed times

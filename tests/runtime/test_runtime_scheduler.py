@@ -418,7 +418,7 @@ class ShakyEngine:
         self.fired: list[str] = []
 
     async def fire(
-        self, schedules: Sequence[str], tick_ms: int, job_id: str, record: bytes, name: str
+        self, schedules: Sequence[str], tick_ms: int, job_id: str, record: bytes, lock: Any, name: str
     ) -> Fired:
         self.attempts.append(job_id)
         if len(self.attempts) in self.failures:
