@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
-from collections.abc import Callable, Iterable, Sequence
+import logging
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import Any
@@ -19,6 +21,10 @@ from .runtime.intake import Limits
 from .service import Service
 from .typing import AsyncHook, Deserializer, Serializer, WorkerSettingsType
 
+logger = logging.getLogger("arqlite.worker")
+
+# `keep_results` is nearly `keep_result`; `on_start` need not be meant for `on_startup`.
+_NEARLY = 0.9
 _SHORTEST_S = {
     "lease": 0.1,
     "keep_result": 0,
@@ -198,24 +204,35 @@ class WorkerOptions:
 def get_kwargs(settings_cls: WorkerSettingsType) -> dict[str, Any]:
     """Take a worker's arguments out of a settings class, an instance of one, or a dict.
 
-    Attributes of base classes count; names that a worker does not know are left out.
+    Attributes of base classes count; names that a worker does not know are left out. Where one of them is
+    nearly an option, the log says so.
 
     Raises:
         ConfigurationError: it is none of these.
     """
     known = set(inspect.signature(WorkerOptions).parameters)
     if isinstance(settings_cls, dict):
+        _tell_of_slips(settings_cls, known)
         return {name: value for name, value in settings_cls.items() if name in known}
     if inspect.isroutine(settings_cls) or inspect.ismodule(settings_cls):
         raise _no_settings(settings_cls)
     bases = (settings_cls if isinstance(settings_cls, type) else type(settings_cls)).__mro__
     # An instance has attributes of its own, unless its class has slots.
     places = [*(vars(base) for base in reversed(bases)), getattr(settings_cls, "__dict__", {})]
+    _tell_of_slips({name for place in places for name in place}, known)
     names = [name for place in places for name in place if name in known]
     # A class may leave everything to keyword arguments; an instance of anything is no settings yet.
     if not names and not isinstance(settings_cls, type):
         raise _no_settings(settings_cls)
     return {name: _attribute(settings_cls, name) for name in names}
+
+
+def _tell_of_slips(names: Iterable[str], known: Collection[str]) -> None:
+    """What a worker does not know it leaves out, as arq does: a slip would go unseen."""
+    for name in sorted(set(names) - set(known)):
+        near = [] if name.startswith("_") else difflib.get_close_matches(name, known, 1, _NEARLY)
+        if near:
+            logger.warning("a worker has no option %s; did you mean %s?", name, near[0])
 
 
 def _attribute(settings: object, name: str) -> Any:
