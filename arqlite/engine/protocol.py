@@ -230,7 +230,13 @@ class Size:
 
 
 class Engine(Protocol):
-    """The verbs of one queue."""
+    """The verbs of one queue.
+
+    Attributes:
+        queue: its name.
+    """
+
+    queue: str
 
     async def enqueue(self, jobs: Sequence[NewJob]) -> set[int]:
         """Nowhere -> ready or scheduled. Returns the positions (from 0) of jobs whose id is in use."""
