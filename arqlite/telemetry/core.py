@@ -6,6 +6,7 @@ import contextlib
 import difflib
 import inspect
 import logging
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple, TypeAlias
@@ -39,6 +40,7 @@ class _Attached(NamedTuple):
 
 
 # Both are replaced, never changed, by whoever attaches: events come from several threads.
+_attaching = threading.Lock()
 _attached: dict[str, _Attached] = {}
 # Who is told of a type, found out when it is first asked for.
 _routes: dict[type, tuple[tuple[str, Handler], ...]] = {}
@@ -70,12 +72,14 @@ def attach(handler_id: str, events: EventChoice | Iterable[EventChoice], handler
     types = frozenset(choice for choice in choices if isinstance(choice, type))
     if len(types) + len(patterns) < len(set(choices)):
         raise ConfigurationError(f"events must be classes of events or their names, got {choices!r}")
-    _replace({**_attached, handler_id: _Attached(types, patterns, handler)})
+    with _attaching:
+        _replace({**_attached, handler_id: _Attached(types, patterns, handler)})
 
 
 def detach(handler_id: str) -> None:
     """Forget a handler; unknown ids are ignored."""
-    _replace({other: attached for other, attached in _attached.items() if other != handler_id})
+    with _attaching:
+        _replace({other: attached for other, attached in _attached.items() if other != handler_id})
 
 
 @contextlib.contextmanager

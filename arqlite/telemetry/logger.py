@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Literal
@@ -158,7 +160,7 @@ def fields_of(event: Event, *, include_args: bool = False) -> dict[str, Any]:
     asked for.
     """
     fields: dict[str, Any] = {"source": "arqlite", "event": event.name}
-    for name in event.__dataclass_fields__:
+    for name in _names_of(event.__class__):
         value = getattr(event, name)
         match name:
             case "result":
@@ -195,7 +197,17 @@ def text_of(fields: Mapping[str, Any]) -> str:
 
 
 # The line has its own time, and the traceback follows it.
-_UNSHOWN = frozenset({"source", "event", "stacktrace", "stack", "at_ms", "enqueue_ms", "scheduled_ms"})
+_UNSHOWN = frozenset(
+    {
+        *("source", "event", "stacktrace", "stack", "at_ms", "enqueue_ms", "scheduled_ms"),
+        *("priority", "counted_attempt"),
+    }
+)
+
+
+@functools.cache
+def _names_of(event_type: type) -> tuple[str, ...]:
+    return tuple(field.name for field in dataclasses.fields(event_type))
 
 
 def _as_tuple(one_or_many: str | Iterable[str]) -> tuple[str, ...]:
