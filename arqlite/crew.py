@@ -168,7 +168,7 @@ class Crew:
         with spans_of(self.engine.queue):
             for service in self._services:
                 await service.start()
-        await self.producer.start()
+            await self.producer.start()
         await self._heartbeat.start()
         self._report_start()
         await self.producer.finish()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import signal
 import subprocess
@@ -172,6 +173,23 @@ def test_progress(tmp_path: Path) -> None:
         "100% rendering",
         "INFO arqlite.job read 20000 rows",
         "WARNING renderer no logo was found",
+    ]
+
+
+def test_telemetry(tmp_path: Path) -> None:
+    """The page of telemetry as a program: JSON lines, counts, the round of a service, one report."""
+    said = _run("telemetry.py", tmp_path, tmp_path).splitlines()
+    lines = [json.loads(line) for line in said if line.startswith("{")]
+
+    assert [line["event"] for line in lines if line["event"] != "job.start"] == [
+        "job.stop", "job.exception", "job.stop", "job.exception", "job.stop",
+    ]  # fmt: skip
+    assert {line["queue"] for line in lines} == {"shop"}
+    assert [line for line in said if not line.startswith("{")] == [
+        "Sweeper {'swept': 3}",
+        "price import {'source': 'supplier', 'rows': 1200}",
+        "[('charge completed', 1), ('charge discarded', 2)]",
+        "reported [\"ZeroDivisionError('division by zero') in charge, attempt 1\"]",
     ]
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterator
 from signal import Signals
 from typing import Any, ClassVar
 
 import pytest
-from worker_toys import Ctx, Gate, at_work, enqueue
+from worker_toys import Ctx, Gate, at_work, enqueue, lines
 
 from arqlite import ArqRedis, cron, func
 from arqlite.engine import Rescued
@@ -26,6 +27,7 @@ from arqlite.telemetry import (
     ServiceStopped,
     attached,
     report_errors,
+    span,
 )
 
 
@@ -77,7 +79,7 @@ async def test_shutdown_of_an_idle_worker(make_worker: Any, events: list[Any]) -
 
     [shutdown] = of(QueueShutdown, events)
     assert shutdown.orphaned == ()
-    assert shutdown.elapsed_ms < 1000
+    assert shutdown.elapsed_ms < 500
 
 
 async def test_shutdown_starts_nothing_new(arq_redis: ArqRedis, make_worker: Any, events: list[Any]) -> None:
@@ -98,9 +100,10 @@ async def test_shutdown_starts_nothing_new(arq_redis: ArqRedis, make_worker: Any
 
 
 async def test_queues_of_a_process_share_one_patience(
-    arq_redis: ArqRedis, make_worker: Any, events: list[Any]
+    arq_redis: ArqRedis, make_worker: Any, events: list[Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     """Two queues that end together wait side by side: each for its own patience, not one after the other."""
+    caplog.set_level(logging.INFO)
     gates = [Gate(), Gate()]
     workers = []
     for number, gate in enumerate(gates):
@@ -119,7 +122,9 @@ async def test_queues_of_a_process_share_one_patience(
 
     shutdowns = of(QueueShutdown, events)
     assert {shutdown.queue for shutdown in shutdowns} == {"q0", "q1"}
-    assert all(200 <= shutdown.elapsed_ms < 400 for shutdown in shutdowns)
+    assert all(shutdown.elapsed_ms >= 200 for shutdown in shutdowns)
+    said = [line.partition(" ◆")[0] for line in lines(caplog) if line.startswith("shutdown")]
+    assert said == ["shutdown on SIGTERM"] * 2 + ["shutdown on SIGTERM, wait complete"] * 2
     assert "third" not in {event.job_id for event in of(JobStarted, events)}
     assert await third.status() is JobStatus.queued
 
@@ -204,6 +209,21 @@ async def test_services_of_a_worker_tell_their_queue(make_worker: Any, events: l
     assert {(event.service, event.queue) for event in of(ServiceStopped, events)} >= {
         ("HealthRecorder", "mail"),
     }
+
+
+async def test_span_within_a_job_tells_its_queue(
+    arq_redis: ArqRedis, make_worker: Any, events: list[Any]
+) -> None:
+    """A job may tell of a stretch of its work, too."""
+
+    async def count(ctx: Ctx) -> None:
+        with span("count"):
+            pass
+
+    await enqueue(arq_redis, "count", _queue_name="mail")
+    await make_worker([func(count, name="count")], queue_name="mail").run_check()
+
+    assert [event.queue for event in of(ServiceStopped, events) if event.service == "count"] == ["mail"]
 
 
 # -- reports
