@@ -251,8 +251,9 @@ class Producer(Service):
         try:
             asked = self._capacity.reach(want)
             turn = await self._engine.turn(
-                self.session, asked, batch.ended, batch.returned, self._capacity.rooms()
-            )
+                self.session, asked, batch.ended, batch.returned, self._capacity.rooms(),
+                tuple(batch.failures.values()),
+            )  # fmt: skip
         except SessionLost:
             await self._begin_anew()
             return
