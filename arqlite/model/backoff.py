@@ -77,7 +77,8 @@ def exponential(attempt: int, max_pow: int = 10, min_pad: float = 0, mult: float
         min_pad: seconds to add.
         mult: what to multiply the power by.
     """
-    return min_pad + mult * 2 ** min(attempt, max_pow)
+    power: int = 2 ** min(attempt, max_pow)
+    return min_pad + mult * power
 
 
 def jitter(
@@ -106,7 +107,7 @@ def jitter(
 
 
 def default_delay(attempt: int, max_attempts: int, *, chance: Chance = random.random) -> float:
-    """Tell seconds by Oban's formula: 17, 19, 23, 31 ... after attempt 1, 2, 3, 4 ..., and up to a tenth more."""
+    """Tell seconds by Oban's formula: 17, 19, 23, 31 ... after attempt 1, 2, 3, 4, and up to a tenth more."""
     power = attempt if max_attempts <= _STEPS else math.floor(attempt / max_attempts * _STEPS + 0.5)
     return jitter(exponential(power, _STEPS, _LEAST_S), "inc", _JITTER, chance=chance)
 
@@ -137,9 +138,7 @@ def _seconds_by(backoff: Backoff | None, job: FailedJob) -> float | None:
     try:
         return checks.seconds("what backoff gives", backoff(job), 0)
     except Exception:  # a fault of it must not cost the job its next attempt
-        logger.exception(
-            "backoff of %s:%s failed; the default formula is used", job.job_id, job.function
-        )
+        logger.exception("backoff of %s:%s failed; the default formula is used", job.job_id, job.function)
         return None
 
 
@@ -150,7 +149,7 @@ def checked_backoff(value: Any) -> Backoff | None:
         ConfigurationError: it is something else.
     """
     if value is None or (callable(value) and not isinstance(value, type)):
-        return value  # type: ignore[no-any-return]
+        return value
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
         if not value:
             raise ConfigurationError("backoff must not be an empty list: its last entry goes on for ever")
@@ -159,6 +158,6 @@ def checked_backoff(value: Any) -> Backoff | None:
         return checks.seconds("backoff", value, 0)
     except ConfigurationError as error:
         raise ConfigurationError(
-            "backoff must be seconds (or a timedelta) of at least 0, a list of them, or a function of the failed "
-            f"job that gives seconds, got {value!r}"
+            "backoff must be seconds (or a timedelta) of at least 0, a list of them, or a function of the "
+            f"failed job that gives seconds, got {value!r}"
         ) from error

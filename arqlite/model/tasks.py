@@ -92,9 +92,7 @@ class TaskMaker(Protocol):
     """What `task(...)` gives: it makes a task of a function."""
 
     @overload
-    def __call__(
-        self, function: Callable[Concatenate[Any, P], Coroutine[Any, Any, R]], /
-    ) -> Task[P, R]: ...
+    def __call__(self, function: Callable[Concatenate[Any, P], Coroutine[Any, Any, R]], /) -> Task[P, R]: ...
     @overload
     def __call__(self, function: Callable[Concatenate[Any, P], R], /) -> Task[P, R]: ...
 
@@ -118,11 +116,12 @@ def task(function: Any = None, /, **options: Any) -> Any:
         queue: the queue of its jobs; the pool's default by default.
         max_attempts: how often a job may be tried, the first time included; 20.
         priority: 0 (first, the default) to 9 (last), among the jobs of one queue.
-        timeout: seconds or timedelta one run may take. None, the default, and infinity are no limit: a worker's
-            `job_timeout` is for functions without `@task`.
-        backoff: how long a job waits after it failed: seconds, a list of them for one attempt after the other
-            (the last goes on), or a plain function of the failed job (`attempt`, `max_attempts`, `error`, ...)
-            that gives seconds. None is Oban's formula: 17, 19, 23, 31 ... s, and up to a tenth more.
+        timeout: seconds or timedelta one run may take. None, the default, and infinity are no limit: a
+            worker's `job_timeout` is for functions without `@task`.
+        backoff: how long a job waits after it failed: seconds, a list of them for one attempt after the
+            other (the last goes on), or a plain function of the failed job (`attempt`, `max_attempts`,
+            `error`, ...) that gives seconds. None is Oban's formula: 17, 19, 23, 31 ... s, and up to a tenth
+            more.
         unique: a `Unique` that tells when a job is there already; True is one without a period.
         tags, meta: what its jobs carry; a job may have others.
         retry_on: an error class or several: only these are tried again. None is all of them.
@@ -146,11 +145,11 @@ def task(function: Any = None, /, **options: Any) -> Any:
 
 def _made(options: dict[str, Any], function: Any) -> Task[..., Any]:
     if isinstance(function, Function):
-        raise ConfigurationError(f"{function.name} is a job function already; @task takes the function itself")
+        raise ConfigurationError(f"{function.name} is a job function already; @task takes a plain function")
     if not callable(function) or isinstance(function, type):
         raise ConfigurationError(f"@task takes a function, got {function!r}")
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-        raise ConfigurationError(f"@task takes a function, and {function!r} is a generator: it would never run")
+        raise ConfigurationError(f"@task takes a function, and {function!r} is a generator: it never runs")
     if options.get("cpu") and is_coroutine_function(function):
         raise ConfigurationError(f"cpu=True is for plain functions, and {function!r} is a coroutine function")
     name = options.get("name") or name_of(function)
@@ -247,3 +246,21 @@ _CHECKS: dict[str, Check] = {
     "max_jobs": _or_none(_count),
     "strict_arguments": _or_none(_flag),
 }
+
+
+def rules_of(functions: Iterable[Function[..., Any]]) -> str:
+    """Tell in one line by which rules functions run again; empty when all of them go by arq's."""
+    functions = list(functions)
+    tasks = [function for function in functions if isinstance(function, Task)]
+    others = [function.name for function in functions if not isinstance(function, Task)]
+    if not tasks:
+        return ""
+    attempts = ", ".join(f"{one.name} ({_counted(one.max_attempts, 'attempt')})" for one in tasks)
+    told = f"{_counted(len(tasks), 'task')} by Oban's rules (what fails is tried again): {attempts}"
+    if not others:
+        return told
+    return f"{_counted(len(others), 'function')} by arq's rules (only Retry is): {', '.join(others)}; {told}"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -25,8 +25,7 @@
 --          {id, its newest errors} per claimed job that was tried before
 -- COST     O((ended + claimed) log N)
 -- USES     clock lease score settle announce finish wake holds
--- So many travel with a job: each may take some 10 kB.
-local NEWEST_ERRORS = 20
+local NEWEST_ERRORS = 20 -- travel with a job: each may take some 10 kB
 local now = clock()
 if not is_alive(live, sid) then return {0} end
 
