@@ -75,12 +75,12 @@ def is_failure(state: StoppedState, value: Any) -> bool:
 
 def _told_of_job(run: Run) -> dict[str, Any]:
     return {
-        "max_attempts": getattr(run, "max_attempts", None),
-        "tags": getattr(run, "tags", ()),
-        "meta": getattr(run, "meta", {}),
-        "priority": getattr(run, "priority", 0),
+        "max_attempts": run.max_attempts,
+        "tags": run.tags,
+        "meta": run.meta,
+        "priority": run.priority,
         "args": run.args,
         "kwargs": run.kwargs,
         "scheduled_ms": run.score_ms,
-        "counted_attempt": run.memory.tries + 1,
+        "counted_attempt": run.attempt,
     }

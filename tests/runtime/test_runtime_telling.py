@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from arqlite.errors import Cancel, Discard, JobExecutionFailed, Retry, RetryJob, Snooze
-from arqlite.model.memory import Memory
 from arqlite.runtime import telling
 from arqlite.runtime.telling import is_failure, tell_start, tell_stop
 from arqlite.telemetry import JobException, JobStarted, JobStopped, attached
@@ -38,7 +37,7 @@ def run(**fields: Any) -> Any:
             "score_ms": 950,
             "started_ms": 1000,
             "finished_ms": 1012,
-            "memory": Memory(tries=1, crashes=1),
+            "attempt": 2,
             "args": ("ada",),
             "kwargs": {"n": 1},
             "max_attempts": 20,
