@@ -15,16 +15,11 @@ def tell_start(run: Run) -> None:
     if has_handlers(JobStarted):
         execute(
             JobStarted(
-                queue=run.queue_name,
-                job_id=run.job_id,
-                function=run.function,
-                attempt=run.job_try,
-                worker=run.worker,
-                at_ms=run.started_ms,
-                enqueue_ms=run.enqueue_ms,
-                **_told_of_job(run),
+                run.queue_name, run.job_id, run.function, run.job_try, run.worker, run.started_ms,
+                run.enqueue_ms, run.max_attempts, run.tags, run.meta, run.priority, run.args, run.kwargs,
+                run.score_ms, run.attempt,
             )
-        )
+        )  # fmt: skip
 
 
 def tell_stop(run: Run, state: StoppedState, value: Any) -> None:
@@ -35,29 +30,19 @@ def tell_stop(run: Run, state: StoppedState, value: Any) -> None:
         state: what became of the job.
         value: what the function returned, or why the run ended otherwise.
     """
-    told_failure = has_handlers(JobException) and is_failure(state, value)
-    told_stop = has_handlers(JobStopped)
-    if not told_failure and not told_stop:
-        return
-    fields = {
-        "queue": run.queue_name,
-        "job_id": run.job_id,
-        "function": run.function,
-        "attempt": run.job_try,
-        "worker": run.worker,
-        "state": state,
-        "duration_ms": run.finished_ms - run.started_ms,
-        "at_ms": run.finished_ms,
-        "enqueue_ms": run.enqueue_ms,
-        "queue_time_ms": max(run.started_ms - run.score_ms, 0),
-        **_told_of_job(run),
-    }
-    if told_failure:
-        execute(JobException(error=value, is_last=state == "discarded", **fields))
-    if told_stop:
-        is_error = isinstance(value, BaseException) and state != "completed"
+    is_error = isinstance(value, BaseException) and state != "completed"
+    if is_error and has_handlers(JobException) and is_failure(state, value):
+        _tell_failure(run, state, value)
+    if has_handlers(JobStopped):
         result, error = (None, value) if is_error else (value, None)
-        execute(JobStopped(result=result, error=error, **fields))
+        execute(
+            JobStopped(
+                run.queue_name, run.job_id, run.function, run.job_try, run.worker, state,
+                run.finished_ms - run.started_ms, result, error, run.finished_ms, run.enqueue_ms,
+                run.max_attempts, run.tags, run.meta, run.priority, run.args, run.kwargs, run.score_ms,
+                _queue_time_ms(run), run.attempt,
+            )
+        )  # fmt: skip
 
 
 def is_failure(state: StoppedState, value: Any) -> bool:
@@ -73,14 +58,16 @@ def is_failure(state: StoppedState, value: Any) -> bool:
             return False
 
 
-def _told_of_job(run: Run) -> dict[str, Any]:
-    return {
-        "max_attempts": run.max_attempts,
-        "tags": run.tags,
-        "meta": run.meta,
-        "priority": run.priority,
-        "args": run.args,
-        "kwargs": run.kwargs,
-        "scheduled_ms": run.score_ms,
-        "counted_attempt": run.attempt,
-    }
+def _tell_failure(run: Run, state: StoppedState, error: BaseException) -> None:
+    execute(
+        JobException(
+            run.queue_name, run.job_id, run.function, run.job_try, run.worker, state,
+            run.finished_ms - run.started_ms, error, state == "discarded", run.finished_ms, run.enqueue_ms,
+            run.max_attempts, run.tags, run.meta, run.priority, run.args, run.kwargs, run.score_ms,
+            _queue_time_ms(run), run.attempt,
+        )
+    )  # fmt: skip
+
+
+def _queue_time_ms(run: Run) -> int:
+    return max(run.started_ms - run.score_ms, 0)

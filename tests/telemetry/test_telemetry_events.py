@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from worker_toys import Ctx, Gate, at_work, enqueue
 
-from arqlite import ArqRedis, Retry, func
+from arqlite import ArqRedis, Cancel, Discard, Retry, Snooze, func, task
 from arqlite.errors import JobExecutionFailed
 from arqlite.telemetry import (
     JobEnqueued,
@@ -21,6 +21,7 @@ from arqlite.telemetry import (
     WorkerStarted,
     WorkerStopped,
     attach,
+    attached,
     detach,
 )
 
@@ -234,3 +235,56 @@ async def test_worker_tells_its_process_and_its_size(
 
     [began] = [event for event in events if isinstance(event, WorkerStarted)]
     assert (began.pid, began.max_jobs, began.functions) == (os.getpid(), 3, ("ok",))
+
+
+@pytest.mark.parametrize(
+    ("how", "fate", "told"),
+    [
+        ("raised", ValueError("boom"), ["JobException retryable", "JobStopped retryable"]),
+        ("raised", Snooze(60), ["JobStopped snoozed"]),
+        ("raised", Cancel("no"), ["JobStopped cancelled"]),
+        ("raised", Discard("no"), ["JobStopped discarded"]),
+        ("returned", Snooze(60), ["JobStopped snoozed"]),
+        ("returned", Cancel("no"), ["JobStopped cancelled"]),
+        ("returned", Discard("no"), ["JobStopped discarded"]),
+    ],
+)
+async def test_fate_of_a_task(
+    arq_redis: ArqRedis, make_worker: Any, how: str, fate: Exception, told: list[str]
+) -> None:
+    """What a task decides is a stop with its state; what fails is an exception before it, also if retried."""
+
+    @task(name="work", max_attempts=3, backoff=60, tags=["t"], meta={"tenant": 7})
+    async def work(ctx: Ctx) -> Any:
+        if how == "raised":
+            raise fate
+        return fate
+
+    seen: list[Any] = []
+    with attached([JobException, JobStopped], seen.append):
+        await arq_redis.enqueue(work)
+        worker = make_worker([work], max_burst_jobs=1)
+        await worker.async_run()
+
+    assert [f"{type(one).__name__} {one.state}" for one in seen] == told
+    assert {(one.counted_attempt, one.max_attempts, one.tags) for one in seen} == {(1, 3, ("t",))}
+    assert [dict(one.meta)["tenant"] for one in seen] == [7] * len(seen)
+
+
+async def test_last_failure_of_a_task(arq_redis: ArqRedis, make_worker: Any) -> None:
+    """Each failed attempt is an exception; the last one says so."""
+
+    @task(name="work", max_attempts=3, backoff=0)
+    async def work(ctx: Ctx) -> None:
+        raise ValueError("boom")
+
+    seen: list[JobException] = []
+    with attached(JobException, seen.append):
+        await arq_redis.enqueue(work)
+        await make_worker([work]).async_run()
+
+    assert [(one.counted_attempt, one.state, one.is_last) for one in seen] == [
+        (1, "retryable", False),
+        (2, "retryable", False),
+        (3, "discarded", True),
+    ]
