@@ -172,7 +172,8 @@ def test_snooze_costs_no_attempt(ask: Any, made: Any, retry_jobs: bool) -> None:
 @pytest.mark.parametrize("ask", [Returned, Raised])
 @pytest.mark.parametrize("made", [None, task(send)])
 @pytest.mark.parametrize(
-    ("control", "state"), [(Cancel("moved"), JobState.CANCELLED), (Discard("no such user"), JobState.DISCARDED)]
+    ("control", "state"),
+    [(Cancel("moved"), JobState.CANCELLED), (Discard("no such user"), JobState.DISCARDED)],
 )
 def test_job_that_gives_up(ask: Any, made: Any, control: Any, state: JobState) -> None:
     """`Cancel` and `Discard`, returned or raised, end the job with their reason, whatever attempts are left."""
