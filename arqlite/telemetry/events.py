@@ -128,17 +128,18 @@ class QueueResumed:
 
 @dataclass(frozen=True, slots=True)
 class QueueScaled:
-    """The number of jobs that a worker of a queue runs at a time was changed.
+    """The limits of a queue were changed.
 
     Attributes:
-        limit: the new number.
+        limits: what was set, by the name of the option: `limit`, `global_limit`, `rate_limit`; None gives a
+            limit back to the settings of the workers.
         node, by: as in `QueuePaused`.
     """
 
     name: ClassVar[str] = "queue.scale"
 
     queue: str
-    limit: int
+    limits: Mapping[str, Any]
     node: str = ""
     by: str = ""
 

@@ -142,7 +142,7 @@ class JobException:
 
 @dataclass(frozen=True, slots=True)
 class JobsManaged:
-    """Somebody changed jobs by hand: cancelled, retried, deleted or updated them.
+    """Somebody changed jobs by hand: cancelled, retried, deleted or updated them. Many come in batches.
 
     Attributes:
         action: what was done.

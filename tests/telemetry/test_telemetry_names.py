@@ -36,7 +36,7 @@ PROMISED = {
     "loop.blocked": ("LoopBlocked", "queue worker job_id function seconds stack at_ms"),
     "queue.pause": ("QueuePaused", "queue node by"),
     "queue.resume": ("QueueResumed", "queue node by"),
-    "queue.scale": ("QueueScaled", "queue limit node by"),
+    "queue.scale": ("QueueScaled", "queue limits node by"),
     "queue.stop": ("QueueStopped", "queue node by"),
     "queue.shutdown": ("QueueShutdown", "queue worker elapsed_ms orphaned"),
     "queue.rescue": ("JobsRescued", "queue jobs"),
