@@ -1,4 +1,4 @@
-"""Functions with Oban's rules, as a worker runs them: outcomes, attempts, errors kept, and who hears of what."""
+"""Functions with Oban's rules, as a worker runs them: outcomes, attempts, errors, and who hears of them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 import cpu_jobs
 import pytest
-from worker_toys import Ctx, Gate, at_work, counts, end_of, enqueue, lines
+from worker_toys import Ctx, Gate, at_work, counts, enqueue, lines
 
 from arqlite import ArqRedis, Cancel, Discard, Retry, Snooze, current_job, func, task
 from arqlite.engine import Keys, RedisEngine
