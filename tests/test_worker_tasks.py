@@ -466,6 +466,18 @@ async def test_cpu_task_in_a_process(arq_redis: ArqRedis, make_worker: Any) -> N
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(("how", "words"), [("exit", "exit code 7"), ("SIGKILL", "killed by SIGKILL")])
+async def test_process_that_dies_is_a_failed_attempt(
+    arq_redis: ArqRedis, make_worker: Any, how: str, words: str
+) -> None:
+    """A task whose process exits or is killed is tried again; its error says how it died."""
+    job = await arq_redis.enqueue(cpu_jobs.die_once, how)
+
+    assert await make_worker([cpu_jobs.die_once]).run_check() == 1
+
+    assert (await job.result()).startswith(f"process died: {words}")
+
+
 async def test_task_by_its_path(arq_redis: ArqRedis, make_worker: Any) -> None:
     """A task may stand in `functions` as a dotted path; jobs name it by its own name."""
     job = await arq_redis.enqueue(cpu_jobs.stubborn, "x")

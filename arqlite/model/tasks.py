@@ -53,7 +53,7 @@ class Task(Function[ArgsT, ResultT]):
     def __post_init__(self) -> None:
         functools.update_wrapper(self, self.coroutine, updated=())
 
-    def __call__(self, ctx: Any, /, *args: ArgsT.args, **kwargs: ArgsT.kwargs) -> Any:
+    def __call__(self, ctx: Any, *args: ArgsT.args, **kwargs: ArgsT.kwargs) -> Any:
         """Call the function itself; nothing is enqueued."""
         return self.coroutine(ctx, *args, **kwargs)
 
