@@ -240,7 +240,7 @@ class Crew:
         self._vigil_may_end = True
         await end_task(self._vigil)
         for run in list(self.producer.active):
-            self.producer.executor.leave_behind(run)
+            await self.producer.executor.leave_behind(run)
         await self.producer.flush(_FLUSH_PATIENCE_S)
 
     async def bequeath(self) -> None:

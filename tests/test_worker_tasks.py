@@ -1,4 +1,4 @@
-"""Functions with Oban's rules, as a worker runs them: outcomes, attempts, errors kept, and who hears of what."""
+"""Functions with Oban's rules, as a worker runs them: outcomes, attempts, errors, and who hears of them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 import cpu_jobs
 import pytest
-from worker_toys import Ctx, Gate, at_work, counts, end_of, enqueue, lines
+from worker_toys import Ctx, Gate, at_work, counts, enqueue, lines
 
 from arqlite import ArqRedis, Cancel, Discard, Retry, Snooze, current_job, func, task
 from arqlite.engine import Keys, RedisEngine
@@ -20,6 +20,7 @@ from arqlite.jobs import Job, JobStatus
 from arqlite.model import memory as memories
 from arqlite.model.memory import Memory
 from arqlite.model.states import JobState
+from arqlite.runtime import producer as producer_module
 from arqlite.telemetry import JobStarted, JobStopped, attach, detach
 
 WEEK_S = 7 * 86_400
@@ -465,6 +466,18 @@ async def test_cpu_task_in_a_process(arq_redis: ArqRedis, make_worker: Any) -> N
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(("how", "words"), [("exit", "exit code 7"), ("SIGKILL", "killed by SIGKILL")])
+async def test_process_that_dies_is_a_failed_attempt(
+    arq_redis: ArqRedis, make_worker: Any, how: str, words: str
+) -> None:
+    """A task whose process exits or is killed is tried again; its error says how it died."""
+    job = await arq_redis.enqueue(cpu_jobs.die_once, how)
+
+    assert await make_worker([cpu_jobs.die_once]).run_check() == 1
+
+    assert (await job.result()).startswith(f"process died: {words}")
+
+
 async def test_task_by_its_path(arq_redis: ArqRedis, make_worker: Any) -> None:
     """A task may stand in `functions` as a dotted path; jobs name it by its own name."""
     job = await arq_redis.enqueue(cpu_jobs.stubborn, "x")
@@ -712,3 +725,67 @@ async def test_states_of_the_ends(arq_redis: ArqRedis, make_worker: Any, told: l
     assert str(stops[2].error) == "no"
     assert all(event.duration_ms >= 0 and event.at_ms > 0 for event in stops)
     assert {event.state for event in stops} <= {*map(str, JobState), "snoozed"}
+
+
+async def test_abort_before_the_start_leaves_no_error(
+    arq_redis: ArqRedis, make_worker: Any, eventually: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A job that is cancelled when it was claimed ahead, and has not run, has failed with nothing."""
+    monkeypatch.setattr(producer_module, "_STALLED_AFTER_S", 3600)
+    gate = Gate()
+    worker = make_worker([of(gate), func(Script(*[None] * 9), name="short")], max_jobs=1)
+    async with at_work(worker):
+        for _ in range(9):
+            await (await enqueue(arq_redis, "short")).result(timeout=5)
+        first = await enqueue(arq_redis, "script")
+        await asyncio.wait_for(gate.started.wait(), 5)
+        second = await enqueue(arq_redis, "script")
+        await eventually(lambda: worker._crew.producer._buffer)
+
+        assert await second.abort(timeout=5) is True
+
+        gate.open.set()
+        await first.result(timeout=5)
+    assert await second.errors() == []
+    assert len(gate.calls) == 1
+
+
+@pytest.mark.parametrize(
+    ("most", "home", "hears"), [(2, "scheduled", []), (1, "finished", ["timed out after 0.02s"])]
+)
+async def test_task_that_ignores_its_timeout_and_the_shutdown(
+    arq_redis: ArqRedis,
+    make_worker: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    most: int,
+    home: str,
+    hears: list[str],
+) -> None:
+    """A task out of time that goes on while its process ends has had an attempt, and begins no other yet."""
+    monkeypatch.setattr("arqlite.crew._CANCEL_PATIENCE_S", 0.05)
+    started, release, heard = asyncio.Event(), asyncio.Event(), list[str]()
+
+    async def deaf(ctx: Ctx) -> None:
+        started.set()
+        while not release.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await release.wait()
+
+    job = await enqueue(arq_redis, "script")
+    made = of(deaf, max_attempts=most, timeout=0.02, on_discard=lambda _, error: heard.append(str(error)))
+    worker = make_worker([made])
+    async with at_work(worker):
+        await started.wait()
+        run = next(iter(worker._crew.producer.active))
+        while run.cancel_reason != "timeout":  # noqa: ASYNC110 (a run has no event for it)
+            await asyncio.sleep(0.001)
+
+    await worker._crew.settle()
+
+    peek = await job._peek()
+    assert (peek.home, heard) == (home, hears)
+    assert [error.message for error in await job.errors()] == ["timed out after 0.02s"]
+    assert home == "finished" or peek.ms - time.time() * 1000 > 5000
+    release.set()
+    await worker._crew.producer.drained()
+    await worker._crew._end()

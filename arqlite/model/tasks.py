@@ -53,9 +53,9 @@ class Task(Function[ArgsT, ResultT]):
     def __post_init__(self) -> None:
         functools.update_wrapper(self, self.coroutine, updated=())
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, ctx: Any, *args: ArgsT.args, **kwargs: ArgsT.kwargs) -> Any:
         """Call the function itself; nothing is enqueued."""
-        return self.coroutine(*args, **kwargs)
+        return self.coroutine(ctx, *args, **kwargs)
 
     def __reduce__(self) -> str | tuple[Any, ...]:
         # Its module has it under the function's name: others find it there, as they would the function.

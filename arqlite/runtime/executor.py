@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -32,6 +33,10 @@ logger = logging.getLogger("arqlite.worker")
 
 # How long the errors of a job that goes on are kept: its end says for how long from then on.
 _UNTIL_ITS_END = -1
+# A process that leaves a job behind is gone after this; before, nobody may start the job again.
+_GONE_AFTER_MS = 10_000
+# How long `on_discard` of such a job may take.
+_DISCARD_PATIENCE_S = 2.0
 
 
 @dataclass(slots=True)
@@ -155,13 +160,21 @@ class Executor:
         self._log.aborted_before_start(run)
         self._end(run, End(JobState.CANCELLED, asyncio.CancelledError()))
 
-    def leave_behind(self, run: Run) -> None:
+    async def leave_behind(self, run: Run) -> None:
         """End a job that was aborted or is out of time, and whose run goes on all the same, to be gone with
         its process. Others do not end: they run again elsewhere.
         """
-        if run.cancel_reason in ("abort", "timeout"):
-            run.finished_ms = timestamp_ms()
-            self._hand_over(run, decide(Interrupted(run.cancel_reason), retry_jobs=self._retry_jobs))
+        if run.cancel_reason not in ("abort", "timeout"):
+            return
+        run.finished_ms = timestamp_ms()
+        outcome = Interrupted(run.cancel_reason)
+        verdict = decide(outcome, retry_jobs=self._retry_jobs, task=run.terms.task, job=run)
+        if isinstance(verdict, Again):
+            verdict.delay_ms = max(verdict.delay_ms or 0, _GONE_AFTER_MS)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_DISCARD_PATIENCE_S):
+                await tell_of_discard(run, verdict)
+        self._hand_over(run, verdict)
 
     def _report_start(self, run: Run) -> None:
         running_job.set(run)
@@ -270,7 +283,8 @@ class Executor:
             self._acker.end(run.job_id, run.terms.keep_ms, body)
             return end
         keep_ms = run.terms.keep_ms_of(end.state)
-        self._keep_error(run, end.value, keep_ms)
+        if end.state is JobState.DISCARDED or run.task is not None:  # what never ran cannot have failed
+            self._keep_error(run, end.value, keep_ms)
         self._acker.end(run.job_id, keep_ms, body)
         return end
 
@@ -292,6 +306,8 @@ class Executor:
             self._acker.give_back(Returned(run.job_id, "ready", at_ms, text))
 
     def _keep_error(self, run: Run, error: BaseException, keep_ms: int) -> None:
+        if run.cancel_reason == "abort" and isinstance(error, asyncio.CancelledError):
+            error = asyncio.CancelledError("aborted while it ran")
         record = encode_attempt(run.attempt, run.finished_ms, run.enqueue_ms, error, run.worker)
         self._acker.fail(Failure(run.job_id, keep_ms, record))
 

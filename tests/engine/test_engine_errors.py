@@ -124,9 +124,8 @@ async def test_fence(owned: Queue) -> None:
     """Whoever does not own a job adds nothing to its errors."""
     await owned.open("other")
 
-    await owned.engine.turn(
-        "other", 0, {}, (), None, [Failure("a", HOUR, b"false"), Failure("x", HOUR, b"no")]
-    )
+    failures = [Failure("a", HOUR, b"false"), Failure("x", HOUR, b"no")]
+    await owned.engine.turn("other", 0, {}, (), None, failures)
 
     assert (await errors(owned, "a"), await errors(owned, "x")) == ([], [])
 

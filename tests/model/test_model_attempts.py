@@ -23,7 +23,7 @@ def caught(error: BaseException, depth: int = 0) -> BaseException:
         if depth:
             raise caught(error, depth - 1)
         raise error
-    except BaseException as seen:  # noqa: BLE001
+    except BaseException as seen:
         return seen
 
 

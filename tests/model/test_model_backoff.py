@@ -54,7 +54,7 @@ def test_chance_only_lengthens(attempt: int) -> None:
 
 @pytest.mark.parametrize("max_attempts", [*range(1, 31), 50, 99, 100, 1000])
 def test_delays_grow_and_have_an_end(max_attempts: int) -> None:
-    """The delay grows from attempt to attempt where each has a power of its own, and never beyond the last."""
+    """The delay grows from attempt to attempt where each has a power of its own, and has an end."""
     delays = [default_delay(n, max_attempts, chance=least) for n in range(1, max_attempts + 1)]
 
     assert delays == sorted(delays)

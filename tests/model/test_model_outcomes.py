@@ -176,7 +176,7 @@ def test_snooze_costs_no_attempt(ask: Any, made: Any, retry_jobs: bool) -> None:
     [(Cancel("moved"), JobState.CANCELLED), (Discard("no such user"), JobState.DISCARDED)],
 )
 def test_job_that_gives_up(ask: Any, made: Any, control: Any, state: JobState) -> None:
-    """`Cancel` and `Discard`, returned or raised, end the job with their reason, whatever attempts are left."""
+    """`Cancel` and `Discard`, returned or raised, end the job with their reason, at any attempt."""
     job: Any = Job()
 
     assert decide(ask(control), retry_jobs=True, task=made, job=job) == End(state, control)
@@ -256,7 +256,7 @@ def test_timeout_of_the_last_attempt() -> None:
     ("error", "delay_ms"), [(Retry(), None), (Retry(5), 5000), (Retry(0), 0), (RetryJob(), None)]
 )
 def test_task_that_asks_for_another_attempt(ask: Any, error: Any, delay_ms: int | None) -> None:
-    """`Retry` of a task is an attempt that failed, with the delay that it names, whatever is said of errors."""
+    """`Retry` of a task is an attempt that failed, with the delay that it names."""
     verdict = of_task(ask(error), 3, retry_on=OSError)
 
     assert verdict == Again(delay_ms, counts=True, error=error)

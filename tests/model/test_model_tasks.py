@@ -26,10 +26,10 @@ async def plain(ctx: Any, a: int, b: int = 2) -> int:
 
 
 @task(
-    name="mail.send", queue="mail", max_attempts=5, priority=3, timeout=timedelta(minutes=1), backoff=[1, 60],
-    unique=Unique(period=60), tags=["Billing ", "billing"], meta={"team": "a"}, retry_on=(OSError, ValueError),
-    discard_on=KeyError, on_discard=print, keep_result=5, keep_result_forever=False, max_jobs=2,
-    strict_arguments=True,
+    name="mail.send", queue="mail", max_attempts=5, priority=3, timeout=timedelta(minutes=1),
+    backoff=[1, 60], unique=Unique(period=60), tags=["Billing ", "billing"], meta={"team": "a"},
+    retry_on=(OSError, ValueError), discard_on=KeyError, on_discard=print, keep_result=5,
+    keep_result_forever=False, max_jobs=2, strict_arguments=True,
 )  # fmt: skip
 async def full(ctx: Any) -> None: ...
 
