@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FLOORS = {
     "constants": 1,
     "typing": 1,
-    "errors": 1,
+    "errors": 0,  # telemetry raises them, too
     "version": 1,
     "telemetry": 1,
     "speaking": 1,

@@ -81,3 +81,33 @@ def test_functions_and_instances() -> None:
         checks.function("f", 5)
     with pytest.raises(ConfigurationError, match=r"^i must be a dict, got 5$"):
         checks.instance("i", 5, dict, "a dict")
+
+
+def test_tags_are_plain() -> None:
+    """Tags are texts in lower case, trimmed, each once, in the order given; nothing is no tag."""
+    assert checks.tags([None, "", " Foo ", "FOO", "bar", 1]) == ("foo", "bar", "1")
+
+
+@pytest.mark.parametrize("value", ["x", 5, [True], [["a"]], None])
+def test_tags_that_are_none(value: Any) -> None:
+    """A text alone, or a list of something else, is refused in words."""
+    with pytest.raises(ConfigurationError, match="tag"):
+        checks.tags(value)
+
+
+@pytest.mark.parametrize("value", [[("a", 1)], {1: "a"}, "a", None])
+def test_meta_that_is_none(value: Any) -> None:
+    """Meta is a dict with texts for keys."""
+    assert checks.meta({"a": 1}) == {"a": 1}
+
+    with pytest.raises(ConfigurationError, match="meta must be a dict whose keys are texts"):
+        checks.meta(value)
+
+
+def test_priorities() -> None:
+    """A priority is 0 to 9."""
+    assert [checks.priority("priority", value) for value in (0, 9)] == [0, 9]
+
+    for value in (-1, 10, "high", True, 1.5):
+        with pytest.raises(ConfigurationError, match="priority must be"):
+            checks.priority("priority", value)
