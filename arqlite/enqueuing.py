@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterable
-from typing import Any, Concatenate, Protocol, overload
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from contextvars import ContextVar
+from typing import Any, Concatenate, Protocol, TypeAlias, overload
 
 from typing_extensions import Unpack
 
@@ -21,15 +22,26 @@ from .typing import Deserializer, P, R, Serializer
 from .utils import new_job_id, timestamp_ms
 
 
-class QueueClient(Protocol):
-    """What enqueuing needs of a client; `ArqRedis` has it."""
+class JobWriting(Protocol):
+    """What writing a job needs to know; `ArqRedis` has it."""
 
     job_serializer: Serializer | None
     job_deserializer: Deserializer | None
     default_queue_name: str
     expires_extra_ms: int
 
+
+class QueueClient(JobWriting, Protocol):
+    """What enqueuing needs of a client; `ArqRedis` has it."""
+
     def queue(self, name: str) -> EnqueueBatch: ...  # noqa: D102 (told by its class)
+
+
+Diversion: TypeAlias = Callable[[QueueClient, Call[Any], NewJob, str], Awaitable[Job[Any]]]
+"""Takes a job that was written for a queue, instead of the queue, and gives the caller a handle on it."""
+
+diversion: ContextVar[Diversion | None] = ContextVar("arqlite_diversion", default=None)
+"""Where jobs go that are enqueued in this context; None is to their queues. The testing kit sets it."""
 
 
 class Enqueuing:
@@ -151,7 +163,9 @@ class Enqueuer(Enqueuing):
 async def send(client: QueueClient, call: Call[R], options: Options) -> Job[R]:
     """Enqueue one call."""
     options = call.settled(options)
-    new_job, queue = _new_job(client, call, options)
+    new_job, queue = write_job(client, call, options)
+    if (divert := diversion.get()) is not None:
+        return await divert(client, call, new_job, queue)
     accepted = await client.queue(queue).enqueue(new_job)
     # Nobody else makes our ids: if one is known already, it is this very job, sent twice.
     conflict = not accepted and options.job_id is not None
@@ -163,7 +177,9 @@ async def send(client: QueueClient, call: Call[R], options: Options) -> Job[R]:
 async def send_many(client: QueueClient, calls: list[Call[Any]], common: Options) -> list[Job[Any]]:
     """Enqueue many calls, queue by queue."""
     made_of = [call.settled(common) for call in calls]
-    new_jobs = [_new_job(client, call, options) for call, options in zip(calls, made_of, strict=True)]
+    new_jobs = [write_job(client, call, options) for call, options in zip(calls, made_of, strict=True)]
+    if (divert := diversion.get()) is not None:
+        return [await divert(client, call, *made) for call, made in zip(calls, new_jobs, strict=True)]
     places_of: dict[str, list[int]] = {}
     for place, (_, queue) in enumerate(new_jobs):
         places_of.setdefault(queue, []).append(place)
@@ -205,7 +221,8 @@ def _call(given: Call[Any] | tuple[Any, ...]) -> Call[Any]:
     return made.call(function, *args, **kwargs)
 
 
-def _new_job(client: QueueClient, call: Call[Any], options: Options) -> tuple[NewJob, str]:
+def write_job(client: JobWriting, call: Call[Any], options: Options) -> tuple[NewJob, str]:
+    """Write a job down as its queue takes it, and tell which queue that is."""
     now_ms = timestamp_ms()
     extras: dict[str, Any] = {}
     when, due = "", now_ms

@@ -49,6 +49,9 @@ FLOORS = {
 # What a room may take from runtime without wiring: the plain values that settings and worker hand on.
 RUNTIME_VALUES = {"Counters", "Hooks", "Limits"}
 
+# Who may put the parts of a worker together: the crew all of them, the testing kit those that run one job.
+WIRERS = {"crew", "testing"}
+
 # What an application may import. None stands for the module's `__all__`.
 PUBLIC_MODULES = {
     "arqlite",
@@ -64,6 +67,7 @@ PUBLIC_MODULES = {
     "arqlite.migration",
     "arqlite.service",
     "arqlite.telemetry",
+    "arqlite.testing",
     "arqlite.typing",
     "arqlite.utils",
     "arqlite.version",
@@ -144,7 +148,7 @@ def floor_fault(found: Import, modules: set[str]) -> str | None:
         return None
     if FLOORS[there] >= FLOORS[here] and (here, there) != ("__main__", "cli"):
         return f"{found}: from floor {FLOORS[here]} to floor {FLOORS[there]}"
-    if there == "runtime" and here != "crew" and found.name not in RUNTIME_VALUES:
+    if there == "runtime" and here not in WIRERS and found.name not in RUNTIME_VALUES:
         return f"{found}: only crew.py wires the services"
     return None
 

@@ -127,6 +127,20 @@ class Signature:
         except TypeError as error:
             raise InvalidArguments(f"{function}(): {error}", function=function) from None
 
+    def by_name(self, args: Sequence[Any], kwargs: dict[str, Any]) -> dict[str, Any]:
+        """Name the arguments of a call by their parameters; of one that would be none, those with a name."""
+        try:
+            bound = self._signature.bind_partial(*args, **kwargs)
+        except TypeError:
+            return kwargs
+        named: dict[str, Any] = {}
+        for name, value in bound.arguments.items():
+            if self._signature.parameters[name].kind is _NAMED_REST:
+                named |= value
+            else:
+                named[name] = list(value) if isinstance(value, tuple) else value
+        return named
+
     def takes(self, name: str) -> bool:
         """Tell whether there is a parameter of this name."""
         return name in self._named

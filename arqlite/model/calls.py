@@ -77,9 +77,10 @@ class Call(Generic[ResultT]):
         signature: what is known of the function; None when only its name is.
         made_with: how it is enqueued; None is as `enqueue_many` is told.
         defaults: what its function says of all its jobs; None is nothing.
+        target: the function itself; None when only its name is known.
     """
 
-    __slots__ = ("args", "defaults", "function", "kwargs", "made_with", "signature")
+    __slots__ = ("args", "defaults", "function", "kwargs", "made_with", "signature", "target")
 
     def __init__(
         self,
@@ -89,6 +90,7 @@ class Call(Generic[ResultT]):
         signature: Signature | None = None,
         made_with: Options | None = None,
         defaults: Options | None = None,
+        target: Function[..., Any] | None = None,
     ) -> None:
         self.function = function
         self.args = args
@@ -96,6 +98,7 @@ class Call(Generic[ResultT]):
         self.signature = signature
         self.made_with = made_with
         self.defaults = defaults
+        self.target = target
 
     def options(self, **options: Unpack[JobOptions]) -> Call[ResultT]:
         """Make the same call with options of its own; see `ArqRedis.options`.
@@ -104,7 +107,7 @@ class Call(Generic[ResultT]):
             ConfigurationError: one of them cannot work.
         """
         own = checked(**options)
-        return Call(self.function, self.args, self.kwargs, self.signature, own, self.defaults)
+        return Call(self.function, self.args, self.kwargs, self.signature, own, self.defaults, self.target)
 
     def settled(self, common: Options) -> Options:
         """Tell how it is enqueued: its own options come first, then the common ones, then its function's."""
@@ -147,7 +150,7 @@ def call(task: Any, /, *args: Any, **kwargs: Any) -> Call[Any]:
     signature = signature_of(function.coroutine)
     signature.check(function.name, args, kwargs)
     defaults = defaults_of(function) if isinstance(function, Task) else None
-    return Call(function.name, args, kwargs, signature, defaults=defaults)
+    return Call(function.name, args, kwargs, signature, defaults=defaults, target=function)
 
 
 def defaults_of(task: Task[..., Any]) -> Options:
