@@ -39,8 +39,8 @@ FLOORS = {
     "migration": 10,
     "worker": 11,
     "dashboard": 11,
-    "testing": 11,
     "fleet": 12,
+    "testing": 12,
     "cli": 13,
     "__main__": 14,
     "": 14,  # arqlite/__init__.py is the face: it shows everything, and only __main__ may look at it

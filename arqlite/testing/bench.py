@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..engine import Returned
+from ..errors import ConfigurationError
 from ..model.codec import Codec
 from ..model.functions import Function
 from ..model.outcomes import Outcome, Verdict
@@ -91,7 +92,7 @@ class Bench:
         self.acker = Acker()
         self._store = store
         self._active: list[Run] = []
-        self._wanted = asyncio.Event()
+        self._wanted = asyncio.get_running_loop().create_future()
         self._deadlines = Deadlines(lambda: self._active)
         functions = options.table()
         self._plain = PlainFunctions(functions, max_jobs=1, cpu_processes=1, begins=self._deadlines.begin)
@@ -107,7 +108,7 @@ class Bench:
             deadlines=self._deadlines,
             log=self._witness,
             retry_jobs=options.retry_jobs,
-            deliver=self._wanted.set,
+            deliver=self._deliver,
             conclude=conclude or _forget,
             on_done=self._active.remove,
         )
@@ -138,11 +139,11 @@ class Bench:
 
     async def _to_its_end(self, run: Run) -> None:
         self._active.append(run)
-        self._wanted.clear()
+        self._wanted = asyncio.get_running_loop().create_future()
         run.task = asyncio.create_task(self._executor.run(run))
-        wanted = asyncio.create_task(self._wanted.wait())
         try:
-            await asyncio.wait([run.task, wanted], return_when=asyncio.FIRST_COMPLETED)
+            waits: list[asyncio.Future[None]] = [run.task, self._wanted]
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
             if not run.task.done():
                 if self._store is not None:
                     await self._store()
@@ -153,8 +154,11 @@ class Bench:
             run.acknowledge()
             await asyncio.gather(run.task, return_exceptions=True)
             raise
-        finally:
-            wanted.cancel()
+
+    def _deliver(self) -> None:
+        """A hook waits until the end of the run is stored."""
+        if not self._wanted.done():
+            self._wanted.set_result(None)
 
 
 def options_of(given: Any, queue: str | None = None, extra: Function | None = None) -> WorkerOptions:
@@ -180,6 +184,30 @@ def options_of(given: Any, queue: str | None = None, extra: Function | None = No
     if extra is not None:
         told["functions"] = [*told.get("functions", ()), extra]
     return WorkerOptions(**told)
+
+
+def options_for(function: str, target: Function | None, queue: str, known: Any) -> WorkerOptions:
+    """Make the options of a worker that runs one function's jobs.
+
+    Args:
+        function: its name.
+        target: the function itself, if it is at hand.
+        queue: the queue's name.
+        known: functions or worker settings that may have it, or None.
+
+    Raises:
+        ConfigurationError: it is nowhere to be found.
+    """
+    names: list[str] = []
+    if known or target is not None:
+        options = options_of(known, queue, target)
+        names = sorted(options.table())
+        if function in names:
+            return options
+    raise ConfigurationError(
+        f"no function is named {function!r}; known are {', '.join(names) or 'none'}. "
+        "Give the function itself, or functions=[...]"
+    )
 
 
 def is_function(given: Any) -> bool:

@@ -34,7 +34,7 @@ async def cron_time(pool: ArqRedis, settings: Any, *, queue: str | None = None) 
     """Plan the cron jobs of some worker settings from now on, and enqueue what runs at startup.
 
         async with cron_time(pool, WorkerSettings) as cron:
-            clock.move_to(datetime(2030, 4, 1, 9, tzinfo=UTC))
+            clock.move_to(datetime(2030, 4, 1, 9, 0, 1, tzinfo=UTC))
             await cron.tick()
         await assert_enqueued(pool, "cron:send_reports")
 

@@ -19,8 +19,8 @@ from ..model.records import JobResult
 from ..model.states import JobState
 from ..typing import ResultT
 from ..utils import timestamp_ms
-from .bench import Bench, Seen, options_of
-from .performing import WORKER, result_of, unknown
+from .bench import Bench, Seen, options_for
+from .performing import WORKER, result_of
 
 _FOR_EVER = b"R9999999999999"
 
@@ -87,9 +87,7 @@ async def run_inline(
     Raises:
         Exception: what the job raised, unless it raised it to decide its own fate.
     """
-    options = options_of(functions, queue, call.target)
-    if call.function not in options.table():
-        raise unknown(call.function, options.table())
+    options = options_for(call.function, call.target, queue, functions)
     ctx = dict(ctx)
     if isinstance(client, ArqRedis):
         ctx.setdefault("redis", client)

@@ -16,7 +16,7 @@ from ..model.outcomes import Interrupted, Raised, Returned
 from ..model.unique import Unique
 from ..typing import SecondsTimedelta
 from ..utils import timestamp_ms
-from .bench import Bench, Seen, options_of
+from .bench import Bench, Seen, options_for
 from .building import BuiltJob, build_job
 
 WORKER = "testing"
@@ -72,9 +72,7 @@ async def perform_job(
         task, args, kwargs, attempt=attempt, pool=pool, delay=delay, at=at, queue=queue, job_id=job_id,
         priority=priority, expires=expires, max_attempts=max_attempts, tags=tags, meta=meta, unique=unique,
     )  # fmt: skip
-    options = options_of(functions, job.queue, job.target)
-    if job.function not in options.table():
-        raise unknown(job.function, options.table())
+    options = options_for(job.function, job.target, job.queue, functions)
     own_ctx = {} if ctx is None else copy.copy(ctx)
     if pool is not None:
         own_ctx.setdefault("redis", pool)
@@ -85,14 +83,6 @@ async def perform_job(
         return result_of(await bench.run(admitted))
     finally:
         await bench.close()
-
-
-def unknown(function: str, known: Mapping[str, Any]) -> ConfigurationError:
-    """Say that there is no function of a name."""
-    names = ", ".join(sorted(known)) or "none"
-    return ConfigurationError(
-        f"no function is named {function!r}; known are {names}. Give the function itself, or functions=[...]"
-    )
 
 
 def result_of(seen: Seen) -> Any:

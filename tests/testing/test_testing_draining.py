@@ -17,7 +17,7 @@ from arqlite.testing import DrainCounts, all_enqueued, drain_queue
 
 
 async def test_counts_and_results(arq_redis: ArqRedis) -> None:
-    """Jobs end as in a worker: what completed has a result, what raised is discarded, `Retry` is a failure."""
+    """Jobs end as in a worker: what completed has a result, what raised is discarded, `Retry` failed."""
     job = await arq_redis.enqueue(act, "ok", 1)
     failed = await arq_redis.enqueue(act, "raise", 2)
     again = await arq_redis.enqueue(act, "retry", 3)
@@ -97,7 +97,7 @@ async def test_recursion_runs_what_jobs_enqueue(arq_redis: ArqRedis) -> None:
 
 
 async def test_what_is_enqueued_ahead_of_others_waits_for_the_next_pass(arq_redis: ArqRedis) -> None:
-    """A job of a higher priority that comes in the middle of a pass runs in the next one, and stays as it is."""
+    """A job of a higher priority that comes in the middle of a pass stays as it is for the next one."""
     done: list[int] = []
 
     async def urge(ctx: dict[str, Any]) -> None:

@@ -24,7 +24,9 @@ async def act(ctx: dict[str, Any], action: str = "ok", ref: int = 0, **more: Any
         case "odd":
             return object()
         case "job":
-            return current_job()
+            job = current_job()
+            assert job is not None
+            return [job.function, job.job_id, job.job_try, job.queue_name, job.worker]
         case "ctx":
             ctx["left"] = True
             return {name: value for name, value in ctx.items() if isinstance(value, str | int)}
