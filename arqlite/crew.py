@@ -23,9 +23,10 @@ from .runtime.deadlines import Deadlines
 from .runtime.executor import Counters, Executor
 from .runtime.health import HealthRecorder
 from .runtime.heartbeat import Heartbeat
-from .runtime.intake import Intake, Limits
+from .runtime.intake import Intake
 from .runtime.joblog import JobLog
 from .runtime.lifeline import Lifeline
+from .runtime.limits import Limits
 from .runtime.notekeeper import NoteKeeper
 from .runtime.outage import REDIS_TROUBLE
 from .runtime.plain import PlainFunctions
@@ -127,7 +128,7 @@ class Crew:
             lease_ms,
             _hang_limit(functions, limits, lease_ms),
             self._heard,
-            lambda job_id: options.allow_abort_jobs and job_id in self.producer.owned,
+            self._may_cancel,
         )
         self._lifeline = Lifeline(self.engine, lambda: self.producer.session, lambda: self._heartbeat.doubt_s)
         self._control = Listener(pool)
@@ -307,8 +308,15 @@ class Crew:
         if run is not None:
             self._cancel(run)
 
+    def _may_cancel(self, job_id: str) -> bool:
+        """Whether somebody's wish to cancel a job can still be done here; asked by the heartbeat's thread."""
+        if job_id not in self.producer.owned:
+            return False
+        run = self.producer.owned.get(job_id)
+        return self._options.allow_abort_jobs or (run is not None and run.terms.task is not None)
+
     def _cancel(self, run: Run) -> None:
-        if self._options.allow_abort_jobs:
+        if self._options.allow_abort_jobs or run.terms.task is not None:
             self.producer.abort(run)
         else:
             logger.warning("job %s is not aborted: this worker has allow_abort_jobs=False", run.ref)
@@ -349,8 +357,10 @@ def _session_name() -> str:
 def _hang_limit(functions: Mapping[str, Function], limits: Limits, lease_ms: int) -> float | None:
     """How long the loop may stand still: no job may legally block it longer than the longest timeout.
 
-    A plain function in a thread counts, too: C code in it may keep the interpreter from everybody else.
+    A plain function in a thread counts, too: C code in it may keep the interpreter from everybody else. A
+    task without a timeout may run for ever, but not block the loop for longer than others may.
     """
-    timeouts = [limits.timeout_of(function) for function in functions.values()]
+    own = [function.timeout_s for function in functions.values()]
+    timeouts = [limits.timeout_s if timeout is None else timeout for timeout in own]
     longest = max((timeout for timeout in timeouts if timeout is not None), default=0.0)
     return None if None in timeouts else longest + lease_ms / 1000

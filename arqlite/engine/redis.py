@@ -17,6 +17,7 @@ from .protocol import (
     Beat,
     CancelAnswer,
     Ended,
+    Failure,
     Fired,
     Home,
     NewJob,
@@ -97,12 +98,16 @@ class RedisEngine:
         ended: Mapping[int, Ended],
         returned: Sequence[Returned],
         rooms: Sequence[Room] | None = None,
+        failures: Sequence[Failure] = (),
     ) -> Turn:
         """See `Engine.turn`."""
         call = self._turn_head(session)
         call = [*call, min(want, TURN_LIMIT), -1 if rooms is None else len(rooms)]
         for room in rooms or ():
             call += room
+        call.append(len(failures))
+        for failure in failures:
+            call += failure
         call.append(len(ended))
         for keep_ms, (job_ids, bodies) in ended.items():
             call += (keep_ms, len(job_ids))
@@ -164,7 +169,8 @@ class RedisEngine:
 
     async def forget(self, job_id: str) -> int:
         """See `Engine.forget`."""
-        return int(await self._call(load("forget"), {"id": job_id}, keys=self._note_keys(job_id)))
+        keys = {**self._note_keys(job_id), "errors": self.keys.errors(job_id)}
+        return int(await self._call(load("forget"), {"id": job_id}, keys=keys))
 
     async def fire(self, schedules: Sequence[str], tick_ms: int, job_id: str, record: bytes) -> Fired:
         """See `Engine.fire`."""
@@ -193,6 +199,11 @@ class RedisEngine:
             return None
         enqueue_ms, progress, lost, lines = facts
         return Noted(int(enqueue_ms), progress, lost, lines)
+
+    async def errors_of(self, job_ids: Sequence[str]) -> list[list[bytes]]:
+        """See `Engine.errors_of`."""
+        replies: list[list[bytes]] = await self._call_each(load("errors"), job_ids)
+        return replies
 
     async def plant(self, token: str, jobs: Sequence[Planted]) -> set[int] | None:
         """See `Engine.plant`; one script, so at most some 500 jobs."""

@@ -16,6 +16,7 @@ ToldRow = dict[str, Any]
 """A row as the worker tells it: columns, with moments in ms since 1970 and payloads in JSON."""
 
 _STATUS = {state.value: LEDGER_STATUS[state].name for state in JobState}
+_STATUS["snoozed"] = LEDGER_STATUS[JobState.SCHEDULED].name
 _RUNNING, _QUEUED, _SUCCESS = LedgerStatus.RUNNING.name, LedgerStatus.QUEUED.name, LedgerStatus.SUCCESS.name
 
 

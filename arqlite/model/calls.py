@@ -17,7 +17,7 @@ from .functions import Function, func
 from .tasks import Task
 from .unique import Unique
 
-LOWEST_PRIORITY = 9
+LOWEST_PRIORITY = checks.LOWEST_PRIORITY
 
 
 class JobOptions(TypedDict, total=False):
@@ -188,8 +188,6 @@ def checked(**given: Unpack[JobOptions]) -> Options:
         )
     max_attempts, tags, meta = given.get("max_attempts"), given.get("tags"), given.get("meta")
     priority = given.get("priority")
-    if priority is not None and checks.count("priority", priority, 0) > LOWEST_PRIORITY:
-        raise ConfigurationError(f"priority must be 0 (first) to {LOWEST_PRIORITY} (last), got {priority!r}")
     if queue is not None:
         checks.instance("queue", queue, str, "a text")
     return Options(
@@ -197,7 +195,7 @@ def checked(**given: Unpack[JobOptions]) -> Options:
         None if at is None else checks.moment_ms("at", at),
         queue,
         None if job_id is None else checks.job_id(job_id),
-        priority,
+        None if priority is None else checks.priority("priority", priority),
         None if expires is None else to_ms(checks.time_limit("expires", expires)),
         None if first_try is None else checks.count("first_try", first_try, 1),
         None if max_attempts is None else checks.count("max_attempts", max_attempts, 1),

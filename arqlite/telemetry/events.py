@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-StoppedState = Literal["completed", "discarded", "cancelled", "retryable", "available"]
+StoppedState = Literal["completed", "discarded", "cancelled", "retryable", "snoozed", "available"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +41,8 @@ class JobStopped:
     """A run of a job ended, or a job ended without a run (expired, cancelled while queued, poison).
 
     Attributes:
-        state: `completed`, `discarded` (failed for good), `cancelled`, `retryable` (will run again by
-            its own wish) or `available` (given back to the queue).
+        state: `completed`, `discarded` (failed for good), `cancelled`, `retryable` (will be tried again),
+            `snoozed` (asked to run later) or `available` (given back to the queue).
         duration_ms: how long the run took; 0 when there was none.
         result: what the function returned.
         error: the exception that ended the run, if one did.
