@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ..engine import Returned
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, JobControl
 from ..model.codec import Codec
 from ..model.functions import Function
-from ..model.outcomes import Outcome, Verdict
+from ..model.outcomes import Again, End, Interrupted, Outcome, Raised, Verdict
 from ..runtime.acker import Acker
 from ..runtime.deadlines import Deadlines
 from ..runtime.executor import Counters, Executor
@@ -114,17 +114,27 @@ class Bench:
         )
 
     def read(
-        self, job_id: str, record: bytes, memory: bytes | None, now_ms: int, worker: str
+        self,
+        job_id: str,
+        record: bytes,
+        memory: bytes | None,
+        now_ms: int,
+        worker: str,
+        past: Sequence[bytes] = (),
     ) -> Run | Refused | Returned:
-        """See `Intake.read`."""
-        return self._intake.read(job_id, record, memory, now_ms, worker)
+        """See `Intake.read`; `past` is what its failed attempts left."""
+        admitted = self._intake.read(job_id, record, memory, now_ms, worker)
+        if not isinstance(admitted, Returned):
+            run_of(admitted).past = past
+        return admitted
 
     async def run(self, job: Run | Refused) -> Seen:
         """Run a job to its end, in a task of its own as a worker does, and have that stored."""
         self._witness.seen = seen = Seen()
         try:
             if isinstance(job, Refused):
-                self._executor.refuse(job.run, job.error)
+                self._active.append(job.run)
+                await self._executor.refuse_aloud(job.run, job.error)
             else:
                 await self._to_its_end(job)
         finally:  # also of a job that goes back, since its caller was cancelled
@@ -159,6 +169,21 @@ class Bench:
         """A hook waits until the end of the run is stored."""
         if not self._wanted.done():
             self._wanted.set_result(None)
+
+
+def run_of(job: Run | Refused) -> Run:
+    """Take the run out of a job that may be one to be refused."""
+    return job.run if isinstance(job, Refused) else job
+
+
+def error_of(seen: Seen) -> BaseException | None:
+    """Tell which exception ended a run; None for one that returned or decided its own fate."""
+    match seen.outcome, seen.verdict:
+        case Raised(error), _:
+            return None if isinstance(error, JobControl) else error
+        case Interrupted(), End(_, BaseException() as error) | Again(error=BaseException() as error):
+            return error
+    return None
 
 
 def options_of(given: Any, queue: str | None = None, extra: Function | None = None) -> WorkerOptions:

@@ -11,9 +11,10 @@ from .. import constants
 from ..client import ArqRedis
 from ..engine import NewJob
 from ..enqueuing import write_job
-from ..errors import InvalidArguments
+from ..errors import ConfigurationError, InvalidArguments
 from ..model import calls, checks
 from ..model.arguments import signature_of
+from ..model.attempts import decode_attempts, encode_attempt
 from ..model.calls import PLAIN, Call, JobOptions
 from ..model.codec import Codec, blob_of
 from ..model.functions import Function
@@ -43,12 +44,14 @@ class BuiltJob(JobView):
     Attributes:
         record: as a queue would keep it.
         past: what a queue would remember of its earlier runs.
+        failures: what it would keep of those that failed.
         target: its function; None when it was built by name.
         codec: how it is written.
     """
 
     record: bytes = field(repr=False)
     past: Memory = field(repr=False)
+    failures: tuple[bytes, ...] = field(repr=False)
     target: Function[..., Any] | None = field(repr=False)
     codec: Codec = field(repr=False)
 
@@ -57,7 +60,8 @@ def build_job(
     task: str | Call[Any] | Function[..., Any] | Callable[..., Any],
     /,
     *args: Any,
-    attempt: int = 1,
+    attempt: int | None = None,
+    errors: Sequence[BaseException] = (),
     pool: ArqRedis | None = None,
     delay: SecondsTimedelta | None = None,
     at: datetime | None = None,
@@ -76,7 +80,8 @@ def build_job(
     Args:
         task: the function itself, what `func` or `task` made of it, its name, or what `arqlite.call` made.
         args: what to call it with, after `ctx`.
-        attempt: which attempt it is, from 1.
+        attempt: which attempt it is, from 1; the one after those that failed if it is not given.
+        errors: what the attempts before failed with, the first one first; the job finds them in its `errors`.
         pool: whose serializers and default queue to use; JSON and arqlite's by default. Not spoken to.
         delay, at, queue, job_id, priority, expires, max_attempts, tags, meta, unique: as for
             `ArqRedis.options`. The id is a new one if none is given.
@@ -88,7 +93,10 @@ def build_job(
         ConfigurationError: it is no function, or an option cannot work.
         SerializationError: an argument cannot be written.
     """
-    checks.count("attempt", attempt, 1)
+    if attempt is not None:
+        checks.count("attempt", attempt, 1)
+    if not all(isinstance(error, BaseException) for error in errors):
+        raise ConfigurationError(f"errors must be exceptions, got {errors!r}")
     given = {
         "delay": delay, "at": at, "queue": queue, "job_id": job_id, "priority": priority, "expires": expires,
         "max_attempts": max_attempts, "tags": tags, "meta": meta, "unique": unique,
@@ -98,22 +106,38 @@ def build_job(
     if isinstance(task, Call) and (args or kwargs):
         raise InvalidArguments(f"{task!r} has its arguments already; give it none beside")
     if not isinstance(task, Call) and call.target is not None:
-        _refuse_two_meanings(call.target, {*own, *(["attempt"] if attempt != 1 else ())})
+        _refuse_two_meanings(
+            call.target, {*own, *(["attempt"] if attempt else ()), *(["errors"] if errors else ())}
+        )
     client = Blank() if pool is None else pool
     options = call.settled(calls.merged(calls.checked(**cast("JobOptions", own)), PLAIN))
     new_job, its_queue = write_job(client, call, options)
-    return _built(client, call, new_job, its_queue, attempt)
+    return _built(client, call, new_job, its_queue, attempt or len(errors) + 1, errors)
 
 
-def _built(client: Any, call: Call[Any], new_job: NewJob, queue: str, attempt: int) -> BuiltJob:
+def _built(
+    client: Any,
+    call: Call[Any],
+    new_job: NewJob,
+    queue: str,
+    attempt: int,
+    errors: Sequence[BaseException],
+) -> BuiltJob:
     codec = Codec(client.job_serializer, client.job_deserializer)
     past = Memory(tries=attempt - 1)
     envelope = codec.decode_job(blob_of(new_job.record))
+    failures = tuple(
+        encode_attempt(number, envelope["et"], envelope["et"], error, "testing")
+        for number, error in enumerate(errors, max(attempt - len(errors), 1))
+    )
     due_ms = int(envelope.get("at") or envelope["et"])
     state = JobState.SCHEDULED if due_ms > timestamp_ms() else JobState.AVAILABLE
     view = view_of(new_job.job_id, queue, envelope, past, state, due_ms, attempt=attempt)
     shown = {name: getattr(view, name) for name in JobView.__dataclass_fields__}
-    return BuiltJob(**shown, record=new_job.record, past=past, target=call.target, codec=codec)
+    shown["errors"] = decode_attempts(failures, envelope["et"])
+    return BuiltJob(
+        **shown, record=new_job.record, past=past, failures=failures, target=call.target, codec=codec
+    )
 
 
 def _refuse_two_meanings(target: Function[..., Any], options: set[str]) -> None:

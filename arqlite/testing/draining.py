@@ -8,19 +8,18 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from ..client import ArqRedis
-from ..engine import RedisEngine, Returned
+from ..engine import RedisEngine, Returned, Turn
 from ..engine.link import call_on_pool
 from ..engine.scripts import load
-from ..errors import JobControl
 from ..model import checks
 from ..model.codec import Codec
-from ..model.outcomes import Again, End, Interrupted, Outcome, Raised, Verdict
+from ..model.outcomes import Again, End
 from ..model.states import JobState
 from ..runtime.intake import Refused
 from ..runtime.notekeeper import NoteKeeper
 from ..runtime.run import Run
 from ..settings import WorkerOptions, get_kwargs
-from .bench import Bench, Seen, is_function, options_of
+from .bench import Bench, Seen, error_of, is_function, options_of, run_of
 from .listing import PACKAGE, PATIENCE_S
 
 # There is no heartbeat: whoever steps through a job in a debugger keeps it for a day.
@@ -144,9 +143,8 @@ class _Drain:
                 turn = await self._engine.turn(self._session, 1, {}, [])
                 if not turn.job_ids:
                     break
-                [raw_id], [record] = turn.job_ids, turn.records
-                memory = turn.memories[0] if turn.memories else None
-                job = self._read(raw_id, record, memory, turn.now_ms)
+                [raw_id] = turn.job_ids
+                job = self._read(turn)
                 if raw_id not in waiting and not isinstance(job, Returned | None):
                     aside.append(_as_it_was(job))
                     continue
@@ -156,13 +154,15 @@ class _Drain:
             await self._engine.turn(self._session, 0, {}, aside)
         return done > 0
 
-    def _read(
-        self, raw_id: bytes, record: bytes | None, memory: bytes | None, now_ms: int
-    ) -> Run | Refused | Returned | None:
+    def _read(self, turn: Turn) -> Run | Refused | Returned | None:
+        """Read the one job that a turn brought."""
+        [raw_id], [record] = turn.job_ids, turn.records
         if record is None:
             return None  # its record was deleted; the session's end drops the rest of it
         job_id = raw_id.decode(errors="backslashreplace")
-        return self._bench.read(job_id, record, memory, now_ms, self._session)
+        memory = turn.memories[0] if turn.memories else None
+        past = dict(turn.errors).get(raw_id, ())
+        return self._bench.read(job_id, record, memory, turn.now_ms, self._session, past)
 
     async def _deal_with(self, job: Run | Refused | Returned | None) -> int:
         """Run a claimed job; 1 when that counts. One of an unknown function goes back for others."""
@@ -174,14 +174,15 @@ class _Drain:
         seen = await self._bench.run(job)
         kind = kind_of(seen)
         self.counts[kind] = self.counts.get(kind, 0) + 1
-        if not self._with_safety and (error := crash_of(seen.outcome)) is not None:
+        if not self._with_safety and (error := error_of(seen)) is not None:
             raise error
         return 1
 
     async def _store(self) -> None:
         batch = self._bench.acker.take()
         if batch:
-            await self._engine.turn(self._session, 0, batch.ended, batch.returned)
+            failures = tuple(batch.failures.values())
+            await self._engine.turn(self._session, 0, batch.ended, batch.returned, failures=failures)
 
     async def _stage(self, until_ms: int | str) -> None:
         script, keys = load("stage", PACKAGE), self._engine.keys
@@ -194,36 +195,19 @@ def kind_of(seen: Seen) -> str:
     """Tell which count of `DrainCounts` a job belongs to."""
     if seen.error is not None:
         return "discarded"
-    return _kind_of(seen.verdict)
-
-
-def crash_of(outcome: Outcome | None) -> BaseException | None:
-    """Tell which exception is to be raised again; what a job raises to decide its own fate is none."""
-    match outcome:
-        case Raised(error) if not isinstance(error, JobControl):
-            return error
-        case Interrupted("timeout"):
-            return TimeoutError("the job took longer than it may")
-        case _:
-            return None
-
-
-def _kind_of(verdict: Verdict | None) -> str:
-    match verdict:
+    match seen.verdict:
         case End(JobState.COMPLETED, _):
             return "success"
         case End(JobState.CANCELLED, _):
             return "cancelled"
-        case Again(_, True):
-            return "failure"
-        case Again():
-            return "snoozed"
+        case Again(counts=counts):
+            return "failure" if counts else "snoozed"
         case _:
             return "discarded"
 
 
 def _as_it_was(job: Run | Refused) -> Returned:
-    run = job.run if isinstance(job, Refused) else job
+    run = run_of(job)
     return Returned(run.job_id, "ready", run.score_ms, "")
 
 

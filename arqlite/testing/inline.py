@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 from ..client import ArqRedis
@@ -17,6 +18,7 @@ from ..model.memory import decode
 from ..model.outcomes import Raised
 from ..model.records import JobResult
 from ..model.states import JobState
+from ..runtime.acker import Batch
 from ..typing import ResultT
 from ..utils import timestamp_ms
 from .bench import Bench, Seen, options_for
@@ -35,11 +37,14 @@ class InlineJob(Job[ResultT]):
             retryable when it wants another try. Nobody gives it that.
     """
 
-    __slots__ = ("_at", "state")
+    __slots__ = ("_at", "_failures", "state")
 
-    def __init__(self, job_id: str, redis: Any, queue: str, at: Peek, state: JobState) -> None:
+    def __init__(
+        self, job_id: str, redis: Any, queue: str, at: Peek, state: JobState, failures: Sequence[bytes]
+    ) -> None:
         super().__init__(job_id, redis, queue)
         self._at = at
+        self._failures = failures
         self.state = state
 
     async def abort(self, *, timeout: float | None = None, poll_delay: float = 0.5) -> bool:
@@ -69,11 +74,18 @@ class InlineJob(Job[ResultT]):
         return await super()._ended(timeout, poll_delay)
 
     def _queue(self) -> Any:
-        return _NoNotes()
+        return _Kept(self._failures)
 
 
-class _NoNotes:
-    """What is asked about a job's notes where none are kept."""
+class _Kept:
+    """What is asked of a queue about a job that is in none."""
+
+    def __init__(self, failures: Sequence[bytes]) -> None:
+        self._failures = failures
+
+    async def errors_of(self, job_ids: Sequence[str]) -> list[list[bytes]]:
+        """Tell what its failed attempts left."""
+        return [list(self._failures) for _ in job_ids]
 
     async def noted(self, job_id: str, last: int) -> Noted | None:
         """Tell that it noted nothing."""
@@ -101,10 +113,11 @@ async def run_inline(
         await bench.close()
     if not _decides_its_fate(seen):
         result_of(seen)
-    job = _ended_job if batch.ended else _waiting_job
-    made: InlineJob[Any] = job(new_job, client, queue, batch)
-    made._signature = call.signature
-    return made
+    at, state = _end_of(batch) if batch.ended else _wait_of(batch, new_job)
+    failures = [failure.record for failure in batch.failures.values()]
+    job: InlineJob[Any] = InlineJob(new_job.job_id, client, queue, at, state, failures)
+    job._signature = call.signature
+    return job
 
 
 def _decides_its_fate(seen: Seen) -> bool:
@@ -112,19 +125,16 @@ def _decides_its_fate(seen: Seen) -> bool:
     return seen.error is None and isinstance(raised, Raised) and isinstance(raised.error, JobControl)
 
 
-def _ended_job(new_job: NewJob, client: Any, queue: str, batch: Any) -> InlineJob[Any]:
+def _end_of(batch: Batch) -> tuple[Peek, JobState]:
     [(keep_ms, ended)] = batch.ended.items()
     [body] = ended.bodies
-    state = state_of_finished(body[:1])
     at = Peek("finished", _FOR_EVER + body, -1, "") if keep_ms else Peek("absent", b"", -1, "")
-    return InlineJob(new_job.job_id, client, queue, at, state)
+    return at, state_of_finished(body[:1])
 
 
-def _waiting_job(new_job: NewJob, client: Any, queue: str, batch: Any) -> InlineJob[Any]:
+def _wait_of(batch: Batch, new_job: NewJob) -> tuple[Peek, JobState]:
     [returned] = batch.returned
     is_scheduled = returned.place == "scheduled"
     ms = returned.ms + timestamp_ms() if is_scheduled else returned.ms
-    memory = decode(returned.memory)
     at = Peek("scheduled" if is_scheduled else "ready", new_job.record, ms, returned.memory)
-    state = JobState.RETRYABLE if memory.tries else JobState.SCHEDULED
-    return InlineJob(new_job.job_id, client, queue, at, state)
+    return at, JobState.RETRYABLE if decode(returned.memory).is_retryable else JobState.SCHEDULED

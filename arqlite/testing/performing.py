@@ -5,18 +5,18 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, assert_never
+from typing import Any
 
 from ..client import ArqRedis
 from ..engine import Returned as GivenBack
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, JobControl
 from ..model.calls import Call
 from ..model.functions import Function
-from ..model.outcomes import Interrupted, Raised, Returned
+from ..model.outcomes import Raised, Returned
 from ..model.unique import Unique
 from ..typing import SecondsTimedelta
 from ..utils import timestamp_ms
-from .bench import Bench, Seen, options_for
+from .bench import Bench, Seen, error_of, options_for
 from .building import BuiltJob, build_job
 
 WORKER = "testing"
@@ -29,7 +29,8 @@ async def perform_job(
     *args: Any,
     ctx: dict[Any, Any] | None = None,
     functions: Any = None,
-    attempt: int = 1,
+    attempt: int | None = None,
+    errors: Sequence[BaseException] = (),
     pool: ArqRedis | None = None,
     delay: SecondsTimedelta | None = None,
     at: datetime | None = None,
@@ -54,8 +55,9 @@ async def perform_job(
         args, kwargs: what to call it with.
         ctx: what a worker's `on_startup` would have made.
         functions: worker settings whose hooks and limits hold, or functions to find a name in.
-        attempt, pool, delay, at, queue, job_id, priority, expires, max_attempts, tags, meta, unique: as for
-            `build_job`; not with what that gave. Nobody waits for `delay` or `at`.
+        attempt, errors, pool: as for `build_job`.
+        delay, at, queue, job_id, priority, expires, max_attempts, tags, meta, unique: as for `build_job`; not
+            with what that gave. Nobody waits for `delay` or `at`.
 
     Returns:
         What the function returned, also a `Snooze`, a `Cancel` or a `Discard`.
@@ -69,8 +71,9 @@ async def perform_job(
         ConfigurationError: it is no function, none of that name is known, or an option cannot work.
     """
     job = _job_of(
-        task, args, kwargs, attempt=attempt, pool=pool, delay=delay, at=at, queue=queue, job_id=job_id,
-        priority=priority, expires=expires, max_attempts=max_attempts, tags=tags, meta=meta, unique=unique,
+        task, args, kwargs, attempt=attempt, errors=errors, pool=pool, delay=delay, at=at, queue=queue,
+        job_id=job_id, priority=priority, expires=expires, max_attempts=max_attempts, tags=tags, meta=meta,
+        unique=unique,
     )  # fmt: skip
     options = options_for(job.function, job.target, job.queue, functions)
     own_ctx = {} if ctx is None else copy.copy(ctx)
@@ -78,7 +81,8 @@ async def perform_job(
         own_ctx.setdefault("redis", pool)
     bench = Bench(options, own_ctx, job.codec)
     try:
-        admitted = bench.read(job.id, job.record, job.past.encode().encode(), timestamp_ms(), WORKER)
+        past = job.past.encode().encode()
+        admitted = bench.read(job.id, job.record, past, timestamp_ms(), WORKER, job.failures)
         assert not isinstance(admitted, GivenBack)  # noqa: S101 (its function is in the table)
         return result_of(await bench.run(admitted))
     finally:
@@ -87,27 +91,23 @@ async def perform_job(
 
 def result_of(seen: Seen) -> Any:
     """Return what a job returned, or raise why it did not."""
-    if seen.error is not None:
-        raise seen.error
+    if isinstance(seen.outcome, Returned) and isinstance(seen.outcome.value, JobControl):
+        return seen.outcome.value
+    error = seen.error or error_of(seen)
+    if error is not None:
+        raise error
     match seen.outcome:
         case Returned(value):
             return value
-        case Raised(error):
-            raise error
-        case Interrupted("timeout"):
-            raise TimeoutError("the job took longer than it may")
-        case Interrupted(reason):
-            raise ConfigurationError(f"the job was stopped: {reason}")
-        case None:
-            raise ConfigurationError("the job was not run")
-        case _:  # pragma: no cover
-            assert_never(seen.outcome)
+        case Raised(control):
+            raise control
+    raise ConfigurationError("the job was stopped from outside")  # pragma: no cover (nobody is there)
 
 
 def _job_of(task: Any, args: Any, kwargs: dict[str, Any], **options: Any) -> BuiltJob:
     if not isinstance(task, BuiltJob):
         return build_job(task, *args, **options, **kwargs)
-    told = [name for name, value in options.items() if value is not None and name not in ("attempt", "pool")]
-    if args or kwargs or told or options["attempt"] != 1:
+    told = [name for name, value in options.items() if value is not None and name not in ("errors", "pool")]
+    if args or kwargs or told or options["errors"]:
         raise ConfigurationError("what build_job gave has its arguments and options; give none beside")
     return task

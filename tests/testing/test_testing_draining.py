@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from testing_toys import Broken, act, brief, plain
+from testing_toys import Broken, act, brief, oban, plain
 
 from arqlite import ArqRedis, JobStatus
 from arqlite.engine import RedisEngine
 from arqlite.errors import ConfigurationError
 from arqlite.telemetry import JobStarted, JobStopped, WorkerStarted, attach, detach
-from arqlite.testing import DrainCounts, all_enqueued, drain_queue
+from arqlite.testing import Clock, DrainCounts, all_enqueued, drain_queue
 
 
 async def test_counts_and_results(arq_redis: ArqRedis) -> None:
@@ -31,6 +32,57 @@ async def test_counts_and_results(arq_redis: ArqRedis) -> None:
     assert await again.status() == JobStatus.deferred
     with pytest.raises(Exception, match="Broken: 2"):
         await failed.result()
+
+
+async def test_every_outcome_of_a_task_is_counted(arq_redis: ArqRedis) -> None:
+    """Of tasks every outcome has its count; one that fails at its last attempt is discarded."""
+    for action in ("ok", "raise", "ok", "snooze", "cancel", "discard"):
+        await arq_redis.enqueue(oban, action)
+    last = await arq_redis.options(max_attempts=1).enqueue(oban, "raise", 7)
+
+    counts = await drain_queue(arq_redis, [oban])
+
+    assert counts == DrainCounts(cancelled=1, discarded=2, failure=1, snoozed=1, success=2)
+    assert [(error.attempt, error.message) for error in await last.errors()] == [(1, "7")]
+    assert await all_enqueued(arq_redis, oban, state="scheduled", delay=60) != []
+
+
+async def test_failed_tasks_are_not_run_again_in_the_same_drain(arq_redis: ArqRedis) -> None:
+    """A failed job waits for its back-off; with recursion and the scheduled ones it runs to its end."""
+    job = await arq_redis.options(max_attempts=3).enqueue(oban, "raise")
+
+    once = await drain_queue(arq_redis, [oban], with_recursion=True)
+    rest = await drain_queue(arq_redis, [oban], with_recursion=True, with_scheduled=True)
+
+    assert (once, rest) == (DrainCounts(failure=1), DrainCounts(failure=1, discarded=1))
+    assert [error.attempt for error in await job.errors()] == [1, 2, 3]
+
+
+async def test_job_knows_its_errors_in_a_drain(arq_redis: ArqRedis) -> None:
+    """A job that is tried again finds what it failed with before."""
+    seen: list[Any] = []
+
+    async def fall_back(job: Any, error: BaseException) -> None:
+        seen.append([one.message for one in job.errors] + [str(error)])
+
+    job = await arq_redis.enqueue(replace(oban, max_attempts=2), "raise", 3)
+    await drain_queue(arq_redis, [replace(oban, max_attempts=2, on_discard=fall_back)], with_scheduled=True)
+    await drain_queue(arq_redis, [replace(oban, max_attempts=2, on_discard=fall_back)], with_scheduled=True)
+
+    assert seen == [["3", "3"]]
+    assert await job.status() == JobStatus.complete
+
+
+async def test_expired_job_is_discarded_aloud(arqlite_redis: ArqRedis, arqlite_clock: Clock) -> None:
+    """A job that is not run any more counts as discarded, and its task hears of it."""
+    heard: list[str] = []
+    deaf = replace(oban, on_discard=lambda job, error: heard.append(str(error)))
+    await arqlite_redis.options(expires=60).enqueue(deaf)
+    arqlite_clock.advance(61)
+
+    counts = await drain_queue(arqlite_redis, [deaf])
+
+    assert (counts, heard) == (DrainCounts(discarded=1), ["job expired"])
 
 
 async def test_scheduled_jobs_are_left_by_default(arq_redis: ArqRedis) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from testing_toys import Broken, act, take
+from testing_toys import Broken, act, oban, take
 
 from arqlite import ArqRedis, Job, JobStatus, Retry, call
 from arqlite.enqueuing import diversion
@@ -81,6 +81,33 @@ async def test_inline_job_that_asks_to_run_again(
         await job.result()
     assert await job.abort() is True
     assert (job.state, await job.status()) == (JobState.CANCELLED, JobStatus.complete)
+
+
+@pytest.mark.parametrize(
+    ("action", "state", "status"),
+    [
+        ("snooze", JobState.SCHEDULED, JobStatus.deferred),
+        ("ask", JobState.RETRYABLE, JobStatus.deferred),
+        ("cancel", JobState.CANCELLED, JobStatus.complete),
+        ("discard", JobState.DISCARDED, JobStatus.complete),
+    ],
+)
+async def test_inline_task_that_decides_its_fate(
+    nowhere: ArqRedis, action: str, state: JobState, status: JobStatus
+) -> None:
+    """A task's job is returned in the state that it chose, with its error if it failed."""
+    with testing_mode("inline"):
+        job: Any = await nowhere.enqueue(oban, action)
+
+    errors = [(error.attempt, error.type) for error in await job.errors()]
+    kept = {"ask": [(1, "Retry")], "cancel": [(1, "Cancel")], "discard": [(1, "Discard")], "snooze": []}
+    assert (job.state, await job.status(), errors) == (state, status, kept[action])
+
+
+async def test_inline_task_raises_what_it_raises(nowhere: ArqRedis) -> None:
+    """A task that would be tried again raises all the same: nobody would try it."""
+    with testing_mode("inline"), pytest.raises(Broken):
+        await nowhere.enqueue(oban, "raise")
 
 
 async def test_inline_runs_bulk(nowhere: ArqRedis) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
-from testing_toys import Broken, act, brief, plain, take
+from testing_toys import Broken, act, brief, oban, plain, take
 
 from arqlite import ArqRedis, Cancel, Discard, Retry, Snooze, call, current_job, func
 from arqlite.errors import ConfigurationError, InvalidArguments, JobExecutionFailed, SerializationError
@@ -45,6 +46,25 @@ async def test_returned_fates_are_given_back(fate: Any) -> None:
         return fate
 
     assert await perform_job(decide) is fate
+
+
+async def test_earlier_attempts_are_as_told() -> None:
+    """A job can be run as the attempt after some that failed, and finds their errors."""
+    errors = [Broken("first"), TimeoutError("second")]
+
+    assert await perform_job(oban, "past") == [1, False, []]
+    assert await perform_job(oban, "past", errors=errors) == [3, False, ["first", "second"]]
+    assert await perform_job(oban, "past", attempt=20) == [20, True, []]
+    assert [error.attempt for error in build_job(oban, errors=errors, attempt=9).errors] == [7, 8]
+
+
+async def test_timeout_of_a_task_is_honoured() -> None:
+    """A task that takes too long raises TimeoutError, whether it would be tried again or not."""
+    hasty = replace(oban, timeout_s=0.01)
+
+    for max_attempts in (1, 20):
+        with pytest.raises(TimeoutError, match="timed out after"):
+            await perform_job(hasty, "hang", max_attempts=max_attempts)
 
 
 async def test_exceptions_escape_when_telemetry_was_told() -> None:
@@ -187,6 +207,7 @@ async def test_result_that_cannot_be_stored_is_refused() -> None:
         (act, (), {"attempt": 0}, ConfigurationError, "attempt must be a whole number of at least 1"),
         (act, (), {"priority": 10}, ConfigurationError, "priority must be 0"),
         (take, (), {}, InvalidArguments, "missing a required argument"),
+        (act, (), {"errors": ["broken"]}, ConfigurationError, "errors must be exceptions"),
         (act, ("ok", 0), {"meta": {"a": object()}}, SerializationError, "unable to serialize job"),
         (note, (object(),), {}, SerializationError, "unable to serialize job"),
         (call(act), ("ok",), {}, InvalidArguments, "has its arguments already"),

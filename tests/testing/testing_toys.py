@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from arqlite import Retry, current_job, func
+from arqlite import Cancel, Discard, Retry, Snooze, current_job, func, task
 
 
 class Broken(Exception):
@@ -40,6 +40,25 @@ def plain(ctx: dict[str, Any], number: int) -> int:
 
 
 async def take(ctx: dict[str, Any], user: dict[str, Any], when: Any = None, *, note: str = "") -> None: ...
+
+
+@task
+async def oban(ctx: dict[str, Any], action: str = "ok", ref: int = 0) -> Any:
+    """Do as told, by Oban's rules."""
+    match action:
+        case "snooze":
+            return Snooze(60)
+        case "cancel":
+            return Cancel("not needed")
+        case "discard":
+            return Discard("hopeless")
+        case "ask":
+            return Retry(60)
+        case "past":
+            job = current_job()
+            assert job is not None
+            return [job.attempt, job.is_last_attempt, [error.message for error in job.errors]]
+    return await act(ctx, action, ref)
 
 
 brief = func(act, name="brief", timeout=0.01)
