@@ -127,7 +127,7 @@ def test_tests_of_the_page_about_testing(tmp_path: Path) -> None:
         check=False,
     )
 
-    assert "5 passed" in told.stdout
+    assert "13 passed" in told.stdout
     assert told.returncode == 0
 
 
