@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import cpu_jobs
 import pytest
 from testing_toys import Broken, act, brief, oban, plain
 
-from arqlite import ArqRedis, JobStatus
+from arqlite import ArqRedis, JobStatus, func
 from arqlite.engine import RedisEngine
 from arqlite.errors import ConfigurationError
 from arqlite.telemetry import JobStarted, JobStopped, WorkerStarted, attach, detach
@@ -326,3 +328,15 @@ async def test_option_that_cannot_work_is_refused(
     """An option that cannot work is refused in words."""
     with pytest.raises(ConfigurationError, match=words):
         await drain_queue(arq_redis, [act], **options)
+
+
+async def test_functions_run_in_processes_and_threads(arq_redis: ArqRedis) -> None:
+    """Plain functions run where a worker would run them, in threads and in processes."""
+    heavy = await arq_redis.enqueue(func(cpu_jobs.pid, cpu=True))
+    light = await arq_redis.enqueue(plain, 2)
+
+    counts = await drain_queue(arq_redis, [func(cpu_jobs.pid, cpu=True), plain])
+
+    assert counts == DrainCounts(success=2)
+    assert await heavy.result() != os.getpid()
+    assert await light.result() == 4
