@@ -29,6 +29,7 @@ FLOORS = {
     "engine": 4,
     "ledger": 4,
     "jobs": 5,
+    "offering": 5,
     "runtime": 5,
     "enqueuing": 6,
     "client": 7,

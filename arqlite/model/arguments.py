@@ -13,7 +13,7 @@ import types
 import typing
 import weakref
 from collections import abc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..errors import InvalidArguments
@@ -127,19 +127,15 @@ class Signature:
         except TypeError as error:
             raise InvalidArguments(f"{function}(): {error}", function=function) from None
 
-    def by_name(self, args: Sequence[Any], kwargs: dict[str, Any]) -> dict[str, Any]:
-        """Name the arguments of a call by their parameters; of one that would be none, those with a name."""
-        try:
-            bound = self._signature.bind_partial(*args, **kwargs)
-        except TypeError:
-            return kwargs
-        named: dict[str, Any] = {}
-        for name, value in bound.arguments.items():
-            if self._signature.parameters[name].kind is _NAMED_REST:
-                named |= value
-            else:
-                named[name] = list(value) if isinstance(value, tuple) else value
-        return named
+    def named(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """Tell the arguments of a call that fits by their names, those that it leaves out not among them."""
+        if not args:
+            return dict(kwargs)
+        bound = self._signature.bind(*args, **kwargs).arguments
+        for parameter in self._signature.parameters.values():
+            if parameter.kind is _NAMED_REST:
+                bound |= bound.pop(parameter.name, {})
+        return bound
 
     def takes(self, name: str) -> bool:
         """Tell whether there is a parameter of this name."""

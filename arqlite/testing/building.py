@@ -10,18 +10,18 @@ from typing import Any, cast
 from .. import constants
 from ..client import ArqRedis
 from ..engine import NewJob
-from ..enqueuing import write_job
 from ..errors import ConfigurationError, InvalidArguments
 from ..model import calls, checks
 from ..model.arguments import signature_of
 from ..model.attempts import decode_attempts, encode_attempt
-from ..model.calls import PLAIN, Call, JobOptions
+from ..model.calls import Call, JobOptions
 from ..model.codec import Codec, blob_of
 from ..model.functions import Function
 from ..model.memory import Memory
 from ..model.records import JobView
 from ..model.states import JobState
 from ..model.unique import Unique
+from ..offering import Offer
 from ..typing import Deserializer, SecondsTimedelta, Serializer
 from ..utils import timestamp_ms
 from .listing import view_of
@@ -110,9 +110,8 @@ def build_job(
             call.target, {*own, *(["attempt"] if attempt else ()), *(["errors"] if errors else ())}
         )
     client = Blank() if pool is None else pool
-    options = call.settled(calls.merged(calls.checked(**cast("JobOptions", own)), PLAIN))
-    new_job, its_queue = write_job(client, call, options)
-    return _built(client, call, new_job, its_queue, attempt or len(errors) + 1, errors)
+    offer = Offer(client, call, calls.checked(**cast("JobOptions", own)))
+    return _built(client, call, offer.job, offer.queue, attempt or len(errors) + 1, errors)
 
 
 def _built(

@@ -87,7 +87,12 @@ class Expected:
     def _args(self, job: JobView, wanted: Any) -> Any:
         if not isinstance(wanted, Mapping):
             return list(job.args)
-        return job.kwargs if self.signature is None else self.signature.by_name(job.args, job.kwargs)
+        if self.signature is None:
+            return job.kwargs
+        try:
+            return self.signature.named(job.args, job.kwargs)
+        except TypeError:  # it was enqueued by name, with arguments that its function does not take
+            return job.kwargs
 
     def _field(self, job: JobView, name: str, now_ms: int) -> str:
         match name:

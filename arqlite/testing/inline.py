@@ -9,7 +9,6 @@ from typing import Any
 from ..client import ArqRedis
 from ..engine import NewJob, Noted, Peek
 from ..engine import Returned as GivenBack
-from ..enqueuing import QueueClient
 from ..errors import JobControl, ResultNotFound
 from ..jobs import Job
 from ..model.calls import Call
@@ -18,6 +17,7 @@ from ..model.memory import decode
 from ..model.outcomes import Raised
 from ..model.records import JobResult
 from ..model.states import JobState
+from ..offering import QueueClient
 from ..runtime.acker import Batch
 from ..typing import ResultT
 from ..utils import timestamp_ms

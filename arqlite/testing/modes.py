@@ -10,9 +10,10 @@ from types import TracebackType
 from typing import Any, Literal, TypeVar, cast
 
 from ..engine import NewJob
-from ..enqueuing import Diversion, QueueClient, diversion
+from ..enqueuing import Diversion, diversion
 from ..errors import ConfigurationError
 from ..model.calls import Call
+from ..offering import QueueClient
 from .inline import InlineJob, run_inline
 
 Mode = Literal["inline", "manual"]

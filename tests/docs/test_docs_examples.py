@@ -95,6 +95,17 @@ def test_schedule(tmp_path: Path) -> None:
     assert f"$ python schedule.py\n{said}```" in (EXAMPLES.parent / "schedule.md").read_text()
 
 
+def test_unique(tmp_path: Path) -> None:
+    """Equal jobs meet the one that is there, in each way that the page about unique jobs shows."""
+    assert _run("unique.py", tmp_path, tmp_path).splitlines() == [
+        "the same job True conflict True",
+        "conflicts [False, False, False, True, True, True]",
+        "brought forward True JobStatus.queued",
+        "refused, it is available",
+        "jobs done 6",
+    ]
+
+
 def test_retry(tmp_path: Path) -> None:
     """One job succeeds at its third try, the other has no tries left."""
     said = _run("retry.py", tmp_path, tmp_path)
@@ -133,7 +144,10 @@ def test_tests_of_the_page_about_testing(tmp_path: Path) -> None:
 
 def test_examples_of_the_verbs_are_typed() -> None:
     """mypy finds no fault with the programs of the pages, but with the call that is there to be refused."""
-    files = [EXAMPLES / f"{verb}.py" for verb in ("define", "enqueue", "schedule", "retry", "cancel", "shop")]
+    files = [
+        EXAMPLES / f"{verb}.py"
+        for verb in ("define", "enqueue", "schedule", "unique", "retry", "cancel", "shop")
+    ]
 
     told = subprocess.run(
         [sys.executable, "-m", "mypy", "--strict", *map(str, files)],
