@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from ..client import ArqRedis
 from ..engine import NewJob, Noted, Peek
 from ..engine import Returned as GivenBack
-from ..errors import JobControl, ResultNotFound
+from ..errors import ConfigurationError, JobControl, ResultNotFound
 from ..jobs import Job
 from ..model.calls import Call
 from ..model.codec import Codec, state_of_finished
 from ..model.memory import decode
+from ..model.notes import Progress
 from ..model.outcomes import Raised
 from ..model.records import JobResult
 from ..model.states import JobState
@@ -63,6 +64,11 @@ class InlineJob(Job[ResultT]):
             self._at = Peek("absent", b"", -1, "")
         return was_kept
 
+    async def follow_progress(self, *, poll_delay: float = 0.5) -> AsyncIterator[Progress]:
+        """Tell nothing: the job has run."""
+        return
+        yield  # an asynchronous generator all the same
+
     async def _peek(self) -> Peek:
         return self._at
 
@@ -89,6 +95,14 @@ class _Kept:
 
     async def noted(self, job_id: str, last: int) -> Noted | None:
         """Tell that it noted nothing."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        raise ConfigurationError(
+            f"a job that ran inline is in no queue, so {name!r} has nothing to work on there; "
+            "store jobs with testing_mode('manual') and run them with drain_queue"
+        )
 
 
 async def run_inline(

@@ -113,6 +113,20 @@ def test_retry(tmp_path: Path) -> None:
     assert said == "the page at try 3\nmax 3 retries exceeded at try 4\n"
 
 
+def test_tasks(tmp_path: Path) -> None:
+    """Tasks are tried again, snooze, give up, and tell what they failed with."""
+    assert _run("tasks.py", tmp_path, tmp_path).splitlines() == [
+        "charge gave up at attempt 1: the account is closed",
+        "charge gave up at attempt 1: no money",
+        "charged after RateLimited, ConnectionError",
+        "attempt 1: RateLimited: 429",
+        "attempt 2: ConnectionError: connection refused",
+        "trained small at attempt 1 after 1 snooze",
+        "cancelled: nobody wants it any more",
+        "Hallo, by the best service",
+    ]
+
+
 def test_cancel(tmp_path: Path) -> None:
     """Running and waiting jobs are aborted, and a shutdown gives a job back."""
     assert _run("cancel.py", tmp_path, tmp_path).splitlines() == [
@@ -146,7 +160,7 @@ def test_examples_of_the_verbs_are_typed() -> None:
     """mypy finds no fault with the programs of the pages, but with the call that is there to be refused."""
     files = [
         EXAMPLES / f"{verb}.py"
-        for verb in ("define", "enqueue", "schedule", "unique", "retry", "cancel", "shop")
+        for verb in ("define", "enqueue", "schedule", "unique", "retry", "tasks", "cancel", "shop")
     ]
 
     told = subprocess.run(

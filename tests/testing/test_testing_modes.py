@@ -42,6 +42,16 @@ async def test_inline_runs_at_once_and_needs_no_redis(nowhere: ArqRedis) -> None
     assert await job.status() == JobStatus.not_found
 
 
+async def test_inline_job_has_no_queue(nowhere: ArqRedis) -> None:
+    """What only a queue can tell or do is told at once, or refused in words; nothing goes to Redis."""
+    with testing_mode("inline"):
+        job: Any = await nowhere.enqueue(act)
+
+    assert [step async for step in job.follow_progress()] == []
+    with pytest.raises(ConfigurationError, match="a job that ran inline is in no queue, so 'beat'"):
+        job._queue().beat("session", 1, [])
+
+
 async def test_inline_ignores_delays(nowhere: ArqRedis) -> None:
     """A job that is due later runs at once."""
     with testing_mode("inline"):
