@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import Enum, StrEnum
 
 
@@ -35,6 +36,20 @@ STATE_GROUPS: dict[str, frozenset[JobState]] = {
 }
 """States by the names that may stand for several of them (Oban's)."""
 
+STATE_LETTERS: dict[JobState, str] = {
+    JobState.SUSPENDED: "u",
+    JobState.SCHEDULED: "s",
+    JobState.AVAILABLE: "a",
+    JobState.EXECUTING: "e",
+    JobState.RETRYABLE: "r",
+    JobState.COMPLETED: "S",
+    JobState.DISCARDED: "F",
+    JobState.CANCELLED: "C",
+}
+"""How scripts tell states; records of jobs that ended begin with theirs."""
+
+STATE_OF_LETTER: dict[str, JobState] = {letter: state for state, letter in STATE_LETTERS.items()}
+
 # A job that ended moves only when somebody retries it by hand.
 _AFTER_THE_END = frozenset({JobState.AVAILABLE})
 
@@ -58,6 +73,11 @@ MOVES: dict[JobState, frozenset[JobState]] = {
     JobState.CANCELLED: _AFTER_THE_END,
 }
 """The moves that a job may make; every other pair is refused."""
+
+
+def letters_of(states: Iterable[JobState]) -> str:
+    """Write states as scripts read them, always in the same order."""
+    return "".join(sorted(STATE_LETTERS[state] for state in states))
 
 
 class JobStatus(str, Enum):  # noqa: UP042 (arq's: its `str()` is not its value)

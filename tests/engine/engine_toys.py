@@ -102,6 +102,49 @@ class Queue:
             async for key in self.client.scan_iter(match=_escaped(prefix) + "*", count=1000)
         }
 
+    async def locks(self) -> dict[str, tuple[str, str]]:
+        """Tell who has each lock, and the letter of how that one ended."""
+        found = {}
+        for digest, key in (await self._named_like(self.keys.lock(""))).items():
+            text = await self.client.get(key)
+            if text is not None:  # it may go just now
+                *_, letter, _, job_id = text.decode().split(":", 5)
+                found[digest] = (job_id, letter)
+        return found
+
+    async def age_lock(self, digest: str, ms: int) -> None:
+        """Let the holder of a lock have been enqueued, and due, so much earlier."""
+        key = self.keys.lock(digest)
+        inserted, due, ends, letter, until, job_id = (await self.client.get(key)).decode().split(":", 5)
+        ends = ends if ends == "-1" else str(int(ends) - ms)
+        text = f"{int(inserted) - ms}:{int(due) - ms}:{ends}:{letter}:{until}:{job_id}"
+        await self.client.set(key, text, keepttl=True)
+
+    async def check_locks(self) -> None:
+        """No lock outlives its job and its period."""
+        alive = {
+            job_id for job_id, text in (await self.client.hgetall(self.keys.jobs)).items() if text[:1] == b"Q"
+        }
+        holders: dict[bytes, bytes] = await self.client.hgetall(self.keys.locks)
+        assert holders.keys() <= alive, "a job that is over is still named as a holder"
+        former = await self._named_like(self.keys.former_lock(""))
+        for digest, (job_id, letter) in (await self.locks()).items():
+            if letter:
+                key = self.keys.lock(digest)
+                assert job_id in former or not await self.client.exists(key), "a lock that nobody will find"
+                assert await self._goes_by_itself(key)
+            else:
+                assert holders.get(job_id.encode()) == digest.encode(), "a lock that nobody will release"
+        for key in former.values():
+            assert await self._goes_by_itself(key.decode())
+
+    async def _goes_by_itself(self, key: str) -> bool:
+        """Tell whether a key expires, or is as eternal as the end of some job."""
+        forever = b"R9999999999999"
+        return await self.client.pttl(key) != -1 or any(
+            text.startswith(forever) for text in (await self.client.hvals(self.keys.jobs))
+        )
+
     async def check(self) -> None:
         """Hold the queue to its invariants: one home per job, every owner alive, nothing left behind."""
         records: dict[bytes, bytes] = await self.client.hgetall(self.keys.jobs)
@@ -121,6 +164,7 @@ class Queue:
         sessions = {sid.decode() for sid in await self.client.zrange(self.keys.live, 0, -1)}
         assert runs.keys() <= sessions, "jobs belong to a session that nobody will rescue"
         assert set(await self.client.hkeys(self.keys.tries)) <= alive, "troubles of a job that is over"
+        await self.check_locks()
         assert await self.client.llen(self.keys.wake) <= 1
         named = {name.decode() for name in await self.client.hkeys(self.keys.holds)}
         assert named == holds.keys(), "a hold that nobody finds, or a name without a hold"
