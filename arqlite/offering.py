@@ -13,7 +13,7 @@ from .model.calls import Call, Options, merged
 from .model.codec import Codec, blob_of, queued_record
 from .model.fingerprint import fingerprint
 from .model.replacing import replacement
-from .model.states import STATE_OF_LETTER, JobState, letters_of
+from .model.states import STATES_BY_LETTER, JobState, letters_of
 from .model.unique import Unique, rule
 from .typing import Deserializer, Serializer
 from .utils import new_job_id, timestamp_ms
@@ -88,7 +88,7 @@ class Offer:
         """Give to the job that is there what its rule says, if anything; that job may end meanwhile."""
         if not holder.state or self.unique is None or self.unique.action != "replace":
             return
-        state = STATE_OF_LETTER[holder.state]
+        state = STATES_BY_LETTER[holder.state]
         for _ in range(_ATTEMPTS):
             names = self.unique.replaced_in.get(state)
             peek = await engine.peek(holder.job_id)

@@ -55,10 +55,7 @@ _TOKEN_MS = 30 * 86_400_000
 _LATE_PLANTER_MS = 600_000
 _CANCEL_ANSWERS: dict[int, CancelAnswer] = {0: "unknown", 1: "cancelled", 2: "asked", 3: "ended"}
 _REWRITE_ANSWERS: dict[int, RewriteAnswer] = {1: "done", 0: "changed", -1: "unknown"}
-_KEYS = (
-    *("jobs", "ready", "sched", "susp", "live", "tries"),
-    *("wake", "wait", "ttls", "cron", "holds", "locks"),
-)
+_KEYS = ("jobs", "ready", "sched", "susp", "live", "tries", "wake", "wait", "ttls", "cron", "holds", "locks")
 _PLACES = {"ready": "r", "scheduled": "s", "held": "h"}
 
 
