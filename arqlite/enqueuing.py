@@ -15,7 +15,7 @@ from .model import calls as made
 from .model import checks
 from .model.calls import Call, JobOptions, Options
 from .model.functions import Function
-from .model.states import STATE_OF_LETTER
+from .model.states import STATES_BY_LETTER
 from .offering import Offer, QueueClient
 from .telemetry import JobEnqueued, execute, has_handlers
 from .typing import P, R
@@ -223,7 +223,7 @@ def _handle(client: QueueClient, offer: Offer, holder: Holder | None) -> Job[Any
 def _conflict(offer: Offer, holder: Holder, jobs: Sequence[Job[Any]] = ()) -> JobConflict:
     refused = sum(job.conflict for job in jobs)
     others = f"; of {len(jobs)} jobs {refused} were not enqueued, and the others were" if jobs else ""
-    state = STATE_OF_LETTER[holder.state]
+    state = STATES_BY_LETTER[holder.state]
     return JobConflict(
         f"{offer.call.function} was not enqueued: job {holder.job_id} ({state}) is the same one{others}",
         job_id=holder.job_id,

@@ -13,7 +13,7 @@ from .model.calls import Call, Options, merged
 from .model.codec import Codec, blob_of, queued_record
 from .model.fingerprint import fingerprint
 from .model.replacing import replacement
-from .model.states import STATE_OF_LETTER, JobState, letters_of
+from .model.states import STATES_BY_LETTER, JobState, letters_of
 from .model.unique import Unique, rule
 from .typing import Deserializer, Serializer
 from .utils import new_job_id, timestamp_ms
@@ -62,24 +62,19 @@ class Offer:
         SerializationError: an argument cannot be written.
     """
 
-    __slots__ = ("_codec", "_envelope", "_has_own_id", "_options", "call", "job", "queue", "unique")
+    __slots__ = ("_client", "_has_own_id", "_options", "call", "job", "queue", "unique")
 
     def __init__(self, client: JobWriting, call: Call[Any], options: Options) -> None:
         settled = call.settled(options)
         now_ms = timestamp_ms()
         when, envelope = _envelope(client, settled, now_ms)
+        self._client, self._options, self._has_own_id = client, options, settled.job_id is not None
         self.call = call
         self.queue = settled.queue or client.default_queue_name
-        self._codec = Codec(client.job_serializer, client.job_deserializer)
-        self._options, self._envelope, self._has_own_id = options, envelope, settled.job_id is not None
-        self.unique: Unique | None = None
-        lock = None
-        if settled.unique:
-            self.unique = rule(settled.unique)
-            lock = None if self.unique is None else _lock(self.unique, call, settled)
-        blob = self._codec.encode_job(
-            call.function, call.args, call.kwargs, settled.first_try, now_ms, **envelope
-        )
+        self.unique: Unique | None = rule(settled.unique) if settled.unique else None
+        lock = None if self.unique is None else _lock(self.unique, call, settled)
+        codec = Codec(client.job_serializer, client.job_deserializer)
+        blob = codec.encode_job(call.function, call.args, call.kwargs, settled.first_try, now_ms, **envelope)
         if len(blob) > LARGE_BYTES:
             _tell_of_size(call.function, len(blob))
         record = queued_record(settled.priority or 0, blob)
@@ -97,31 +92,30 @@ class Offer:
         """Give to the job that is there what its rule says, if anything; that job may end meanwhile."""
         if not holder.state or self.unique is None or self.unique.action != "replace":
             return
-        state = STATE_OF_LETTER[holder.state]
+        state = STATES_BY_LETTER[holder.state]
         for _ in range(_ATTEMPTS):
             names = self.unique.replaced_in.get(state)
             peek = await engine.peek(holder.job_id)
-            if (
-                not names
-                or peek.record[:1] != b"Q"
-                or await self._replace(engine, holder.job_id, names, peek)
-            ):
+            has_ended = peek.record[:1] != b"Q"
+            if has_ended or not names or await self._replace(engine, holder.job_id, names, peek):
                 return
             state = _state_of(peek)
 
     async def _replace(self, engine: RedisEngine, job_id: str, names: tuple[str, ...], peek: Peek) -> bool:
         assert self.unique is not None  # noqa: S101 (the caller asked)
-        call, options = self.call, self._options
-        given = options if call.made_with is None else merged(call.made_with, options)
-        changes, priority, when = replacement(names, call, given, self._envelope, self.job.when)
+        call, client, given = self.call, self._client, self._options
+        if call.made_with is not None:
+            given = merged(call.made_with, given)
+        when, envelope = _envelope(client, given, timestamp_ms())
+        changes, priority, new_when = replacement(names, call, given, envelope, when)
         if not changes:
             return True
         record = queued_record(
             peek.record[1] if priority is None else priority,
-            self._codec.change_job(blob_of(peek.record), changes),
+            Codec(client.job_serializer, client.job_deserializer).change_job(blob_of(peek.record), changes),
         )
         states = letters_of(state for state, same in self.unique.replaced_in.items() if same == names)
-        return await engine.rewrite(job_id, peek.record, record, states, when) != "changed"
+        return await engine.rewrite(job_id, peek.record, record, states, new_when) != "changed"
 
 
 def _lock(unique: Unique, call: Call[Any], settled: Options) -> Lock:

@@ -380,6 +380,16 @@ async def test_one_that_cannot_be_written(arq_redis: ArqRedis) -> None:
     assert await arq_redis.dbsize() == 0
 
 
+async def test_keys_of_dicts_are_texts(arq_redis: ArqRedis) -> None:
+    """What is stored is JSON, whose keys are texts; what JSON has no words for is refused before."""
+    job = await arq_redis.options(meta={"a": {1: 2}}).enqueue("send", {1: {2: 3}})
+
+    found = await envelope(arq_redis, job.job_id)
+    assert (found["a"], found["m"]) == ([{"1": {"2": 3}}], {"a": {"1": 2}})
+    with pytest.raises(SerializationError):
+        await arq_redis.options(meta={"a": object()}).enqueue("send")
+
+
 async def test_many_with_options(arq_redis: ArqRedis) -> None:
     """Many may go to a queue of their own, later, with whatever else is said of jobs."""
     pool = arq_redis.options(queue="special", delay=10, expires=60)

@@ -56,10 +56,7 @@ _TOKEN_MS = 30 * 86_400_000
 _LATE_PLANTER_MS = 600_000
 _CANCEL_ANSWERS: dict[int, CancelAnswer] = {0: "unknown", 1: "cancelled", 2: "asked", 3: "ended"}
 _REWRITE_ANSWERS: dict[int, RewriteAnswer] = {1: "done", 0: "changed", -1: "unknown"}
-_KEYS = (
-    *("jobs", "ready", "sched", "susp", "live", "tries"),
-    *("wake", "wait", "ttls", "cron", "holds", "locks"),
-)
+_KEYS = ("jobs", "ready", "sched", "susp", "live", "tries", "wake", "wait", "ttls", "cron", "holds", "locks")
 _PLACES = {"ready": "r", "scheduled": "s", "held": "h"}
 
 
@@ -331,15 +328,13 @@ class RedisEngine:
 
 def _enqueued(jobs: Sequence[NewJob]) -> tuple[list[Any], int]:
     """Lay out jobs as `enqueue` takes them, and count the unique ones among them."""
-    locks: list[Any] = []
-    rest: list[Any] = []
-    unique = 0
-    for place, (job_id, when, record, lock) in enumerate(jobs, 1):
-        rest += (job_id, when, record)
-        if lock is not None:
-            unique += 1
-            locks += (place, *_lock(lock))
-    return locks + rest, unique
+    rest: list[Any] = [part for job in jobs for part in job]
+    locks = rest[3::4]
+    del rest[3::4]
+    if not any(locks):
+        return rest, 0
+    unique = [part for place, lock in enumerate(locks, 1) if lock for part in (place, *_lock(lock))]
+    return unique + rest, len(locks) - locks.count(None)
 
 
 def _lock(lock: Lock) -> tuple[str, int, str, str]:

@@ -82,6 +82,10 @@ def test_options_are_checked_and_plain() -> None:
     at = datetime(2026, 1, 2, tzinfo=UTC)
 
     assert checked() == PLAIN
+    assert checked(delay=timedelta(minutes=5)).delay_ms == 300_000
+    assert checked(delay=-1, priority=0, max_attempts=1) == Options(
+        delay_ms=-1000, priority=0, max_attempts=1
+    )
     assert checked(delay=timedelta(seconds=1.5), priority=9, expires=60) == Options(
         delay_ms=1500, priority=9, expires_ms=60_000
     )
