@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterable, Sequence
-from typing import Any, Concatenate, overload
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from contextvars import ContextVar
+from typing import Any, Concatenate, TypeAlias, overload
 
 from typing_extensions import Unpack
 
-from .engine import ENQUEUE_CHUNK, Holder
+from .engine import ENQUEUE_CHUNK, Holder, NewJob
 from .errors import ConfigurationError, JobConflict
 from .jobs import Job
 from .model import calls as made
 from .model import checks
 from .model.calls import Call, JobOptions, Options
 from .model.functions import Function
-from .model.states import STATE_OF_LETTER
+from .model.states import STATES_BY_LETTER
 from .offering import Offer, QueueClient
 from .telemetry import JobEnqueued, execute, has_handlers
 from .typing import P, R
+
+Diversion: TypeAlias = Callable[[QueueClient, Call[Any], NewJob, str], Awaitable[Job[Any]]]
+"""Takes a job that was written for a queue, instead of the queue, and gives the caller a handle on it."""
+
+diversion: ContextVar[Diversion | None] = ContextVar("arqlite_diversion", default=None)
+"""Where jobs go that are enqueued in this context; None is to their queues. The testing kit sets it."""
 
 
 class Enqueuing:
@@ -147,6 +154,8 @@ class Enqueuer(Enqueuing):
 async def send(client: QueueClient, call: Call[R], options: Options) -> Job[R]:
     """Enqueue one call."""
     offer = Offer(client, call, options)
+    if (divert := diversion.get()) is not None:
+        return await divert(client, call, offer.job, offer.queue)
     batch = client.queue(offer.queue)
     holder = await batch.offer(offer.job)
     if holder is None or not offer.is_in_conflict(holder):
@@ -162,27 +171,9 @@ async def send(client: QueueClient, call: Call[R], options: Options) -> Job[R]:
 async def send_many(client: QueueClient, calls: list[Call[Any]], common: Options) -> list[Job[Any]]:
     """Enqueue many calls, queue by queue."""
     offers = [Offer(client, call, common) for call in calls]
-    places_of: dict[str, list[int]] = {}
-    for place, offer in enumerate(offers):
-        places_of.setdefault(offer.queue, []).append(place)
-    holders: dict[int, Holder] = {}
-    stored = 0
-    for queue, places in places_of.items():
-        for start in range(0, len(places), ENQUEUE_CHUNK):
-            chunk = places[start : start + ENQUEUE_CHUNK]
-            try:
-                refused = await client.queue(queue).engine.enqueue([offers[place].job for place in chunk])
-            except Exception as error:
-                error.add_note(
-                    f"{stored} of {len(calls)} jobs are stored; of the next {len(chunk)}, either all or none"
-                )
-                raise
-            stored += len(chunk)
-            for order in sorted(refused):
-                place = chunk[order]
-                holder = refused.holders.get(order, Holder(offers[place].job.job_id))
-                if offers[place].is_in_conflict(holder):
-                    holders[place] = holder
+    if (divert := diversion.get()) is not None:
+        return [await divert(client, offer.call, offer.job, offer.queue) for offer in offers]
+    holders = await _store(client, offers)
     for place, holder in holders.items():
         await offers[place].settle_conflict(client.queue(offers[place].queue).engine, holder)
     tells = has_handlers(JobEnqueued)
@@ -197,6 +188,32 @@ async def send_many(client: QueueClient, calls: list[Call[Any]], common: Options
     return jobs
 
 
+async def _store(client: QueueClient, offers: list[Offer]) -> dict[int, Holder]:
+    """Store jobs chunk by chunk; returns the places of those that are in conflict, and with whom."""
+    places_of: dict[str, list[int]] = {}
+    for place, offer in enumerate(offers):
+        places_of.setdefault(offer.queue, []).append(place)
+    holders: dict[int, Holder] = {}
+    stored = 0
+    for queue, places in places_of.items():
+        for start in range(0, len(places), ENQUEUE_CHUNK):
+            chunk = places[start : start + ENQUEUE_CHUNK]
+            try:
+                refused = await client.queue(queue).engine.enqueue([offers[place].job for place in chunk])
+            except Exception as error:
+                error.add_note(
+                    f"{stored} of {len(offers)} jobs are stored; of the next {len(chunk)}, either all or none"
+                )
+                raise
+            stored += len(chunk)
+            for order in sorted(refused):
+                place = chunk[order]
+                holder = refused.holders.get(order, Holder(offers[place].job.job_id))
+                if offers[place].is_in_conflict(holder):
+                    holders[place] = holder
+    return holders
+
+
 def _handle(client: QueueClient, offer: Offer, holder: Holder | None) -> Job[Any]:
     job_id = offer.job.job_id if holder is None else holder.job_id
     conflict = holder is not None
@@ -206,7 +223,7 @@ def _handle(client: QueueClient, offer: Offer, holder: Holder | None) -> Job[Any
 def _conflict(offer: Offer, holder: Holder, jobs: Sequence[Job[Any]] = ()) -> JobConflict:
     refused = sum(job.conflict for job in jobs)
     others = f"; of {len(jobs)} jobs {refused} were not enqueued, and the others were" if jobs else ""
-    state = STATE_OF_LETTER[holder.state]
+    state = STATES_BY_LETTER[holder.state]
     return JobConflict(
         f"{offer.call.function} was not enqueued: job {holder.job_id} ({state}) is the same one{others}",
         job_id=holder.job_id,

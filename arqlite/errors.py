@@ -182,6 +182,9 @@ class Snooze(JobControl):
             raise ConfigurationError(f"the delay of Snooze must be at least 0 seconds, got {delay!r}")
         super().__init__(f"snoozed for {self.delay_ms / 1000:g}s")
 
+    def __reduce__(self) -> tuple[type[Snooze], tuple[float]]:
+        return type(self), (self.delay_ms / 1000,)
+
 
 class Cancel(JobControl):
     """Returned or raised by a job that is not needed any more: it ends as cancelled, and no other one does.

@@ -13,7 +13,7 @@ from .model.calls import Call, Options, merged
 from .model.codec import Codec, blob_of, queued_record
 from .model.fingerprint import fingerprint
 from .model.replacing import replacement
-from .model.states import STATE_OF_LETTER, JobState, letters_of
+from .model.states import STATES_BY_LETTER, JobState, letters_of
 from .model.unique import Unique, rule
 from .typing import Deserializer, Serializer
 from .utils import new_job_id, timestamp_ms
@@ -28,13 +28,17 @@ _MOST_NAMES = 1000
 _told_as_large: set[str] = set()
 
 
-class QueueClient(Protocol):
-    """What enqueuing needs of a client; `ArqRedis` has it."""
+class JobWriting(Protocol):
+    """What writing a job needs to know; `ArqRedis` has it."""
 
     job_serializer: Serializer | None
     job_deserializer: Deserializer | None
     default_queue_name: str
     expires_extra_ms: int
+
+
+class QueueClient(JobWriting, Protocol):
+    """What enqueuing needs of a client; `ArqRedis` has it."""
 
     def queue(self, name: str) -> EnqueueBatch: ...  # noqa: D102 (told by its class)
 
@@ -60,7 +64,7 @@ class Offer:
 
     __slots__ = ("_client", "_has_own_id", "_options", "call", "job", "queue", "unique")
 
-    def __init__(self, client: QueueClient, call: Call[Any], options: Options) -> None:
+    def __init__(self, client: JobWriting, call: Call[Any], options: Options) -> None:
         settled = call.settled(options)
         now_ms = timestamp_ms()
         when, envelope = _envelope(client, settled, now_ms)
@@ -88,7 +92,7 @@ class Offer:
         """Give to the job that is there what its rule says, if anything; that job may end meanwhile."""
         if not holder.state or self.unique is None or self.unique.action != "replace":
             return
-        state = STATE_OF_LETTER[holder.state]
+        state = STATES_BY_LETTER[holder.state]
         for _ in range(_ATTEMPTS):
             names = self.unique.replaced_in.get(state)
             peek = await engine.peek(holder.job_id)
@@ -119,7 +123,7 @@ def _lock(unique: Unique, call: Call[Any], settled: Options) -> Lock:
     return Lock(digest, unique.period_ms, unique.letters, unique.timestamp == "scheduled_at")
 
 
-def _envelope(client: QueueClient, options: Options, now_ms: int) -> tuple[str, dict[str, Any]]:
+def _envelope(client: JobWriting, options: Options, now_ms: int) -> tuple[str, dict[str, Any]]:
     """Tell when a job is due, and what its envelope has that not every job's has."""
     extras: dict[str, Any] = {}
     when, due = "", now_ms

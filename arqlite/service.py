@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from .telemetry import span
 from .typing import Deserializer, Serializer
 
 logger = logging.getLogger("arqlite.service")
@@ -106,6 +107,10 @@ class Ticker(Service):
         jitter: a random share of the interval added to it, so that many processes spread out.
         at_once: whether the first tick comes before the first pause.
         leader_only: whether it ticks in one worker of its queue only, the leader.
+
+    Attributes:
+        told: what a tick puts in here, counts for example, is told by the event of its end
+            (`ServiceStopped.meta`); each tick has a dict of its own.
     """
 
     def __init__(
@@ -116,6 +121,7 @@ class Ticker(Service):
         self.jitter = jitter
         self.at_once = at_once
         self.leader_only = leader_only
+        self.told: dict[str, Any] = {}
 
     async def tick(self) -> None:
         """Do the duty once."""
@@ -128,7 +134,7 @@ class Ticker(Service):
         while True:
             try:
                 if self.may_tick():
-                    await self.tick()
+                    await self.tick_told()
             except Exception:  # a duty that failed once is tried again at the next tick
                 logger.exception("service %s failed, trying again in %0.1fs", self.name, self.interval)
             await self.pause()
@@ -136,6 +142,11 @@ class Ticker(Service):
     def may_tick(self) -> bool:
         """Tell whether this is the worker that ticks."""
         return not self.leader_only or self.leads()
+
+    async def tick_told(self) -> None:
+        """Tick once, and tell telemetry of it."""
+        with span(self.name) as self.told:
+            await self.tick()
 
     async def pause(self) -> None:
         """Wait between two ticks."""

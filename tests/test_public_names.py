@@ -260,8 +260,8 @@ def test_worker_signature() -> None:
     assert keyword_only(Worker) == {name for name, _ in parameters} - {"functions"}
     assert [name for name, _ in parameters[len(WORKER_OF_ARQ) :]] == [
         "lease", "max_rescues", "unknown_function_ttl", "rescue_after", "prune_interval", "prune_limit",
-        "strict_arguments", "cpu_processes",
-        "blocked_loop_warning", "capture_logs", "services",
+        "keep_discarded", "keep_cancelled",
+        "strict_arguments", "cpu_processes", "blocked_loop_warning", "capture_logs", "services",
     ]  # fmt: skip
 
 

@@ -106,6 +106,10 @@ class Keys:
         """List of the lines that this job attached to itself, oldest first."""
         return f"{self.base}log:{job_id}"
 
+    def errors(self, job_id: str) -> str:
+        """List of what this job's failed attempts left, the newest last."""
+        return f"{self.base}err:{job_id}"
+
     def noted_channel(self, job_id: str) -> str:
         """Where those who follow this job hear that it noted something."""
         return f"{self.channels}note:{job_id}"

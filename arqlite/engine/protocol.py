@@ -123,6 +123,20 @@ class Returned(NamedTuple):
     hold: str = ""
 
 
+class Failure(NamedTuple):
+    """An attempt of a running job that failed.
+
+    Attributes:
+        job_id: the job.
+        keep_ms: how long all its errors are kept from now on: 0 not at all, -1 for ever or until it ends.
+        record: what to keep of this one, as `model.attempts` writes it.
+    """
+
+    job_id: str
+    keep_ms: int
+    record: bytes
+
+
 class Room(NamedTuple):
     """What a worker could take out of a hold now. One who knows a hold says so even without room.
 
@@ -242,6 +256,7 @@ class Turn(NamedTuple):
         holds: the names of all holds, of other workers' functions as well.
         recalled: jobs that were put back although somebody had asked to cancel them; told again if they are
             put back again, until `cancel` was called for them.
+        errors: of jobs claimed that were tried before: id and what its failed attempts left, the newest 20.
     """
 
     now_ms: int
@@ -255,6 +270,7 @@ class Turn(NamedTuple):
     moments: Sequence[int] = ()
     holds: Sequence[bytes] = ()
     recalled: Sequence[bytes] = ()
+    errors: Sequence[tuple[bytes, list[bytes]]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,10 +340,11 @@ class Engine(Protocol):
         ended: Mapping[int, Ended],
         returned: Sequence[Returned],
         rooms: Sequence[Room] | None = None,
+        failures: Sequence[Failure] = (),
     ) -> Turn:
         """End jobs (running -> finished), put jobs back (running -> ready, scheduled or held) and claim
         up to `want` (ready or held -> running), in one step. `ended` maps the ms a result is kept (0 not
-        at all, -1 for ever) to its jobs.
+        at all, -1 for ever) to its jobs. `failures` are added to the errors of jobs that end or go back.
 
         Held jobs are claimed only where `rooms` say so, and the eldest first, be they ready or held.
         None is for workers without limits: they need no moments. A hold that no living session vouches
@@ -396,6 +413,9 @@ class Engine(Protocol):
 
     async def noted(self, job_id: str, last: int) -> Noted | None:
         """Tell what a job noted, with its `last` newest lines; None when it noted nothing."""
+
+    async def errors_of(self, job_ids: Sequence[str]) -> list[list[bytes]]:
+        """Tell what the failed attempts of each job left, oldest first; empty where there is none."""
 
     async def plant(self, token: str, jobs: Sequence[Planted]) -> set[int] | None:
         """Nowhere -> ready, scheduled or finished, once per token, whoever asks and however often; an empty

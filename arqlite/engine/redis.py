@@ -18,6 +18,7 @@ from .protocol import (
     Beat,
     CancelAnswer,
     Ended,
+    Failure,
     Fired,
     Holder,
     Home,
@@ -57,10 +58,7 @@ _TOKEN_MS = 30 * 86_400_000
 _LATE_PLANTER_MS = 600_000
 _CANCEL_ANSWERS: dict[int, CancelAnswer] = {0: "unknown", 1: "cancelled", 2: "asked", 3: "ended"}
 _REWRITE_ANSWERS: dict[int, RewriteAnswer] = {1: "done", 0: "changed", -1: "unknown"}
-_KEYS = (
-    *("jobs", "ready", "sched", "susp", "live", "tries"),
-    *("wake", "wait", "ttls", "cron", "holds", "locks"),
-)
+_KEYS = ("jobs", "ready", "sched", "susp", "live", "tries", "wake", "wait", "ttls", "cron", "holds", "locks")
 _PLACES = {"ready": "r", "scheduled": "s", "held": "h"}
 
 
@@ -108,12 +106,16 @@ class RedisEngine(Duties):
         ended: Mapping[int, Ended],
         returned: Sequence[Returned],
         rooms: Sequence[Room] | None = None,
+        failures: Sequence[Failure] = (),
     ) -> Turn:
         """See `Engine.turn`."""
         call = self._turn_head(session)
         call = [*call, min(want, TURN_LIMIT), -1 if rooms is None else len(rooms)]
         for room in rooms or ():
             call += room
+        call.append(len(failures))
+        for failure in failures:
+            call += failure
         call.append(len(ended))
         for keep_ms, (job_ids, bodies) in ended.items():
             call += (keep_ms, len(job_ids))
@@ -183,7 +185,8 @@ class RedisEngine(Duties):
 
     async def forget(self, job_id: str) -> int:
         """See `Engine.forget`."""
-        return int(await self._call(load("forget"), {"id": job_id}, keys=self._note_keys(job_id)))
+        keys = {**self._note_keys(job_id), "errors": self.keys.errors(job_id)}
+        return int(await self._call(load("forget"), {"id": job_id}, keys=keys))
 
     async def fire(
         self,
@@ -223,6 +226,11 @@ class RedisEngine(Duties):
             return None
         enqueue_ms, progress, lost, lines = facts
         return Noted(int(enqueue_ms), progress, lost, lines)
+
+    async def errors_of(self, job_ids: Sequence[str]) -> list[list[bytes]]:
+        """See `Engine.errors_of`."""
+        replies: list[list[bytes]] = await self._call_each(load("errors"), job_ids)
+        return replies
 
     async def plant(self, token: str, jobs: Sequence[Planted]) -> set[int] | None:
         """See `Engine.plant`; one script, so at most some 500 jobs."""

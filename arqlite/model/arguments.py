@@ -127,7 +127,7 @@ class Signature:
         except TypeError as error:
             raise InvalidArguments(f"{function}(): {error}", function=function) from None
 
-    def named(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    def by_name(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """Tell the arguments of a call that fits by their names, those that it leaves out not among them."""
         if not args:
             return dict(kwargs)

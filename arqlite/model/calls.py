@@ -20,7 +20,7 @@ from .unique import UniqueOption
 from .unique import merged as merged_unique
 from .unique import option as unique_option
 
-LOWEST_PRIORITY = 9
+LOWEST_PRIORITY = checks.LOWEST_PRIORITY
 
 
 class JobOptions(TypedDict, total=False):
@@ -80,9 +80,10 @@ class Call(Generic[ResultT]):
         signature: what is known of the function; None when only its name is.
         made_with: how it is enqueued; None is as `enqueue_many` is told.
         defaults: what its function says of all its jobs; None is nothing.
+        target: the function itself; None when only its name is known.
     """
 
-    __slots__ = ("args", "defaults", "function", "kwargs", "made_with", "signature")
+    __slots__ = ("args", "defaults", "function", "kwargs", "made_with", "signature", "target")
 
     def __init__(
         self,
@@ -92,6 +93,7 @@ class Call(Generic[ResultT]):
         signature: Signature | None = None,
         made_with: Options | None = None,
         defaults: Options | None = None,
+        target: Function[..., Any] | None = None,
     ) -> None:
         self.function = function
         self.args = args
@@ -99,6 +101,7 @@ class Call(Generic[ResultT]):
         self.signature = signature
         self.made_with = made_with
         self.defaults = defaults
+        self.target = target
 
     def options(self, **options: Unpack[JobOptions]) -> Call[ResultT]:
         """Make the same call with options of its own; see `ArqRedis.options`.
@@ -107,7 +110,7 @@ class Call(Generic[ResultT]):
             ConfigurationError: one of them cannot work.
         """
         own = checked(**options)
-        return Call(self.function, self.args, self.kwargs, self.signature, own, self.defaults)
+        return Call(self.function, self.args, self.kwargs, self.signature, own, self.defaults, self.target)
 
     def settled(self, common: Options) -> Options:
         """Tell how it is enqueued: its own options come first, then the common ones, then its function's."""
@@ -150,7 +153,7 @@ def call(task: Any, /, *args: Any, **kwargs: Any) -> Call[Any]:
     signature = signature_of(function.coroutine)
     signature.check(function.name, args, kwargs)
     defaults = defaults_of(function) if isinstance(function, Task) else None
-    return Call(function.name, args, kwargs, signature, defaults=defaults)
+    return Call(function.name, args, kwargs, signature, defaults=defaults, target=function)
 
 
 def defaults_of(task: Task[..., Any]) -> Options:
@@ -187,8 +190,6 @@ def checked(**given: Unpack[JobOptions]) -> Options:
         )
     max_attempts, tags, meta = given.get("max_attempts"), given.get("tags"), given.get("meta")
     priority = given.get("priority")
-    if priority is not None and checks.count("priority", priority, 0) > LOWEST_PRIORITY:
-        raise ConfigurationError(f"priority must be 0 (first) to {LOWEST_PRIORITY} (last), got {priority!r}")
     if queue is not None:
         checks.instance("queue", queue, str, "a text")
     return Options(
@@ -196,7 +197,7 @@ def checked(**given: Unpack[JobOptions]) -> Options:
         None if at is None else checks.moment_ms("at", at),
         queue,
         None if job_id is None else checks.job_id(job_id),
-        priority,
+        None if priority is None else checks.priority("priority", priority),
         None if expires is None else to_ms(checks.time_limit("expires", expires)),
         None if first_try is None else checks.count("first_try", first_try, 1),
         None if max_attempts is None else checks.count("max_attempts", max_attempts, 1),

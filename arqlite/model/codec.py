@@ -122,6 +122,8 @@ class Codec:
                 _check_numbers(envelope)
             if "a" in envelope or "k" in envelope:
                 _check_arguments(envelope)
+            if "ma" in envelope or "g" in envelope or "m" in envelope or "p" in envelope:
+                _check_carried(envelope)
         except Exception as error:
             raise DeserializationError("unable to deserialize job") from error
         return cast("dict[str, Any]", envelope)
@@ -305,6 +307,15 @@ def _plain_result(value: Any, job_try: int, start_ms: int, finish_ms: int) -> by
 def _check_arguments(envelope: dict[str, Any]) -> None:
     if not isinstance(envelope.get("a", ()), list | tuple) or not isinstance(envelope.get("k", {}), dict):
         raise TypeError("the envelope's arguments are no list and dict")
+
+
+def _check_carried(envelope: dict[str, Any]) -> None:
+    if not isinstance(envelope.get("ma"), int | None) or not isinstance(envelope.get("p"), int | None):
+        raise TypeError("max_attempts or priority is no number in the envelope")
+    if not isinstance(envelope.get("g"), list | tuple | None) or not isinstance(
+        envelope.get("m"), dict | None
+    ):
+        raise TypeError("the envelope's tags and meta are no list and dict")
 
 
 def _check_numbers(envelope: dict[str, Any]) -> None:

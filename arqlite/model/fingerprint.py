@@ -62,7 +62,7 @@ def _by_name(
     if not args:
         return kwargs
     if signature is not None:
-        return signature.named(args, kwargs)
+        return signature.by_name(args, kwargs)
     if unique.keys:
         raise ConfigurationError(
             f"keys {list(unique.keys)} of Unique need arguments with names; call {function} with keyword"

@@ -36,20 +36,6 @@ STATE_GROUPS: dict[str, frozenset[JobState]] = {
 }
 """States by the names that may stand for several of them (Oban's)."""
 
-STATE_LETTERS: dict[JobState, str] = {
-    JobState.SUSPENDED: "u",
-    JobState.SCHEDULED: "s",
-    JobState.AVAILABLE: "a",
-    JobState.EXECUTING: "e",
-    JobState.RETRYABLE: "r",
-    JobState.COMPLETED: "S",
-    JobState.DISCARDED: "F",
-    JobState.CANCELLED: "C",
-}
-"""How scripts tell states; records of jobs that ended begin with theirs."""
-
-STATE_OF_LETTER: dict[str, JobState] = {letter: state for state, letter in STATE_LETTERS.items()}
-
 # A job that ended moves only when somebody retries it by hand.
 _AFTER_THE_END = frozenset({JobState.AVAILABLE})
 
@@ -75,8 +61,23 @@ MOVES: dict[JobState, frozenset[JobState]] = {
 """The moves that a job may make; every other pair is refused."""
 
 
+STATE_LETTERS: dict[JobState, str] = {
+    JobState.SUSPENDED: "u",
+    JobState.SCHEDULED: "s",
+    JobState.AVAILABLE: "a",
+    JobState.EXECUTING: "e",
+    JobState.RETRYABLE: "r",
+    JobState.COMPLETED: "S",
+    JobState.DISCARDED: "F",
+    JobState.CANCELLED: "C",
+}
+"""What scripts call the states; an end is called so in its record, too."""
+
+STATES_BY_LETTER = {letter: state for state, letter in STATE_LETTERS.items()}
+
+
 def letters_of(states: Iterable[JobState]) -> str:
-    """Write states as scripts read them, always in the same order."""
+    """Name states as scripts do."""
     return "".join(sorted(STATE_LETTERS[state] for state in states))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .. import constants
 from ..engine import Engine
+from ..telemetry import JobsPruned, execute, has_handlers
 from .duty import RedisDuty
 
 # There may be as many results a second as jobs: what a run leaves must not wait for a whole interval.
@@ -32,8 +33,10 @@ class Pruner(RedisDuty):
 
     async def duty(self) -> None:
         """Forget what expired."""
-        count = await self._engine.prune(self._limit)
+        count = self.told["pruned"] = await self._engine.prune(self._limit)
         self._left_some = count >= self._limit
+        if count and has_handlers(JobsPruned):
+            execute(JobsPruned(self._engine.queue, count))
 
     def next_pause(self) -> float:
         """See `Ticker.next_pause`."""

@@ -19,6 +19,7 @@ from ..model.fingerprint import fingerprint
 from ..model.unique import rule
 from ..model.wallclock import SystemZone
 from ..service import Service
+from ..telemetry import CronFired, execute, has_handlers, span
 from ..utils import new_job_id, timestamp_ms, to_unix_ms
 from .agenda import Entry, ServerClock
 from .outage import REDIS_TROUBLE, Outage
@@ -88,7 +89,8 @@ class Scheduler(Service):
             self._begun.set()
         while True:
             await self._nap()
-            await self.fire_due()
+            with span(self.name):
+                await self.fire_due()
 
     def look(self) -> None:
         """This worker leads from now on, or does not."""
@@ -178,9 +180,12 @@ class Scheduler(Service):
         job = entry.job
         record = queued_record(job.settled().priority or 0, self._blob(entry, planned_ms))
         lock = _lock(job)
-        return await self._until_done(
+        fired = await self._until_done(
             lambda: self._engine.fire(schedules, tick_ms, job_id, record, lock, job.name)
         )
+        if fired.done and has_handlers(CronFired):
+            execute(CronFired(self._engine.queue, job.name, job_id, planned_ms))
+        return fired
 
     def _blob(self, entry: Entry, planned_ms: int) -> bytes:
         job = entry.job

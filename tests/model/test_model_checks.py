@@ -112,3 +112,12 @@ def test_meta() -> None:
     for given in ({1: 2}, [("a", 1)], "a", None):
         with pytest.raises(ConfigurationError, match=r"^meta must be a dict whose keys are texts, got "):
             checks.meta(given)
+
+
+def test_priorities() -> None:
+    """A priority is 0 to 9."""
+    assert [checks.priority("priority", value) for value in (0, 9)] == [0, 9]
+
+    for value in (-1, 10, "high", True, 1.5):
+        with pytest.raises(ConfigurationError, match="priority must be"):
+            checks.priority("priority", value)

@@ -10,7 +10,7 @@ from arqlite.model.states import (
     LEDGER_STATUS,
     MOVES,
     STATE_LETTERS,
-    STATE_OF_LETTER,
+    STATES_BY_LETTER,
     JobState,
     JobStatus,
     LedgerStatus,
@@ -69,7 +69,7 @@ def test_impossible_moves_are_not_in_the_table(before: JobState, after: JobState
 
 def test_letters() -> None:
     """Each state has a letter of its own, and several are written in one order."""
-    assert {STATE_OF_LETTER[letter] for letter in STATE_LETTERS.values()} == set(JobState)
+    assert {STATES_BY_LETTER[letter] for letter in STATE_LETTERS.values()} == set(JobState)
     assert letters_of([S.SUSPENDED, S.AVAILABLE, S.COMPLETED]) == "Sau"
 
 
