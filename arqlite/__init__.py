@@ -77,7 +77,7 @@ _HOMES = {
     "worker": ("Worker", "check_health", "run_worker"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
-_ROOMS = ("connections", "constants", "errors", "jobs", "typing", "utils", "worker")
+_ROOMS = ("connections", "constants", "errors", "jobs", "telemetry", "typing", "utils", "worker")
 
 
 def __getattr__(name: str) -> Any:

@@ -7,6 +7,7 @@ import logging
 import os
 import secrets
 import socket
+import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from signal import Signals
@@ -40,7 +41,15 @@ from .runtime.threads import JobThreads
 from .runtime.watchdog import Watchdog
 from .service import Host, Service, end_task
 from .settings import WorkerOptions
-from .telemetry import WorkerStarted, WorkerStopped, execute, has_handlers
+from .telemetry import (
+    QueueShutdown,
+    WorkerStarted,
+    WorkerStopped,
+    execute,
+    has_handlers,
+    reports_sent,
+    spans_of,
+)
 from .utils import to_seconds
 
 logger = logging.getLogger("arqlite.worker")
@@ -157,27 +166,37 @@ class Crew:
 
     async def work(self) -> None:
         """Start everything and run until a burst is over."""
-        for service in self._services:
-            await service.start()
-        await self.producer.start()
+        with spans_of(self.engine.queue):
+            for service in self._services:
+                await service.start()
+            await self.producer.start()
         await self._heartbeat.start()
         self._report_start()
         await self.producer.finish()
 
     def _report_start(self) -> None:
         if has_handlers(WorkerStarted):
-            execute(WorkerStarted(self.engine.queue, self.producer.session or "", tuple(self._functions)))
+            worker, max_jobs = self.producer.session or "", self._options.max_jobs
+            execute(WorkerStarted(self.engine.queue, worker, tuple(self._functions), os.getpid(), max_jobs))
 
     async def shut_down(self, signum: Signals, patience_s: float, hurry: asyncio.Event) -> None:
         """Stop claiming, let jobs end for a while, give back the rest."""
         self.say_shutdown(signum, patience_s)
+        began = time.monotonic()
         self.producer.stop_claiming()
         if patience_s and self.producer.active:
             await _first_of(self.producer.drained(), hurry.wait(), patience_s)
             logger.info("shutdown on %s, wait complete ◆ %s", signum.name, self._summary("ongoing to cancel"))
+        self._report_shutdown(began)
         for run in list(self.producer.active):
             run.cancel("shutdown")
         await _first_of(self.producer.drained(), _CANCEL_PATIENCE_S)
+
+    def _report_shutdown(self, began: float) -> None:
+        if has_handlers(QueueShutdown):
+            elapsed_ms = int((time.monotonic() - began) * 1000)
+            orphaned = tuple(run.job_id for run in self.producer.active)
+            execute(QueueShutdown(self.engine.queue, self._last_session, elapsed_ms, orphaned))
 
     async def stop(self) -> bool:
         """Deliver what ended, and leave. Returns whether jobs that ignore their cancellation stay behind:
@@ -195,6 +214,7 @@ class Crew:
         self._deadlines.stop()
         if had_stubborn_jobs and not self.producer.active:
             await self.producer.flush(_FLUSH_PATIENCE_S)
+        await reports_sent(_FLUSH_PATIENCE_S)
         await self._leave()
         has_stubborn_jobs = bool(self.producer.active)
         if has_stubborn_jobs:

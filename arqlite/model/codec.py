@@ -19,15 +19,16 @@ from ..utils import ms_to_datetime
 from . import checks
 from .failures import describe, message_of, rebuild
 from .records import JobDef, JobResult
-from .states import JobState
+from .states import FINAL_STATES, STATE_LETTERS, JobState
 
-_LETTERS = {JobState.COMPLETED: b"S", JobState.DISCARDED: b"F", JobState.CANCELLED: b"C"}
+_LETTERS = {state: STATE_LETTERS[state].encode() for state in FINAL_STATES}
 _STATES = {letter: state for state, letter in _LETTERS.items()}
 # 'R' and 13 digits of expiry stand before the body in a finished record, 'Q' and a priority before a job.
 _FINISHED_HEAD, _QUEUED_HEAD = 14, 2
 # Readers of JSON refuse longer ones: turning their digits into a number takes too long.
 _LONGEST_NUMBER = 4300
 _TOO_LONG_A_NUMBER = re.compile(rb"\d{4301}")
+_PLAIN_KEYS = frozenset(("f", "a", "k", "t", "et"))
 UNSERIALIZABLE = "unable to serialize result"
 
 
@@ -92,6 +93,20 @@ class Codec:
             return written
         except Exception as error:
             raise SerializationError(f'unable to serialize job "{function}"{_reason(error)}') from error
+
+    def change_job(self, blob: bytes, changes: Mapping[str, Any]) -> bytes:
+        """Write a job anew with some entries of its envelope changed; those that are None are left out.
+
+        Raises:
+            DeserializationError: these bytes are no job.
+            SerializationError: an entry cannot be written.
+        """
+        envelope = {**self.decode_job(blob), **changes}
+        extras = {
+            key: value for key, value in envelope.items() if key not in _PLAIN_KEYS and value is not None
+        }
+        args, kwargs = envelope.get("a") or (), envelope.get("k") or {}
+        return self.encode_job(envelope["f"], args, kwargs, envelope.get("t"), envelope["et"], **extras)
 
     def decode_job(self, blob: bytes) -> dict[str, Any]:
         """Read a job's envelope.

@@ -18,7 +18,6 @@ from ..model.context import running_job
 from ..model.outcomes import Again, End, Gone, Interrupted, Outcome, Raised, Verdict, decide
 from ..model.outcomes import Returned as ReturnedValue
 from ..model.states import JobState
-from ..telemetry import JobStarted, JobStopped, execute, has_handlers
 from ..telemetry.events import StoppedState
 from ..typing import AsyncHook
 from ..utils import get_tz, timestamp_ms
@@ -28,6 +27,7 @@ from .discards import tell_of_discard
 from .ends import as_failure
 from .joblog import JobLog
 from .run import Run
+from .telling import tell_start, tell_stop
 
 logger = logging.getLogger("arqlite.worker")
 
@@ -181,21 +181,7 @@ class Executor:
         running_job.set(run)
         run.started_ms = timestamp_ms()
         self._log.started(run)
-        if has_handlers(JobStarted):
-            self._tell_start(run)
-
-    def _tell_start(self, run: Run) -> None:
-        execute(
-            JobStarted(
-                queue=run.queue_name,
-                job_id=run.job_id,
-                function=run.function,
-                attempt=run.job_try,
-                worker=run.worker,
-                at_ms=run.started_ms,
-                enqueue_ms=run.enqueue_ms,
-            )
-        )
+        tell_start(run)
 
     async def _call(self, run: Run) -> Outcome:
         ctx = run.ctx = self._ctx.copy()
@@ -271,9 +257,9 @@ class Executor:
             case Again():
                 self._return(run, verdict)
                 self.counters.retried += 1
-                self._report_stop(run, _state_of(verdict), verdict.error)
+                tell_stop(run, _state_of(verdict), verdict.error)
             case Gone():
-                self._report_stop(run, "available", None)
+                tell_stop(run, "available", None)
             case _:  # pragma: no cover
                 assert_never(verdict)
         return verdict
@@ -283,8 +269,7 @@ class Executor:
             self.counters.complete += 1
         else:
             self.counters.failed += 1
-        if has_handlers(JobStopped):
-            self._report_stop(run, _STOPPED[end.state], end.value)
+        tell_stop(run, _STOPPED[end.state], end.value)
 
     def _store_end(self, run: Run, end: End) -> End:
         times = run.job_try, run.started_ms, run.finished_ms
@@ -326,18 +311,6 @@ class Executor:
             error = asyncio.CancelledError("aborted while it ran")
         record = encode_attempt(run.attempt, run.finished_ms, run.enqueue_ms, error, run.worker)
         self._acker.fail(Failure(run.job_id, keep_ms, record))
-
-    def _report_stop(self, run: Run, state: StoppedState, value: Any) -> None:
-        if not has_handlers(JobStopped):
-            return
-        failed = isinstance(value, BaseException) and state != "completed"
-        duration = run.finished_ms - run.started_ms
-        execute(
-            JobStopped(
-                run.queue_name, run.job_id, run.function, run.job_try, run.worker, state, duration,
-                None if failed else value, value if failed else None, run.finished_ms, run.enqueue_ms,
-            )
-        )  # fmt: skip
 
 
 def _state_of(again: Again) -> StoppedState:

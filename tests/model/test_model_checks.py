@@ -83,25 +83,35 @@ def test_functions_and_instances() -> None:
         checks.instance("i", 5, dict, "a dict")
 
 
-def test_tags_are_plain() -> None:
-    """Tags are texts in lower case, trimmed, each once, in the order given; nothing is no tag."""
-    assert checks.tags([None, "", " Foo ", "FOO", "bar", 1]) == ("foo", "bar", "1")
+@pytest.mark.parametrize(
+    ("given", "taken"),
+    [
+        ([None, "", " Foo ", "FOO", "bar", 1], ("foo", "bar", "1")),
+        (("b", "a"), ("b", "a")),
+        ([], ()),
+        (iter(["x"]), ("x",)),
+    ],
+)
+def test_tags(given: Any, taken: tuple[str, ...]) -> None:
+    """Tags are trimmed texts in lower case, each once and in the order given; nothing is no tag."""
+    assert checks.tags(given) == taken
 
 
-@pytest.mark.parametrize("value", ["x", 5, [True], [["a"]], None])
-def test_tags_that_are_none(value: Any) -> None:
-    """A text alone, or a list of something else, is refused in words."""
-    with pytest.raises(ConfigurationError, match="tag"):
-        checks.tags(value)
+@pytest.mark.parametrize("given", ["x", 5, [True], [["x"]], [b"x"]])
+def test_what_is_no_tag(given: Any) -> None:
+    """A text is no list of tags, and a tag is a text or a number."""
+    with pytest.raises(
+        ConfigurationError, match=r"^(tags must be a list of texts|a tag must be a text), got "
+    ):
+        checks.tags(given)
 
 
-@pytest.mark.parametrize("value", [[("a", 1)], {1: "a"}, "a", None])
-def test_meta_that_is_none(value: Any) -> None:
-    """Meta is a dict with texts for keys."""
-    assert checks.meta({"a": 1}) == {"a": 1}
-
-    with pytest.raises(ConfigurationError, match="meta must be a dict whose keys are texts"):
-        checks.meta(value)
+def test_meta() -> None:
+    """What a job carries is a dict with texts for keys."""
+    assert checks.meta({"a": [1]}) == {"a": [1]}
+    for given in ({1: 2}, [("a", 1)], "a", None):
+        with pytest.raises(ConfigurationError, match=r"^meta must be a dict whose keys are texts, got "):
+            checks.meta(given)
 
 
 def test_priorities() -> None:

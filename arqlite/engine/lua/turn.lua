@@ -24,7 +24,7 @@
 --          holds, ids put back although their cancellation was asked for (until `cancel` is done for them),
 --          {id, its newest errors} per claimed job that was tried before
 -- COST     O((ended + claimed) log N)
--- USES     clock lease score settle announce finish wake holds
+-- USES     clock lease score settle announce locks finish wake holds
 local NEWEST_ERRORS = 20 -- travel with a job: each may take some 10 kB
 local now = clock()
 if not is_alive(live, sid) then return {0} end

@@ -33,5 +33,6 @@ local function finish(base, jobs, ttls, tries, wait, channel, ttl, now, ids, bod
     end
     if #troubled > 0 then redis.call('HDEL', tries, unpack(troubled)) end
   end
+  if redis.call('EXISTS', base .. 'locks') == 1 then moves_of_locks(base).ended(ttl, now, ids, bodies) end
   announce(wait, channel, ids, bodies)
 end
