@@ -124,7 +124,7 @@ class Executor:
             if self._hooks.after_end is not None and await self._acknowledged(run):
                 await self._guarded(self._hooks.after_end, run, "after_job_end")
         finally:
-            run.ctx = _OVER  # its own has the run in it: a circle that the garbage collector would have to find
+            run.ctx = _OVER  # its own has the run in it: a circle for the garbage collector to find
             self._on_done(run)
 
     def refuse(self, run: Run, error: Exception) -> None:
