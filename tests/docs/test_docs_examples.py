@@ -161,18 +161,11 @@ def test_tests_of_the_page_about_testing(tmp_path: Path) -> None:
 def test_examples_of_the_verbs_are_typed() -> None:
     """mypy finds no fault with the programs of the pages, but with the call that is there to be refused."""
     files = [
-        EXAMPLES / f"{verb}.py"
-        for verb in [
-            "define",
-            "enqueue",
-            "schedule",
-            "unique",
-            "retry",
-            "tasks",
-            "cancel",
-            "services",
-            "shop",
-        ]
+        EXAMPLES / f"{page}.py"
+        for page in (
+            *("define", "enqueue", "schedule", "unique", "retry"),
+            *("tasks", "cancel", "services", "shop"),
+        )
     ]
 
     told = subprocess.run(
