@@ -27,6 +27,7 @@ class Keys:
         jobs: hash, id -> record; every job that is known.
         ready: zset, id -> priority and time; jobs that may start.
         sched: zset, id -> due time and priority; jobs that wait for their time.
+        susp: zset, id -> priority and time; jobs that wait for other jobs.
         live: zset, session -> lease deadline in ms; 0 when it ended and its jobs are not all moved.
         tries: hash, id -> tries, crashes and what else only troubled jobs have.
         wake: list with at most one token; its popper goes and claims.
@@ -43,6 +44,7 @@ class Keys:
         self.jobs = base + "jobs"
         self.ready = base + "ready"
         self.sched = base + "sched"
+        self.susp = base + "susp"
         self.live = base + "live"
         self.tries = base + "tries"
         self.wake = base + "wake"
@@ -86,6 +88,10 @@ class Keys:
     def log(self, job_id: str) -> str:
         """List of the lines that this job attached to itself, oldest first."""
         return f"{self.base}log:{job_id}"
+
+    def errors(self, job_id: str) -> str:
+        """List of the attempts of this job that failed, oldest first."""
+        return f"{self.base}err:{job_id}"
 
     def noted_channel(self, job_id: str) -> str:
         """Where those who follow this job hear that it noted something."""
