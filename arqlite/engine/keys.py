@@ -34,6 +34,7 @@ class Keys:
         wait: set of ids whose end somebody awaits.
         cron: hash, name and schedule of a cron job -> its last tick in ms.
         holds: hash, name of a hold -> the session that vouches for it; `?` and a moment in ms: nobody.
+        locks: hash, id of a unique job that has not ended -> digest of the lock that it holds.
         ttls: set of the result lifetimes in use, each with its own `done` list.
         imported: zset, token of a batch that came from elsewhere -> until when it is remembered, in ms.
     """
@@ -49,6 +50,7 @@ class Keys:
         self.tries = base + "tries"
         self.wake = base + "wake"
         self.wait = base + "wait"
+        self.locks = base + "locks"
         self.ttls = base + "ttls"
         self.cron = base + "cron"
         self.holds = base + "holds"
@@ -80,6 +82,14 @@ class Keys:
     def inbox(self, session: str) -> str:
         """Set of the jobs that this session shall cancel."""
         return f"{self.base}cancel:{session}"
+
+    def lock(self, digest: str) -> str:
+        """Text that tells which job holds this lock, since when, and how it ended."""
+        return f"{self.base}u:{digest}"
+
+    def former_lock(self, job_id: str) -> str:
+        """Text, the digest of the lock of a job that ended, as long as that counts."""
+        return f"{self.base}uid:{job_id}"
 
     def note(self, job_id: str) -> str:
         """Hash of what this job noted: how far it is, for which job, how many lines are not kept."""

@@ -181,7 +181,7 @@ def _written(pattern: Any) -> Any:
 def _refuse_nothing(name: str, value: Any) -> None:
     if value is None:
         raise ConfigurationError(
-            f"{name} must not be None, which would mean all jobs by a slip: leave it out if it does not matter"
+            f"{name} must not be None, lest a slip mean all jobs: leave it out if it does not matter"
         )
     if isinstance(value, str | list | tuple | Mapping | set | frozenset) and not value:
         raise ConfigurationError(

@@ -13,13 +13,13 @@
 -- RETURNS  0 unknown (nothing is left behind), 1 cancelled here, 2 asked its worker, 3 had ended before, 4 it
 --          is in none of the states
 -- COST     O(log N + holds + sessions)
--- USES     clock score settle announce finish holds homes notes
+-- USES     clock score settle announce locks finish holds homes notes
 if teller ~= '' then redis.call('SREM', base .. 'cancel:' .. teller, id) end
 local now = clock()
 local record = redis.call('HGET', jobs, id)
 if not record or is_forgotten(record, now) then return 0 end
 local homes = homes_of(base)
-if states ~= '' and not string.find(states, homes.state_of(id, record, now) or '?', 1, true) then return 4 end
+if states ~= '' and not string.find(states, homes.letter_of(id, record, now) or '?', 1, true) then return 4 end
 if string.sub(record, 1, 1) == 'R' then return 3 end
 local is_free, owner = homes.free(id, now)
 if owner then

@@ -14,7 +14,7 @@
 -- RETURNS  1 done, 0 it may start already or runs, -1 it is unknown, -2 it has changed meanwhile; of a job that
 --          had ended a repetition is answered like the first call
 -- COST     O(log N + holds)
--- USES     clock score settle wake holds homes
+-- USES     clock score settle wake locks holds homes
 local now = clock()
 local old = redis.call('HGET', jobs, id)
 if not old or is_forgotten(old, now) then return -1 end
@@ -23,7 +23,7 @@ if had_ended and old == record then return 1 end
 if old ~= expected then return -2 end
 if not had_ended then
   local homes = homes_of(base)
-  local state = homes.state_of(id, old, now)
+  local state = homes.letter_of(id, old, now)
   if not state then return -1 end
   if not string.find('sru', state, 1, true) then return 0 end
   if (redis.call('HGET', tries, id) or '') ~= remembered then return -2 end
@@ -34,6 +34,7 @@ redis.call('HSET', jobs, id, record)
 if memory == '' then redis.call('HDEL', tries, id) else redis.call('HSET', tries, id, memory) end
 -- Its errors so far are a live job's again.
 redis.call('PERSIST', base .. 'err:' .. id)
+if had_ended then moves_of_locks(base).revived(id) end
 local at = due == '' and now or tonumber(due)
 if at > now then
   local score = sched_score(priority_of(record), at)

@@ -25,7 +25,7 @@ for i, id in ipairs(asked) do
   if string.sub(record, 1, 1) == 'R' then
     if is_forgotten(record, now) then record = '' else state = string.sub(record, 15, 15) end
   elseif names[i] then
-    state, due = homes.state_in(names[i], scores[i], memories[i], now)
+    state, due = homes.letter_in(names[i], scores[i], memories[i], now)
   elseif full == '0' or record ~= '' then
     owners = owners or homes.owners_of(asked)
     if owners[i] then state, owner = 'e', owners[i] end

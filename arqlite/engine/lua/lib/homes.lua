@@ -48,20 +48,32 @@ local function homes_of(base)
     return owners[1], ends[1]
   end
 
-  -- Returns the state of a job that waits in this home, and when it is or was due.
-  homes.state_in = function(name, score, memory, now)
+  -- Returns the letter of a job that waits in this home, and when it is or was due.
+  homes.letter_in = function(name, score, memory, now)
     if name ~= 'scheduled' then return STATE_OF_HOME[name], score % PRIORITY_STEP + EPOCH end
     local due = due_of(score)
     if due <= now then return 'a', due end
     return memory and string.match(memory, AWAITS_A_TRY) and 'r' or 's', due
   end
 
-  -- Returns the state of a job, whatever it is; nothing for one that is nowhere.
-  homes.state_of = function(id, record, now)
+  -- Returns the letter of a job, whatever it is; nothing for one that is nowhere.
+  homes.letter_of = function(id, record, now)
     if string.sub(record, 1, 1) == 'R' then return string.sub(record, 15, 15) end
     local name, score = homes.of(id)
-    if name then return (homes.state_in(name, score, redis.call('HGET', base .. 'tries', id), now)) end
+    if name then return (homes.letter_in(name, score, redis.call('HGET', base .. 'tries', id), now)) end
     return homes.owner_of(id) and 'e'
+  end
+
+  -- Give a job that waits another priority, at the place that its moment has there.
+  homes.rank = function(id, priority)
+    local score = redis.call('ZSCORE', sched, id)
+    if score then redis.call('ZADD', sched, sched_score(priority, due_of(tonumber(score))), id) end
+    local zsets = {ready, susp}
+    for _, name in ipairs(held.names()) do zsets[#zsets + 1] = base .. 'hold:' .. name end
+    for _, zset in ipairs(zsets) do
+      score = redis.call('ZSCORE', zset, id)
+      if score then redis.call('ZADD', zset, priority * PRIORITY_STEP + tonumber(score) % PRIORITY_STEP, id) end
+    end
   end
 
   -- Take a job out of where it waits. Returns whether it did.
