@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from .model.context import current_job
     from .model.failures import register_exception
     from .model.functions import func
+    from .model.records import JobView
+    from .model.states import JobState
     from .model.unique import Unique
     from .runtime.reentry import run_in_loop
     from .runtime.reporting import report_progress
@@ -31,7 +33,9 @@ __all__ = (
     "Discard",
     "Inspector",
     "Job",
+    "JobState",
     "JobStatus",
+    "JobView",
     "RedisSettings",
     "Retry",
     "Service",
@@ -62,6 +66,8 @@ _HOMES = {
     "model.context": ("current_job",),
     "model.failures": ("register_exception",),
     "model.functions": ("func",),
+    "model.records": ("JobView",),
+    "model.states": ("JobState",),
     "model.unique": ("Unique",),
     "runtime.reentry": ("run_in_loop",),
     "runtime.reporting": ("report_progress",),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, Literal, NamedTuple, cast
 
-from .keys import Keys, due_ms
+from .keys import EPOCH_MS, Keys, due_ms
 from .link import calls_on_pool
 from .protocol import CancelAnswer
 from .scripts import Script, load
@@ -172,7 +172,7 @@ class Management:
 
     async def depth(self) -> Depth:
         """Count the jobs by where they are, and tell since when the eldest could start."""
-        return Depth(*await self._call(load("depth"), {}, keys={"susp": self.keys.susp}))
+        return Depth(*await self._call(load("depth"), {}))
 
     async def tally(self) -> Tally:
         """Count the jobs that ended, page by page; O(all jobs)."""
@@ -196,9 +196,12 @@ class Management:
             if cursor == 0:
                 return total
 
-    async def errors_of(self, job_id: str) -> list[bytes]:
-        """Read what is kept of the attempts of a job that failed, oldest first."""
-        return cast("list[bytes]", await self.client.lrange(self.keys.errors(job_id), 0, -1))
+    async def errors_of(self, job_ids: Sequence[str]) -> list[list[bytes]]:
+        """Tell what the failed attempts of each job left, oldest first; empty where there is none."""
+        async with self.client.pipeline(transaction=False) as pipe:
+            for job_id in job_ids:
+                pipe.lrange(self.keys.errors(job_id), 0, -1)
+            return cast("list[list[bytes]]", await pipe.execute())
 
     async def _call_many(
         self, script: Script, calls: Sequence[tuple[dict[str, str], dict[str, Any]]]
@@ -228,7 +231,9 @@ def _notes(keys: Keys, job_id: str) -> dict[str, str]:
 
 
 def _standing(state: bytes, due_ms: int, memory: bytes, session: bytes, record: bytes) -> Standing:
-    return Standing(state.decode(), int(due_ms), memory.decode(), _text(session), record)
+    # What is put in front of others stands where time begins.
+    due_ms = -1 if due_ms == EPOCH_MS else int(due_ms)
+    return Standing(state.decode(), due_ms, memory.decode(), _text(session), record)
 
 
 def _text(name: bytes) -> str:
