@@ -211,7 +211,7 @@ def _states(value: Any) -> frozenset[JobState]:
         try:
             states.add(JobState(one))
         except ValueError:
-            known = list(dict.fromkeys([*JobState, *STATE_GROUPS]))
+            known = list(dict.fromkeys([*map(str, JobState), *STATE_GROUPS]))
             raise ConfigurationError(f"there is no state {one!r}; {closest(str(one), known)}") from None
     return frozenset(states)
 

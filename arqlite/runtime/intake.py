@@ -166,7 +166,7 @@ class Intake:
         return refuse(
             tries=first_try - 1 + run.memory.tries,
             crashes=run.memory.crashes,
-            max_tries=max_tries,
+            max_tries=max(max_tries, run.memory.granted),
             max_rescues=self._limits.max_rescues,
             expires_ms=expires_ms,
             now_ms=now_ms,
