@@ -131,7 +131,7 @@ class Finding(Looking):
         """
         return await self._count(self._engine(queue), frozenset(JobState))
 
-    async def queue_depth(self, queue: str | None = None) -> QueueDepth:
+    async def depth(self, queue: str | None = None) -> QueueDepth:
         """Tell how many jobs could start now and how long the eldest of them waits: what to alert on.
 
         Cheap however many there are.

@@ -263,12 +263,12 @@ async def test_job_that_ends_while_it_is_looked_for(
 async def test_queue_depth(arq_redis: ArqRedis) -> None:
     """The depth is how many jobs could start, and for how long the eldest could have."""
     inspector = Inspector(arq_redis)
-    assert await inspector.queue_depth() == QueueDepth(0, timedelta(0))
+    assert await inspector.depth() == QueueDepth(0, timedelta(0))
 
     await enqueue(arq_redis, "old", at=datetime.now(UTC) - timedelta(hours=1), priority=9)
     await enqueue(arq_redis, "new")
     await enqueue(arq_redis, "later", delay=60)
-    depth = await inspector.queue_depth()
+    depth = await inspector.depth()
 
     assert depth.available == 2
     assert timedelta(hours=1) <= depth.oldest < timedelta(hours=1, minutes=1)
@@ -286,7 +286,7 @@ async def test_queue_depth_with_a_rescued_job(arq_redis: ArqRedis) -> None:
     await arq_redis.zadd(engine.keys.live, {"s": 1}, xx=True)
     await engine.rescue("t")
 
-    depth = await inspector.queue_depth()
+    depth = await inspector.depth()
 
     assert depth.available == 1
     assert depth.oldest < timedelta(minutes=1)
