@@ -14,12 +14,14 @@ if TYPE_CHECKING:
     from .fleet import run_workers
     from .inspector import Inspector
     from .jobs import Job, JobStatus
+    from .model.backoff import exponential, jitter
     from .model.calls import call
     from .model.context import current_job
     from .model.failures import register_exception
     from .model.functions import func
     from .model.records import JobView
     from .model.states import JobState
+    from .model.tasks import Task, task
     from .model.unique import Unique
     from .runtime.reentry import run_in_loop
     from .runtime.reporting import report_progress
@@ -40,6 +42,7 @@ __all__ = (
     "Retry",
     "Service",
     "Snooze",
+    "Task",
     "Unique",
     "Worker",
     "__version__",
@@ -48,12 +51,15 @@ __all__ = (
     "create_pool",
     "cron",
     "current_job",
+    "exponential",
     "func",
+    "jitter",
     "register_exception",
     "report_progress",
     "run_in_loop",
     "run_worker",
     "run_workers",
+    "task",
 )
 
 _HOMES = {
@@ -62,12 +68,14 @@ _HOMES = {
     "fleet": ("run_workers",),
     "inspector": ("Inspector",),
     "jobs": ("Job", "JobStatus"),
+    "model.backoff": ("exponential", "jitter"),
     "model.calls": ("call",),
     "model.context": ("current_job",),
     "model.failures": ("register_exception",),
     "model.functions": ("func",),
     "model.records": ("JobView",),
     "model.states": ("JobState",),
+    "model.tasks": ("Task", "task"),
     "model.unique": ("Unique",),
     "runtime.reentry": ("run_in_loop",),
     "runtime.reporting": ("report_progress",),
@@ -75,7 +83,7 @@ _HOMES = {
     "worker": ("Worker", "check_health", "run_worker"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
-_ROOMS = ("connections", "constants", "errors", "jobs", "typing", "utils", "worker")
+_ROOMS = ("connections", "constants", "errors", "jobs", "telemetry", "typing", "utils", "worker")
 
 
 def __getattr__(name: str) -> Any:

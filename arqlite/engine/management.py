@@ -7,7 +7,7 @@ the calls for many jobs travel together.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Any, Literal, NamedTuple, cast
+from typing import Any, Literal, NamedTuple
 
 from .keys import EPOCH_MS, Keys, due_ms
 from .link import calls_on_pool
@@ -195,13 +195,6 @@ class Management:
                 total += sum(score is not None and due_ms(score) > now_ms for score in scores)
             if cursor == 0:
                 return total
-
-    async def errors_of(self, job_ids: Sequence[str]) -> list[list[bytes]]:
-        """Tell what the failed attempts of each job left, oldest first; empty where there is none."""
-        async with self.client.pipeline(transaction=False) as pipe:
-            for job_id in job_ids:
-                pipe.lrange(self.keys.errors(job_id), 0, -1)
-            return cast("list[list[bytes]]", await pipe.execute())
 
     async def _call_many(
         self, script: Script, calls: Sequence[tuple[dict[str, str], dict[str, Any]]]

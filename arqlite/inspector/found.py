@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from pydantic_core import from_json
-
 from ..engine.management import Standing
 from ..errors import DeserializationError
 from ..model import memory as memories
+from ..model.attempts import decode_attempts
 from ..model.codec import Codec, blob_behind_end, blob_of
 from ..model.memory import Memory
-from ..model.records import FailedAttempt, JobView
+from ..model.records import JobView
 from ..model.states import JobState
 from ..utils import ms_to_datetime
 
@@ -103,7 +102,7 @@ def view_of(found: Found, queue: str, codec: Codec, errors: Sequence[bytes] = ()
         max_attempts=max(allowed, memory.granted) if allowed else None,
         snoozes=memory.snoozes,
         crashes=memory.crashes,
-        errors=_attempts(errors, found.enqueue_ms),
+        errors=decode_attempts(errors, found.enqueue_ms),
         inserted_at=ms_to_datetime(found.enqueue_ms),
         scheduled_at=ms_to_datetime(_due_ms(found, envelope)),
         attempted_at=_moment(attempted_ms),
@@ -133,17 +132,3 @@ def _due_ms(found: Found, envelope: dict[str, Any]) -> int:
 
 def _moment(ms: int | None) -> datetime | None:
     return None if ms is None else ms_to_datetime(ms)
-
-
-def _attempts(entries: Sequence[bytes], enqueue_ms: int) -> tuple[FailedAttempt, ...]:
-    """Read failed attempts; those of an older job of the same id are left out."""
-    attempts = []
-    for entry in entries:
-        told = from_json(entry)
-        if told.get("et", enqueue_ms) == enqueue_ms:
-            attempts.append(
-                FailedAttempt(
-                    told["n"], ms_to_datetime(told["at"]), told["t"], told["m"], told["tb"], told["w"]
-                )
-            )
-    return tuple(attempts)

@@ -13,7 +13,7 @@ import types
 import typing
 import weakref
 from collections import abc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..errors import InvalidArguments
@@ -69,7 +69,6 @@ class Signature:
             for one in parameters
         }
         positional = [one for one in parameters if one.kind in _POSITIONAL]
-        self._positional_names = [one.name for one in positional]
         self._positional = [fields[one.name] for one in positional]
         self._named = {one.name: fields[one.name] for one in parameters if one.kind in _NAMED}
         self._others = [_of_kind(parameters, fields, kind) for kind in (_REST, _NAMED_REST)]
@@ -128,13 +127,33 @@ class Signature:
         except TypeError as error:
             raise InvalidArguments(f"{function}(): {error}", function=function) from None
 
+    def by_name(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """Tell the arguments of a call that fits by their names, those that it leaves out not among them."""
+        if not args:
+            return dict(kwargs)
+        bound = self._signature.bind(*args, **kwargs).arguments
+        for parameter in self._signature.parameters.values():
+            if parameter.kind is _NAMED_REST:
+                bound |= bound.pop(parameter.name, {})
+        return bound
+
+    def named(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """Tell the arguments of a call that fits by their names, those that it leaves out not among them.
+
+        Raises:
+            TypeError: it is no call of this function.
+        """
+        if not args:
+            return dict(kwargs)
+        bound = self._signature.bind(*args, **kwargs).arguments
+        for parameter in self._signature.parameters.values():
+            if parameter.kind is _NAMED_REST:
+                bound |= bound.pop(parameter.name, {})
+        return bound
+
     def takes(self, name: str) -> bool:
         """Tell whether there is a parameter of this name."""
         return name in self._named
-
-    def named(self, args: Sequence[Any]) -> dict[str, Any]:
-        """Tell which parameter gets which argument by position."""
-        return dict(zip(self._positional_names, args, strict=False))
 
     def fit_result(self, value: Any) -> tuple[Any, list[Problem]]:
         """Make a result fit; one that does not is left as it came and told as a problem."""

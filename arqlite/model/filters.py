@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -137,7 +138,8 @@ class JobFilter:
         args, named = tuple(envelope.get("a") or ()), dict(envelope.get("k") or {})
         signature = self.signatures.get(envelope["f"])
         if signature is not None:
-            named = signature.named(args) | named
+            with contextlib.suppress(TypeError):  # it was enqueued by name, as no call of the function
+                named = signature.named(args, named)
         for pattern in self.args:
             if isinstance(pattern, tuple):
                 if len(args) == len(pattern) and all(map(contains, args, pattern)):

@@ -11,7 +11,7 @@ import pytest
 from inspector_toys import AWAITS_A_TRY, Fault, enqueue, enqueue_everywhere, states_of
 from worker_toys import Gate, at_work
 
-from arqlite import ArqRedis, Inspector, JobState, Worker, func, telemetry
+from arqlite import ArqRedis, Inspector, JobState, Worker, func, task, telemetry
 from arqlite.engine import RedisEngine
 from arqlite.errors import ConfigurationError
 from arqlite.jobs import Job
@@ -100,6 +100,28 @@ async def test_cancel_a_running_job(arq_redis: ArqRedis, make_worker: Any, event
     assert job is not None
     assert (job.state, job.worker) == (JobState.CANCELLED, None)
     assert (await inspector.count_by_state())[JobState.EXECUTING] == 0
+
+
+async def test_cancel_a_running_task(arq_redis: ArqRedis, make_worker: Any, eventually: Any) -> None:
+    """A task that is cancelled while it runs is stopped by any worker, and tells that of its one attempt."""
+    gate = Gate()
+    inspector = Inspector(arq_redis)
+
+    async def toy(ctx: dict[str, Any]) -> str:
+        return await gate(ctx)
+
+    await enqueue(arq_redis, "a")
+    async with at_work(make_worker([task(name="toy")(toy)])):
+        await gate.started.wait()
+        assert await inspector.cancel_jobs(function="toy", state="executing") == 1
+        await eventually(lambda: inspector.count_jobs(state="cancelled"))
+
+    job = await inspector.job("a")
+    assert job is not None
+    assert gate.ended == ["cancelled"]
+    assert (job.state, job.attempt, len(job.errors)) == (JobState.CANCELLED, 1, 1)
+    assert job.attempted_at is not None
+    assert await inspector.count_jobs(state="executing") == 0
 
 
 async def test_running_job_runs_on_until_its_worker_ends_it(arq_redis: ArqRedis) -> None:
@@ -247,8 +269,12 @@ async def test_retry_keeps_attempts_and_errors(arq_redis: ArqRedis) -> None:
     """Attempts and what they failed with are kept, and so is how often the job may fail, if any is left."""
     engine = await enqueue_everywhere(arq_redis, max_attempts=20)
     inspector = Inspector(arq_redis)
+    before = await inspector.job("discarded")
+    assert before is not None
+    born = round(before.inserted_at.timestamp() * 1000)
     await arq_redis.rpush(
-        engine.keys.errors("discarded"), '{"n":3,"at":5,"t":"Fault","m":"broken","tb":"","w":"host"}'
+        engine.keys.errors("discarded"),
+        f'{{"n":3,"at":5,"et":{born},"t":"Fault","m":"broken","tb":"","w":"host"}}',
     )
 
     await inspector.retry_job("discarded")
@@ -256,7 +282,7 @@ async def test_retry_keeps_attempts_and_errors(arq_redis: ArqRedis) -> None:
     job = await inspector.job("discarded")
     assert job is not None
     assert (job.attempt, job.max_attempts) == (3, 20)
-    assert [error.message for error in job.errors] in ([], ["broken"])
+    assert [error.message for error in job.errors] == ["broken"]
     assert (await memory_of(arq_redis, "discarded")).granted == 4
 
 
@@ -282,6 +308,30 @@ async def test_retry_at_the_last_attempt_grants_one(arq_redis: ArqRedis, make_wo
     job = await inspector.job("a")
     assert job is not None
     assert (job.state, job.attempt) == (JobState.DISCARDED, 22)
+
+
+async def test_retried_task_keeps_its_errors(arq_redis: ArqRedis, make_worker: Any) -> None:
+    """A task that was given up and is retried by hand has its old error beside the new one."""
+
+    async def toy(ctx: dict[str, Any]) -> None:
+        raise Fault(f"broken {ctx['job_try']}")
+
+    functions = [task(name="toy", max_attempts=1)(toy)]
+    inspector = Inspector(arq_redis)
+    await enqueue(arq_redis, "a")
+    await make_worker(functions).async_run()
+    assert await inspector.retry_job("a") is True
+    waiting = await inspector.job("a")
+    await make_worker(functions).async_run()
+
+    job = await inspector.job("a")
+    assert waiting is not None
+    assert job is not None
+    assert [error.message for error in waiting.errors] == ["broken 1"]
+    assert [(error.attempt, error.message) for error in job.errors] == [(1, "broken 1"), (2, "broken 2")]
+    assert (job.state, job.attempt) == (JobState.DISCARDED, 2)
+    engine = RedisEngine(arq_redis, "arq:queue")
+    assert await arq_redis.pttl(engine.keys.errors("a")) > 0, "kept as long as its end"
 
 
 async def test_retry_of_an_expired_job(arq_redis: ArqRedis, make_worker: Any) -> None:
