@@ -155,7 +155,8 @@ async def test_revive_of_a_finished_job(queue: Queue) -> None:
     await queue.claim("s")
     await queue.finish("s", "a")
     await queue.take_token()
-    await queue.client.set(queue.keys.errors("a"), "x", px=HOUR)
+    await queue.client.rpush(queue.keys.errors("a"), "x")
+    await queue.client.pexpire(queue.keys.errors("a"), HOUR)
     new = record(2)
 
     answers = await queue.engine.revive_many(
