@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from .model.context import current_job
     from .model.failures import register_exception
     from .model.functions import func
+    from .model.records import JobView
+    from .model.states import JobState
     from .model.tasks import Task, task
     from .model.unique import Unique
     from .runtime.reentry import run_in_loop
@@ -33,7 +35,9 @@ __all__ = (
     "Discard",
     "Inspector",
     "Job",
+    "JobState",
     "JobStatus",
+    "JobView",
     "RedisSettings",
     "Retry",
     "Service",
@@ -69,6 +73,8 @@ _HOMES = {
     "model.context": ("current_job",),
     "model.failures": ("register_exception",),
     "model.functions": ("func",),
+    "model.records": ("JobView",),
+    "model.states": ("JobState",),
     "model.tasks": ("Task", "task"),
     "model.unique": ("Unique",),
     "runtime.reentry": ("run_in_loop",),

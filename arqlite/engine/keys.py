@@ -12,12 +12,12 @@ PREFIX = "aq:"
 
 
 # How a score of `sched` is made up; lua/lib/score.lua says why.
-_EPOCH_MS, _DUE_STEP = 1_577_836_800_000, 2048
+EPOCH_MS, _DUE_STEP = 1_577_836_800_000, 2048
 
 
 def due_ms(score: float) -> int:
     """Read out of a score of `sched` when its job is due, in ms since 1970."""
-    return int(score) // _DUE_STEP + _EPOCH_MS
+    return int(score) // _DUE_STEP + EPOCH_MS
 
 
 class Keys:

@@ -1,7 +1,8 @@
 """A queue's storage as verbs. Read this page first.
 
 Each verb is one atomic move. A job has exactly one home at any moment: ready, scheduled, held, the set
-of one session, or a finished record; a verb moves it from one to another or leaves it where it is.
+of one session, or a finished record; a verb moves it from one to another or leaves it where it is. What is
+done to jobs by hand is in `management.py`.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
 
 Place = Literal["ready", "scheduled", "held"]
-Home = Literal["absent", "finished", "ready", "held", "scheduled", "running"]
-CancelAnswer = Literal["unknown", "cancelled", "asked", "ended"]
+Home = Literal["absent", "finished", "ready", "held", "scheduled", "suspended", "running"]
+CancelAnswer = Literal["unknown", "cancelled", "asked", "ended", "elsewhere"]
 RewriteAnswer = Literal["done", "changed", "unknown"]
 
 

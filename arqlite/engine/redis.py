@@ -13,6 +13,7 @@ from redis.exceptions import NoScriptError
 from ..errors import SessionLost
 from .keys import Keys
 from .link import WRONG_SERVER, Link, call_on_pool, calls_on_pool
+from .management import CANCEL_ANSWERS, Management
 from .protocol import (
     Beat,
     CancelAnswer,
@@ -54,13 +55,12 @@ _WILL_MS = 30 * 86_400_000
 _TOKEN_MS = 30 * 86_400_000
 # Somebody else who read the same batch may still be about to plant it.
 _LATE_PLANTER_MS = 600_000
-_CANCEL_ANSWERS: dict[int, CancelAnswer] = {0: "unknown", 1: "cancelled", 2: "asked", 3: "ended"}
 _REWRITE_ANSWERS: dict[int, RewriteAnswer] = {1: "done", 0: "changed", -1: "unknown"}
 _KEYS = ("jobs", "ready", "sched", "susp", "live", "tries", "wake", "wait", "ttls", "cron", "holds", "locks")
 _PLACES = {"ready": "r", "scheduled": "s", "held": "h"}
 
 
-class RedisEngine:
+class RedisEngine(Management):
     """One queue in one Redis database.
 
     Args:
@@ -162,7 +162,8 @@ class RedisEngine:
         """See `Engine.cancel`."""
         control = self.keys.control_channel("")
         args = {"id": job_id, "ttl_ms": keep_ms, "body": body, "control": control, "teller": recalled_by}
-        return _CANCEL_ANSWERS[await self._call(load("cancel"), args, keys=self._note_keys(job_id))]
+        reply = await self._call(load("cancel"), {**args, "states": ""}, keys=self._note_keys(job_id))
+        return CANCEL_ANSWERS[reply]
 
     async def rewrite(
         self, job_id: str, expected: bytes, record: bytes, states: str, when: str | None = None

@@ -137,6 +137,20 @@ class Signature:
                 bound |= bound.pop(parameter.name, {})
         return bound
 
+    def named(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """Tell the arguments of a call that fits by their names, those that it leaves out not among them.
+
+        Raises:
+            TypeError: it is no call of this function.
+        """
+        if not args:
+            return dict(kwargs)
+        bound = self._signature.bind(*args, **kwargs).arguments
+        for parameter in self._signature.parameters.values():
+            if parameter.kind is _NAMED_REST:
+                bound |= bound.pop(parameter.name, {})
+        return bound
+
     def takes(self, name: str) -> bool:
         """Tell whether there is a parameter of this name."""
         return name in self._named

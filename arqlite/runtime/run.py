@@ -124,8 +124,8 @@ class Run:
 
     @property
     def max_attempts(self) -> int:
-        """How many attempts it may have, those included that somebody gave it."""
-        return int(self.stored.get("ma") or self.terms.max_attempts) + self.memory.granted
+        """How many attempts it may have; at least as many as somebody granted it by hand."""
+        return max(int(self.stored.get("ma") or self.terms.max_attempts), self.memory.granted)
 
     @property
     def is_last_attempt(self) -> bool:

@@ -272,6 +272,26 @@ server.release()
 """
 
 
+def test_inspect_jobs(tmp_path: Path) -> None:
+    """Jobs are found, counted, mended, retried, changed, cancelled and deleted as the page says."""
+    assert _run("inspect_jobs.py", tmp_path, tmp_path).splitlines() == [
+        "send_mail ('grace',) attempt 1 ended with ValueError('grace is no address')",
+        "1 with two copies",
+        "2 of Monday went out",
+        "customer 2 got 1 to alan@example.org",
+        "{'scheduled': 1, 'completed': 2, 'discarded': 1}",
+        "retried True",
+        "now 1 to grace@example.org",
+        "scheduled with priority 3",
+        "('mail', 'late') {'copies': 3}",
+        "there is no job 'no-such-job'",
+        "cancelled 1",
+        "deleted 4",
+        'say which jobs are meant, as with function="send_mail"; state="all" means all of the queue',
+        "left 0",
+    ]
+
+
 def _run(example: str, cwd: Path, home: Path) -> str:
     return subprocess.run(
         [sys.executable, str(EXAMPLES / example)],
