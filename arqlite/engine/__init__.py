@@ -4,6 +4,8 @@ from .batch import EnqueueBatch, LookBatch
 from .keys import Keys, due_ms
 from .protocol import (
     Beat,
+    CronKnown,
+    Crons,
     Ended,
     Engine,
     Failure,
@@ -29,6 +31,8 @@ from .wakeup import EndWatch, Listener, Token, Waker
 __all__ = (
     "ENQUEUE_CHUNK",
     "Beat",
+    "CronKnown",
+    "Crons",
     "EndWatch",
     "Ended",
     "Engine",

@@ -33,6 +33,9 @@ class Keys:
         wake: list with at most one token; its popper goes and claims.
         wait: set of ids whose end somebody awaits.
         cron: hash, name and schedule of a cron job -> its last tick in ms.
+        cronctl: hash, name of a paused cron job -> since when, in ms.
+        crons: hash, name and schedule of a cron job -> when it was told, 13 digits of ms, and what it is.
+        leader: text, the session that leads while it lives.
         holds: hash, name of a hold -> the session that vouches for it; `?` and a moment in ms: nobody.
         locks: hash, id of a unique job that has not ended -> digest of the lock that it holds.
         ttls: set of the result lifetimes in use, each with its own `done` list.
@@ -53,10 +56,14 @@ class Keys:
         self.locks = base + "locks"
         self.ttls = base + "ttls"
         self.cron = base + "cron"
+        self.cronctl = base + "cronctl"
+        self.crons = base + "crons"
+        self.leader = base + "leader"
         self.holds = base + "holds"
         self.imported = base + "imported"
         self.channels = f"{PREFIX}{database}:{{{queue}}}:"
         self.finished_channel = self.channels + "fin"
+        self.leader_channel = self.channels + "led"
         self.health = queue + health_check_key_suffix
 
     def run(self, session: str) -> str:

@@ -11,6 +11,7 @@ import redis
 from redis.exceptions import NoScriptError
 
 from ..errors import SessionLost
+from .duties import Duties
 from .keys import Keys
 from .link import WRONG_SERVER, Link, call_on_pool, calls_on_pool
 from .management import CANCEL_ANSWERS, Management
@@ -48,7 +49,8 @@ TURN_LIMIT = 1000
 LOOK_CHUNK = 500
 # How many lines of a job are kept: its newest.
 LOG_LIMIT = 1000
-_PRUNE_BATCHES = 20
+# So many ends are forgotten by one script.
+PRUNE_CHUNK = 1000
 # By then somebody has rescued what was bequeathed, or nobody is there who could.
 _WILL_MS = 30 * 86_400_000
 # A batch that a crash left half-way is finished within this time, or it might be planted twice.
@@ -60,7 +62,7 @@ _KEYS = ("jobs", "ready", "sched", "susp", "live", "tries", "wake", "wait", "ttl
 _PLACES = {"ready": "r", "scheduled": "s", "held": "h"}
 
 
-class RedisEngine(Management):
+class RedisEngine(Management, Duties):
     """One queue in one Redis database.
 
     Args:
@@ -194,12 +196,14 @@ class RedisEngine(Management):
         job_id: str,
         record: bytes,
         lock: Lock | None = None,
+        name: str = "",
     ) -> Fired:
         """See `Engine.fire`."""
-        args = {"tick": tick_ms, "id": job_id, "record": record}
+        args = {"name": name, "tick": tick_ms, "id": job_id, "record": record}
         digest, period, states, since = _lock(lock) if lock is not None else ("", -1, "", "")
         args |= {"digest": digest, "period": period, "states": states, "since": since}
-        done, now_ms, *holder = await self._call(load("fire"), args, schedules)
+        call = self._call(load("fire"), args, schedules, {"cronctl": self.keys.cronctl})
+        done, now_ms, *holder = await call
         return Fired(bool(done), int(now_ms), Holder(*map(bytes.decode, holder)) if holder else None)
 
     async def ticks(self, schedules: Sequence[str]) -> Ticks:
@@ -245,11 +249,12 @@ class RedisEngine(Management):
         """See `Engine.ends`."""
         return [int(until) for until in await self._call(load("ends"), {}, job_ids)] if job_ids else []
 
-    async def prune(self) -> int:
+    async def prune(self, limit: int | None = None) -> int:
         """See `Engine.prune`."""
         total, more = 0, 1
-        while more:
-            forgotten, more = await self._call(load("prune"), {"batches": _PRUNE_BATCHES})
+        while more and (limit is None or total < limit):
+            most = PRUNE_CHUNK if limit is None else min(limit - total, PRUNE_CHUNK)
+            forgotten, more = await self._call(load("prune"), {"limit": most})
             total += forgotten
         return total
 

@@ -128,16 +128,6 @@ class Signature:
             raise InvalidArguments(f"{function}(): {error}", function=function) from None
 
     def by_name(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
-        """Tell the arguments of a call that fits by their names, those that it leaves out not among them."""
-        if not args:
-            return dict(kwargs)
-        bound = self._signature.bind(*args, **kwargs).arguments
-        for parameter in self._signature.parameters.values():
-            if parameter.kind is _NAMED_REST:
-                bound |= bound.pop(parameter.name, {})
-        return bound
-
-    def named(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """Tell the arguments of a call that fits by their names, those that it leaves out not among them.
 
         Raises:

@@ -183,10 +183,15 @@ class Producer(Service):
 
     # -- the loop
 
-    async def start(self) -> None:
-        """Open the first session and begin to claim."""
-        self._create_task = asyncio.get_running_loop().create_task
+    async def open(self) -> None:
+        """Open the first session; nothing is claimed yet."""
         await self._open()
+
+    async def start(self) -> None:
+        """Begin to claim, in the session that is open or in a first one."""
+        self._create_task = asyncio.get_running_loop().create_task
+        if self.session is None:
+            await self._open()
         await super().start()
 
     async def finish(self) -> None:

@@ -161,8 +161,11 @@ def test_tests_of_the_page_about_testing(tmp_path: Path) -> None:
 def test_examples_of_the_verbs_are_typed() -> None:
     """mypy finds no fault with the programs of the pages, but with the call that is there to be refused."""
     files = [
-        EXAMPLES / f"{verb}.py"
-        for verb in ("define", "enqueue", "schedule", "unique", "retry", "tasks", "cancel", "shop")
+        EXAMPLES / f"{page}.py"
+        for page in (
+            *("define", "enqueue", "schedule", "unique", "retry"),
+            *("tasks", "cancel", "services", "shop"),
+        )
     ]
 
     told = subprocess.run(
@@ -190,6 +193,19 @@ def test_crons(tmp_path: Path) -> None:
         "cron:warm_cache None",
         "backup 2024-03-30 02:30:00+01:00",
         "poll 2024-03-29 17:56:20+00:00",
+    ]
+
+
+@pytest.mark.real
+def test_services(tmp_path: Path) -> None:
+    """The page of services as a program: one leads, cron jobs are listed, paused and run by hand."""
+    assert _run("services.py", tmp_path, tmp_path).splitlines() == [
+        "leads",
+        "cron:send_report 0 7 * * mon-fri cron:send_report skip",
+        "southern-report 30 7 * * mon-fri southern-report all",
+        "report for south",
+        "ran south",
+        "leads no more",
     ]
 
 
