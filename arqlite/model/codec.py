@@ -18,6 +18,7 @@ from ..typing import Deserializer, Serializer
 from ..utils import ms_to_datetime
 from . import checks
 from .failures import describe, message_of, rebuild
+from .placeholders import BUNDLE, read_end, unbundled
 from .records import JobDef, JobResult
 from .states import JobState
 
@@ -100,7 +101,7 @@ class Codec:
             DeserializationError: these bytes are none.
         """
         try:
-            envelope = from_json(blob) if self.deserializer is None else self.deserializer(blob)
+            envelope = from_json(blob) if self.deserializer is None else self._foreign_envelope(blob)
             if not isinstance(envelope["f"], str) or not 0 <= envelope["et"] <= checks.LAST_MS:
                 raise TypeError("the envelope names no function or no time")
             if "t" in envelope or "x" in envelope or "at" in envelope:
@@ -203,7 +204,7 @@ class Codec:
         try:
             size = int(body[1:9], 16)
             raw = body[9 : 9 + size]
-            ended = from_json(raw) if self.deserializer is None else self.deserializer(raw)
+            ended = read_end(raw, self.deserializer)
             value = rebuild(ended["e"]) if "e" in ended else ended["r"]
             times = ms_to_datetime(ended["st"]), ms_to_datetime(ended["ft"])
         except Exception as error:
@@ -220,6 +221,10 @@ class Codec:
             return job_def(self.decode_job(blob), job_id, None, None)
         except DeserializationError:
             return _unknown_job(job_id)
+
+    def _foreign_envelope(self, blob: bytes) -> Any:
+        assert self.deserializer is not None  # noqa: S101 (the caller asked)
+        return unbundled(blob, self.deserializer) if blob.startswith(BUNDLE) else self.deserializer(blob)
 
     def _encode_foreign(
         self,
