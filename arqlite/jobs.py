@@ -76,6 +76,7 @@ _STATUS = {
     "ready": JobStatus.queued,
     "held": JobStatus.queued,
     "scheduled": JobStatus.deferred,
+    "suspended": JobStatus.deferred,
     "running": JobStatus.in_progress,
 }
 

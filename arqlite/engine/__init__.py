@@ -1,17 +1,21 @@
 """The Redis wing: a queue's storage as verbs, each one atomic script."""
 
 from .batch import EnqueueBatch, LookBatch
+from .flows import FlowStopped, NewFlow, NewStep
 from .keys import Keys, due_ms
 from .protocol import (
     Beat,
     Ended,
     Engine,
     Fired,
+    Holder,
+    Lock,
     NewJob,
     Note,
     Noted,
     Peek,
     Planted,
+    Refused,
     Rescued,
     Returned,
     Room,
@@ -30,15 +34,21 @@ __all__ = (
     "Engine",
     "EnqueueBatch",
     "Fired",
+    "FlowStopped",
+    "Holder",
     "Keys",
     "Listener",
+    "Lock",
     "LookBatch",
+    "NewFlow",
     "NewJob",
+    "NewStep",
     "Note",
     "Noted",
     "Peek",
     "Planted",
     "RedisEngine",
+    "Refused",
     "Rescued",
     "Returned",
     "Room",

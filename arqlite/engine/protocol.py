@@ -1,18 +1,60 @@
 """A queue's storage as verbs. Read this page first.
 
 Each verb is one atomic move. A job has exactly one home at any moment: ready, scheduled, held, the set
-of one session, or a finished record; a verb moves it from one to another or leaves it where it is.
+of one session, or a finished record; a verb moves it from one to another or leaves it where it is. What is
+done to jobs by hand is in `management.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
 
 Place = Literal["ready", "scheduled", "held"]
-Home = Literal["absent", "finished", "ready", "held", "scheduled", "running"]
-CancelAnswer = Literal["unknown", "cancelled", "asked", "ended"]
+Home = Literal["absent", "finished", "ready", "held", "scheduled", "suspended", "running"]
+CancelAnswer = Literal["unknown", "cancelled", "asked", "ended", "elsewhere"]
+RewriteAnswer = Literal["done", "changed", "unknown"]
+
+
+class Lock(NamedTuple):
+    """What keeps a second job like this one out of its queue.
+
+    Attributes:
+        digest: the same for all jobs that count as equal.
+        period_ms: how old an equal job may be to count, in ms; -1 is any age.
+        states: the letters of the states in which it counts, see `model.states`.
+        by_due: whether it is as old as the time since it was due, instead of since it was enqueued.
+    """
+
+    digest: str
+    period_ms: int
+    states: str
+    by_due: bool = False
+
+
+class Holder(NamedTuple):
+    """The job that has the id or the lock of one that was refused.
+
+    Attributes:
+        job_id: its id.
+        state: the letter of the state it was in, see `model.states`; empty where its id was in use.
+    """
+
+    job_id: str
+    state: str = ""
+
+
+class Refused(set[int]):
+    """The positions (from 0) of the jobs that were not stored.
+
+    Attributes:
+        holders: of those that a lock kept out, which job has it.
+    """
+
+    def __init__(self, positions: Iterable[int] = ()) -> None:
+        super().__init__(positions)
+        self.holders: dict[int, Holder] = {}
 
 
 class NewJob(NamedTuple):
@@ -23,11 +65,13 @@ class NewJob(NamedTuple):
         when: `""` for now, `"+5000"` or `"-5000"` for so many ms from the server's now, `"=1700000000000"`
             for a moment in ms since 1970.
         record: a priority byte after `Q`, then the encoded job.
+        lock: what keeps others out while it counts; None for a job that is not unique.
     """
 
     job_id: str
     when: str
     record: bytes
+    lock: Lock | None = None
 
 
 class Planted(NamedTuple):
@@ -222,18 +266,26 @@ class Size:
     running: int
     sessions: int
     held: int = 0
+    suspended: int = 0
 
     @property
     def jobs(self) -> int:
         """All jobs that have not ended."""
+        return self.moving + self.suspended
+
+    @property
+    def moving(self) -> int:
+        """Those of them that do not wait for others; without one, the others wait in vain."""
         return self.ready + self.held + self.scheduled + self.running
 
 
 class Engine(Protocol):
     """The verbs of one queue."""
 
-    async def enqueue(self, jobs: Sequence[NewJob]) -> set[int]:
-        """Nowhere -> ready or scheduled. Returns the positions (from 0) of jobs whose id is in use."""
+    async def enqueue(self, jobs: Sequence[NewJob]) -> Refused:
+        """Nowhere -> ready or scheduled. Returns which jobs were refused, since their id is in use or an
+        equal job has their lock.
+        """
 
     async def open(self, session: str, lease_ms: int) -> int:
         """Begin a session. Returns the ms until the earliest lease of another ends, -1 without one."""
@@ -275,6 +327,15 @@ class Engine(Protocol):
     async def cancel(self, job_id: str, body: bytes, keep_ms: int, recalled_by: str = "") -> CancelAnswer:
         """Ready, scheduled or held -> finished; of a running job its worker is asked. A session that does
         it for a job that was `recalled` tells its name: what it was asked is done with that.
+        """
+
+    async def rewrite(
+        self, job_id: str, expected: bytes, record: bytes, states: str, when: str | None = None
+    ) -> RewriteAnswer:
+        """Change a job that has not ended: its record, its priority and, unless `when` is None, its due time.
+
+        Nothing is done where its record is another one than `expected`, or its state none of those whose
+        letters are in `states`. A job that runs keeps its due time, and goes on with what it was given.
         """
 
     async def peek(self, job_id: str) -> Peek:

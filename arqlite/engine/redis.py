@@ -11,21 +11,26 @@ import redis
 from redis.exceptions import NoScriptError
 
 from ..errors import SessionLost
+from .flows import FlowVerbs
 from .keys import Keys
 from .link import WRONG_SERVER, Link, call_on_pool, calls_on_pool
+from .management import CANCEL_ANSWERS, Management
 from .protocol import (
     Beat,
     CancelAnswer,
     Ended,
     Fired,
+    Holder,
     Home,
     NewJob,
     Note,
     Noted,
     Peek,
     Planted,
+    Refused,
     Rescued,
     Returned,
+    RewriteAnswer,
     Room,
     Size,
     Ticks,
@@ -49,11 +54,12 @@ _WILL_MS = 30 * 86_400_000
 _TOKEN_MS = 30 * 86_400_000
 # Somebody else who read the same batch may still be about to plant it.
 _LATE_PLANTER_MS = 600_000
-_CANCEL_ANSWERS: dict[int, CancelAnswer] = {0: "unknown", 1: "cancelled", 2: "asked", 3: "ended"}
+_REWRITE_ANSWERS: dict[int, RewriteAnswer] = {1: "done", 0: "changed", -1: "unknown"}
+_KEYS = "jobs ready sched susp live tries wake wait ttls cron holds locks steps flows over".split()
 _PLACES = {"ready": "r", "scheduled": "s", "held": "h"}
 
 
-class RedisEngine:
+class RedisEngine(Management, FlowVerbs):
     """One queue in one Redis database.
 
     Args:
@@ -68,22 +74,22 @@ class RedisEngine:
         self.keys = Keys(queue, client.connection_pool.connection_kwargs.get("db") or 0)
         self._timeout = timeout
         self._turns = Link(client, timeout)
-        self._names = {
-            name: getattr(self.keys, name)
-            for name in ("jobs", "ready", "sched", "live", "tries", "wake", "wait", "ttls", "cron", "holds")
-        }
+        self._names = {name: getattr(self.keys, name) for name in _KEYS}
         self._turn_script = load("turn")
         self._turn_keys: tuple[str, list[Any]] | None = None
         self._twin: redis.Redis | None = None
         self._twin_lock = threading.Lock()
 
-    async def enqueue(self, jobs: Sequence[NewJob]) -> set[int]:
+    async def enqueue(self, jobs: Sequence[NewJob]) -> Refused:
         """See `Engine.enqueue`; more than 500 jobs go in several scripts, each of them atomic."""
-        refused: set[int] = set()
+        refused = Refused()
         for start in range(0, len(jobs), ENQUEUE_CHUNK):
-            rest = [part for job in jobs[start : start + ENQUEUE_CHUNK] for part in job]
-            for place in await self._call(load("enqueue"), {}, rest):
+            rest, unique = _enqueued(jobs[start : start + ENQUEUE_CHUNK])
+            for reply in await self._call(load("enqueue"), {"unique": unique}, rest):
+                place, *holder = reply if isinstance(reply, list) else [reply]
                 refused.add(start + place - 1)
+                if holder:
+                    refused.holders[start + place - 1] = Holder(*map(bytes.decode, holder))
         return refused
 
     async def open(self, session: str, lease_ms: int) -> int:
@@ -151,7 +157,16 @@ class RedisEngine:
         """See `Engine.cancel`."""
         control = self.keys.control_channel("")
         args = {"id": job_id, "ttl_ms": keep_ms, "body": body, "control": control, "teller": recalled_by}
-        return _CANCEL_ANSWERS[await self._call(load("cancel"), args, keys=self._note_keys(job_id))]
+        reply = await self._call(load("cancel"), {**args, "states": ""}, keys=self._note_keys(job_id))
+        return CANCEL_ANSWERS[reply]
+
+    async def rewrite(
+        self, job_id: str, expected: bytes, record: bytes, states: str, when: str | None = None
+    ) -> RewriteAnswer:
+        """See `Engine.rewrite`."""
+        args = {"id": job_id, "expected": expected, "record": record, "states": states}
+        args["when"] = "keep" if when is None else when
+        return _REWRITE_ANSWERS[await self._call(load("rewrite"), args)]
 
     async def peek(self, job_id: str) -> Peek:
         """See `Engine.peek`."""
@@ -216,6 +231,7 @@ class RedisEngine:
         while more:
             forgotten, more = await self._call(load("prune"), {"batches": _PRUNE_BATCHES})
             total += forgotten
+        await self.prune_flows()
         return total
 
     async def size(self) -> Size:
@@ -290,6 +306,19 @@ class RedisEngine:
             if self._twin is None:
                 self._twin = blocking_twin(self.client, self._timeout)
             return self._twin
+
+
+def _enqueued(jobs: Sequence[NewJob]) -> tuple[list[Any], int]:
+    """Lay out jobs as `enqueue` takes them, and count the unique ones among them."""
+    locks: list[Any] = []
+    rest: list[Any] = []
+    unique = 0
+    for place, (job_id, when, record, lock) in enumerate(jobs, 1):
+        rest += (job_id, when, record)
+        if lock is not None:
+            unique += 1
+            locks += (place, lock.digest, lock.period_ms, lock.states, "s" if lock.by_due else "i")
+    return locks + rest, unique
 
 
 def _peek(reply: list[Any]) -> Peek:

@@ -70,6 +70,7 @@ class Signature:
             for one in parameters
         }
         positional = [one for one in parameters if one.kind in _POSITIONAL]
+        self._positional_names = [one.name for one in positional]
         self._positional = [fields[one.name] for one in positional]
         self._named = {one.name: fields[one.name] for one in parameters if one.kind in _NAMED}
         self._others = [_of_kind(parameters, fields, kind) for kind in (_REST, _NAMED_REST)]
@@ -131,6 +132,10 @@ class Signature:
     def takes(self, name: str) -> bool:
         """Tell whether there is a parameter of this name."""
         return name in self._named
+
+    def named(self, args: Sequence[Any]) -> dict[str, Any]:
+        """Tell which parameter gets which argument by position."""
+        return dict(zip(self._positional_names, args, strict=False))
 
     def fit_result(self, value: Any) -> tuple[Any, list[Problem]]:
         """Make a result fit; one that does not is left as it came and told as a problem."""

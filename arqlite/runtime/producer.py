@@ -476,7 +476,7 @@ class Producer(Service):
             self._outage.begins(error)
             await self._outage.wait()
             return False
-        if size.jobs <= len(self._parked):
+        if size.moving <= len(self._parked):
             return True
         self._signal.clear()
         try:

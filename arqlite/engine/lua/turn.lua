@@ -21,7 +21,7 @@
 --          rooms were given or any of it is there: when each claimed job was ready, the names of all
 --          holds, ids put back although their cancellation was asked for (until `cancel` is done for them)
 -- COST     O((ended + claimed) log N)
--- USES     clock lease score settle announce finish wake holds
+-- USES     clock lease score settle announce wake locks flows finish holds
 local now = clock()
 if not is_alive(live, sid) then return {0} end
 

@@ -59,10 +59,11 @@ local function moves_of_flows(base, jobs, wait, channel, now)
 
   -- Suspended, or a compensation that was not stored yet -> ready or scheduled.
   local function release(flow, step)
+    redis.call('HSET', flow, 's:' .. step.n, 'L')
+    -- Somebody may have let it run by hand.
+    if redis.call('ZREM', susp, step.id) == 0 and not has(step, 'c') then return end
     local template = redis.call('HGET', flow, 't:' .. step.n)
     if template then redis.call('HSET', jobs, step.id, job_made_of(flow, template)) end
-    redis.call('ZREM', susp, step.id)
-    redis.call('HSET', flow, 's:' .. step.n, 'L')
     local at = math.max(now + step.delay, step.at)
     if at <= now then
       redis.call('ZADD', ready, ready_score(step.priority, now), step.id)
@@ -176,6 +177,14 @@ local function moves_of_flows(base, jobs, wait, channel, now)
     return ids, bodies
   end
 
+  -- A step that somebody let run again by itself moves no other, but the workflow goes on from it if retried.
+  local function retried_alone(flow, n, state, body)
+    if string.sub(body, 1, 1) ~= 'S' or has(step_of(flow, n), 'c') then return end
+    local size = tonumber(string.sub(body, 2, 9), 16)
+    redis.call('HSET', flow, 's:' .. n, 'S', 'r:' .. n, 'S' .. string.sub(body, 10, 9 + size))
+    redis.call('HINCRBY', flow, state == 'C' and 'cancelled' or 'failed', -1)
+  end
+
   -- Jobs have ended. Returns ids and bodies of those that end with them; see `spread`.
   moves.ended = function(job_ids, job_bodies)
     local ids, bodies = {}, {}
@@ -197,6 +206,8 @@ local function moves_of_flows(base, jobs, wait, channel, now)
             bodies[#ids] = more_bodies[j]
           end
         end
+      elseif state == 'F' or state == 'C' then
+        retried_alone(flow, n, state, job_bodies[i])
       end
     end
     return ids, bodies
@@ -256,14 +267,20 @@ local function moves_of_flows(base, jobs, wait, channel, now)
         for other in string.gmatch(step.dependents, '%d+') do left[other] = (left[other] or 0) + 1 end
       end
     end
+    if count == 0 then return 0 end
+    redis.call('HSET', flow, 'state', 'running')
+    redis.call('HDEL', flow, 'ended')
     redis.call('HINCRBY', flow, 'open', count)
-    for n, step in pairs(anew) do
-      redis.call('HDEL', flow, 'r:' .. n)
-    end
+    redis.call('ZREM', over, wid)
+    for n in pairs(anew) do redis.call('HDEL', flow, 'r:' .. n) end
     for n, step in pairs(anew) do
       redis.call('HSET', flow, 's:' .. n, 'W', 'n:' .. n, string.format('%d', left[n]))
-      redis.call('HSET', jobs, step.id, job_made_of(flow, redis.call('HGET', flow, 't:' .. n)))
-      redis.call('ZADD', susp, ready_score(step.priority, now), step.id)
+      -- Somebody may have let it run again by itself.
+      if string.sub(redis.call('HGET', jobs, step.id) or '', 1, 1) ~= 'Q' then
+        redis.call('HSET', jobs, step.id, job_made_of(flow, redis.call('HGET', flow, 't:' .. n)))
+        redis.call('ZADD', susp, ready_score(step.priority, now), step.id)
+        redis.call('PERSIST', base .. 'err:' .. step.id)
+      end
     end
     for n in pairs(anew) do
       if left[n] == 0 then release(flow, anew[n]) end
@@ -279,6 +296,8 @@ local function moves_of_flows(base, jobs, wait, channel, now)
     redis.call('HDEL', flow, 'again')
     redis.call('RPUSH', undo_of(wid), unpack(failed))
     redis.call('HSET', flow, 'state', 'compensating')
+    redis.call('HDEL', flow, 'ended')
+    redis.call('ZREM', over, wid)
     compensate(wid, flow)
     return #failed
   end
