@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from .runtime.reporting import report_progress
     from .service import Service
     from .worker import Worker, check_health, run_worker
+    from .workflows import PREVIOUS, Workflow, WorkflowRun, chain, group
 
 __all__ = (
+    "PREVIOUS",
     "VERSION",
     "ArqRedis",
     "Cancel",
@@ -38,13 +40,17 @@ __all__ = (
     "Snooze",
     "Unique",
     "Worker",
+    "Workflow",
+    "WorkflowRun",
     "__version__",
     "call",
+    "chain",
     "check_health",
     "create_pool",
     "cron",
     "current_job",
     "func",
+    "group",
     "register_exception",
     "report_progress",
     "run_in_loop",
@@ -67,6 +73,7 @@ _HOMES = {
     "runtime.reporting": ("report_progress",),
     "service": ("Service",),
     "worker": ("Worker", "check_health", "run_worker"),
+    "workflows": ("PREVIOUS", "Workflow", "WorkflowRun", "chain", "group"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 _ROOMS = ("connections", "constants", "errors", "jobs", "typing", "utils", "worker")

@@ -16,8 +16,10 @@ from .jobs import Job
 from .model.calls import PLAIN, Call, Options, options_of_arq
 from .model.codec import Codec
 from .model.records import JobDef, JobResult
+from .model.workflows import Composition, Workflow
 from .typing import Deserializer, SecondsTimedelta, Serializer
 from .utils import timestamp_ms
+from .workflows import WorkflowRun, send_workflow
 
 
 class ArqRedis(Enqueuing, Redis):  # type: ignore[misc]  # redis-py's own bases disagree with each other
@@ -90,6 +92,23 @@ class ArqRedis(Enqueuing, Redis):  # type: ignore[misc]  # redis-py's own bases 
         options = options_of_arq(_job_id, _queue_name, _defer_until, _defer_by, _expires, _job_try)
         job = await send(self, Call(function, args, kwargs), options)
         return None if job.conflict else job
+
+    async def enqueue_workflow(self, flow: Workflow | Composition) -> WorkflowRun:
+        """Enqueue jobs that wait for each other: all of them, or nothing of them runs.
+
+        Args:
+            flow: a `Workflow`, or what `chain` or `group` made. It may be enqueued several times.
+
+        Returns:
+            The handle on this run of it.
+
+        Raises:
+            ConfigurationError: it has no steps or too many, steps that wait for each other or for unknown
+                ones, or steps in several queues; nothing was enqueued.
+            InvalidArguments: a function in it cannot be called so; nothing was enqueued.
+            SerializationError: an argument cannot be written; nothing was enqueued.
+        """
+        return await send_workflow(self, flow)
 
     async def all_job_results(self) -> list[JobResult]:
         """Read all results that are kept, of all queues of this database, by enqueue time.

@@ -31,6 +31,7 @@ FLOORS = {
     "jobs": 5,
     "runtime": 5,
     "enqueuing": 6,
+    "workflows": 6,
     "client": 7,
     "connections": 8,
     "inspector": 9,
@@ -68,6 +69,7 @@ PUBLIC_MODULES = {
     "arqlite.utils",
     "arqlite.version",
     "arqlite.worker",
+    "arqlite.workflows",
 }
 
 

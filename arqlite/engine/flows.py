@@ -71,7 +71,7 @@ class FlowVerbs:
     client: Any
 
     async def compose(self, flow: NewFlow) -> bool:
-        """Nowhere -> suspended, and ready or scheduled for the steps that wait for nothing, once all are there.
+        """Nowhere -> suspended; once all are there, those that wait for nothing -> ready or scheduled.
 
         Returns whether that was done; False when it took so long that the first steps have been forgotten.
         """
@@ -116,7 +116,7 @@ class FlowVerbs:
         return int(await self._call(load("flow_drop"), {"wid": flow_id}))
 
     async def prune_flows(self) -> int:
-        """Forget workflows that ended long enough ago, and remains of those that were never stored in full."""
+        """Forget workflows that ended long enough ago, and remains of those never stored in full."""
         total = 0
         while True:
             forgotten = int(await self._call(load("flow_prune"), {"limit": _PRUNE_AT_ONCE}))

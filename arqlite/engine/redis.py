@@ -55,7 +55,10 @@ _TOKEN_MS = 30 * 86_400_000
 # Somebody else who read the same batch may still be about to plant it.
 _LATE_PLANTER_MS = 600_000
 _REWRITE_ANSWERS: dict[int, RewriteAnswer] = {1: "done", 0: "changed", -1: "unknown"}
-_KEYS = "jobs ready sched susp live tries wake wait ttls cron holds locks steps flows over".split()
+_KEYS = (
+    "jobs", "ready", "sched", "susp", "live", "tries", "wake", "wait", "ttls", "cron", "holds", "locks",
+    "steps", "flows", "over",
+)  # fmt: skip
 _PLACES = {"ready": "r", "scheduled": "s", "held": "h"}
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from .control import QueueControl
+from .flows import FlowControl
 from .jobs import JobManagement
 
 
-class Inspector(QueueControl, JobManagement):
+class Inspector(QueueControl, JobManagement, FlowControl):
     """Looks at the queues of one Redis database, and acts on them.
 
     Args:
