@@ -250,7 +250,7 @@ local function moves_of_flows(base, jobs, wait, channel, now)
   moves.retry = function(wid)
     local flow = flow_of(wid)
     local total = tonumber(redis.call('HGET', flow, 'total'))
-    local anew, left, count = {}, {}, 0
+    local anew, left, waiting, count = {}, {}, {}, 0
     for n = 1, total do
       n = string.format('%d', n)
       local state = redis.call('HGET', flow, 's:' .. n)
@@ -263,6 +263,7 @@ local function moves_of_flows(base, jobs, wait, channel, now)
         if undo then redis.call('HSET', flow, 's:' .. step.undo, 'H') end
         if state ~= 'S' then redis.call('HINCRBY', flow, state == 'C' and 'cancelled' or 'failed', -1) end
       end
+      if state == 'W' then waiting[#waiting + 1] = n end
       if anew[n] or state == 'W' or state == 'L' then
         for other in string.gmatch(step.dependents, '%d+') do left[other] = (left[other] or 0) + 1 end
       end
@@ -272,6 +273,7 @@ local function moves_of_flows(base, jobs, wait, channel, now)
     redis.call('HDEL', flow, 'ended')
     redis.call('HINCRBY', flow, 'open', count)
     redis.call('ZREM', over, wid)
+    for _, n in ipairs(waiting) do redis.call('HSET', flow, 'n:' .. n, string.format('%d', left[n] or 0)) end
     for n in pairs(anew) do redis.call('HDEL', flow, 'r:' .. n) end
     for n, step in pairs(anew) do
       redis.call('HSET', flow, 's:' .. n, 'W', 'n:' .. n, string.format('%d', left[n]))
