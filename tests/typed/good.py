@@ -7,10 +7,25 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, assert_type
 from uuid import UUID
 
-from arqlite import ArqRedis, Job, Worker, call, create_pool, cron, func, run_worker
+from arqlite import (
+    PREVIOUS,
+    ArqRedis,
+    Job,
+    Worker,
+    Workflow,
+    WorkflowRun,
+    call,
+    chain,
+    create_pool,
+    cron,
+    func,
+    group,
+    run_worker,
+)
 from arqlite.connections import RedisSettings
 from arqlite.jobs import JobDef, JobResult, JobStatus
 from arqlite.worker import Function
+from arqlite.workflows import Step
 
 
 async def add(ctx: dict[Any, Any], a: int, b: int = 0) -> int:
@@ -54,6 +69,17 @@ async def enqueue(pool: ArqRedis) -> None:
     assert_type(await pool.enqueue(plain, "a.png", 1), Job[list[str]])
     assert_type(await pool.enqueue(named, "anything", goes=True), Job[Any])
     assert_type(await pool.enqueue("add", "anything", goes=True), Job[Any])
+
+
+async def flows(pool: ArqRedis) -> None:
+    flow = Workflow("w")
+    one = flow.add("one", call(add, 1))
+    assert_type(one, Step[int])
+    assert_type(one.result, int)
+    two = flow.add("two", call(add, one.result, b=one.result), after=["one"], compensate=call(ping))
+    assert_type(flow.add("three", call(greet, "Ada"), after=[two], compensate=resize), Step[str])
+    assert_type(await pool.enqueue_workflow(flow), WorkflowRun)
+    await pool.enqueue_workflow(chain(call(add, 1), add, group([add, limited], callback=call(add, PREVIOUS))))
 
 
 async def options(pool: ArqRedis) -> None:
