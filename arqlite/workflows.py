@@ -21,7 +21,7 @@ from .model.flowviews import StepView, WorkflowState, WorkflowView, moving_jobs,
 from .model.placeholders import PREVIOUS
 from .model.states import JobState
 from .model.workflows import Composition, Part, PlannedStep, Step, Workflow
-from .telemetry import JobEnqueued, execute, has_handlers
+from .telemetry import JobEnqueued, JobStopped, execute, has_handlers
 from .utils import new_job_id, timestamp_ms
 
 __all__ = (
@@ -182,8 +182,14 @@ class WorkflowRun:
         to cancel: it has ended, is being taken back already, or is unknown.
         """
         stopped = await self._engine.cancel_flow(self.id, _CANCELLED_KEEP_MS)
-        for job_id in stopped.live:
-            await self._engine.cancel(job_id, _cancelled_body(self._codec), _CANCELLED_KEEP_MS)
+        stops = [Stop(job_id, _cancelled_body(self._codec)) for job_id in stopped.live]
+        answers = await self._engine.cancel_many(stops, _CANCELLED_KEEP_MS)
+        for job_id, answer in zip(stopped.live, answers, strict=True):
+            if answer == "cancelled" and has_handlers(JobStopped):
+                error = asyncio.CancelledError()
+                execute(
+                    JobStopped(self.queue, job_id, "", 0, "", "cancelled", 0, None, error, timestamp_ms(), 0)
+                )
         return stopped.done
 
     async def retry(self) -> int:

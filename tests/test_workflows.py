@@ -14,6 +14,7 @@ from worker_toys import Gate, at_work
 from arqlite import PREVIOUS, ArqRedis, Inspector, Worker, Workflow, call, chain, func, group
 from arqlite.errors import Cancel, ConfigurationError, InvalidArguments, ResultNotFound
 from arqlite.model.states import JobState
+from arqlite.telemetry import JobStopped, attach, detach
 from arqlite.workflows import WorkflowRun, WorkflowState
 
 Ctx = dict[Any, Any]
@@ -335,3 +336,25 @@ async def test_result_of_a_step_is_no_argument_elsewhere(arq_redis: ArqRedis) ->
     arq_redis.job_serializer, arq_redis.job_deserializer = pickle.dumps, pickle.loads
     with pytest.raises(RuntimeError, match="can only be an argument of a step"):
         await arq_redis.enqueue(double, step.result)
+
+
+async def test_cancelled_steps_are_told(arq_redis: ArqRedis, make_worker: MakeWorker) -> None:
+    """Steps that are cancelled without a run are reported as ended, once, whoever cancelled them."""
+    told: list[str] = []
+    attach("told", [JobStopped], lambda event: told.append(event.job_id))
+    try:
+        flow = Workflow("told")
+        bad = flow.add("bad", call(fail))
+        flow.add("two", call(number, 1), after=[bad])
+        flow.add("three", call(number, 1), after=["two"])
+        run = await arq_redis.enqueue_workflow(flow)
+        stopped = await arq_redis.enqueue_workflow(flow)
+        await stopped.cancel()
+        await make_worker(FUNCTIONS).main()
+    finally:
+        detach("told")
+
+    views = [await one.view() for one in (run, stopped)]
+    steps = [step for view in views if view is not None for step in view.steps.values()]
+    assert len(told) == len(set(told))
+    assert {step.job_id for step in steps} == set(told)

@@ -215,6 +215,8 @@ class Turn(NamedTuple):
         holds: the names of all holds, of other workers' functions as well.
         recalled: jobs that were put back although somebody had asked to cancel them; told again if they are
             put back again, until `cancel` was called for them.
+        swept: jobs that nobody ran and that were cancelled as a job they waited for did not end well; told
+            once, to whoever turns first.
     """
 
     now_ms: int
@@ -228,6 +230,7 @@ class Turn(NamedTuple):
     moments: Sequence[int] = ()
     holds: Sequence[bytes] = ()
     recalled: Sequence[bytes] = ()
+    swept: Sequence[bytes] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,7 +122,8 @@ class RedisEngine(Management, FlowVerbs):
         reply = await self._turns.call(self._turn_script, call)
         if reply[0] == 0:
             raise SessionLost(f"the lease of {session} ended and its jobs were given to others")
-        return Turn(*reply[1:])
+        turn = Turn(*reply[1:])
+        return _with_swept(turn) if turn.lost else turn
 
     def beat(self, session: str, lease_ms: int, heard: Sequence[str]) -> Beat:
         """See `Engine.beat`."""
@@ -309,6 +310,12 @@ class RedisEngine(Management, FlowVerbs):
             if self._twin is None:
                 self._twin = blocking_twin(self.client, self._timeout)
             return self._twin
+
+
+def _with_swept(turn: Turn) -> Turn:
+    """Sort out what the script tells in one list."""
+    swept = [raw_id[1:] for raw_id in turn.lost if raw_id.startswith(b"\0")]
+    return turn._replace(lost=turn.lost[: len(turn.lost) - len(swept)], swept=swept)
 
 
 def _enqueued(jobs: Sequence[NewJob]) -> tuple[list[Any], int]:

@@ -17,7 +17,9 @@ if state ~= 'running' then return {0} end
 local ids, bodies, live = moves.cancel(wid)
 for i = 1, #ids, UNPACKED do
   local last = math.min(i + UNPACKED - 1, #ids)
+  redis.call('RPUSH', base .. 'swept', unpack(ids, i, last))
   finish(base, jobs, ttls, tries, wait, channel, tonumber(ttl_ms), now, {unpack(ids, i, last)},
     {unpack(bodies, i, last)})
 end
+if #ids > 0 then leave_token(base .. 'wake') end
 return {1, #ids, live}

@@ -1,6 +1,7 @@
 -- The ends of jobs, with all that goes with them; whoever ends a job calls this and nothing less. With a step
--- of a workflow, others may end that wait for it, any number of them.
-local UNPACKED = 1000
+-- of a workflow, others may end that wait for it, any number of them. Nobody runs those, so that the next turn
+-- brings word of them (`swept`) to somebody who tells it.
+local UNPACKED, UNTOLD = 1000, 20000
 
 local function finish(base, jobs, ttls, tries, wait, channel, ttl, now, ids, bodies)
   local ended = {{ids = ids, bodies = bodies}}
@@ -16,7 +17,12 @@ local function finish(base, jobs, ttls, tries, wait, channel, ttl, now, ids, bod
       local more_ids, more_bodies = flows.ended(batch.ids, batch.bodies)
       for i = 1, #more_ids, UNPACKED do
         local last = math.min(i + UNPACKED - 1, #more_ids)
+        redis.call('RPUSH', base .. 'swept', unpack(more_ids, i, last))
         ended[#ended + 1] = {ids = {unpack(more_ids, i, last)}, bodies = {unpack(more_bodies, i, last)}}
+      end
+      if #more_ids > 0 then
+        redis.call('LTRIM', base .. 'swept', -UNTOLD, -1)
+        leave_token(base .. 'wake')
       end
     end
   end
