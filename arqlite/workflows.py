@@ -10,6 +10,7 @@ from typing import Any
 from redis.exceptions import RedisError
 
 from .engine import EndWatch, EnqueueBatch, NewFlow, NewStep, RedisEngine
+from .engine.management import Stop
 from .errors import ConfigurationError, ResultNotFound
 from .jobs import Job
 from .model import checks

@@ -133,7 +133,10 @@ def test_tests_of_the_page_about_testing(tmp_path: Path) -> None:
 
 def test_examples_of_the_verbs_are_typed() -> None:
     """mypy finds no fault with the programs of the pages, but with the call that is there to be refused."""
-    files = [EXAMPLES / f"{verb}.py" for verb in ("define", "enqueue", "schedule", "retry", "cancel", "shop")]
+    files = [
+        EXAMPLES / f"{verb}.py"
+        for verb in ("define", "enqueue", "schedule", "retry", "cancel", "shop", "workflows")
+    ]
 
     told = subprocess.run(
         [sys.executable, "-m", "mypy", "--strict", *map(str, files)],
@@ -180,6 +183,23 @@ def test_functions(tmp_path: Path) -> None:
     digest = hashlib.pbkdf2_hmac("sha256", b"Ada", b"salt", 1000).hex()
 
     assert _run("functions.py", tmp_path, tmp_path) == f"fetched Ada\nconverted Ada\n{digest}\n3\n"
+
+
+def test_workflows(tmp_path: Path) -> None:
+    """An order is shipped; another one is taken back, shown, and shipped at the second attempt."""
+    said = _run("workflows.py", tmp_path, tmp_path).splitlines()
+
+    assert said[:4] == [
+        "reserved hammer",
+        "charged Ada for the reservation of hammer",
+        "told Ada that hammer is on its way, payment 4711",
+        "completed - hammer is on its way, payment 4711",
+    ]
+    taken_back = said.index("refunded payment 4711 (not shipped)")
+    assert said[taken_back + 1 : taken_back + 3] == ["released the reservation of ladder", "compensated"]
+    assert "ship discarded no ladder in the warehouse" in said
+    assert '    s3["ship<br/>discarded"]:::discarded' in said
+    assert said[-2:] == ["completed", "15 words in all"]
 
 
 @pytest.mark.real
