@@ -8,7 +8,6 @@ put before the job, and its reader puts them in (`placeholders.unbundled`).
 
 from __future__ import annotations
 
-import re
 import secrets
 from collections.abc import Mapping
 from typing import Any, NamedTuple, cast
@@ -147,14 +146,15 @@ def _with_gaps(
         ends: list[bytes | str] = [f"E{numbers[name]}" for name in places]
         return blob, [b"%b%b%08x" % (BUNDLE, nonce.encode(), len(places)), *ends, blob]
     # Nobody else can have written the nonce, so that what is found is ours and nothing of the user's.
-    parts = re.split(rb'"%b:(\d+)"' % nonce.encode(), blob)
-    name_of = {numbers[name]: name for name in places}
-    pieces: list[bytes | str] = []
-    shown = b""
-    for position, part in enumerate(parts):
-        pieces.append(f"V{part.decode()}" if position % 2 else part)
-        shown += to_json(mark(name_of[int(part)])) if position % 2 else part
-    return shown, pieces
+    first, *others = blob.split(b'"%b:' % nonce.encode())
+    marks = {b"%d" % numbers[name]: to_json(mark(name)) for name in places}
+    pieces: list[bytes | str] = [first]
+    shown = [first]
+    for part in others:
+        number, _, rest = part.partition(b'"')
+        pieces += (f"V{number.decode()}", rest)
+        shown += (marks[number], rest)
+    return b"".join(shown), pieces
 
 
 def _template(pieces: list[bytes | str]) -> bytes:

@@ -121,11 +121,13 @@ def read_workflow(flow_id: str, queue: str, facts: Mapping[str, bytes], codec: C
     plans = {
         int(field[2:]): read_plan(value.decode()) for field, value in facts.items() if field.startswith("p:")
     }
-    views: dict[int, StepView] = {}
-    for number in sorted(plans):
-        plan = plans[number]
-        needs = tuple(plans[other].name for other in sorted(plans) if number in plans[other].dependents)
-        views[number] = _step(plan, needs, facts, number, codec)
+    needs: dict[int, list[str]] = {number: [] for number in plans}
+    for _, plan in sorted(plans.items()):
+        for number in plan.dependents:
+            needs[number].append(plan.name)
+    views = {
+        number: _step(plan, tuple(needs[number]), facts, number, codec) for number, plan in plans.items()
+    }
     steps = {
         plan.name: replace(views[number], compensation=views.get(plan.undo))
         for number, plan in sorted(plans.items())

@@ -13,12 +13,13 @@ local function finish(base, jobs, ttls, tries, wait, channel, ttl, now, ids, bod
     if redis.call('EXISTS', tries) == 1 then redis.call('HDEL', tries, unpack(batch.ids)) end
     if has_locks then moves_of_locks(base).ended(ttl, now, batch.ids, batch.bodies) end
     announce(wait, channel, batch.ids, batch.bodies)
-    if flows then
+    if flows and not batch.is_swept then
       local more_ids, more_bodies = flows.ended(batch.ids, batch.bodies)
       for i = 1, #more_ids, UNPACKED do
         local last = math.min(i + UNPACKED - 1, #more_ids)
         redis.call('RPUSH', base .. 'swept', unpack(more_ids, i, last))
-        ended[#ended + 1] = {ids = {unpack(more_ids, i, last)}, bodies = {unpack(more_bodies, i, last)}}
+        local rest = {ids = {unpack(more_ids, i, last)}, bodies = {unpack(more_bodies, i, last)}, is_swept = true}
+        ended[#ended + 1] = rest
       end
       if #more_ids > 0 then
         redis.call('LTRIM', base .. 'swept', -UNTOLD, -1)

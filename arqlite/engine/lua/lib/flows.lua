@@ -19,14 +19,17 @@ local function moves_of_flows(base, jobs, wait, channel, now)
 
   local function undo_of(wid) return base .. 'undo:' .. wid end
 
-  local function step_of(flow, n)
-    local id, priority, delay, at, flags, undo, dependents, name =
-      string.match(redis.call('HGET', flow, 'p:' .. n) or '', PLAN)
+  moves.state = function(wid) return redis.call('HGET', flow_of(wid), 'state') or '' end
+
+  local function read_plan(n, plan)
+    local id, priority, delay, at, flags, undo, dependents, name = string.match(plan or '', PLAN)
     return id and {
       n = n, id = id, priority = tonumber(priority), delay = tonumber(delay), at = tonumber(at), flags = flags,
       undo = undo, dependents = dependents, name = name,
     }
   end
+
+  local function step_of(flow, n) return read_plan(n, redis.call('HGET', flow, 'p:' .. n)) end
 
   local function has(step, flag) return string.find(step.flags, flag, 1, true) ~= nil end
 
@@ -118,13 +121,14 @@ local function moves_of_flows(base, jobs, wait, channel, now)
     compensate(wid, flow)
   end
 
-  -- Note the end of a step where its workflow needs it.
+  -- Note the end of a step as far as its workflow needs it.
   local function keep_end(wid, flow, step, letter, raw, blob)
     local is_good = letter == 'S'
-    redis.call('HSET', flow, 's:' .. step.n, letter)
-    redis.call('HINCRBY', flow, 'open', -1)
-    if not is_good then redis.call('HINCRBY', flow, letter == 'C' and 'cancelled' or 'failed', 1) end
-    if not is_good or has(step, 'k') then redis.call('HSET', flow, 'r:' .. step.n, letter .. raw) end
+    if is_good and not has(step, 'k') then
+      redis.call('HSET', flow, 's:' .. step.n, letter)
+    else
+      redis.call('HSET', flow, 's:' .. step.n, letter, 'r:' .. step.n, letter .. raw)
+    end
     if step.undo ~= '' and is_good then redis.call('RPUSH', undo_of(wid), step.n) end
     -- Who retries the workflow makes the job of it again.
     if not is_good or step.undo ~= '' then
@@ -140,41 +144,48 @@ local function moves_of_flows(base, jobs, wait, channel, now)
     return '{"s":false,"t":0,"st":' .. moment .. ',"ft":' .. moment .. ',"e":' .. error .. '}'
   end
 
-  -- Steps end; `todo` has per step its number, letter, end, job and, if others are to be told, the reason.
-  -- Returns the ids and bodies of the steps that end with them: they are taken out, and still to be settled.
-  local function spread(wid, flow, todo)
-    local ids, bodies = {}, {}
+  -- A step that waited is over without a run: what is to be done of it in `spread`, and its body.
+  local function swept(step, reason)
+    local raw = cancelled_end(reason)
+    local blob = string.sub(redis.call('HGET', jobs, step.id) or '', 3)
+    redis.call('ZREM', susp, step.id)
+    return {step = step, letter = 'C', raw = raw, blob = blob, reason = reason},
+      'C' .. string.format('%08x', #raw) .. raw .. blob
+  end
+
+  -- Steps end; `todo` has per step the step, letter, end, job and, if others are to be told another one than
+  -- its own end, the reason. Ids and bodies of those that end with them are added to `ids` and `bodies`: they
+  -- are taken out, and still to be settled.
+  local function spread(wid, flow, todo, ids, bodies)
+    local is_over, counts = {}, {S = 0, F = 0, C = 0}
+    for _, ended in ipairs(todo) do is_over[ended.step.n] = true end
     local place = 1
     while todo[place] do
       local ended = todo[place]
-      local step = ended.step
+      local step, is_good = ended.step, ended.letter == 'S'
       keep_end(wid, flow, step, ended.letter, ended.raw, ended.blob)
-      local is_good = ended.letter == 'S'
+      counts[ended.letter] = counts[ended.letter] + 1
       for n in string.gmatch(step.dependents, '%d+') do
-        local left = redis.call('HINCRBY', flow, 'n:' .. n, -1)
-        if redis.call('HGET', flow, 's:' .. n) == 'W' then
-          local other = step_of(flow, n)
+        local known = redis.call('HMGET', flow, 's:' .. n, 'p:' .. n)
+        if known[1] == 'W' and not is_over[n] then
+          local other = read_plan(n, known[2])
           if not is_good and not has(other, 'e') then
             local how = ended.letter == 'C' and 'was cancelled' or 'failed'
             local reason = ended.reason or cjson.encode("step '" .. step.name .. "' " .. how)
-            local raw = cancelled_end(reason)
-            local blob = string.sub(redis.call('HGET', jobs, other.id) or '', 3)
-            redis.call('ZREM', susp, other.id)
-            redis.call('HSET', flow, 's:' .. n, 'C')
+            is_over[n] = true
+            todo[#todo + 1], bodies[#bodies + 1] = swept(other, reason)
             ids[#ids + 1] = other.id
-            bodies[#ids] = 'C' .. string.format('%08x', #raw) .. raw .. blob
-            todo[#todo + 1] = {step = other, letter = 'C', raw = raw, blob = blob, reason = reason}
-          elseif left == 0 then
+          elseif redis.call('HINCRBY', flow, 'n:' .. n, -1) == 0 then
             release(flow, other)
           end
         end
       end
       place = place + 1
     end
-    if redis.call('HGET', flow, 'state') == 'running' and redis.call('HGET', flow, 'open') == '0' then
-      conclude(wid, flow)
-    end
-    return ids, bodies
+    if counts.F > 0 then redis.call('HINCRBY', flow, 'failed', counts.F) end
+    if counts.C > 0 then redis.call('HINCRBY', flow, 'cancelled', counts.C) end
+    local open = redis.call('HINCRBY', flow, 'open', -#todo)
+    if open == 0 and moves.state(wid) == 'running' then conclude(wid, flow) end
   end
 
   -- A step that somebody let run again by itself moves no other, but the workflow goes on from it if retried.
@@ -200,11 +211,7 @@ local function moves_of_flows(base, jobs, wait, channel, now)
         if has(step, 'c') then
           compensation_ended(wid, flow, step, letter, raw)
         else
-          local more_ids, more_bodies = spread(wid, flow, {{step = step, letter = letter, raw = raw, blob = blob}})
-          for j, id in ipairs(more_ids) do
-            ids[#ids + 1] = id
-            bodies[#ids] = more_bodies[j]
-          end
+          spread(wid, flow, {{step = step, letter = letter, raw = raw, blob = blob}}, ids, bodies)
         end
       elseif state == 'F' or state == 'C' then
         retried_alone(flow, n, state, job_bodies[i])
@@ -233,16 +240,12 @@ local function moves_of_flows(base, jobs, wait, channel, now)
       if state == 'L' then
         live[#live + 1] = step_of(flow, n).id
       elseif state == 'W' then
-        local step, raw = step_of(flow, n), cancelled_end(reason)
-        local blob = string.sub(redis.call('HGET', jobs, step.id) or '', 3)
-        redis.call('ZREM', susp, step.id)
-        redis.call('HSET', flow, 's:' .. n, 'C')
+        local step = step_of(flow, n)
+        todo[#todo + 1], bodies[#bodies + 1] = swept(step, reason)
         ids[#ids + 1] = step.id
-        bodies[#ids] = 'C' .. string.format('%08x', #raw) .. raw .. blob
-        todo[#todo + 1] = {step = step, letter = 'C', raw = raw, blob = blob, reason = reason}
       end
     end
-    spread(wid, flow, todo)
+    if #todo > 0 then spread(wid, flow, todo, ids, bodies) end
     return ids, bodies, live
   end
 
@@ -319,8 +322,6 @@ local function moves_of_flows(base, jobs, wait, channel, now)
     redis.call('ZREM', flows, wid)
     redis.call('ZREM', over, wid)
   end
-
-  moves.state = function(wid) return redis.call('HGET', flow_of(wid), 'state') or '' end
 
   moves.is_going_on = function(wid) return GOING_ON[moves.state(wid)] == true end
 
