@@ -14,10 +14,12 @@ if TYPE_CHECKING:
     from .fleet import run_workers
     from .inspector import Inspector
     from .jobs import Job, JobStatus
+    from .model.backoff import exponential, jitter
     from .model.calls import call
     from .model.context import current_job
     from .model.failures import register_exception
     from .model.functions import func
+    from .model.tasks import Task, task
     from .model.unique import Unique
     from .runtime.reentry import run_in_loop
     from .runtime.reporting import report_progress
@@ -38,6 +40,7 @@ __all__ = (
     "Retry",
     "Service",
     "Snooze",
+    "Task",
     "Unique",
     "Worker",
     "Workflow",
@@ -49,13 +52,16 @@ __all__ = (
     "create_pool",
     "cron",
     "current_job",
+    "exponential",
     "func",
     "group",
+    "jitter",
     "register_exception",
     "report_progress",
     "run_in_loop",
     "run_worker",
     "run_workers",
+    "task",
 )
 
 _HOMES = {
@@ -64,10 +70,12 @@ _HOMES = {
     "fleet": ("run_workers",),
     "inspector": ("Inspector",),
     "jobs": ("Job", "JobStatus"),
+    "model.backoff": ("exponential", "jitter"),
     "model.calls": ("call",),
     "model.context": ("current_job",),
     "model.failures": ("register_exception",),
     "model.functions": ("func",),
+    "model.tasks": ("Task", "task"),
     "model.unique": ("Unique",),
     "runtime.reentry": ("run_in_loop",),
     "runtime.reporting": ("report_progress",),
@@ -76,7 +84,7 @@ _HOMES = {
     "workflows": ("PREVIOUS", "Workflow", "WorkflowRun", "chain", "group"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
-_ROOMS = ("connections", "constants", "errors", "jobs", "typing", "utils", "worker")
+_ROOMS = ("connections", "constants", "errors", "jobs", "telemetry", "typing", "utils", "worker")
 
 
 def __getattr__(name: str) -> Any:

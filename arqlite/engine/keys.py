@@ -114,7 +114,7 @@ class Keys:
         return f"{self.base}log:{job_id}"
 
     def errors(self, job_id: str) -> str:
-        """List of the attempts of this job that failed, oldest first."""
+        """List of what this job's failed attempts left, the newest last."""
         return f"{self.base}err:{job_id}"
 
     def noted_channel(self, job_id: str) -> str:

@@ -7,7 +7,7 @@ the calls for many jobs travel together.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Any, Literal, NamedTuple, cast
+from typing import Any, Literal, NamedTuple
 
 from .keys import Keys, due_ms
 from .link import calls_on_pool
@@ -195,10 +195,6 @@ class Management:
                 total += sum(score is not None and due_ms(score) > now_ms for score in scores)
             if cursor == 0:
                 return total
-
-    async def errors_of(self, job_id: str) -> list[bytes]:
-        """Read what is kept of the attempts of a job that failed, oldest first."""
-        return cast("list[bytes]", await self.client.lrange(self.keys.errors(job_id), 0, -1))
 
     async def _call_many(
         self, script: Script, calls: Sequence[tuple[dict[str, str], dict[str, Any]]]

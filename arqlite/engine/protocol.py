@@ -124,6 +124,20 @@ class Returned(NamedTuple):
     hold: str = ""
 
 
+class Failure(NamedTuple):
+    """An attempt of a running job that failed.
+
+    Attributes:
+        job_id: the job.
+        keep_ms: how long all its errors are kept from now on: 0 not at all, -1 for ever or until it ends.
+        record: what to keep of this one, as `model.attempts` writes it.
+    """
+
+    job_id: str
+    keep_ms: int
+    record: bytes
+
+
 class Room(NamedTuple):
     """What a worker could take out of a hold now. One who knows a hold says so even without room.
 
@@ -147,10 +161,12 @@ class Fired(NamedTuple):
         done: whether this call enqueued the job; else the tick was fired before, is still to come, or
             the id is in use.
         now_ms: the server's clock.
+        holder: the job that has the lock of this one, so that the tick was fired without enqueuing it.
     """
 
     done: bool
     now_ms: int
+    holder: Holder | None = None
 
 
 class Ticks(NamedTuple):
@@ -215,6 +231,7 @@ class Turn(NamedTuple):
         holds: the names of all holds, of other workers' functions as well.
         recalled: jobs that were put back although somebody had asked to cancel them; told again if they are
             put back again, until `cancel` was called for them.
+        errors: of jobs claimed that were tried before: id and what its failed attempts left, the newest 20.
         swept: jobs that nobody ran and that were cancelled as a job they waited for did not end well; told
             once, to whoever turns first.
     """
@@ -230,6 +247,7 @@ class Turn(NamedTuple):
     moments: Sequence[int] = ()
     holds: Sequence[bytes] = ()
     recalled: Sequence[bytes] = ()
+    errors: Sequence[tuple[bytes, list[bytes]]] = ()
     swept: Sequence[bytes] = ()
 
 
@@ -283,7 +301,13 @@ class Size:
 
 
 class Engine(Protocol):
-    """The verbs of one queue."""
+    """The verbs of one queue.
+
+    Attributes:
+        queue: its name.
+    """
+
+    queue: str
 
     async def enqueue(self, jobs: Sequence[NewJob]) -> Refused:
         """Nowhere -> ready or scheduled. Returns which jobs were refused, since their id is in use or an
@@ -300,10 +324,11 @@ class Engine(Protocol):
         ended: Mapping[int, Ended],
         returned: Sequence[Returned],
         rooms: Sequence[Room] | None = None,
+        failures: Sequence[Failure] = (),
     ) -> Turn:
         """End jobs (running -> finished), put jobs back (running -> ready, scheduled or held) and claim
         up to `want` (ready or held -> running), in one step. `ended` maps the ms a result is kept (0 not
-        at all, -1 for ever) to its jobs.
+        at all, -1 for ever) to its jobs. `failures` are added to the errors of jobs that end or go back.
 
         Held jobs are claimed only where `rooms` say so, and the eldest first, be they ready or held.
         None is for workers without limits: they need no moments. A hold that no living session vouches
@@ -347,8 +372,18 @@ class Engine(Protocol):
     async def forget(self, job_id: str) -> int:
         """Finished -> nowhere. Returns 1 when done, 0 when nothing was kept, -1 when it has not ended."""
 
-    async def fire(self, schedules: Sequence[str], tick_ms: int, job_id: str, record: bytes) -> Fired:
-        """Nowhere -> ready, once per tick of a cron job's schedules; a tick still to come fires nothing."""
+    async def fire(
+        self,
+        schedules: Sequence[str],
+        tick_ms: int,
+        job_id: str,
+        record: bytes,
+        lock: Lock | None = None,
+    ) -> Fired:
+        """Nowhere -> ready, once per tick of a cron job's schedules; a tick still to come fires nothing.
+
+        Where an equal job has its lock, the tick counts as fired and nothing is enqueued.
+        """
 
     async def ticks(self, schedules: Sequence[str]) -> Ticks:
         """Tell when schedules were fired last, and the server's time."""
@@ -360,6 +395,9 @@ class Engine(Protocol):
 
     async def noted(self, job_id: str, last: int) -> Noted | None:
         """Tell what a job noted, with its `last` newest lines; None when it noted nothing."""
+
+    async def errors_of(self, job_ids: Sequence[str]) -> list[list[bytes]]:
+        """Tell what the failed attempts of each job left, oldest first; empty where there is none."""
 
     async def plant(self, token: str, jobs: Sequence[Planted]) -> set[int] | None:
         """Nowhere -> ready, scheduled or finished, once per token, whoever asks and however often; an empty

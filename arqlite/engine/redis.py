@@ -19,9 +19,11 @@ from .protocol import (
     Beat,
     CancelAnswer,
     Ended,
+    Failure,
     Fired,
     Holder,
     Home,
+    Lock,
     NewJob,
     Note,
     Noted,
@@ -106,12 +108,16 @@ class RedisEngine(Management, FlowVerbs):
         ended: Mapping[int, Ended],
         returned: Sequence[Returned],
         rooms: Sequence[Room] | None = None,
+        failures: Sequence[Failure] = (),
     ) -> Turn:
         """See `Engine.turn`."""
         call = self._turn_head(session)
         call = [*call, min(want, TURN_LIMIT), -1 if rooms is None else len(rooms)]
         for room in rooms or ():
             call += room
+        call.append(len(failures))
+        for failure in failures:
+            call += failure
         call.append(len(ended))
         for keep_ms, (job_ids, bodies) in ended.items():
             call += (keep_ms, len(job_ids))
@@ -183,13 +189,23 @@ class RedisEngine(Management, FlowVerbs):
 
     async def forget(self, job_id: str) -> int:
         """See `Engine.forget`."""
-        return int(await self._call(load("forget"), {"id": job_id}, keys=self._note_keys(job_id)))
+        keys = {**self._note_keys(job_id), "errors": self.keys.errors(job_id)}
+        return int(await self._call(load("forget"), {"id": job_id}, keys=keys))
 
-    async def fire(self, schedules: Sequence[str], tick_ms: int, job_id: str, record: bytes) -> Fired:
+    async def fire(
+        self,
+        schedules: Sequence[str],
+        tick_ms: int,
+        job_id: str,
+        record: bytes,
+        lock: Lock | None = None,
+    ) -> Fired:
         """See `Engine.fire`."""
         args = {"tick": tick_ms, "id": job_id, "record": record}
-        done, now_ms = await self._call(load("fire"), args, schedules)
-        return Fired(bool(done), int(now_ms))
+        digest, period, states, since = _lock(lock) if lock is not None else ("", -1, "", "")
+        args |= {"digest": digest, "period": period, "states": states, "since": since}
+        done, now_ms, *holder = await self._call(load("fire"), args, schedules)
+        return Fired(bool(done), int(now_ms), Holder(*map(bytes.decode, holder)) if holder else None)
 
     async def ticks(self, schedules: Sequence[str]) -> Ticks:
         """See `Engine.ticks`."""
@@ -212,6 +228,11 @@ class RedisEngine(Management, FlowVerbs):
             return None
         enqueue_ms, progress, lost, lines = facts
         return Noted(int(enqueue_ms), progress, lost, lines)
+
+    async def errors_of(self, job_ids: Sequence[str]) -> list[list[bytes]]:
+        """See `Engine.errors_of`."""
+        replies: list[list[bytes]] = await self._call_each(load("errors"), job_ids)
+        return replies
 
     async def plant(self, token: str, jobs: Sequence[Planted]) -> set[int] | None:
         """See `Engine.plant`; one script, so at most some 500 jobs."""
@@ -320,15 +341,17 @@ def _with_swept(turn: Turn) -> Turn:
 
 def _enqueued(jobs: Sequence[NewJob]) -> tuple[list[Any], int]:
     """Lay out jobs as `enqueue` takes them, and count the unique ones among them."""
-    locks: list[Any] = []
-    rest: list[Any] = []
-    unique = 0
-    for place, (job_id, when, record, lock) in enumerate(jobs, 1):
-        rest += (job_id, when, record)
-        if lock is not None:
-            unique += 1
-            locks += (place, lock.digest, lock.period_ms, lock.states, "s" if lock.by_due else "i")
-    return locks + rest, unique
+    rest: list[Any] = [part for job in jobs for part in job]
+    locks = rest[3::4]
+    del rest[3::4]
+    if not any(locks):
+        return rest, 0
+    unique = [part for place, lock in enumerate(locks, 1) if lock for part in (place, *_lock(lock))]
+    return unique + rest, len(locks) - locks.count(None)
+
+
+def _lock(lock: Lock) -> tuple[str, int, str, str]:
+    return lock.digest, lock.period_ms, lock.states, "s" if lock.by_due else "i"
 
 
 def _peek(reply: list[Any]) -> Peek:

@@ -13,7 +13,7 @@ import types
 import typing
 import weakref
 from collections import abc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..errors import InvalidArguments
@@ -128,6 +128,16 @@ class Signature:
             self._signature.bind(*args, **kwargs)
         except TypeError as error:
             raise InvalidArguments(f"{function}(): {error}", function=function) from None
+
+    def by_name(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """Tell the arguments of a call that fits by their names, those that it leaves out not among them."""
+        if not args:
+            return dict(kwargs)
+        bound = self._signature.bind(*args, **kwargs).arguments
+        for parameter in self._signature.parameters.values():
+            if parameter.kind is _NAMED_REST:
+                bound |= bound.pop(parameter.name, {})
+        return bound
 
     def takes(self, name: str) -> bool:
         """Tell whether there is a parameter of this name."""

@@ -13,6 +13,8 @@
 -- ARGV     base, channel, sid, want
 --          work*   number of rooms, or -1 from those who have none and need no moments, then per room:
 --                  name of the hold, how many jobs it may give, its pool or '', how many its pool may give;
+--                  then number of failed attempts, then per attempt: id, ms its job's errors are kept (0 not,
+--                  -1 for ever or until the job ends), what to keep of it;
 --                  then number of lifetimes, then per lifetime: ttl_ms, n, n ids, n bodies;
 --                  then per job put back: id, place ('r' ready, 's' scheduled, or 'h' and the name of a
 --                  hold), ms (since 1970 for 'r' and 'h', from now for 's'), tries ('' leaves it as it is)
@@ -20,9 +22,11 @@
 --          1 if ready work remains, ids, records, tries, ids whose end or return was refused, and after a NUL those
 --          of jobs that ended with other jobs and of which nobody has told}; and, if
 --          rooms were given or any of it is there: when each claimed job was ready, the names of all
---          holds, ids put back although their cancellation was asked for (until `cancel` is done for them)
+--          holds, ids put back although their cancellation was asked for (until `cancel` is done for them),
+--          {id, its newest errors} per claimed job that was tried before
 -- COST     O((ended + claimed) log N)
 -- USES     clock lease score settle announce wake locks flows finish holds
+local NEWEST_ERRORS = 20 -- travel with a job: each may take some 10 kB
 local now = clock()
 if not is_alive(live, sid) then return {0} end
 
@@ -38,6 +42,16 @@ for i = 1, count do
   left[pool] = tonumber(ARGV[cursor + 3])
   cursor = cursor + 4
 end
+
+for _ = 1, tonumber(ARGV[cursor]) do
+  local id = ARGV[cursor + 1]
+  -- The fence of the ends below, ahead of them: they take the ids out of `run`.
+  if redis.call('SISMEMBER', run, id) == 1 then
+    add_error(base .. 'err:' .. id, tonumber(ARGV[cursor + 2]), ARGV[cursor + 3])
+  end
+  cursor = cursor + 3
+end
+cursor = cursor + 1
 
 local lost = {}
 local lifetimes = tonumber(ARGV[cursor])
@@ -120,7 +134,7 @@ if has_holds then
   if held.vouch(live, ready, sid, knows, now) and want == 0 then leave_token(wake) end
 end
 
-local ids, records, memories, more = {}, {}, {}, 0
+local ids, records, memories, errors, more = {}, {}, {}, {}, 0
 local scores = ids
 if want > 0 then
   if gives_rooms then
@@ -132,7 +146,15 @@ if want > 0 then
   if #ids > 0 then
     redis.call('SADD', run, unpack(ids))
     records = redis.call('HMGET', jobs, unpack(ids))
-    if redis.call('EXISTS', tries) == 1 then memories = redis.call('HMGET', tries, unpack(ids)) end
+    if redis.call('EXISTS', tries) == 1 then
+      memories = redis.call('HMGET', tries, unpack(ids))
+      for i, memory in ipairs(memories) do
+        if memory and string.sub(memory, 1, 2) ~= '0:' then
+          local known = redis.call('LRANGE', base .. 'err:' .. ids[i], -NEWEST_ERRORS, -1)
+          if #known > 0 then errors[#errors + 1] = {ids[i], known} end
+        end
+      end
+    end
     if #ids == want and redis.call('ZCARD', ready) > 0 then
       more = 1
       leave_token(wake)
@@ -142,8 +164,8 @@ end
 local swept = redis.call('LPOP', base .. 'swept', 1000)
 for _, id in ipairs(swept or {}) do lost[#lost + 1] = '\0' .. id end
 local reply = {1, now, next_due, redis.call('SCARD', run), more, ids, records, memories, lost}
-if gives_rooms or has_holds or #recalled > 0 then
-  reply[10], reply[11], reply[12] = {}, {}, recalled
+if gives_rooms or has_holds or #recalled > 0 or #errors > 0 then
+  reply[10], reply[11], reply[12], reply[13] = {}, {}, recalled, errors
   if gives_rooms then
     for i, score in ipairs(scores) do reply[10][i] = score % PRIORITY_STEP + EPOCH end
   end
