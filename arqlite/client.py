@@ -10,7 +10,7 @@ from redis.asyncio import ConnectionPool, Redis
 from .constants import default_queue_name as _default_queue_name
 from .constants import expires_extra_ms as _default_expires_extra_ms
 from .engine import EndWatch, EnqueueBatch, Keys, LookBatch, RedisEngine, due_ms
-from .enqueuing import Enqueuing, send
+from .enqueuing import Enqueuing, diversion, send
 from .errors import ConfigurationError
 from .jobs import Job
 from .model.calls import PLAIN, Call, Options, options_of_arq
@@ -108,6 +108,11 @@ class ArqRedis(Enqueuing, Redis):  # type: ignore[misc]  # redis-py's own bases 
             InvalidArguments: a function in it cannot be called so; nothing was enqueued.
             SerializationError: an argument cannot be written; nothing was enqueued.
         """
+        if diversion.get() is not None:
+            raise ConfigurationError(
+                "a workflow is stored while its steps wait for each other, and inline mode stores nothing; "
+                "use testing_mode('manual') and drain_queue(..., with_recursion=True)"
+            )
         return await send_workflow(self, flow)
 
     async def all_job_results(self) -> list[JobResult]:

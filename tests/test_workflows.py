@@ -11,10 +11,26 @@ import msgpack
 import pytest
 from worker_toys import Gate, at_work
 
-from arqlite import PREVIOUS, ArqRedis, Inspector, Worker, Workflow, call, chain, func, group
+from arqlite import (
+    PREVIOUS,
+    ArqRedis,
+    Discard,
+    Inspector,
+    Snooze,
+    Unique,
+    Worker,
+    Workflow,
+    call,
+    chain,
+    current_job,
+    func,
+    group,
+    task,
+)
 from arqlite.errors import Cancel, ConfigurationError, InvalidArguments, ResultNotFound
 from arqlite.model.states import JobState
 from arqlite.telemetry import JobStopped, attach, detach
+from arqlite.testing import drain_queue, testing_mode
 from arqlite.workflows import WorkflowRun, WorkflowState
 
 Ctx = dict[Any, Any]
@@ -210,7 +226,7 @@ async def test_killed_worker_costs_no_step(
         assert first._crew is not None
         engine = first._crew.engine
         session = first._crew.producer.session
-        await arq_redis.zadd(engine.keys.live, {session: 1}, xx=True)
+        await arq_redis.zadd(engine.keys.live, {str(session): 1}, xx=True)
         await engine.rescue("nobody")
         assert await run.wait(30) == WorkflowState.COMPLETED
 
@@ -358,3 +374,73 @@ async def test_cancelled_steps_are_told(arq_redis: ArqRedis, make_worker: MakeWo
     steps = [step for view in views if view is not None for step in view.steps.values()]
     assert len(told) == len(set(told))
     assert {step.job_id for step in steps} == set(told)
+
+
+async def test_step_knows_its_workflow(arq_redis: ArqRedis, make_worker: MakeWorker) -> None:
+    """A step is told which one of which workflow it is; a job that stands alone is told of none."""
+    seen: list[Any] = []
+
+    async def look(ctx: Ctx) -> None:
+        job = current_job()
+        assert job is not None
+        seen.append(job.workflow)
+
+    look_function = func(look, name="look")
+    flow = Workflow("w")
+    flow.add("a", call(look_function))
+    run = await arq_redis.enqueue_workflow(flow)
+    await arq_redis.enqueue(look_function)
+
+    await make_worker([look_function]).main()
+
+    assert seen == [(run.id, "a"), None]
+
+
+async def test_tasks_are_tried_again_before_they_fail(arq_redis: ArqRedis, make_worker: MakeWorker) -> None:
+    """A step by Oban's rules fails its workflow only when its attempts are used up; a snooze is no end."""
+    diary = Diary()
+    attempts: list[int] = []
+
+    @task(max_attempts=3, backoff=0, unique=Unique(period=60))
+    async def shaky(ctx: Ctx) -> None:
+        attempts.append(1)
+        raise ValueError("not yet")
+
+    @task
+    async def sleepy(ctx: Ctx) -> Any:
+        job = current_job()
+        assert job is not None
+        return Snooze(0) if job.snoozes == 0 else "awake"
+
+    @task
+    async def unwilling(ctx: Ctx) -> Any:
+        return Discard("no use")
+
+    note = func(diary.note, name="note")
+    flow = Workflow("tries")
+    slept = flow.add("sleepy", call(sleepy), compensate=call(note, "undone"))
+    flow.add("shaky", call(shaky), after=[slept])
+    flow.add("shaky again", call(shaky).options(max_attempts=1), after=[slept])
+    flow.add("unwilling", call(unwilling), after=[slept])
+    run = await arq_redis.enqueue_workflow(flow)
+
+    await make_worker([shaky, sleepy, unwilling, note]).main()
+
+    assert await run.wait(5) == WorkflowState.COMPENSATED
+    assert len(attempts) == 3 + 1
+    assert diary.lines == ["undone"]
+    view = await run.view()
+    assert view is not None
+    assert view.steps["unwilling"].state is JobState.DISCARDED
+
+
+async def test_drain_queue_runs_a_workflow(arq_redis: ArqRedis) -> None:
+    """A test can run a workflow to its end without a worker; inline mode refuses it in words."""
+    flow = chain(call(number, 2), double, group([double, double], callback=total))
+    run = await arq_redis.enqueue_workflow(flow)
+
+    await drain_queue(arq_redis, FUNCTIONS, with_recursion=True)
+
+    assert await run.result("total", 1) == 16
+    with testing_mode("inline"), pytest.raises(ConfigurationError, match="inline mode stores nothing"):
+        await arq_redis.enqueue_workflow(flow)
