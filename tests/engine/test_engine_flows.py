@@ -516,15 +516,27 @@ async def test_end_is_announced(flows: Flows, eventually: Callable[..., Any]) ->
 
 async def test_step_that_was_let_run_by_hand(flows: Flows) -> None:
     """A step that somebody let run before its time has one home, and runs once."""
-    await flows.compose(diamond())
-    record = (await flows.engine.peek("left")).record
-    assert await flows.engine.revive_many([Revival("left", record, "", record, "")]) == ["done"]
-    assert await flows.claim() == ["fetch", "left"]
+    flow = diamond()
+    flow.add("also", call("f"), after=["fetch"])
+    await flows.compose(flow)
+    record = (await flows.engine.peek("also")).record
+    assert await flows.engine.revive_many([Revival("also", record, "", record, "")]) == ["done"]
+    assert await flows.claim() == ["also", "fetch"]
 
     await flows.end("fetch")
-    await flows.end("left")
+    await flows.end("also")
 
-    assert await flows.claim() == ["right"]
+    assert await flows.claim() == ["left", "right"]
+
+
+async def test_step_that_takes_a_result_waits_for_it(flows: Flows) -> None:
+    """Nobody can let a step run whose arguments are not there yet."""
+    await flows.compose(diamond())
+    record = (await flows.engine.peek("left")).record
+
+    assert await flows.engine.revive_many([Revival("left", record, "", record, "")]) == ["refused"]
+
+    assert await flows.queue.home("left") == "suspended"
 
 
 async def test_step_that_was_retried_alone(flows: Flows) -> None:

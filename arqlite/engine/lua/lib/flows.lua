@@ -323,6 +323,13 @@ local function moves_of_flows(base, jobs, wait, channel, now)
     redis.call('ZREM', over, wid)
   end
 
+  -- Whether a job that waits for others could run without what they give.
+  moves.can_run_alone = function(id)
+    local n, wid = string.match(redis.call('HGET', steps, id) or '', '^(%d+):(.*)$')
+    local template = n and redis.call('HGET', flow_of(wid), 't:' .. n)
+    return not template or not string.find(string.match(template, '^[^\n]*'), '[VE]')
+  end
+
   moves.is_going_on = function(wid) return GOING_ON[moves.state(wid)] == true end
 
   return moves
