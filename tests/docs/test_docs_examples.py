@@ -102,8 +102,9 @@ def test_unique(tmp_path: Path) -> None:
         "the same job True conflict True",
         "conflicts [False, False, False, True, True, True]",
         "brought forward True JobStatus.queued",
+        "by its task False True False False",
         "refused, it is available",
-        "jobs done 6",
+        "jobs done 9",
     ]
 
 
