@@ -258,6 +258,8 @@ class Turn(NamedTuple):
         recalled: jobs that were put back although somebody had asked to cancel them; told again if they are
             put back again, until `cancel` was called for them.
         errors: of jobs claimed that were tried before: id and what its failed attempts left, the newest 20.
+        swept: jobs that nobody ran and that were cancelled as a job they waited for did not end well; told
+            once, to whoever turns first.
     """
 
     now_ms: int
@@ -272,6 +274,7 @@ class Turn(NamedTuple):
     holds: Sequence[bytes] = ()
     recalled: Sequence[bytes] = ()
     errors: Sequence[tuple[bytes, list[bytes]]] = ()
+    swept: Sequence[bytes] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,10 +313,16 @@ class Size:
     running: int
     sessions: int
     held: int = 0
+    suspended: int = 0
 
     @property
     def jobs(self) -> int:
         """All jobs that have not ended."""
+        return self.moving + self.suspended
+
+    @property
+    def moving(self) -> int:
+        """Those of them that do not wait for others; without one, the others wait in vain."""
         return self.ready + self.held + self.scheduled + self.running
 
 

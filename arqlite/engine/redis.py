@@ -12,6 +12,7 @@ from redis.exceptions import NoScriptError
 
 from ..errors import SessionLost
 from .duties import Duties
+from .flows import FlowVerbs
 from .keys import Keys
 from .link import WRONG_SERVER, Link, call_on_pool, calls_on_pool
 from .management import CANCEL_ANSWERS, Management
@@ -58,11 +59,14 @@ _TOKEN_MS = 30 * 86_400_000
 # Somebody else who read the same batch may still be about to plant it.
 _LATE_PLANTER_MS = 600_000
 _REWRITE_ANSWERS: dict[int, RewriteAnswer] = {1: "done", 0: "changed", -1: "unknown"}
-_KEYS = ("jobs", "ready", "sched", "susp", "live", "tries", "wake", "wait", "ttls", "cron", "holds", "locks")
+_KEYS = (
+    "jobs", "ready", "sched", "susp", "live", "tries", "wake", "wait", "ttls", "cron", "holds", "locks",
+    "steps", "flows", "over",
+)  # fmt: skip
 _PLACES = {"ready": "r", "scheduled": "s", "held": "h"}
 
 
-class RedisEngine(Management, Duties):
+class RedisEngine(Management, Duties, FlowVerbs):
     """One queue in one Redis database.
 
     Args:
@@ -126,7 +130,8 @@ class RedisEngine(Management, Duties):
         reply = await self._turns.call(self._turn_script, call)
         if reply[0] == 0:
             raise SessionLost(f"the lease of {session} ended and its jobs were given to others")
-        return Turn(*reply[1:])
+        turn = Turn(*reply[1:])
+        return _with_swept(turn) if turn.lost else turn
 
     def beat(self, session: str, lease_ms: int, heard: Sequence[str]) -> Beat:
         """See `Engine.beat`."""
@@ -256,6 +261,7 @@ class RedisEngine(Management, Duties):
             most = PRUNE_CHUNK if limit is None else min(limit - total, PRUNE_CHUNK)
             forgotten, more = await self._call(load("prune"), {"limit": most})
             total += forgotten
+        await self.prune_flows()
         return total
 
     async def size(self) -> Size:
@@ -330,6 +336,12 @@ class RedisEngine(Management, Duties):
             if self._twin is None:
                 self._twin = blocking_twin(self.client, self._timeout)
             return self._twin
+
+
+def _with_swept(turn: Turn) -> Turn:
+    """Sort out what the script tells in one list."""
+    swept = [raw_id[1:] for raw_id in turn.lost if raw_id.startswith(b"\0")]
+    return turn._replace(lost=turn.lost[: len(turn.lost) - len(swept)], swept=swept)
 
 
 def _enqueued(jobs: Sequence[NewJob]) -> tuple[list[Any], int]:

@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..errors import InvalidArguments
+from .placeholders import placeholders_in
 
 if sys.version_info >= (3, 14):
     import annotationlib
@@ -187,6 +188,8 @@ def _fitted(field: Field | None, value: Any, problems: list[Problem], name: str 
     try:
         return field.validate(value)
     except Exception as error:  # noqa: BLE001 (validators of the user's own types may raise anything)
+        if next(placeholders_in(value), None) is not None:
+            return value  # what it stands for is not there yet
         problems.append(Problem(name or field.name, _reason(error, value)))
         return value
 

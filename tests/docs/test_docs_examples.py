@@ -164,7 +164,7 @@ def test_examples_of_the_verbs_are_typed() -> None:
         EXAMPLES / f"{page}.py"
         for page in (
             *("define", "enqueue", "schedule", "unique", "retry"),
-            *("tasks", "cancel", "services", "shop"),
+            *("tasks", "cancel", "services", "shop", "workflows"),
         )
     ]
 
@@ -243,6 +243,23 @@ def test_functions(tmp_path: Path) -> None:
     digest = hashlib.pbkdf2_hmac("sha256", b"Ada", b"salt", 1000).hex()
 
     assert _run("functions.py", tmp_path, tmp_path) == f"fetched Ada\nconverted Ada\n{digest}\n3\n"
+
+
+def test_workflows(tmp_path: Path) -> None:
+    """An order is shipped; another one is taken back, shown, and shipped at the second attempt."""
+    said = _run("workflows.py", tmp_path, tmp_path).splitlines()
+
+    assert said[:4] == [
+        "reserved hammer",
+        "charged Ada for the reservation of hammer",
+        "told Ada that hammer is on its way, payment 4711",
+        "completed - hammer is on its way, payment 4711",
+    ]
+    taken_back = said.index("refunded payment 4711 (not shipped)")
+    assert said[taken_back + 1 : taken_back + 3] == ["released the reservation of ladder", "compensated"]
+    assert "ship discarded no ladder in the warehouse" in said
+    assert '    s3["ship<br/>discarded"]:::discarded' in said
+    assert said[-2:] == ["completed", "15 words in all"]
 
 
 @pytest.mark.real
