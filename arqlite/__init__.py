@@ -19,21 +19,27 @@ if TYPE_CHECKING:
     from .model.context import current_job
     from .model.failures import register_exception
     from .model.functions import func
+    from .model.records import JobView
+    from .model.states import JobState
     from .model.tasks import Task, task
     from .model.unique import Unique
     from .runtime.reentry import run_in_loop
     from .runtime.reporting import report_progress
     from .service import Service
     from .worker import Worker, check_health, run_worker
+    from .workflows import PREVIOUS, Workflow, WorkflowRun, chain, group
 
 __all__ = (
+    "PREVIOUS",
     "VERSION",
     "ArqRedis",
     "Cancel",
     "Discard",
     "Inspector",
     "Job",
+    "JobState",
     "JobStatus",
+    "JobView",
     "RedisSettings",
     "Retry",
     "Service",
@@ -41,14 +47,18 @@ __all__ = (
     "Task",
     "Unique",
     "Worker",
+    "Workflow",
+    "WorkflowRun",
     "__version__",
     "call",
+    "chain",
     "check_health",
     "create_pool",
     "cron",
     "current_job",
     "exponential",
     "func",
+    "group",
     "jitter",
     "register_exception",
     "report_progress",
@@ -69,12 +79,15 @@ _HOMES = {
     "model.context": ("current_job",),
     "model.failures": ("register_exception",),
     "model.functions": ("func",),
+    "model.records": ("JobView",),
+    "model.states": ("JobState",),
     "model.tasks": ("Task", "task"),
     "model.unique": ("Unique",),
     "runtime.reentry": ("run_in_loop",),
     "runtime.reporting": ("report_progress",),
     "service": ("Service",),
     "worker": ("Worker", "check_health", "run_worker"),
+    "workflows": ("PREVIOUS", "Workflow", "WorkflowRun", "chain", "group"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 _ROOMS = ("connections", "constants", "errors", "jobs", "telemetry", "typing", "utils", "worker")

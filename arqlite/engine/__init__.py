@@ -1,6 +1,7 @@
 """The Redis wing: a queue's storage as verbs, each one atomic script."""
 
 from .batch import EnqueueBatch, LookBatch
+from .flows import FlowStopped, NewFlow, NewStep
 from .keys import Keys, due_ms
 from .protocol import (
     Beat,
@@ -39,12 +40,15 @@ __all__ = (
     "EnqueueBatch",
     "Failure",
     "Fired",
+    "FlowStopped",
     "Holder",
     "Keys",
     "Listener",
     "Lock",
     "LookBatch",
+    "NewFlow",
     "NewJob",
+    "NewStep",
     "Note",
     "Noted",
     "Peek",

@@ -12,12 +12,12 @@ PREFIX = "aq:"
 
 
 # How a score of `sched` is made up; lua/lib/score.lua says why.
-_EPOCH_MS, _DUE_STEP = 1_577_836_800_000, 2048
+EPOCH_MS, _DUE_STEP = 1_577_836_800_000, 2048
 
 
 def due_ms(score: float) -> int:
     """Read out of a score of `sched` when its job is due, in ms since 1970."""
-    return int(score) // _DUE_STEP + _EPOCH_MS
+    return int(score) // _DUE_STEP + EPOCH_MS
 
 
 class Keys:
@@ -38,6 +38,9 @@ class Keys:
         leader: text, the session that leads while it lives.
         holds: hash, name of a hold -> the session that vouches for it; `?` and a moment in ms: nobody.
         locks: hash, id of a unique job that has not ended -> digest of the lock that it holds.
+        steps: hash, id of a job that is a step of a workflow -> the step's number and the workflow.
+        flows: zset, workflow -> when it was stored, in ms.
+        over: zset, workflow -> when it may be forgotten, in ms; one that goes on is not in it.
         ttls: set of the result lifetimes in use, each with its own `done` list.
         imported: zset, token of a batch that came from elsewhere -> until when it is remembered, in ms.
     """
@@ -54,6 +57,9 @@ class Keys:
         self.wake = base + "wake"
         self.wait = base + "wait"
         self.locks = base + "locks"
+        self.steps = base + "steps"
+        self.flows = base + "flows"
+        self.over = base + "over"
         self.ttls = base + "ttls"
         self.cron = base + "cron"
         self.cronctl = base + "cronctl"
@@ -97,6 +103,14 @@ class Keys:
     def former_lock(self, job_id: str) -> str:
         """Text, the digest of the lock of a job that ended, as long as that counts."""
         return f"{self.base}uid:{job_id}"
+
+    def flow(self, flow_id: str) -> str:
+        """Hash of a workflow: its state, its steps and what they gave."""
+        return f"{self.base}wf:{flow_id}"
+
+    def undo(self, flow_id: str) -> str:
+        """List of the steps of a workflow that can be taken back, in the order they ended."""
+        return f"{self.base}undo:{flow_id}"
 
     def note(self, job_id: str) -> str:
         """Hash of what this job noted: how far it is, for which job, how many lines are not kept."""

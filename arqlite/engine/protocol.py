@@ -1,7 +1,8 @@
 """A queue's storage as verbs. Read this page first.
 
 Each verb is one atomic move. A job has exactly one home at any moment: ready, scheduled, held, the set
-of one session, or a finished record; a verb moves it from one to another or leaves it where it is.
+of one session, or a finished record; a verb moves it from one to another or leaves it where it is. What is
+done to jobs by hand is in `management.py`.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
 
 Place = Literal["ready", "scheduled", "held"]
-Home = Literal["absent", "finished", "ready", "held", "scheduled", "running"]
-CancelAnswer = Literal["unknown", "cancelled", "asked", "ended"]
+Home = Literal["absent", "finished", "ready", "held", "scheduled", "suspended", "running"]
+CancelAnswer = Literal["unknown", "cancelled", "asked", "ended", "elsewhere"]
 RewriteAnswer = Literal["done", "changed", "unknown"]
 
 
@@ -257,6 +258,8 @@ class Turn(NamedTuple):
         recalled: jobs that were put back although somebody had asked to cancel them; told again if they are
             put back again, until `cancel` was called for them.
         errors: of jobs claimed that were tried before: id and what its failed attempts left, the newest 20.
+        swept: jobs that nobody ran and that were cancelled as a job they waited for did not end well; told
+            once, to whoever turns first.
     """
 
     now_ms: int
@@ -271,6 +274,7 @@ class Turn(NamedTuple):
     holds: Sequence[bytes] = ()
     recalled: Sequence[bytes] = ()
     errors: Sequence[tuple[bytes, list[bytes]]] = ()
+    swept: Sequence[bytes] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,10 +313,16 @@ class Size:
     running: int
     sessions: int
     held: int = 0
+    suspended: int = 0
 
     @property
     def jobs(self) -> int:
         """All jobs that have not ended."""
+        return self.moving + self.suspended
+
+    @property
+    def moving(self) -> int:
+        """Those of them that do not wait for others; without one, the others wait in vain."""
         return self.ready + self.held + self.scheduled + self.running
 
 

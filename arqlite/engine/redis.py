@@ -12,8 +12,10 @@ from redis.exceptions import NoScriptError
 
 from ..errors import SessionLost
 from .duties import Duties
+from .flows import FlowVerbs
 from .keys import Keys
 from .link import WRONG_SERVER, Link, call_on_pool, calls_on_pool
+from .management import CANCEL_ANSWERS, Management
 from .protocol import (
     Beat,
     CancelAnswer,
@@ -56,13 +58,15 @@ _WILL_MS = 30 * 86_400_000
 _TOKEN_MS = 30 * 86_400_000
 # Somebody else who read the same batch may still be about to plant it.
 _LATE_PLANTER_MS = 600_000
-_CANCEL_ANSWERS: dict[int, CancelAnswer] = {0: "unknown", 1: "cancelled", 2: "asked", 3: "ended"}
 _REWRITE_ANSWERS: dict[int, RewriteAnswer] = {1: "done", 0: "changed", -1: "unknown"}
-_KEYS = ("jobs", "ready", "sched", "susp", "live", "tries", "wake", "wait", "ttls", "cron", "holds", "locks")
+_KEYS = (
+    "jobs", "ready", "sched", "susp", "live", "tries", "wake", "wait", "ttls", "cron", "holds", "locks",
+    "steps", "flows", "over",
+)  # fmt: skip
 _PLACES = {"ready": "r", "scheduled": "s", "held": "h"}
 
 
-class RedisEngine(Duties):
+class RedisEngine(Management, Duties, FlowVerbs):
     """One queue in one Redis database.
 
     Args:
@@ -126,7 +130,8 @@ class RedisEngine(Duties):
         reply = await self._turns.call(self._turn_script, call)
         if reply[0] == 0:
             raise SessionLost(f"the lease of {session} ended and its jobs were given to others")
-        return Turn(*reply[1:])
+        turn = Turn(*reply[1:])
+        return _with_swept(turn) if turn.lost else turn
 
     def beat(self, session: str, lease_ms: int, heard: Sequence[str]) -> Beat:
         """See `Engine.beat`."""
@@ -164,7 +169,8 @@ class RedisEngine(Duties):
         """See `Engine.cancel`."""
         control = self.keys.control_channel("")
         args = {"id": job_id, "ttl_ms": keep_ms, "body": body, "control": control, "teller": recalled_by}
-        return _CANCEL_ANSWERS[await self._call(load("cancel"), args, keys=self._note_keys(job_id))]
+        reply = await self._call(load("cancel"), {**args, "states": ""}, keys=self._note_keys(job_id))
+        return CANCEL_ANSWERS[reply]
 
     async def rewrite(
         self, job_id: str, expected: bytes, record: bytes, states: str, when: str | None = None
@@ -255,6 +261,7 @@ class RedisEngine(Duties):
             most = PRUNE_CHUNK if limit is None else min(limit - total, PRUNE_CHUNK)
             forgotten, more = await self._call(load("prune"), {"limit": most})
             total += forgotten
+        await self.prune_flows()
         return total
 
     async def size(self) -> Size:
@@ -329,6 +336,12 @@ class RedisEngine(Duties):
             if self._twin is None:
                 self._twin = blocking_twin(self.client, self._timeout)
             return self._twin
+
+
+def _with_swept(turn: Turn) -> Turn:
+    """Sort out what the script tells in one list."""
+    swept = [raw_id[1:] for raw_id in turn.lost if raw_id.startswith(b"\0")]
+    return turn._replace(lost=turn.lost[: len(turn.lost) - len(swept)], swept=swept)
 
 
 def _enqueued(jobs: Sequence[NewJob]) -> tuple[list[Any], int]:

@@ -17,6 +17,7 @@ from typing import cast
 from ..engine import RedisEngine, Returned, Turn, Waker
 from ..errors import SessionLost
 from ..service import Service
+from ..telemetry import JobStopped, has_handlers
 from .acker import Acker, Batch
 from .capacity import Capacity
 from .doorbell import Doorbell
@@ -26,6 +27,7 @@ from .outage import REDIS_TROUBLE, Outage
 from .recall import cancel_returned
 from .run import Run
 from .stager import Stager
+from .swept import tell_swept
 
 logger = logging.getLogger("arqlite.worker")
 
@@ -279,6 +281,8 @@ class Producer(Service):
         if want:
             has_more = len(turn.job_ids) >= asked or bool(turn.more) or self._capacity.wants_more
             self._hungry = self._hungry or has_more
+        if turn.swept and has_handlers(JobStopped):
+            tell_swept(self._engine.queue, turn)
         if recalled:
             await cancel_returned(self._engine, self.executor, self.session, recalled)
         self._stager.arm(self._next_look_ms(turn) if self._claiming else -1)
@@ -493,7 +497,7 @@ class Producer(Service):
             self._outage.begins(error)
             await self._outage.wait()
             return False
-        if size.jobs <= len(self._parked):
+        if size.moving <= len(self._parked):
             return True
         self._signal.clear()
         try:

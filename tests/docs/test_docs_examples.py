@@ -164,7 +164,7 @@ def test_examples_of_the_verbs_are_typed() -> None:
         EXAMPLES / f"{page}.py"
         for page in (
             *("define", "enqueue", "schedule", "unique", "retry"),
-            *("tasks", "cancel", "services", "shop"),
+            *("tasks", "cancel", "services", "shop", "workflows"),
         )
     ]
 
@@ -245,6 +245,23 @@ def test_functions(tmp_path: Path) -> None:
     assert _run("functions.py", tmp_path, tmp_path) == f"fetched Ada\nconverted Ada\n{digest}\n3\n"
 
 
+def test_workflows(tmp_path: Path) -> None:
+    """An order is shipped; another one is taken back, shown, and shipped at the second attempt."""
+    said = _run("workflows.py", tmp_path, tmp_path).splitlines()
+
+    assert said[:4] == [
+        "reserved hammer",
+        "charged Ada for the reservation of hammer",
+        "told Ada that hammer is on its way, payment 4711",
+        "completed - hammer is on its way, payment 4711",
+    ]
+    taken_back = said.index("refunded payment 4711 (not shipped)")
+    assert said[taken_back + 1 : taken_back + 3] == ["released the reservation of ladder", "compensated"]
+    assert "ship discarded no ladder in the warehouse" in said
+    assert '    s3["ship<br/>discarded"]:::discarded' in said
+    assert said[-2:] == ["completed", "15 words in all"]
+
+
 @pytest.mark.real
 def test_bridge(tmp_path: Path) -> None:
     """A job enqueued as arq does runs in the worker with the bridge; its result is where arq looks."""
@@ -286,6 +303,26 @@ with redis.from_url(server.url()) as client:
     print(pickle.loads(result)["r"])
 server.release()
 """
+
+
+def test_inspect_jobs(tmp_path: Path) -> None:
+    """Jobs are found, counted, mended, retried, changed, cancelled and deleted as the page says."""
+    assert _run("inspect_jobs.py", tmp_path, tmp_path).splitlines() == [
+        "send_mail ('grace',) attempt 1 ended with ValueError('grace is no address')",
+        "1 with two copies",
+        "2 of Monday went out",
+        "customer 2 got 1 to alan@example.org",
+        "{'scheduled': 1, 'completed': 2, 'discarded': 1}",
+        "retried True",
+        "now 1 to grace@example.org",
+        "scheduled with priority 3",
+        "('mail', 'late') {'copies': 3}",
+        "there is no job 'no-such-job'",
+        "cancelled 1",
+        "deleted 4",
+        'say which jobs are meant, as with function="send_mail"; state="all" means all of the queue',
+        "left 0",
+    ]
 
 
 def _run(example: str, cwd: Path, home: Path) -> str:

@@ -19,12 +19,13 @@
 --                  then per job put back: id, place ('r' ready, 's' scheduled, or 'h' and the name of a
 --                  hold), ms (since 1970 for 'r' and 'h', from now for 's'), tries ('' leaves it as it is)
 -- RETURNS  {0} when the session is dead, else {1, now, ms to the next due job or -1, jobs owned now,
---          1 if ready work remains, ids, records, tries, ids whose end or return was refused}; and, if
+--          1 if ready work remains, ids, records, tries, ids whose end or return was refused, and after a NUL those
+--          of jobs that ended with other jobs and of which nobody has told}; and, if
 --          rooms were given or any of it is there: when each claimed job was ready, the names of all
 --          holds, ids put back although their cancellation was asked for (until `cancel` is done for them),
 --          {id, its newest errors} per claimed job that was tried before
 -- COST     O((ended + claimed) log N)
--- USES     clock lease score settle announce locks finish wake holds
+-- USES     clock lease score settle announce wake locks flows finish holds
 local NEWEST_ERRORS = 20 -- travel with a job: each may take some 10 kB
 local now = clock()
 if not is_alive(live, sid) then return {0} end
@@ -160,6 +161,8 @@ if want > 0 then
     end
   end
 end
+local swept = redis.call('LPOP', base .. 'swept', 1000)
+for _, id in ipairs(swept or {}) do lost[#lost + 1] = '\0' .. id end
 local reply = {1, now, next_due, redis.call('SCARD', run), more, ids, records, memories, lost}
 if gives_rooms or has_holds or #recalled > 0 or #errors > 0 then
   reply[10], reply[11], reply[12], reply[13] = {}, {}, recalled, errors
