@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from .model.context import current_job
     from .model.failures import register_exception
     from .model.functions import func
+    from .model.limits import GlobalLimit, RateLimit
+    from .model.queues import QueueInfo
     from .model.unique import Unique
     from .runtime.reentry import run_in_loop
     from .runtime.reporting import report_progress
@@ -29,9 +31,12 @@ __all__ = (
     "ArqRedis",
     "Cancel",
     "Discard",
+    "GlobalLimit",
     "Inspector",
     "Job",
     "JobStatus",
+    "QueueInfo",
+    "RateLimit",
     "RedisSettings",
     "Retry",
     "Service",
@@ -62,6 +67,8 @@ _HOMES = {
     "model.context": ("current_job",),
     "model.failures": ("register_exception",),
     "model.functions": ("func",),
+    "model.limits": ("GlobalLimit", "RateLimit"),
+    "model.queues": ("QueueInfo",),
     "model.unique": ("Unique",),
     "runtime.reentry": ("run_in_loop",),
     "runtime.reporting": ("report_progress",),

@@ -260,7 +260,7 @@ def test_worker_signature() -> None:
     assert keyword_only(Worker) == {name for name, _ in parameters} - {"functions"}
     assert [name for name, _ in parameters[len(WORKER_OF_ARQ) :]] == [
         "lease", "max_rescues", "unknown_function_ttl", "strict_arguments", "cpu_processes",
-        "blocked_loop_warning", "capture_logs", "services",
+        "blocked_loop_warning", "capture_logs", "services", "global_limit", "rate_limit", "paused", "node",
     ]  # fmt: skip
 
 

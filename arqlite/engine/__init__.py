@@ -3,10 +3,14 @@
 from .batch import EnqueueBatch, LookBatch
 from .keys import Keys, due_ms
 from .protocol import (
+    NOTHING_SETTLED,
     Beat,
+    Change,
     Ended,
     Engine,
     Fired,
+    Joined,
+    Membership,
     NewJob,
     Note,
     Noted,
@@ -15,24 +19,33 @@ from .protocol import (
     Rescued,
     Returned,
     Room,
+    Settled,
     Size,
+    Survey,
     Ticks,
     Turn,
 )
 from .redis import ENQUEUE_CHUNK, RedisEngine
+from .steering import IDLE, LOOK
 from .wakeup import EndWatch, Listener, Token, Waker
 
 __all__ = (
     "ENQUEUE_CHUNK",
+    "IDLE",
+    "LOOK",
+    "NOTHING_SETTLED",
     "Beat",
+    "Change",
     "EndWatch",
     "Ended",
     "Engine",
     "EnqueueBatch",
     "Fired",
+    "Joined",
     "Keys",
     "Listener",
     "LookBatch",
+    "Membership",
     "NewJob",
     "Note",
     "Noted",
@@ -42,7 +55,9 @@ __all__ = (
     "Rescued",
     "Returned",
     "Room",
+    "Settled",
     "Size",
+    "Survey",
     "Ticks",
     "Token",
     "Turn",

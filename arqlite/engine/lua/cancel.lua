@@ -15,7 +15,7 @@
 --          body    what to write as its end if it has not started; the job itself is appended
 -- RETURNS  0 unknown (nothing is left behind), 1 cancelled here, 2 asked its worker, 3 had ended before
 -- COST     O(log N + holds + sessions)
--- USES     clock settle announce finish holds notes
+-- USES     clock settle announce finish holds notes rules grants lanes limits
 if teller ~= '' then redis.call('SREM', base .. 'cancel:' .. teller, id) end
 local now = clock()
 local record = redis.call('HGET', jobs, id)
@@ -23,7 +23,7 @@ if not record or is_forgotten(record, now) then return 0 end
 if string.sub(record, 1, 1) == 'R' then return 3 end
 
 local waiting = redis.call('ZREM', ready, id) + redis.call('ZREM', sched, id) > 0
-waiting = waiting or moves_of_holds(base, holds).remove(id)
+waiting = waiting or moves_of_holds(base, holds).remove(id) or lanes_in(base).remove(id)
 if not waiting then
   local sessions = redis.call('ZRANGE', live, 0, -1, 'WITHSCORES')
   for i = 1, #sessions, 2 do
@@ -40,6 +40,13 @@ if not waiting then
   end
 end
 if not waiting then return 0 end
+local rules = rules_of(base, '', '')
+if rules then
+  local limits = limits_of(base, rules, now)
+  limits.left({id}, true)
+  limits.over({id})
+  limits.look_again()
+end
 local ids, bodies = {id}, {body .. string.sub(record, 3)}
 keep_notes(note, log, tonumber(ttl_ms))
 finish(base, jobs, ttls, tries, wait, channel, tonumber(ttl_ms), now, ids, bodies)

@@ -9,7 +9,7 @@
 -- RETURNS  {'absent'} or {'finished' | 'ready' | 'held' | 'scheduled' | 'running', record, due or ready ms,
 --          tries}
 -- COST     O(holds)
--- USES     clock score settle holds
+-- USES     clock score settle holds lanes
 local now = clock()
 local record = redis.call('HGET', jobs, id)
 if not record or is_forgotten(record, now) then return {'absent'} end
@@ -21,7 +21,7 @@ if score then
   return {due > now and 'scheduled' or 'ready', record, due, memory}
 end
 local home = 'ready'
-score = redis.call('ZSCORE', ready, id)
+score = redis.call('ZSCORE', ready, id) or lanes_in(base).score(id)
 if not score then
   home = 'held'
   score = moves_of_holds(base, holds).score(id)
