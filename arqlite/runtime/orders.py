@@ -1,4 +1,4 @@
-"""What a queue tells one of its workers (pauses, limits, a stop), and what it wants to hear: starts, lanes."""
+"""What a queue tells a worker (pauses, limits, a stop), and what it wants to hear: starts and lanes."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class Orders:
     # -- joining
 
     def membership(self) -> Membership:
-        """Tell what a session says of itself; the settings of its worker have their say once, at the start."""
+        """Tell what a session says of itself; the settings of its worker have their say at its start."""
         about: dict[str, Any] = {
             "node": self._node,
             "pid": os.getpid(),

@@ -160,7 +160,16 @@ def test_call_is_laid_out_by_name() -> None:
     script = load("beat")
     keys = {"inbox": "I", "live": "L", "meta": "M", "jobs": "unused"}
 
-    assert script.arguments(keys, {"lease_ms": 5, "sid": "s"}, ["a", "b"]) == [3, "L", "I", "M", "s", 5, "a", "b"]
+    assert script.arguments(keys, {"lease_ms": 5, "sid": "s"}, ["a", "b"]) == [
+        3,
+        "L",
+        "I",
+        "M",
+        "s",
+        5,
+        "a",
+        "b",
+    ]
 
 
 def test_missing_key_or_argument_is_an_error() -> None:

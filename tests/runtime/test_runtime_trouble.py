@@ -131,9 +131,9 @@ async def test_nothing_is_claimed_while_an_end_is_resent(
     turn, wants_after_a_loss, losses = RedisEngine.turn, list[int](), iter([True, True])
 
     async def lossy(
-        engine: RedisEngine, session: str, want: int, ended: Any, returned: Any, rooms: Any
+        engine: RedisEngine, session: str, want: int, ended: Any, returned: Any, *rest: Any
     ) -> Turn:
-        answer = await turn(engine, session, want, ended, returned, rooms)
+        answer = await turn(engine, session, want, ended, returned, *rest)
         if losing:
             wants_after_a_loss.append(want)
         losing[:] = [True] if ended and next(losses, False) else []
