@@ -58,7 +58,7 @@ end
 
 -- What a worker hears of it.
 local function told_of(rules, unsorted)
-  return {rules.version, rules.is_paused and 1 or 0, rules.limit, string.format('%.0f', rules.stop),
+  return {rules.version, rules.is_paused and 1 or 0, rules.limit, rules.stop,
     (rules.global or rules.rate) and 1 or 0, rules.rate and 1 or 0, rules.resumes, unsorted,
     rules.generation, rules.part}
 end
