@@ -153,7 +153,7 @@ async def test_busy_worker_passes_the_reopening_on(
 async def test_global_limit_holds_over_workers(
     arq_redis: ArqRedis, make_worker: Any, eventually: Any
 ) -> None:
-    """Three workers with ten slots each run three jobs at once, never four, and always three while there are."""
+    """Three workers with ten slots each run three jobs at once, and never four."""
     crowd = Crowd(0.01)
     workers = [make_worker([func(crowd, name="crowd")], global_limit=3) for _ in range(3)]
     await arq_redis.enqueue_many([("crowd",)] * 120)
@@ -173,9 +173,7 @@ async def test_freed_place_goes_to_another_worker(
     async def stay(ctx: Ctx) -> None:
         await doors[ctx["job_id"]].wait()
 
-    first, second = (
-        make_worker([func(stay, name="stay")], global_limit=2, max_jobs=2) for _ in range(2)
-    )
+    first, second = (make_worker([func(stay, name="stay")], global_limit=2, max_jobs=2) for _ in range(2))
     async with at_work(first):
         for name in "ab":
             await enqueue(arq_redis, "stay", _job_id=name)
@@ -230,9 +228,7 @@ async def test_partitioned_rate_holds_for_each_tenant(
     assert crowd.most_in(0.5) > 4
 
 
-async def test_partition_by_meta_and_function(
-    arq_redis: ArqRedis, make_worker: Any, eventually: Any
-) -> None:
+async def test_partition_by_meta_and_function(arq_redis: ArqRedis, make_worker: Any, eventually: Any) -> None:
     """What a job carries and its function's name tell lanes apart, too; jobs without the field share one."""
     crowd = Crowd(0.02)
     limit = GlobalLimit(1, partition_by=["meta.region", "function"])

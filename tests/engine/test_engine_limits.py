@@ -71,7 +71,7 @@ async def test_no_more_run_than_the_global_limit(queue: Queue) -> None:
 
 
 async def test_room_without_a_slot_wakes_somebody_else(queue: Queue) -> None:
-    """A session that makes room and has no slot for it leaves the token; where there is none it leaves none."""
+    """A session that makes room and has no slot for it leaves the token, and only then."""
     await settle(queue, overall=GlobalLimit(2))
     await queue.fill(*"abcd")
     await queue.open("s", "t")
@@ -133,7 +133,7 @@ async def test_no_more_are_claimed_than_may_start(queue: Queue) -> None:
 
 
 async def test_start_counts_from_when_it_is_told(queue: Queue) -> None:
-    """A start begins to age when it was told, not at its claim, and counts until more than the period is over."""
+    """A start begins to age when it is told, not at its claim, and counts for more than the period."""
     await settle(queue, rate=RateLimit(2, 60))
     await queue.fill(*"abcd")
     await queue.open("s")
@@ -211,7 +211,7 @@ async def test_start_that_is_told_twice_counts_once(queue: Queue) -> None:
 
 
 async def test_starts_of_a_dead_session_age_from_its_rescue(queue: Queue) -> None:
-    """Whether the jobs of a dead session had started nobody knows: they count as if they did at the last moment."""
+    """Nobody knows whether jobs of a dead session had started: they count as if they just did."""
     await settle(queue, rate=RateLimit(2, 60))
     await queue.fill(*"abc")
     await queue.open("s", "t")
@@ -237,7 +237,7 @@ async def test_period_that_is_over_leaves_nothing(queue: Queue) -> None:
 
 
 async def test_rate_keeps_tokens_of_holds_from_being_handed_round(queue: Queue) -> None:
-    """While a limit is reached nobody is told of held jobs: whoever heard could claim none and would ask again."""
+    """While a limit is reached nobody is told of held jobs, which nobody could claim."""
     await settle(queue, rate=RateLimit(1, 60))
     await queue.fill("a", "b")
     await queue.open("s")
@@ -470,9 +470,9 @@ async def test_held_job_has_left_its_lane(queue: Queue) -> None:
 
 @pytest.mark.parametrize("part", ["args.u", None])
 async def test_other_fields_sort_all_jobs_anew(queue: Queue, part: str | None) -> None:
-    """When limits are partitioned otherwise, waiting jobs leave their lanes; those that run count where they are."""
+    """When limits are partitioned otherwise, waiting jobs leave their lanes; running ones stay."""
     await settle(queue, overall=GlobalLimit(1, "args.t"))
-    lanes = {name: "x" for name in "abcd"}
+    lanes = dict.fromkeys("abcd", "x")
     await queue.fill(*lanes)
     await queue.open("s")
     await sort_all(queue, "s", lanes)
@@ -555,7 +555,7 @@ async def test_many_jobs_of_a_full_lane_hide_nobody(queue: Queue) -> None:
 
 
 async def test_paused_queue_gives_nothing(queue: Queue) -> None:
-    """While a queue is paused nothing is claimed; what runs may end and go back, and a resume wakes somebody."""
+    """While a queue is paused nothing is claimed; what runs may end or go back."""
     await queue.fill("a", "b", "c")
     await queue.open("s")
     await queue.claim("s", 2)
@@ -585,7 +585,7 @@ async def test_pause_of_a_node_concerns_no_other(queue: Queue) -> None:
 
 
 async def test_session_that_starts_paused_waits_for_the_next_resume(queue: Queue) -> None:
-    """A session that knows how often the queue was resumed is paused until it is once more, for all or its node."""
+    """A session that starts paused is so until its queue or its node is resumed once more."""
     await queue.fill("a", "b")
     await queue.open("s")
     await queue.engine.steer([Change("more", "resumes")])
@@ -617,7 +617,7 @@ async def test_session_is_listed_until_it_leaves(queue: Queue) -> None:
 
 
 async def test_queue_without_anything_settled_pays_one_look(real_url: str) -> None:
-    """A turn of a queue for which nothing was settled asks once whether anything was, and does no more for it."""
+    """A turn of a queue for which nothing was settled asks once whether anything was."""
     pool = ArqRedis(unix_socket_path=RedisSettings.from_dsn(real_url).unix_socket_path, db=1)
     queue = Queue(RedisEngine(pool, "q"))
     await queue.fill("a", "b")

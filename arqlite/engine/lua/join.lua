@@ -23,6 +23,8 @@ if declares == '1' and (overall ~= (before[1] or '') or rate ~= (before[3] or ''
   redis.call('PUBLISH', control, 'look')
   leave_token(wake)
 end
+-- Whoever waits for the next resume must be told apart from those of a queue for which nothing was settled.
+if since ~= '' then redis.call('HSETNX', meta, 'resumes', 0) end
 if is_alive(live, sid) then redis.call('HSET', sessions, sid, about) end
 local rules = rules_of(base, node, since)
 return {1, now, rules and told_of(rules, 0) or {}, before[1] or '', before[3] or ''}
