@@ -536,7 +536,8 @@ async def test_many_jobs_of_a_full_lane_hide_nobody(queue: Queue) -> None:
     await queue.fill("y")
     await queue.open("s")
 
-    turns, found, returns = 0, [], []
+    turns, found = 0, list[str]()
+    returns: list[Any] = []
     while "y" not in found and turns < 30:
         answer = await turn(queue, "s", 2, returns=returns)
         names = ids(answer)
