@@ -14,12 +14,14 @@ if TYPE_CHECKING:
     from .fleet import run_workers
     from .inspector import Inspector
     from .jobs import Job, JobStatus
+    from .model.backoff import exponential, jitter
     from .model.calls import call
     from .model.context import current_job
     from .model.failures import register_exception
     from .model.functions import func
     from .model.limits import GlobalLimit, RateLimit
     from .model.queues import QueueInfo
+    from .model.tasks import Task, task
     from .model.unique import Unique
     from .runtime.reentry import run_in_loop
     from .runtime.reporting import report_progress
@@ -41,6 +43,7 @@ __all__ = (
     "Retry",
     "Service",
     "Snooze",
+    "Task",
     "Unique",
     "Worker",
     "__version__",
@@ -49,12 +52,15 @@ __all__ = (
     "create_pool",
     "cron",
     "current_job",
+    "exponential",
     "func",
+    "jitter",
     "register_exception",
     "report_progress",
     "run_in_loop",
     "run_worker",
     "run_workers",
+    "task",
 )
 
 _HOMES = {
@@ -63,12 +69,14 @@ _HOMES = {
     "fleet": ("run_workers",),
     "inspector": ("Inspector",),
     "jobs": ("Job", "JobStatus"),
+    "model.backoff": ("exponential", "jitter"),
     "model.calls": ("call",),
     "model.context": ("current_job",),
     "model.failures": ("register_exception",),
     "model.functions": ("func",),
     "model.limits": ("GlobalLimit", "RateLimit"),
     "model.queues": ("QueueInfo",),
+    "model.tasks": ("Task", "task"),
     "model.unique": ("Unique",),
     "runtime.reentry": ("run_in_loop",),
     "runtime.reporting": ("report_progress",),
@@ -76,7 +84,7 @@ _HOMES = {
     "worker": ("Worker", "check_health", "run_worker"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
-_ROOMS = ("connections", "constants", "errors", "jobs", "typing", "utils", "worker")
+_ROOMS = ("connections", "constants", "errors", "jobs", "telemetry", "typing", "utils", "worker")
 
 
 def __getattr__(name: str) -> Any:

@@ -7,6 +7,7 @@ import logging
 import os
 import secrets
 import socket
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from signal import Signals
@@ -23,9 +24,10 @@ from .runtime.deadlines import Deadlines
 from .runtime.executor import Counters, Executor
 from .runtime.health import HealthRecorder
 from .runtime.heartbeat import Heartbeat
-from .runtime.intake import Intake, Limits
+from .runtime.intake import Intake
 from .runtime.joblog import JobLog
 from .runtime.lifeline import Lifeline
+from .runtime.limits import Limits
 from .runtime.notekeeper import NoteKeeper
 from .runtime.orders import Orders
 from .runtime.outage import REDIS_TROUBLE
@@ -40,7 +42,15 @@ from .runtime.threads import JobThreads
 from .runtime.watchdog import Watchdog
 from .service import Host, Service, end_task
 from .settings import WorkerOptions
-from .telemetry import WorkerStarted, WorkerStopped, execute, has_handlers
+from .telemetry import (
+    QueueShutdown,
+    WorkerStarted,
+    WorkerStopped,
+    execute,
+    has_handlers,
+    reports_sent,
+    spans_of,
+)
 from .utils import to_seconds
 
 logger = logging.getLogger("arqlite.worker")
@@ -140,7 +150,7 @@ class Crew:
             lease_ms,
             _hang_limit(functions, limits, lease_ms),
             self._heard,
-            lambda job_id: options.allow_abort_jobs and job_id in self.producer.owned,
+            self._may_cancel,
         )
         self._lifeline = Lifeline(self.engine, lambda: self.producer.session, lambda: self._heartbeat.doubt_s)
         self._control = Listener(pool)
@@ -169,27 +179,37 @@ class Crew:
 
     async def work(self) -> None:
         """Start everything and run until a burst is over."""
-        for service in self._services:
-            await service.start()
-        await self.producer.start()
+        with spans_of(self.engine.queue):
+            for service in self._services:
+                await service.start()
+            await self.producer.start()
         await self._heartbeat.start()
         self._report_start()
         await self.producer.finish()
 
     def _report_start(self) -> None:
         if has_handlers(WorkerStarted):
-            execute(WorkerStarted(self.engine.queue, self.producer.session or "", tuple(self._functions)))
+            worker, max_jobs = self.producer.session or "", self._options.max_jobs
+            execute(WorkerStarted(self.engine.queue, worker, tuple(self._functions), os.getpid(), max_jobs))
 
     async def shut_down(self, signum: Signals, patience_s: float, hurry: asyncio.Event) -> None:
         """Stop claiming, let jobs end for a while, give back the rest."""
         self.say_shutdown(signum, patience_s)
+        began = time.monotonic()
         self.producer.stop_claiming()
         if patience_s and self.producer.active:
             await _first_of(self.producer.drained(), hurry.wait(), patience_s)
             logger.info("shutdown on %s, wait complete ◆ %s", signum.name, self._summary("ongoing to cancel"))
+        self._report_shutdown(began)
         for run in list(self.producer.active):
             run.cancel("shutdown")
         await _first_of(self.producer.drained(), _CANCEL_PATIENCE_S)
+
+    def _report_shutdown(self, began: float) -> None:
+        if has_handlers(QueueShutdown):
+            elapsed_ms = int((time.monotonic() - began) * 1000)
+            orphaned = tuple(run.job_id for run in self.producer.active)
+            execute(QueueShutdown(self.engine.queue, self._last_session, elapsed_ms, orphaned))
 
     async def stop(self) -> bool:
         """Deliver what ended, and leave. Returns whether jobs that ignore their cancellation stay behind:
@@ -207,6 +227,7 @@ class Crew:
         self._deadlines.stop()
         if had_stubborn_jobs and not self.producer.active:
             await self.producer.flush(_FLUSH_PATIENCE_S)
+        await reports_sent(_FLUSH_PATIENCE_S)
         await self._leave()
         has_stubborn_jobs = bool(self.producer.active)
         if has_stubborn_jobs:
@@ -232,7 +253,7 @@ class Crew:
         self._vigil_may_end = True
         await end_task(self._vigil)
         for run in list(self.producer.active):
-            self.producer.executor.leave_behind(run)
+            await self.producer.executor.leave_behind(run)
         await self.producer.flush(_FLUSH_PATIENCE_S)
 
     async def bequeath(self) -> None:
@@ -326,8 +347,15 @@ class Crew:
         if run is not None:
             self._cancel(run)
 
+    def _may_cancel(self, job_id: str) -> bool:
+        """Whether somebody's wish to cancel a job can still be done here; asked by the heartbeat's thread."""
+        if job_id not in self.producer.owned:
+            return False
+        run = self.producer.owned.get(job_id)
+        return self._options.allow_abort_jobs or (run is not None and run.terms.task is not None)
+
     def _cancel(self, run: Run) -> None:
-        if self._options.allow_abort_jobs:
+        if self._options.allow_abort_jobs or run.terms.task is not None:
             self.producer.abort(run)
         else:
             logger.warning("job %s is not aborted: this worker has allow_abort_jobs=False", run.ref)
@@ -368,8 +396,10 @@ def _session_name() -> str:
 def _hang_limit(functions: Mapping[str, Function], limits: Limits, lease_ms: int) -> float | None:
     """How long the loop may stand still: no job may legally block it longer than the longest timeout.
 
-    A plain function in a thread counts, too: C code in it may keep the interpreter from everybody else.
+    A plain function in a thread counts, too: C code in it may keep the interpreter from everybody else. A
+    task without a timeout may run for ever, but not block the loop for longer than others may.
     """
-    timeouts = [limits.timeout_of(function) for function in functions.values()]
+    own = [function.timeout_s for function in functions.values()]
+    timeouts = [limits.timeout_s if timeout is None else timeout for timeout in own]
     longest = max((timeout for timeout in timeouts if timeout is not None), default=0.0)
     return None if None in timeouts else longest + lease_ms / 1000

@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterable
-from typing import Any, Concatenate, Protocol, overload
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from contextvars import ContextVar
+from typing import Any, Concatenate, TypeAlias, overload
 
 from typing_extensions import Unpack
 
-from .constants import expires_extra_ms as _default_expires_extra_ms
-from .engine import ENQUEUE_CHUNK, EnqueueBatch, NewJob
-from .errors import ConfigurationError
+from .engine import ENQUEUE_CHUNK, Holder, NewJob
+from .errors import ConfigurationError, JobConflict
 from .jobs import Job
 from .model import calls as made
 from .model import checks
 from .model.calls import Call, JobOptions, Options
-from .model.codec import Codec, queued_record
 from .model.functions import Function
+from .model.states import STATES_BY_LETTER
+from .offering import Offer, QueueClient
 from .telemetry import JobEnqueued, execute, has_handlers
-from .typing import Deserializer, P, R, Serializer
-from .utils import new_job_id, timestamp_ms
+from .typing import P, R
 
+Diversion: TypeAlias = Callable[[QueueClient, Call[Any], NewJob, str], Awaitable[Job[Any]]]
+"""Takes a job that was written for a queue, instead of the queue, and gives the caller a handle on it."""
 
-class QueueClient(Protocol):
-    """What enqueuing needs of a client; `ArqRedis` has it."""
-
-    job_serializer: Serializer | None
-    job_deserializer: Deserializer | None
-    default_queue_name: str
-    expires_extra_ms: int
-
-    def queue(self, name: str) -> EnqueueBatch: ...  # noqa: D102 (told by its class)
+diversion: ContextVar[Diversion | None] = ContextVar("arqlite_diversion", default=None)
+"""Where jobs go that are enqueued in this context; None is to their queues. The testing kit sets it."""
 
 
 class Enqueuing:
@@ -61,9 +56,11 @@ class Enqueuing:
 
         Returns:
             The job. Its result has the type that the function's annotation says. Where an id in use was
-            asked for (`options(job_id=...)`), it is the job that has it, and `conflict` is True.
+            asked for (`options(job_id=...)`), it is the job that has it, and `conflict` is True; so it is
+            where a unique job is there already.
 
         Raises:
+            JobConflict: a unique job is there already, and its rule says `on_conflict="raise"`.
             InvalidArguments: the function cannot be called so; nothing was enqueued.
             SerializationError: an argument cannot be written; nothing was enqueued.
         """
@@ -88,9 +85,12 @@ class Enqueuing:
             _queue_name: the queue of those that name none; the pool's default.
 
         Returns:
-            The jobs in the order of the calls; `conflict` is True for one whose id is in use.
+            The jobs in the order of the calls; `conflict` is True for one whose id is in use, or that is
+            unique and there already, be it by an earlier one of these calls.
 
         Raises:
+            JobConflict: a unique job is there already, and its rule says `on_conflict="raise"`. All others
+                are enqueued; `error.jobs` has what would have been returned.
             InvalidArguments: a function cannot be called so; nothing was enqueued.
             SerializationError: an argument cannot be written; nothing was enqueued.
             redis.exceptions.RedisError: Redis failed; a note on the error tells how many jobs were stored.
@@ -105,7 +105,8 @@ class Enqueuing:
 
         Args:
             options: any of these:
-                `delay`, seconds or a timedelta to wait first, at least 0;
+                `delay`, seconds or a timedelta to wait first; a negative one was due so long ago, and so
+                comes before jobs that are due now;
                 `at`, when to run it instead, a datetime (a naive one is local time);
                 `queue`, its name, the pool's default if not given;
                 `job_id`, an id of your own, so that the job is enqueued only once;
@@ -115,7 +116,9 @@ class Enqueuing:
                 `max_attempts`, how often it may fail, as its task has it if not given;
                 `tags`, a list of texts to find it by, in lower case and each once;
                 `meta`, a dict of plain data that it carries beside its arguments;
-                `unique`, a `Unique` that tells when it counts as a job that is there already.
+                `unique`, a `Unique` that tells when it counts as a job that is there already; True is that
+                with its defaults, but for ever, False is never; a dict changes only parts of what is said
+                already.
 
         Raises:
             ConfigurationError: one of them is unknown or cannot work.
@@ -150,45 +153,83 @@ class Enqueuer(Enqueuing):
 
 async def send(client: QueueClient, call: Call[R], options: Options) -> Job[R]:
     """Enqueue one call."""
-    options = call.settled(options)
-    new_job, queue = _new_job(client, call, options)
-    accepted = await client.queue(queue).enqueue(new_job)
-    # Nobody else makes our ids: if one is known already, it is this very job, sent twice.
-    conflict = not accepted and options.job_id is not None
-    if not conflict and has_handlers(JobEnqueued):
-        execute(JobEnqueued(queue, new_job.job_id, call.function))
-    return Job.of_call(new_job.job_id, client, queue, call.signature, conflict=conflict)
+    offer = Offer(client, call, options)
+    if (divert := diversion.get()) is not None:
+        return await divert(client, call, offer.job, offer.queue)
+    batch = client.queue(offer.queue)
+    holder = await batch.offer(offer.job)
+    if holder is None or not offer.is_in_conflict(holder):
+        if has_handlers(JobEnqueued):
+            execute(JobEnqueued(offer.queue, offer.job.job_id, call.function))
+        return _handle(client, offer, None)
+    if offer.must_raise(holder):
+        raise _conflict(offer, holder)
+    await offer.settle_conflict(batch.engine, holder)
+    return _handle(client, offer, holder)
 
 
 async def send_many(client: QueueClient, calls: list[Call[Any]], common: Options) -> list[Job[Any]]:
     """Enqueue many calls, queue by queue."""
-    made_of = [call.settled(common) for call in calls]
-    new_jobs = [_new_job(client, call, options) for call, options in zip(calls, made_of, strict=True)]
+    offers = [Offer(client, call, common) for call in calls]
+    if (divert := diversion.get()) is not None:
+        return [await divert(client, offer.call, offer.job, offer.queue) for offer in offers]
+    holders = await _store(client, offers)
+    for place, holder in holders.items():
+        await offers[place].settle_conflict(client.queue(offers[place].queue).engine, holder)
+    tells = has_handlers(JobEnqueued)
+    jobs: list[Job[Any]] = []
+    for place, offer in enumerate(offers):
+        jobs.append(_handle(client, offer, holders.get(place)))
+        if tells and place not in holders:
+            execute(JobEnqueued(offer.queue, offer.job.job_id, offer.call.function))
+    for place, holder in sorted(holders.items()):
+        if offers[place].must_raise(holder):
+            raise _conflict(offers[place], holder, jobs)
+    return jobs
+
+
+async def _store(client: QueueClient, offers: list[Offer]) -> dict[int, Holder]:
+    """Store jobs chunk by chunk; returns the places of those that are in conflict, and with whom."""
     places_of: dict[str, list[int]] = {}
-    for place, (_, queue) in enumerate(new_jobs):
-        places_of.setdefault(queue, []).append(place)
-    refused: set[int] = set()
+    for place, offer in enumerate(offers):
+        places_of.setdefault(offer.queue, []).append(place)
+    holders: dict[int, Holder] = {}
     stored = 0
     for queue, places in places_of.items():
         for start in range(0, len(places), ENQUEUE_CHUNK):
             chunk = places[start : start + ENQUEUE_CHUNK]
             try:
-                in_use = await client.queue(queue).engine.enqueue([new_jobs[place][0] for place in chunk])
+                refused = await client.queue(queue).engine.enqueue([offers[place].job for place in chunk])
             except Exception as error:
                 error.add_note(
-                    f"{stored} of {len(calls)} jobs are stored; of the next {len(chunk)}, either all or none"
+                    f"{stored} of {len(offers)} jobs are stored; of the next {len(chunk)}, either all or none"
                 )
                 raise
             stored += len(chunk)
-            refused |= {chunk[order] for order in in_use if made_of[chunk[order]].job_id is not None}
-    tells = has_handlers(JobEnqueued)
-    jobs: list[Job[Any]] = []
-    for place, (call, (new_job, queue)) in enumerate(zip(calls, new_jobs, strict=True)):
-        conflict = place in refused
-        jobs.append(Job.of_call(new_job.job_id, client, queue, call.signature, conflict=conflict))
-        if tells and not conflict:
-            execute(JobEnqueued(queue, new_job.job_id, call.function))
-    return jobs
+            for order in sorted(refused):
+                place = chunk[order]
+                holder = refused.holders.get(order, Holder(offers[place].job.job_id))
+                if offers[place].is_in_conflict(holder):
+                    holders[place] = holder
+    return holders
+
+
+def _handle(client: QueueClient, offer: Offer, holder: Holder | None) -> Job[Any]:
+    job_id = offer.job.job_id if holder is None else holder.job_id
+    conflict = holder is not None
+    return Job.of_call(job_id, client, offer.queue, offer.call.signature, conflict=conflict)
+
+
+def _conflict(offer: Offer, holder: Holder, jobs: Sequence[Job[Any]] = ()) -> JobConflict:
+    refused = sum(job.conflict for job in jobs)
+    others = f"; of {len(jobs)} jobs {refused} were not enqueued, and the others were" if jobs else ""
+    state = STATES_BY_LETTER[holder.state]
+    return JobConflict(
+        f"{offer.call.function} was not enqueued: job {holder.job_id} ({state}) is the same one{others}",
+        job_id=holder.job_id,
+        state=state,
+        jobs=jobs,
+    )
 
 
 def _call(given: Call[Any] | tuple[Any, ...]) -> Call[Any]:
@@ -203,40 +244,3 @@ def _call(given: Call[Any] | tuple[Any, ...]) -> Call[Any]:
     checks.instance("args", args, (tuple, list), "a tuple or a list")
     checks.instance("kwargs", kwargs, dict, "a dict")
     return made.call(function, *args, **kwargs)
-
-
-def _new_job(client: QueueClient, call: Call[Any], options: Options) -> tuple[NewJob, str]:
-    now_ms = timestamp_ms()
-    extras: dict[str, Any] = {}
-    when, due = "", now_ms
-    if options.at_ms is not None:
-        due = options.at_ms
-        when = f"={due}"
-    elif options.delay_ms:
-        due = now_ms + options.delay_ms
-        when = f"{options.delay_ms:+d}"
-    if when:
-        extras["at"] = due
-        if due > checks.LAST_MS:
-            raise ConfigurationError(
-                f"a job cannot be deferred beyond the year 9999, got {(options.delay_ms or 0) / 1000} seconds"
-            )
-    if options.expires_ms is not None:
-        extras["x"] = now_ms + options.expires_ms
-    elif client.expires_extra_ms != _default_expires_extra_ms:
-        extras["x"] = due + client.expires_extra_ms
-    if options.job_id is not None:
-        # Two callers may enqueue the same id in the same ms; only one of them may be told yes.
-        extras["n"] = new_job_id()[11:]
-    if options.priority:
-        extras["p"] = options.priority
-    if options.max_attempts is not None:
-        extras["ma"] = options.max_attempts
-    if options.tags:
-        extras["g"] = options.tags
-    if options.meta:
-        extras["m"] = options.meta
-    codec = Codec(client.job_serializer, client.job_deserializer)
-    blob = codec.encode_job(call.function, call.args, call.kwargs, options.first_try, now_ms, **extras)
-    new_job = NewJob(options.job_id or new_job_id(), when, queued_record(options.priority or 0, blob))
-    return new_job, options.queue or client.default_queue_name

@@ -10,6 +10,7 @@ ArqliteError
 ├── ResultNotFound                (arq) no result is kept for this job, or the job is unknown
 ├── SerializationError            (arq) a value cannot be written to Redis
 │   └── DeserializationError      (arq) bytes from Redis cannot be read
+├── JobConflict                   an equal job is there already, see `Unique`
 ├── JobExecutionFailed            (arq) a job that ended without success, told in words
 ├── FailedJobs                    (arq) raised by `Worker.run_check`
 └── JobControl                    raised by a job to decide its own fate
@@ -83,6 +84,23 @@ class SerializationError(ArqliteError, RuntimeError):
 
 class DeserializationError(SerializationError):
     """Bytes read from Redis are no job or result that this deserializer understands."""
+
+
+class JobConflict(ArqliteError):
+    """A unique job was not enqueued, since an equal one is there and its rule says `on_conflict="raise"`.
+
+    Attributes:
+        job_id: the id of the one that is there; the first one where many were enqueued.
+        state: the state that it was in.
+        jobs: all jobs of the call, as `enqueue_many` would have given them; `conflict` is True for those that
+            were not enqueued. Empty where one job was enqueued.
+    """
+
+    def __init__(self, message: str, *, job_id: str, state: str, jobs: Sequence[Any] = ()) -> None:
+        self.job_id = job_id
+        self.state = state
+        self.jobs = list(jobs)
+        super().__init__(message)
 
 
 class JobExecutionFailed(ArqliteError, RuntimeError):
@@ -163,6 +181,9 @@ class Snooze(JobControl):
         if self.delay_ms < 0:
             raise ConfigurationError(f"the delay of Snooze must be at least 0 seconds, got {delay!r}")
         super().__init__(f"snoozed for {self.delay_ms / 1000:g}s")
+
+    def __reduce__(self) -> tuple[type[Snooze], tuple[float]]:
+        return type(self), (self.delay_ms / 1000,)
 
 
 class Cancel(JobControl):

@@ -23,6 +23,7 @@ from .engine.redis import LOG_LIMIT
 from .errors import DeserializationError, ResultNotFound, SerializationError
 from .model import memory
 from .model.arguments import Signature
+from .model.attempts import decode_attempts
 from .model.codec import Codec, state_of_finished
 from .model.envelopes import (
     deserialize_job,
@@ -32,15 +33,16 @@ from .model.envelopes import (
     serialize_result,
 )
 from .model.notes import LogLine, Progress, decode_lines, decode_progress
-from .model.records import JobDef, JobResult
+from .model.records import FailedAttempt, JobDef, JobResult
 from .model.states import JobState, JobStatus
 from .telemetry import JobStopped, execute, has_handlers
 from .typing import Deserializer, ResultT, Serializer
-from .utils import timestamp_ms
+from .utils import timestamp_ms, to_unix_ms
 
 __all__ = (
     "DeserializationError",
     "Deserializer",
+    "FailedAttempt",
     "Job",
     "JobDef",
     "JobResult",
@@ -187,6 +189,16 @@ class Job(Generic[ResultT]):
             return []
         return decode_lines(noted.lines, noted.lost, noted.enqueue_ms, info)
 
+    async def errors(self) -> list[FailedAttempt]:
+        """Read what the job's attempts failed with, oldest first; the newest 100.
+
+        They are there while the job waits or runs, and as long as its end is kept. Empty when none failed, or
+        nothing is kept of the job.
+        """
+        [entries] = await self._queue().errors_of([self.job_id])
+        info = await self.info() if entries else None
+        return [] if info is None else list(decode_attempts(entries, to_unix_ms(info.enqueue_time)))
+
     async def follow_progress(self, *, poll_delay: float = 0.5) -> AsyncIterator[Progress]:
         """Tell how far the job is now, then each change of that, until it has ended.
 
@@ -222,8 +234,8 @@ class Job(Generic[ResultT]):
     async def abort(self, *, timeout: float | None = None, poll_delay: float = 0.5) -> bool:
         """Stop the job: one that waits is taken out at once, a running one is cancelled.
 
-        A running job is cancelled only by a worker with `allow_abort_jobs`; from another one this waits
-        for the job's end.
+        A running job of a `@task` is cancelled by any worker, one of another function only by a worker with
+        `allow_abort_jobs`; from another one this waits for the job's end.
 
         Args:
             timeout: seconds to wait for a running job; None waits for ever.

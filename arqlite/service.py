@@ -9,6 +9,7 @@ from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any
 
+from .telemetry import span
 from .typing import Deserializer, Serializer
 
 logger = logging.getLogger("arqlite.service")
@@ -91,6 +92,10 @@ class Ticker(Service):
         interval: seconds between the end of one tick and the start of the next.
         jitter: a random share of the interval added to it, so that many processes spread out.
         at_once: whether the first tick comes before the first pause.
+
+    Attributes:
+        told: what a tick puts in here, counts for example, is told by the event of its end
+            (`ServiceStopped.meta`); each tick has a dict of its own.
     """
 
     def __init__(self, interval: float, jitter: float = 0.0, *, at_once: bool = False) -> None:
@@ -98,6 +103,7 @@ class Ticker(Service):
         self.interval = interval
         self.jitter = jitter
         self.at_once = at_once
+        self.told: dict[str, Any] = {}
 
     async def tick(self) -> None:
         """Do the duty once."""
@@ -109,10 +115,15 @@ class Ticker(Service):
             await self.pause()
         while True:
             try:
-                await self.tick()
+                await self.tick_told()
             except Exception:  # a duty that failed once is tried again at the next tick
                 logger.exception("service %s failed, trying again in %0.1fs", self.name, self.interval)
             await self.pause()
+
+    async def tick_told(self) -> None:
+        """Tick once, and tell telemetry of it."""
+        with span(self.name) as self.told:
+            await self.tick()
 
     async def pause(self) -> None:
         """Wait between two ticks."""

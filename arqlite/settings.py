@@ -15,9 +15,10 @@ from .errors import ConfigurationError
 from .model import checks, limits
 from .model.functions import CronFunction, Function, by_name, func, is_coroutine_function
 from .runtime.executor import Hooks
-from .runtime.intake import Limits
+from .runtime.limits import Limits
 from .service import Service
 from .typing import AsyncHook, Deserializer, Serializer, WorkerSettingsType
+from .utils import to_ms
 
 _SHORTEST_S = {
     "lease": 0.1,
@@ -82,6 +83,8 @@ class WorkerOptions:
     lease: float = constants.default_lease_s
     max_rescues: int = constants.default_max_rescues
     unknown_function_ttl: float = constants.default_unknown_function_ttl_s
+    keep_discarded: float | None = None
+    keep_cancelled: float | None = None
     strict_arguments: bool = False
     cpu_processes: int | None = None
     blocked_loop_warning: float | None = 1.0
@@ -144,6 +147,8 @@ class WorkerOptions:
             unknown_ttl_ms=int(self.unknown_function_ttl * 1000),
             strict_arguments=self.strict_arguments,
             else_keep_ms=int(self.keep_result * 1000),
+            keep_discarded_ms=to_ms(self.keep_discarded),
+            keep_cancelled_ms=to_ms(self.keep_cancelled),
         )
 
     def hooks(self) -> Hooks:
@@ -163,6 +168,9 @@ class WorkerOptions:
     def _take_spans(self) -> None:
         for name, least in _SHORTEST_S.items():
             setattr(self, name, checks.seconds(name, getattr(self, name), least))
+        for name in ("keep_discarded", "keep_cancelled"):
+            if getattr(self, name) is not None:
+                setattr(self, name, checks.seconds(name, getattr(self, name), 0))
         if self.job_timeout is not None:
             limit = checks.time_limit("job_timeout", self.job_timeout)
             self.job_timeout = None if limit == float("inf") else limit

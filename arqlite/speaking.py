@@ -44,7 +44,8 @@ class _Naming(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         name = _speaker.get()
-        if name:
+        # An event tells its queue, and its line may have to stay JSON.
+        if name and not hasattr(record, "arqlite_event"):
             mark = f"[{name}] "
             # A `%` of the name is none of the format's.
             record.msg = (mark.replace("%", "%%") if record.args else mark) + str(record.msg)

@@ -36,6 +36,7 @@ from .jobs import JobResult
 from .logs import install_job_fields
 from .model.functions import Function, func
 from .model.limits import GlobalLimit, RateLimit
+from .model.tasks import rules_of
 from .runtime.executor import Counters
 from .service import Service
 from .settings import WorkerOptions, get_kwargs
@@ -91,7 +92,7 @@ class Worker:
     """Runs the jobs of one queue.
 
     Args:
-        functions: what it can run: coroutine or plain functions, dotted paths, or `func(...)`.
+        functions: what it can run: coroutine or plain functions, tasks, dotted paths, or `func(...)`.
         queue_name: the queue; None is the default queue of `redis_pool`.
         cron_jobs: what runs at fixed times, see `arqlite.cron.cron`.
         redis_settings: where Redis is.
@@ -105,7 +106,8 @@ class Worker:
         handle_signals: whether SIGINT and SIGTERM shut it down.
         job_completion_wait: seconds or timedelta that running jobs may take to end after a signal.
         max_jobs: how many jobs run at once.
-        job_timeout: seconds or timedelta one run may take; None and infinity are no limit.
+        job_timeout: seconds or timedelta one run may take; None and infinity are no limit. A `@task` has
+            only a timeout of its own.
         keep_result: seconds or timedelta a result is kept; 0 keeps none.
         keep_result_forever: whether results never expire.
         poll_delay: kept for arq; nothing is polled.
@@ -124,6 +126,9 @@ class Worker:
         lease: seconds after which the jobs of a dead worker are given to others.
         max_rescues: how many workers a job may take down before it is given up.
         unknown_function_ttl: seconds that a job whose function this worker does not know is kept for others.
+        keep_discarded: seconds or timedelta the end of a job that failed is kept; None is as long as a
+            result, and at least 7 days if its function is a `@task`.
+        keep_cancelled: the same for a job that was cancelled.
         strict_arguments: whether a job whose arguments do not fit its function's annotations fails; otherwise
             such an argument arrives as it came, and the log says so once.
         cpu_processes: how many processes run functions with `cpu=True`; one per processor by default.
@@ -181,6 +186,8 @@ class Worker:
         lease: SecondsTimedelta = constants.default_lease_s,
         max_rescues: int = constants.default_max_rescues,
         unknown_function_ttl: SecondsTimedelta = constants.default_unknown_function_ttl_s,
+        keep_discarded: SecondsTimedelta | None = None,
+        keep_cancelled: SecondsTimedelta | None = None,
         strict_arguments: bool = False,
         cpu_processes: int | None = None,
         blocked_loop_warning: SecondsTimedelta | None = 1.0,
@@ -354,6 +361,8 @@ class Worker:
                 expires_extra_ms=options.expires_extra_ms,
             )
         logger.info("Starting worker for %d functions: %s", len(self.functions), ", ".join(self.functions))
+        if rules := rules_of(self.functions.values()):
+            logger.info("%s", rules)
         await log_redis_info(self._pool, logger.info)
         self.has_reached_redis = True
         self.ctx["redis"] = self._pool

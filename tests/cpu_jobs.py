@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from arqlite import Retry, current_job, run_in_loop
+from arqlite import Retry, Snooze, current_job, run_in_loop, task
 from arqlite.model.functions import func
 
 Ctx = dict[Any, Any]
@@ -161,3 +161,34 @@ class Adder:
 
     def method(self, ctx: Ctx, a: int) -> int:
         return self.base * a
+
+
+@task(cpu=True, max_attempts=3, backoff=0)
+def stubborn(ctx: Ctx, name: str) -> Any:
+    """Fail, snooze, and tell what a task knows of its job."""
+    job = current_job()
+    assert job is not None
+    if job.attempt == 1:
+        raise ValueError("not yet")
+    if not job.snoozes:
+        return Snooze(0)
+    return {
+        "attempt": job.attempt,
+        "max_attempts": job.max_attempts,
+        "last": job.is_last_attempt,
+        "errors": [error.message for error in job.errors],
+        "tags": job.tags,
+        "meta": job.meta,
+        "snoozes": job.snoozes,
+        "args": job.args,
+        "is_in_ctx": ctx["job"] is job,
+    }
+
+
+@task(cpu=True, backoff=0)
+def die_once(ctx: Ctx, how: str) -> str:
+    job = current_job()
+    assert job is not None
+    if job.attempt == 1:
+        die(ctx, how)
+    return job.errors[0].message

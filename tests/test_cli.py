@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import signal
 import subprocess
 import sys
@@ -245,6 +246,28 @@ def test_own_log_config(project: Path) -> None:
 
     assert done.returncode == 0
     assert "OWN Starting worker for 2 functions" in done.stderr
+
+
+def test_lines_in_json(project: Path, real_url: str) -> None:
+    """`--log-format json` writes every line as a JSON object; the lines of a job name it."""
+    asyncio.run(with_pool(real_url, lambda pool: pool.enqueue_job("add", "x", 1, _job_id="a")))
+
+    done = arqlite(project, "toyapp.Settings", "--burst", "--log-format", "json")
+
+    assert done.returncode == 0
+    told = [json.loads(line) for line in done.stderr.splitlines()]
+    assert "Starting worker for 2 functions: add, wait" in [line["message"] for line in told]
+    [failed] = [line for line in told if line["level"] == "ERROR"]
+    assert (failed["logger"], failed["job_id"], failed["job_function"]) == ("arqlite.worker", "a", "add")
+    assert "TypeError: " in failed["stacktrace"]
+
+
+def test_own_log_config_has_its_own_format(project: Path) -> None:
+    """A configuration of one's own and a format for the usual one are a mistake in the command."""
+    done = arqlite(project, "toyapp.Settings", "--log-format", "json", "--custom-log-dict", "toyapp.log")
+
+    assert done.returncode == 2
+    assert "--log-format and --custom-log-dict exclude each other" in done.stderr
 
 
 def test_help(tmp_path: Path) -> None:

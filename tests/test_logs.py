@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
+import re
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -12,8 +14,16 @@ import pytest
 from worker_toys import Ctx, enqueue
 
 from arqlite import ArqRedis, Worker, func
-from arqlite.logs import default_log_config, install_job_fields, job_fields, uninstall_job_fields
+from arqlite.logs import (
+    JsonFormatter,
+    default_log_config,
+    install_job_fields,
+    job_fields,
+    uninstall_job_fields,
+)
 from arqlite.model.context import running_job
+from arqlite.speaking import speakers_named, speaking_as
+from arqlite.telemetry import JobEnqueued, attach_default_logger, detach_default_logger, execute
 
 FORMAT = "[%(job_id)s %(job_function)s %(job_queue)s %(job_try)s] %(message)s"
 logger = logging.getLogger("some.library")
@@ -151,3 +161,91 @@ def test_lines_of_the_command_line_are_those_of_arq() -> None:
     config = default_log_config(verbose=False)
 
     assert config["formatters"]["arqlite.standard"]["format"] == "%(asctime)s: %(message)s"
+
+
+# -- lines in JSON
+
+
+def in_json(*args: Any, level: int = logging.WARNING, **fields: Any) -> dict[str, Any]:
+    record = logger.makeRecord("some.library", level, "file", 1, *args, (), fields.pop("exc_info", None))
+    record.__dict__.update(fields)
+    told = JsonFormatter().format(record)
+    assert "\n" not in told
+    fields = json.loads(told)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", fields.pop("time"))
+    return fields
+
+
+def test_record_as_json() -> None:
+    """A record is one object: when, how bad, who, what, and whatever its `extra` says."""
+    assert in_json("two\nlines", user=7, odd=object) == {
+        "level": "WARNING",
+        "logger": "some.library",
+        "message": "two\nlines",
+        "user": 7,
+        "odd": "<class 'object'>",
+    }
+
+
+def test_time_of_a_record_is_its_own() -> None:
+    """The time is UTC and has the record's milliseconds."""
+    record = logging.makeLogRecord({"msg": "m", "created": 1_700_000_000.0425, "msecs": 42.5})
+
+    assert json.loads(JsonFormatter().format(record))["time"] == "2023-11-14T22:13:20.042Z"
+
+
+def test_job_is_in_the_json(in_job: Any) -> None:
+    """A line of a job names it; a line outside of a job has no dashes."""
+    install_job_fields()
+    try:
+        inside = in_json("m")
+        running_job.set(None)
+        outside = in_json("m")
+    finally:
+        uninstall_job_fields()
+
+    assert inside["job_id"] == "a"
+    assert inside.keys() - outside.keys() == {"job_id", "job_function", "job_queue", "job_try"}
+
+
+def test_traceback_is_in_the_json() -> None:
+    """A traceback is a field, and so is a stack that was asked for."""
+    try:
+        raise ValueError("boom")
+    except ValueError as error:
+        told = in_json("m", exc_info=(type(error), error, error.__traceback__), stack_info="Stack: here")
+
+    assert told["stacktrace"].endswith("ValueError: boom")
+    assert told["stack"] == "Stack: here"
+
+
+def test_event_is_not_json_in_json(in_job: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """An event of the default logger has its fields in the line itself, and its own job only."""
+    caplog.set_level(logging.INFO)
+    install_job_fields()
+    attach_default_logger(logger="some.library")
+    try:
+        execute(JobEnqueued("q", "other", "send"))
+    finally:
+        detach_default_logger()
+        uninstall_job_fields()
+
+    told = json.loads(JsonFormatter().format(caplog.records[0]))
+    del told["time"]
+    assert told == {
+        "level": "INFO", "logger": "some.library", "source": "arqlite", "event": "job.enqueued",
+        "queue": "q", "job_id": "other", "function": "send",
+    }  # fmt: skip
+
+
+def test_event_keeps_its_line_among_several_workers(caplog: pytest.LogCaptureFixture) -> None:
+    """Where lines are marked with their worker, those of events are not: they would be JSON no more."""
+    caplog.set_level(logging.INFO, "arqlite.events")
+    attach_default_logger()
+    try:
+        with speakers_named(), speaking_as("mail"):
+            execute(JobEnqueued("q", "1", "send"))
+    finally:
+        detach_default_logger()
+
+    assert json.loads(caplog.messages[0])["event"] == "job.enqueued"

@@ -259,8 +259,9 @@ def test_worker_signature() -> None:
     assert parameters[: len(WORKER_OF_ARQ)] == WORKER_OF_ARQ
     assert keyword_only(Worker) == {name for name, _ in parameters} - {"functions"}
     assert [name for name, _ in parameters[len(WORKER_OF_ARQ) :]] == [
-        "lease", "max_rescues", "unknown_function_ttl", "strict_arguments", "cpu_processes",
-        "blocked_loop_warning", "capture_logs", "services", "global_limit", "rate_limit", "paused", "node",
+        "lease", "max_rescues", "unknown_function_ttl", "keep_discarded", "keep_cancelled",
+        "strict_arguments", "cpu_processes", "blocked_loop_warning", "capture_logs", "services",
+        "global_limit", "rate_limit", "paused", "node",
     ]  # fmt: skip
 
 

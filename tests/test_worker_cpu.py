@@ -56,7 +56,8 @@ async def test_result_and_facts(arq_redis: ArqRedis, make_worker: Any) -> None:
     told = await job.result()
     assert told.pop("pid") != os.getpid()
     ctx = told.pop("ctx")
-    assert sorted(ctx) == ["enqueue_time", "job_id", "job_try", "score"]
+    assert sorted(ctx) == ["enqueue_time", "job", "job_id", "job_try", "score"]
+    assert (ctx["job"]["job_id"], ctx["job"]["attempt"]) == ("f", 1)
     assert (ctx["job_id"], ctx["job_try"]) == ("f", 1)
     assert told == {"id": "f", "try": 1, "function": "facts"}
 

@@ -229,13 +229,13 @@ async def test_abort_of_a_job_that_is_just_being_held(
     turn, aborts = RedisEngine.turn, list[asyncio.Task[bool]]()
 
     async def late(
-        engine: RedisEngine, session: str, want: int, ended: Any, returned: Any, *rest: Any
+        engine: RedisEngine, session: str, want: int, ended: Any, returned: Any, *others: Any
     ) -> Turn:
         for job in returned:
             if job.job_id == "r1" and not aborts:
                 aborts.append(asyncio.create_task(Job("r1", arq_redis).abort(timeout=5)))
                 await eventually(lambda: arq_redis.exists(engine.keys.inbox(session)))
-        return await turn(engine, session, want, ended, returned, *rest)
+        return await turn(engine, session, want, ended, returned, *others)
 
     monkeypatch.setattr(RedisEngine, "turn", late)
     worker = make_worker([func(room, name="room", max_jobs=1)], max_jobs=4, allow_abort_jobs=allow)
@@ -259,13 +259,13 @@ async def test_abort_of_a_job_whose_way_back_is_told_twice(
     turn, aborts = RedisEngine.turn, list[asyncio.Task[bool]]()
 
     async def lossy(
-        engine: RedisEngine, session: str, want: int, ended: Any, returned: Any, *rest: Any
+        engine: RedisEngine, session: str, want: int, ended: Any, returned: Any, *others: Any
     ) -> Turn:
         is_first = not aborts and any(job.job_id == "r1" for job in returned)
         if is_first:
             aborts.append(asyncio.create_task(Job("r1", arq_redis).abort(timeout=5)))
             await eventually(lambda: arq_redis.exists(engine.keys.inbox(session)))
-        answer = await turn(engine, session, want, ended, returned, *rest)
+        answer = await turn(engine, session, want, ended, returned, *others)
         if is_first:
             raise RedisConnectionError("the reply is lost")
         return answer

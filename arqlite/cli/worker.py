@@ -44,6 +44,11 @@ _MOST_PROCESSES = 1024
 )
 @click.option("-v", "--verbose", is_flag=True, help="Show DEBUG lines, too.")
 @click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    help="How lines are written: text as arq does (the default), or one JSON object each.",
+)
+@click.option(
     "--custom-log-dict", metavar="PATH", help="Your own logging configuration: package.module.dict."
 )
 def worker(
@@ -53,6 +58,7 @@ def worker(
     processes: int | None,
     watch: str | None,
     verbose: bool,
+    log_format: str | None,
     custom_log_dict: str | None,
 ) -> None:
     """Run workers, as their settings describe them.
@@ -62,16 +68,26 @@ def worker(
     """
     leash = Leash.of_environment()
     sys.path.append(os.getcwd())
-    log_config = default_log_config(verbose) if custom_log_dict is None else load(custom_log_dict)
-    if not isinstance(log_config, dict):
-        raise click.UsageError(f"--custom-log-dict must name a dict, {custom_log_dict} is {log_config!r}")
-    logging.config.dictConfig(log_config)
+    logging.config.dictConfig(_log_config(verbose, log_format, custom_log_dict))
     if leash is None and not check and (processes is not None or watch is not None):
         sys.exit(_supervise(processes or 1, watch))
     settings = [load(path) for path in worker_settings]
     if check:
         sys.exit(_check(worker_settings, settings))
     _run(settings, {} if burst is None else {"burst": burst}, leash)
+
+
+def _log_config(verbose: bool, log_format: str | None, custom_log_dict: str | None) -> dict[str, Any]:
+    if custom_log_dict is None:
+        return default_log_config(verbose, json=log_format == "json")
+    if log_format is not None:
+        raise click.UsageError(
+            "--log-format and --custom-log-dict exclude each other: the dict has formatters"
+        )
+    log_config = load(custom_log_dict)
+    if not isinstance(log_config, dict):
+        raise click.UsageError(f"--custom-log-dict must name a dict, {custom_log_dict} is {log_config!r}")
+    return log_config
 
 
 def _supervise(count: int, watched: str | None) -> int:

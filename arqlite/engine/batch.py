@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
-from .protocol import NewJob, Peek
+from .protocol import Holder, NewJob, Peek
 from .redis import RedisEngine
 
 # So many looks of one client may be under way: each takes a connection, and more would not be faster.
@@ -87,15 +87,24 @@ class EnqueueBatch:
 
     def __init__(self, engine: RedisEngine) -> None:
         self.engine = engine
-        self._jobs = Gathering(self._enqueue_all)
+        self._jobs: Gathering[NewJob, Holder | None] = Gathering(self._enqueue_all)
 
     async def enqueue(self, job: NewJob) -> bool:
-        """Enqueue a job; False when its id is in use."""
+        """Enqueue a job; False when it was refused."""
+        return await self.offer(job) is None
+
+    async def offer(self, job: NewJob) -> Holder | None:
+        """Enqueue a job; tells which job has its id or its lock if it was refused, else None."""
         return await self._jobs.ask(job)
 
-    async def _enqueue_all(self, jobs: list[NewJob]) -> list[bool]:
+    async def _enqueue_all(self, jobs: list[NewJob]) -> list[Holder | None]:
         refused = await self.engine.enqueue(jobs)
-        return [place not in refused for place in range(len(jobs))]
+        if not refused:
+            return [None] * len(jobs)
+        return [
+            refused.holders.get(place, Holder(job.job_id)) if place in refused else None
+            for place, job in enumerate(jobs)
+        ]
 
 
 class LookBatch:

@@ -33,12 +33,14 @@ class Keys:
         jobs: hash, id -> record; every job that is known.
         ready: zset, id -> priority and time; jobs that may start.
         sched: zset, id -> due time and priority; jobs that wait for their time.
+        susp: zset, id -> priority and time; jobs that wait for other jobs.
         live: zset, session -> lease deadline in ms; 0 when it ended and its jobs are not all moved.
         tries: hash, id -> tries, crashes and what else only troubled jobs have.
         wake: list with at most one token; its popper goes and claims.
         wait: set of ids whose end somebody awaits.
         cron: hash, name and schedule of a cron job -> its last tick in ms.
         holds: hash, name of a hold -> the session that vouches for it; `?` and a moment in ms: nobody.
+        locks: hash, id of a unique job that has not ended -> digest of the lock that it holds.
         ttls: set of the result lifetimes in use, each with its own `done` list.
         meta: hash of what was settled for the queue: pauses, limits, and how often that changed.
         sessions: hash, session -> what it tells of itself, as JSON.
@@ -56,10 +58,12 @@ class Keys:
         self.jobs = base + "jobs"
         self.ready = base + "ready"
         self.sched = base + "sched"
+        self.susp = base + "susp"
         self.live = base + "live"
         self.tries = base + "tries"
         self.wake = base + "wake"
         self.wait = base + "wait"
+        self.locks = base + "locks"
         self.ttls = base + "ttls"
         self.cron = base + "cron"
         self.holds = base + "holds"
@@ -116,6 +120,14 @@ class Keys:
         """Set of the jobs that this session shall cancel."""
         return f"{self.base}cancel:{session}"
 
+    def lock(self, digest: str) -> str:
+        """Text that tells which job holds this lock, since when, and how it ended."""
+        return f"{self.base}u:{digest}"
+
+    def former_lock(self, job_id: str) -> str:
+        """Text, the digest of the lock of a job that ended, as long as that counts."""
+        return f"{self.base}uid:{job_id}"
+
     def note(self, job_id: str) -> str:
         """Hash of what this job noted: how far it is, for which job, how many lines are not kept."""
         return f"{self.base}note:{job_id}"
@@ -123,6 +135,10 @@ class Keys:
     def log(self, job_id: str) -> str:
         """List of the lines that this job attached to itself, oldest first."""
         return f"{self.base}log:{job_id}"
+
+    def errors(self, job_id: str) -> str:
+        """List of what this job's failed attempts left, the newest last."""
+        return f"{self.base}err:{job_id}"
 
     def noted_channel(self, job_id: str) -> str:
         """Where those who follow this job hear that it noted something."""

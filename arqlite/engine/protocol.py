@@ -6,13 +6,54 @@ of one session, or a finished record; a verb moves it from one to another or lea
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
 
 Place = Literal["ready", "scheduled", "held", "sorted"]
 Home = Literal["absent", "finished", "ready", "held", "scheduled", "running"]
 CancelAnswer = Literal["unknown", "cancelled", "asked", "ended"]
+RewriteAnswer = Literal["done", "changed", "unknown"]
+
+
+class Lock(NamedTuple):
+    """What keeps a second job like this one out of its queue.
+
+    Attributes:
+        digest: the same for all jobs that count as equal.
+        period_ms: how old an equal job may be to count, in ms; -1 is any age.
+        states: the letters of the states in which it counts, see `model.states`.
+        by_due: whether it is as old as the time since it was due, instead of since it was enqueued.
+    """
+
+    digest: str
+    period_ms: int
+    states: str
+    by_due: bool = False
+
+
+class Holder(NamedTuple):
+    """The job that has the id or the lock of one that was refused.
+
+    Attributes:
+        job_id: its id.
+        state: the letter of the state it was in, see `model.states`; empty where its id was in use.
+    """
+
+    job_id: str
+    state: str = ""
+
+
+class Refused(set[int]):
+    """The positions (from 0) of the jobs that were not stored.
+
+    Attributes:
+        holders: of those that a lock kept out, which job has it.
+    """
+
+    def __init__(self, positions: Iterable[int] = ()) -> None:
+        super().__init__(positions)
+        self.holders: dict[int, Holder] = {}
 
 
 class NewJob(NamedTuple):
@@ -23,11 +64,13 @@ class NewJob(NamedTuple):
         when: `""` for now, `"+5000"` or `"-5000"` for so many ms from the server's now, `"=1700000000000"`
             for a moment in ms since 1970.
         record: a priority byte after `Q`, then the encoded job.
+        lock: what keeps others out while it counts; None for a job that is not unique.
     """
 
     job_id: str
     when: str
     record: bytes
+    lock: Lock | None = None
 
 
 class Planted(NamedTuple):
@@ -80,6 +123,20 @@ class Returned(NamedTuple):
     hold: str = ""
 
 
+class Failure(NamedTuple):
+    """An attempt of a running job that failed.
+
+    Attributes:
+        job_id: the job.
+        keep_ms: how long all its errors are kept from now on: 0 not at all, -1 for ever or until it ends.
+        record: what to keep of this one, as `model.attempts` writes it.
+    """
+
+    job_id: str
+    keep_ms: int
+    record: bytes
+
+
 class Room(NamedTuple):
     """What a worker could take out of a hold now. One who knows a hold says so even without room.
 
@@ -103,10 +160,12 @@ class Fired(NamedTuple):
         done: whether this call enqueued the job; else the tick was fired before, is still to come, or
             the id is in use.
         now_ms: the server's clock.
+        holder: the job that has the lock of this one, so that the tick was fired without enqueuing it.
     """
 
     done: bool
     now_ms: int
+    holder: Holder | None = None
 
 
 class Ticks(NamedTuple):
@@ -203,6 +262,7 @@ class Turn(NamedTuple):
         holds: the names of all holds, of other workers' functions as well.
         recalled: jobs that were put back although somebody had asked to cancel them; told again if they are
             put back again, until `cancel` was called for them.
+        errors: of jobs claimed that were tried before: id and what its failed attempts left, the newest 20.
         settled: what was settled for the queue.
     """
 
@@ -217,6 +277,7 @@ class Turn(NamedTuple):
     moments: Sequence[int] = ()
     holds: Sequence[bytes] = ()
     recalled: Sequence[bytes] = ()
+    errors: Sequence[tuple[bytes, list[bytes]]] = ()
     settled: Settled = NOTHING_SETTLED
 
 
@@ -344,10 +405,18 @@ class Size:
 
 
 class Engine(Protocol):
-    """The verbs of one queue."""
+    """The verbs of one queue.
 
-    async def enqueue(self, jobs: Sequence[NewJob]) -> set[int]:
-        """Nowhere -> ready or scheduled. Returns the positions (from 0) of jobs whose id is in use."""
+    Attributes:
+        queue: its name.
+    """
+
+    queue: str
+
+    async def enqueue(self, jobs: Sequence[NewJob]) -> Refused:
+        """Nowhere -> ready or scheduled. Returns which jobs were refused, since their id is in use or an
+        equal job has their lock.
+        """
 
     async def open(self, session: str, lease_ms: int) -> int:
         """Begin a session. Returns the ms until the earliest lease of another ends, -1 without one."""
@@ -359,11 +428,12 @@ class Engine(Protocol):
         ended: Mapping[int, Ended],
         returned: Sequence[Returned],
         rooms: Sequence[Room] | None = None,
+        failures: Sequence[Failure] = (),
         started: Sequence[str] = (),
     ) -> Turn:
         """End jobs (running -> finished), put jobs back (running -> ready, scheduled or held) and claim
         up to `want` (ready or held -> running), in one step. `ended` maps the ms a result is kept (0 not
-        at all, -1 for ever) to its jobs.
+        at all, -1 for ever) to its jobs. `failures` are added to the errors of jobs that end or go back.
 
         Held jobs are claimed only where `rooms` say so, and the eldest first, be they ready or held.
         None is for workers without limits: they need no moments. A hold that no living session vouches
@@ -409,14 +479,33 @@ class Engine(Protocol):
         it for a job that was `recalled` tells its name: what it was asked is done with that.
         """
 
+    async def rewrite(
+        self, job_id: str, expected: bytes, record: bytes, states: str, when: str | None = None
+    ) -> RewriteAnswer:
+        """Change a job that has not ended: its record, its priority and, unless `when` is None, its due time.
+
+        Nothing is done where its record is another one than `expected`, or its state none of those whose
+        letters are in `states`. A job that runs keeps its due time, and goes on with what it was given.
+        """
+
     async def peek(self, job_id: str) -> Peek:
         """Tell where a job is."""
 
     async def forget(self, job_id: str) -> int:
         """Finished -> nowhere. Returns 1 when done, 0 when nothing was kept, -1 when it has not ended."""
 
-    async def fire(self, schedules: Sequence[str], tick_ms: int, job_id: str, record: bytes) -> Fired:
-        """Nowhere -> ready, once per tick of a cron job's schedules; a tick still to come fires nothing."""
+    async def fire(
+        self,
+        schedules: Sequence[str],
+        tick_ms: int,
+        job_id: str,
+        record: bytes,
+        lock: Lock | None = None,
+    ) -> Fired:
+        """Nowhere -> ready, once per tick of a cron job's schedules; a tick still to come fires nothing.
+
+        Where an equal job has its lock, the tick counts as fired and nothing is enqueued.
+        """
 
     async def ticks(self, schedules: Sequence[str]) -> Ticks:
         """Tell when schedules were fired last, and the server's time."""
@@ -428,6 +517,9 @@ class Engine(Protocol):
 
     async def noted(self, job_id: str, last: int) -> Noted | None:
         """Tell what a job noted, with its `last` newest lines; None when it noted nothing."""
+
+    async def errors_of(self, job_ids: Sequence[str]) -> list[list[bytes]]:
+        """Tell what the failed attempts of each job left, oldest first; empty where there is none."""
 
     async def plant(self, token: str, jobs: Sequence[Planted]) -> set[int] | None:
         """Nowhere -> ready, scheduled or finished, once per token, whoever asks and however often; an empty

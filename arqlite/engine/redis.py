@@ -17,16 +17,21 @@ from .protocol import (
     Beat,
     CancelAnswer,
     Ended,
+    Failure,
     Fired,
+    Holder,
     Home,
+    Lock,
     Membership,
     NewJob,
     Note,
     Noted,
     Peek,
     Planted,
+    Refused,
     Rescued,
     Returned,
+    RewriteAnswer,
     Room,
     Size,
     Ticks,
@@ -52,13 +57,14 @@ _TOKEN_MS = 30 * 86_400_000
 # Somebody else who read the same batch may still be about to plant it.
 _LATE_PLANTER_MS = 600_000
 _CANCEL_ANSWERS: dict[int, CancelAnswer] = {0: "unknown", 1: "cancelled", 2: "asked", 3: "ended"}
+_REWRITE_ANSWERS: dict[int, RewriteAnswer] = {1: "done", 0: "changed", -1: "unknown"}
 # Where a turn tells what was settled, if anything was.
-_SETTLED_AT = 12
+_SETTLED_AT = 13
 _PLACES = {"ready": "r", "scheduled": "s", "held": "h", "sorted": "l"}
 # What all scripts may ask for; each takes what its head names.
 _KEYS = (
-    "jobs", "ready", "sched", "live", "tries", "wake", "wait", "ttls", "cron", "holds", "meta", "sessions",
-    "lanes",
+    "jobs", "ready", "sched", "susp", "live", "tries", "wake", "wait", "ttls", "cron", "holds", "locks",
+    "meta", "sessions", "lanes",
 )  # fmt: skip
 
 
@@ -84,13 +90,16 @@ class RedisEngine(Steering):
         self._twin: redis.Redis | None = None
         self._twin_lock = threading.Lock()
 
-    async def enqueue(self, jobs: Sequence[NewJob]) -> set[int]:
+    async def enqueue(self, jobs: Sequence[NewJob]) -> Refused:
         """See `Engine.enqueue`; more than 500 jobs go in several scripts, each of them atomic."""
-        refused: set[int] = set()
+        refused = Refused()
         for start in range(0, len(jobs), ENQUEUE_CHUNK):
-            rest = [part for job in jobs[start : start + ENQUEUE_CHUNK] for part in job]
-            for place in await self._call(load("enqueue"), {}, rest):
+            rest, unique = _enqueued(jobs[start : start + ENQUEUE_CHUNK])
+            for reply in await self._call(load("enqueue"), {"unique": unique}, rest):
+                place, *holder = reply if isinstance(reply, list) else [reply]
                 refused.add(start + place - 1)
+                if holder:
+                    refused.holders[start + place - 1] = Holder(*map(bytes.decode, holder))
         return refused
 
     async def open(self, session: str, lease_ms: int) -> int:
@@ -104,6 +113,7 @@ class RedisEngine(Steering):
         ended: Mapping[int, Ended],
         returned: Sequence[Returned],
         rooms: Sequence[Room] | None = None,
+        failures: Sequence[Failure] = (),
         started: Sequence[str] = (),
     ) -> Turn:
         """See `Engine.turn`."""
@@ -112,6 +122,9 @@ class RedisEngine(Steering):
         call = [*call, "\0".join(started), min(want, TURN_LIMIT), rooms_given]
         for room in rooms or ():
             call += room
+        call.append(len(failures))
+        for failure in failures:
+            call += failure
         call.append(len(ended))
         for keep_ms, (job_ids, bodies) in ended.items():
             call += (keep_ms, len(job_ids))
@@ -166,6 +179,14 @@ class RedisEngine(Steering):
         args = {"id": job_id, "ttl_ms": keep_ms, "body": body, "control": control, "teller": recalled_by}
         return _CANCEL_ANSWERS[await self._call(load("cancel"), args, keys=self._note_keys(job_id))]
 
+    async def rewrite(
+        self, job_id: str, expected: bytes, record: bytes, states: str, when: str | None = None
+    ) -> RewriteAnswer:
+        """See `Engine.rewrite`."""
+        args = {"id": job_id, "expected": expected, "record": record, "states": states}
+        args["when"] = "keep" if when is None else when
+        return _REWRITE_ANSWERS[await self._call(load("rewrite"), args)]
+
     async def peek(self, job_id: str) -> Peek:
         """See `Engine.peek`."""
         [peek] = await self.peek_many([job_id])
@@ -177,13 +198,23 @@ class RedisEngine(Steering):
 
     async def forget(self, job_id: str) -> int:
         """See `Engine.forget`."""
-        return int(await self._call(load("forget"), {"id": job_id}, keys=self._note_keys(job_id)))
+        keys = {**self._note_keys(job_id), "errors": self.keys.errors(job_id)}
+        return int(await self._call(load("forget"), {"id": job_id}, keys=keys))
 
-    async def fire(self, schedules: Sequence[str], tick_ms: int, job_id: str, record: bytes) -> Fired:
+    async def fire(
+        self,
+        schedules: Sequence[str],
+        tick_ms: int,
+        job_id: str,
+        record: bytes,
+        lock: Lock | None = None,
+    ) -> Fired:
         """See `Engine.fire`."""
         args = {"tick": tick_ms, "id": job_id, "record": record}
-        done, now_ms = await self._call(load("fire"), args, schedules)
-        return Fired(bool(done), int(now_ms))
+        digest, period, states, since = _lock(lock) if lock is not None else ("", -1, "", "")
+        args |= {"digest": digest, "period": period, "states": states, "since": since}
+        done, now_ms, *holder = await self._call(load("fire"), args, schedules)
+        return Fired(bool(done), int(now_ms), Holder(*map(bytes.decode, holder)) if holder else None)
 
     async def ticks(self, schedules: Sequence[str]) -> Ticks:
         """See `Engine.ticks`."""
@@ -206,6 +237,11 @@ class RedisEngine(Steering):
             return None
         enqueue_ms, progress, lost, lines = facts
         return Noted(int(enqueue_ms), progress, lost, lines)
+
+    async def errors_of(self, job_ids: Sequence[str]) -> list[list[bytes]]:
+        """See `Engine.errors_of`."""
+        replies: list[list[bytes]] = await self._call_each(load("errors"), job_ids)
+        return replies
 
     async def plant(self, token: str, jobs: Sequence[Planted]) -> set[int] | None:
         """See `Engine.plant`; one script, so at most some 500 jobs."""
@@ -311,6 +347,21 @@ class RedisEngine(Steering):
             if self._twin is None:
                 self._twin = blocking_twin(self.client, self._timeout)
             return self._twin
+
+
+def _enqueued(jobs: Sequence[NewJob]) -> tuple[list[Any], int]:
+    """Lay out jobs as `enqueue` takes them, and count the unique ones among them."""
+    rest: list[Any] = [part for job in jobs for part in job]
+    locks = rest[3::4]
+    del rest[3::4]
+    if not any(locks):
+        return rest, 0
+    unique = [part for place, lock in enumerate(locks, 1) if lock for part in (place, *_lock(lock))]
+    return unique + rest, len(locks) - locks.count(None)
+
+
+def _lock(lock: Lock) -> tuple[str, int, str, str]:
+    return lock.digest, lock.period_ms, lock.states, "s" if lock.by_due else "i"
 
 
 def _peek(reply: list[Any]) -> Peek:

@@ -15,7 +15,9 @@ from .payloads import describe_error, jsonable_or_text
 ToldRow = dict[str, Any]
 """A row as the worker tells it: columns, with moments in ms since 1970 and payloads in JSON."""
 
+# A run may end in one state that no job is in: the job that it leaves behind is scheduled.
 _STATUS = {state.value: LEDGER_STATUS[state].name for state in JobState}
+_STATUS["snoozed"] = LEDGER_STATUS[JobState.SCHEDULED].name
 _RUNNING, _QUEUED, _SUCCESS = LedgerStatus.RUNNING.name, LedgerStatus.QUEUED.name, LedgerStatus.SUCCESS.name
 
 

@@ -13,7 +13,7 @@ import types
 import typing
 import weakref
 from collections import abc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..errors import InvalidArguments
@@ -139,6 +139,16 @@ class Signature:
             if parameter.kind is _NAMED_REST:
                 told |= told.pop(parameter.name)
         return told
+
+    def by_name(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """Tell the arguments of a call that fits by their names, those that it leaves out not among them."""
+        if not args:
+            return dict(kwargs)
+        bound = self._signature.bind(*args, **kwargs).arguments
+        for parameter in self._signature.parameters.values():
+            if parameter.kind is _NAMED_REST:
+                bound |= bound.pop(parameter.name, {})
+        return bound
 
     def takes(self, name: str) -> bool:
         """Tell whether there is a parameter of this name."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Concatenate, Generic, NamedTuple, TypedDict, overload
@@ -15,9 +16,11 @@ from . import checks
 from .arguments import Signature, signature_of
 from .functions import Function, func
 from .tasks import Task
-from .unique import Unique
+from .unique import UniqueOption
+from .unique import merged as merged_unique
+from .unique import option as unique_option
 
-LOWEST_PRIORITY = 9
+LOWEST_PRIORITY = checks.LOWEST_PRIORITY
 
 
 class JobOptions(TypedDict, total=False):
@@ -33,14 +36,14 @@ class JobOptions(TypedDict, total=False):
     max_attempts: int | None
     tags: Sequence[str] | None
     meta: Mapping[str, Any] | None
-    unique: Unique | None
+    unique: UniqueOption
 
 
 class Options(NamedTuple):
     """How a job is enqueued, checked.
 
     Attributes:
-        delay_ms: how long to wait from now; None is not at all.
+        delay_ms: how long to wait from now, negative for what was due before; None is not at all.
         at_ms: when it is due, in ms since 1970; None is now.
         queue: the queue; None is the pool's default.
         job_id: an id of the caller's own; None makes one.
@@ -49,7 +52,7 @@ class Options(NamedTuple):
         first_try: the number of its first try; None is 1.
         max_attempts: how often it may fail; None is as its function has it.
         tags, meta: what it carries.
-        unique: when it counts as a job that is there already.
+        unique: when it counts as a job that is there already; None is not said, False is never.
     """
 
     delay_ms: int | None = None
@@ -62,7 +65,7 @@ class Options(NamedTuple):
     max_attempts: int | None = None
     tags: tuple[str, ...] | None = None
     meta: dict[str, Any] | None = None
-    unique: Unique | None = None
+    unique: UniqueOption = None
 
 
 PLAIN = Options()
@@ -77,9 +80,10 @@ class Call(Generic[ResultT]):
         signature: what is known of the function; None when only its name is.
         made_with: how it is enqueued; None is as `enqueue_many` is told.
         defaults: what its function says of all its jobs; None is nothing.
+        target: the function itself; None when only its name is known.
     """
 
-    __slots__ = ("args", "defaults", "function", "kwargs", "made_with", "signature")
+    __slots__ = ("args", "defaults", "function", "kwargs", "made_with", "signature", "target")
 
     def __init__(
         self,
@@ -89,6 +93,7 @@ class Call(Generic[ResultT]):
         signature: Signature | None = None,
         made_with: Options | None = None,
         defaults: Options | None = None,
+        target: Function[..., Any] | None = None,
     ) -> None:
         self.function = function
         self.args = args
@@ -96,6 +101,7 @@ class Call(Generic[ResultT]):
         self.signature = signature
         self.made_with = made_with
         self.defaults = defaults
+        self.target = target
 
     def options(self, **options: Unpack[JobOptions]) -> Call[ResultT]:
         """Make the same call with options of its own; see `ArqRedis.options`.
@@ -104,7 +110,7 @@ class Call(Generic[ResultT]):
             ConfigurationError: one of them cannot work.
         """
         own = checked(**options)
-        return Call(self.function, self.args, self.kwargs, self.signature, own, self.defaults)
+        return Call(self.function, self.args, self.kwargs, self.signature, own, self.defaults, self.target)
 
     def settled(self, common: Options) -> Options:
         """Tell how it is enqueued: its own options come first, then the common ones, then its function's."""
@@ -147,7 +153,7 @@ def call(task: Any, /, *args: Any, **kwargs: Any) -> Call[Any]:
     signature = signature_of(function.coroutine)
     signature.check(function.name, args, kwargs)
     defaults = defaults_of(function) if isinstance(function, Task) else None
-    return Call(function.name, args, kwargs, signature, defaults=defaults)
+    return Call(function.name, args, kwargs, signature, defaults=defaults, target=function)
 
 
 def defaults_of(task: Task[..., Any]) -> Options:
@@ -157,7 +163,7 @@ def defaults_of(task: Task[..., Any]) -> Options:
         priority=task.priority or None,
         tags=task.tags or None,
         meta=dict(task.meta) or None,
-        unique=task.unique,
+        unique=unique_option(task.unique),
     )
 
 
@@ -169,8 +175,7 @@ def checked(**given: Unpack[JobOptions]) -> Options:
     """
     unknown = given.keys() - JobOptions.__annotations__.keys()
     if unknown:
-        known = ", ".join(JobOptions.__annotations__)
-        raise ConfigurationError(f"there is no option {min(unknown)!r} of a job; there are {known}")
+        raise ConfigurationError(_no_such_option(min(unknown)))
     delay, at, queue = given.get("delay"), given.get("at"), given.get("queue")
     job_id, expires, first_try = given.get("job_id"), given.get("expires"), given.get("first_try")
     if delay is not None and at is not None:
@@ -185,30 +190,35 @@ def checked(**given: Unpack[JobOptions]) -> Options:
         )
     max_attempts, tags, meta = given.get("max_attempts"), given.get("tags"), given.get("meta")
     priority = given.get("priority")
-    if priority is not None and checks.count("priority", priority, 0) > LOWEST_PRIORITY:
-        raise ConfigurationError(f"priority must be 0 (first) to {LOWEST_PRIORITY} (last), got {priority!r}")
     if queue is not None:
         checks.instance("queue", queue, str, "a text")
     return Options(
-        None if delay is None else to_ms(checks.seconds("delay", delay, 0)),
+        None if delay is None else to_ms(checks.seconds("delay", delay)),
         None if at is None else checks.moment_ms("at", at),
         queue,
         None if job_id is None else checks.job_id(job_id),
-        priority,
+        None if priority is None else checks.priority("priority", priority),
         None if expires is None else to_ms(checks.time_limit("expires", expires)),
         None if first_try is None else checks.count("first_try", first_try, 1),
         None if max_attempts is None else checks.count("max_attempts", max_attempts, 1),
         None if tags is None else checks.tags(tags),
         None if meta is None else checks.meta(meta),
-        given.get("unique"),
+        unique_option(given.get("unique")),
     )
 
 
 def merged(own: Options, common: Options) -> Options:
-    """Add to some options what only the common ones say; a moment of one's own replaces a delay."""
+    """Add to some options what only the common ones say; a moment of one's own replaces a delay.
+
+    Raises:
+        ConfigurationError: what they say of `unique` does not go together.
+    """
     if own.delay_ms is not None or own.at_ms is not None:
         common = common._replace(delay_ms=None, at_ms=None)
-    return Options._make(shared if mine is None else mine for mine, shared in zip(own, common, strict=True))
+    both = Options._make(shared if mine is None else mine for mine, shared in zip(own, common, strict=True))
+    if own.unique is None or common.unique is None:
+        return both
+    return both._replace(unique=merged_unique(own.unique, common.unique))
 
 
 def options_of_arq(
@@ -250,6 +260,24 @@ def _refuse_options_of_arq(task: Any, kwargs: dict[str, Any]) -> None:
         f"{slip} is an option of enqueue_job; say pool.options({_OPTIONS_OF_ARQ[slip]}=...).enqueue(...)"
     )
 
+
+def _no_such_option(name: str) -> str:
+    known = list(JobOptions.__annotations__)
+    meant = _WORDS_OF_OTHERS.get(name.strip("_")) or next(
+        iter(difflib.get_close_matches(name, known, 1)), None
+    )
+    hint = f", did you mean {meant!r}" if meant else ""
+    return f"there is no option {name!r} of a job{hint}; there are {', '.join(known)}"
+
+
+_WORDS_OF_OTHERS = {
+    **dict.fromkeys(("schedule_in", "scheduled_in", "defer_by", "countdown", "in"), "delay"),
+    **dict.fromkeys(("schedule_at", "scheduled_at", "defer_until", "eta"), "at"),
+    **dict.fromkeys(("max_tries", "max_retries"), "max_attempts"),
+    **dict.fromkeys(("queue_name", "worker_queue"), "queue"),
+    **dict.fromkeys(("id", "task_id"), "job_id"),
+    "job_try": "first_try",
+}
 
 _OPTIONS_OF_ARQ = {
     "_job_id": "job_id",

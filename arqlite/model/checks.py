@@ -13,6 +13,7 @@ from ..utils import to_unix_ms
 # Three million years: beyond it floats of ms are no longer exact, and no datetime reaches there.
 _LONGEST_S = 1e14
 _LONGEST_ID = 512
+LOWEST_PRIORITY = 9
 # The end of the year 9999, in ms since 1970: no datetime is later.
 LAST_MS = 253_402_300_799_999
 
@@ -27,6 +28,17 @@ def count(name: str, value: Any, least: int | None = None) -> int:
         wanted = "a whole number" if least is None else f"a whole number of at least {least}"
         raise ConfigurationError(f"{name} must be {wanted}, got {value!r}")
     return value
+
+
+def priority(name: str, value: Any) -> int:
+    """Take a priority.
+
+    Raises:
+        ConfigurationError: it is no whole number from 0 to 9.
+    """
+    if count(name, value, 0) > LOWEST_PRIORITY:
+        raise ConfigurationError(f"{name} must be 0 (first) to {LOWEST_PRIORITY} (last), got {value!r}")
+    return int(value)
 
 
 def seconds(name: str, value: Any, least: float | None = None) -> float:

@@ -19,15 +19,16 @@ from ..utils import ms_to_datetime
 from . import checks
 from .failures import describe, message_of, rebuild
 from .records import JobDef, JobResult
-from .states import JobState
+from .states import FINAL_STATES, STATE_LETTERS, JobState
 
-_LETTERS = {JobState.COMPLETED: b"S", JobState.DISCARDED: b"F", JobState.CANCELLED: b"C"}
+_LETTERS = {state: STATE_LETTERS[state].encode() for state in FINAL_STATES}
 _STATES = {letter: state for state, letter in _LETTERS.items()}
 # 'R' and 13 digits of expiry stand before the body in a finished record, 'Q' and a priority before a job.
 _FINISHED_HEAD, _QUEUED_HEAD = 14, 2
 # Readers of JSON refuse longer ones: turning their digits into a number takes too long.
 _LONGEST_NUMBER = 4300
 _TOO_LONG_A_NUMBER = re.compile(rb"\d{4301}")
+_PLAIN_KEYS = frozenset(("f", "a", "k", "t", "et"))
 UNSERIALIZABLE = "unable to serialize result"
 
 
@@ -93,6 +94,20 @@ class Codec:
         except Exception as error:
             raise SerializationError(f'unable to serialize job "{function}"{_reason(error)}') from error
 
+    def change_job(self, blob: bytes, changes: Mapping[str, Any]) -> bytes:
+        """Write a job anew with some entries of its envelope changed; those that are None are left out.
+
+        Raises:
+            DeserializationError: these bytes are no job.
+            SerializationError: an entry cannot be written.
+        """
+        envelope = {**self.decode_job(blob), **changes}
+        extras = {
+            key: value for key, value in envelope.items() if key not in _PLAIN_KEYS and value is not None
+        }
+        args, kwargs = envelope.get("a") or (), envelope.get("k") or {}
+        return self.encode_job(envelope["f"], args, kwargs, envelope.get("t"), envelope["et"], **extras)
+
     def decode_job(self, blob: bytes) -> dict[str, Any]:
         """Read a job's envelope.
 
@@ -107,6 +122,8 @@ class Codec:
                 _check_numbers(envelope)
             if "a" in envelope or "k" in envelope:
                 _check_arguments(envelope)
+            if "ma" in envelope or "g" in envelope or "m" in envelope or "p" in envelope:
+                _check_carried(envelope)
         except Exception as error:
             raise DeserializationError("unable to deserialize job") from error
         return cast("dict[str, Any]", envelope)
@@ -290,6 +307,15 @@ def _plain_result(value: Any, job_try: int, start_ms: int, finish_ms: int) -> by
 def _check_arguments(envelope: dict[str, Any]) -> None:
     if not isinstance(envelope.get("a", ()), list | tuple) or not isinstance(envelope.get("k", {}), dict):
         raise TypeError("the envelope's arguments are no list and dict")
+
+
+def _check_carried(envelope: dict[str, Any]) -> None:
+    if not isinstance(envelope.get("ma"), int | None) or not isinstance(envelope.get("p"), int | None):
+        raise TypeError("max_attempts or priority is no number in the envelope")
+    if not isinstance(envelope.get("g"), list | tuple | None) or not isinstance(
+        envelope.get("m"), dict | None
+    ):
+        raise TypeError("the envelope's tags and meta are no list and dict")
 
 
 def _check_numbers(envelope: dict[str, Any]) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextvars import ContextVar
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
+
+from .records import FailedAttempt
 
 CancelReason = Literal["abort", "timeout", "shutdown", "lost_lease"]
 
@@ -16,6 +19,15 @@ class RunningJob(Protocol):
         function: the name it was enqueued under.
         queue_name: the queue it was claimed from.
         job_try: which start this is, from 1; starts whose worker died are counted.
+        attempt: which attempt this is, from 1; neither snoozes nor dead workers are counted.
+        max_attempts: how many attempts it may have; of a function without `@task` its `max_tries`.
+        is_last_attempt: whether a failure of this attempt is final.
+        errors: what earlier attempts failed with, oldest first; the newest 20.
+        snoozes: how often it has asked to run later.
+        tags: what it was enqueued with.
+        meta: the same, as a dict of one's own; with `snoozed`, how often, where it snoozed.
+        priority: 0 runs first, 9 last.
+        args, kwargs: what it is called with, `ctx` left out.
         enqueue_ms: when it was enqueued, in ms since 1970.
         crashes: how many of the starts before ended with their worker.
         worker: the worker's name, `host:pid:session`.
@@ -31,6 +43,26 @@ class RunningJob(Protocol):
     def queue_name(self) -> str: ...  # noqa: D102
     @property
     def job_try(self) -> int: ...  # noqa: D102
+    @property
+    def attempt(self) -> int: ...  # noqa: D102
+    @property
+    def max_attempts(self) -> int: ...  # noqa: D102
+    @property
+    def is_last_attempt(self) -> bool: ...  # noqa: D102
+    @property
+    def errors(self) -> tuple[FailedAttempt, ...]: ...  # noqa: D102
+    @property
+    def snoozes(self) -> int: ...  # noqa: D102
+    @property
+    def tags(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def meta(self) -> dict[str, Any]: ...  # noqa: D102
+    @property
+    def priority(self) -> int: ...  # noqa: D102
+    @property
+    def args(self) -> Sequence[Any]: ...  # noqa: D102
+    @property
+    def kwargs(self) -> dict[str, Any]: ...  # noqa: D102
     @property
     def enqueue_ms(self) -> int: ...  # noqa: D102
     @property

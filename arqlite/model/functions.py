@@ -115,8 +115,8 @@ def func(
     """Wrap a job function to give it a name or limits of its own.
 
     Args:
-        coroutine: a coroutine function; a plain function, which runs in a thread; a dotted path to
-            either; or a `Function`, which is returned as it is.
+        coroutine: a coroutine function; a plain function, which runs in a thread; a `Function`, such as
+            a task, which is returned as it is; or a dotted path to any of them.
         name: what jobs name it by; the path or the function's `__qualname__` by default.
         keep_result: seconds or timedelta to keep results, overriding the worker's.
         timeout: seconds or timedelta one run may take, overriding the worker's; infinity is no limit.
@@ -137,6 +137,8 @@ def func(
     if isinstance(coroutine, str):
         name = name or coroutine
         target = import_string(coroutine)
+        if isinstance(target, Function):
+            return target
     else:
         target = coroutine
     if not callable(target) or isinstance(target, type):
@@ -171,7 +173,9 @@ def name_of(target: Any) -> str:
 
 
 def is_coroutine_function(target: Any) -> bool:
-    """Tell whether calling this gives a coroutine; partials and callable objects count."""
+    """Tell whether calling this gives a coroutine; partials, job functions and callable objects count."""
+    if isinstance(target, Function):
+        return is_coroutine_function(target.coroutine)
     while hasattr(target, "func") and not inspect.isfunction(target):
         target = target.func
     if inspect.iscoroutinefunction(target):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from dataclasses import dataclass
 from typing import Any, TypeAlias, assert_never
 
-from ..errors import JobExecutionFailed, Postpone, Retry, RetryJob
-from .context import CancelReason
+from ..errors import Cancel, Discard, JobControl, JobExecutionFailed, Postpone, Retry, RetryJob, Snooze
+from .backoff import Chance, FailedJob, delay_of
+from .context import CancelReason, RunningJob
 from .states import JobState
+from .tasks import Task
 
 
 @dataclass(slots=True)
@@ -27,9 +30,10 @@ class Raised:
 
 @dataclass(slots=True)
 class Interrupted:
-    """The run was cancelled from outside, for this reason."""
+    """The run was cancelled from outside, for this reason; `error` shows where it was then."""
 
     reason: CancelReason
+    error: BaseException | None = None
 
 
 Outcome: TypeAlias = Returned | Raised | Interrupted
@@ -50,10 +54,14 @@ class Again:
     Attributes:
         delay_ms: how long to wait first; None puts it back at its old place.
         counts: whether the run is counted as a try.
+        error: what the run failed with, if it did.
+        is_snooze: whether the job asked to run later, and nothing failed.
     """
 
     delay_ms: int | None
     counts: bool
+    error: BaseException | None = None
+    is_snooze: bool = False
 
 
 @dataclass(slots=True)
@@ -64,31 +72,109 @@ class Gone:
 Verdict: TypeAlias = End | Again | Gone
 
 
-def decide(outcome: Outcome, *, retry_jobs: bool) -> Verdict:
-    """Turn the outcome of a run into the fate of its job, by arq's rules.
+def decide(
+    outcome: Outcome,
+    *,
+    retry_jobs: bool,
+    task: Task[..., Any] | None = None,
+    job: RunningJob | None = None,
+    chance: Chance = random.random,
+) -> Verdict:
+    """Turn the outcome of a run into the fate of its job: of a task by Oban's rules, else by arq's.
 
-    A plain exception and a timeout end the job; `Retry` and `RetryJob` run it again and count as a try;
-    a shutdown gives it back and costs no try. With `retry_jobs` off, asking for another run is a failure.
-    `Postpone`, which arq has not, costs no try and is no failure either: the job has not begun.
+    By arq's a plain exception and a timeout end the job; `Retry` and `RetryJob` run it again and count as a
+    try. By Oban's whatever fails runs again, after its back-off, until its attempts are used up.
+
+    By both, a shutdown gives it back and costs no try; `Snooze`, `Cancel` and `Discard` decide, returned or
+    raised; and `Postpone`, which arq has not, costs no try and is no failure either: the job has not begun.
+    With `retry_jobs` off nothing runs again that has failed or was shut down.
+
+    Args:
+        outcome: what became of the run.
+        retry_jobs: whether the worker lets jobs run again.
+        task: the function, if it is one by Oban's rules.
+        job: the run; needed with `task`.
+        chance: gives numbers from 0 to 1.
     """
     if isinstance(outcome, Returned):  # ahead of the match, which costs twice as much as the decision
+        if isinstance(outcome.value, JobControl):
+            return _after_returning(outcome.value, retry_jobs, task, job, chance)
         return End(JobState.COMPLETED, outcome.value)
     match outcome:
         case Raised(error):
-            return _after_raising(error, retry_jobs)
+            return _asked(error) or _after_failure(error, retry_jobs, task, job, chance)
+        case Interrupted("timeout") if task is not None:
+            error = TimeoutError(f"timed out after {task.timeout_s:g}s")
+            error.__cause__ = outcome.error
+            return _after_failure(error, retry_jobs, task, job, chance)
         case Interrupted(reason):
             return _after_interruption(reason, retry_jobs)
         case _:  # pragma: no cover
             assert_never(outcome)
 
 
-def _after_raising(error: BaseException, retry_jobs: bool) -> Verdict:
-    if isinstance(error, Postpone):
-        return Again(error.defer_score, counts=False)
+def _after_returning(
+    value: JobControl,
+    retry_jobs: bool,
+    task: Task[..., Any] | None,
+    job: RunningJob | None,
+    chance: Chance,
+) -> Verdict:
+    fate = _asked(value)
+    if fate is None and task is not None:
+        return _after_failure(value, retry_jobs, task, job, chance)
+    return fate or End(JobState.COMPLETED, value)  # arq gives a `Retry` that was returned as the result
+
+
+def _asked(control: BaseException) -> Verdict | None:
+    """Tell what a job asked for that decides by itself; None when it did not."""
+    match control:
+        case Postpone():
+            return Again(control.defer_score, counts=False)
+        case Snooze():
+            return Again(control.delay_ms, counts=False, is_snooze=True)
+        case Cancel():
+            return End(JobState.CANCELLED, control)
+        case Discard():
+            return End(JobState.DISCARDED, control)
+    return None
+
+
+def _after_failure(
+    error: BaseException,
+    retry_jobs: bool,
+    task: Task[..., Any] | None,
+    job: RunningJob | None,
+    chance: Chance,
+) -> Verdict:
+    if task is not None and job is not None:
+        return _of_task(error, task, job, chance) if retry_jobs else End(JobState.DISCARDED, error)
     # A CancelledError nobody outside asked for comes from something the job itself awaited.
     if retry_jobs and isinstance(error, Retry | RetryJob | asyncio.CancelledError):
         return Again(getattr(error, "defer_score", None), counts=True)
     return End(JobState.DISCARDED, error)
+
+
+def _of_task(error: BaseException, task: Task[..., Any], job: RunningJob, chance: Chance) -> Verdict:
+    if isinstance(error, Retry | RetryJob):
+        if job.is_last_attempt:
+            return End(JobState.DISCARDED, _no_attempt_left(error, job))
+        return Again(getattr(error, "defer_score", None), counts=True, error=error)
+    is_worth_it = not isinstance(error, task.discard_on) and (
+        task.retry_on is None or isinstance(error, task.retry_on)
+    )
+    if job.is_last_attempt or not is_worth_it:
+        return End(JobState.DISCARDED, error)
+    delay_ms = delay_of(task.backoff, FailedJob.of(job, error), chance=chance)
+    return Again(delay_ms, counts=True, error=error)
+
+
+def _no_attempt_left(error: BaseException, job: RunningJob) -> JobExecutionFailed:
+    failure = JobExecutionFailed(
+        f"asked to be run again at attempt {job.attempt} of {job.max_attempts}, and there is no other"
+    )
+    failure.__cause__ = error
+    return failure
 
 
 def _after_interruption(reason: CancelReason, retry_jobs: bool) -> Verdict:

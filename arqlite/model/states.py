@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import Enum, StrEnum
 
 
@@ -58,6 +59,26 @@ MOVES: dict[JobState, frozenset[JobState]] = {
     JobState.CANCELLED: _AFTER_THE_END,
 }
 """The moves that a job may make; every other pair is refused."""
+
+
+STATE_LETTERS: dict[JobState, str] = {
+    JobState.SUSPENDED: "u",
+    JobState.SCHEDULED: "s",
+    JobState.AVAILABLE: "a",
+    JobState.EXECUTING: "e",
+    JobState.RETRYABLE: "r",
+    JobState.COMPLETED: "S",
+    JobState.DISCARDED: "F",
+    JobState.CANCELLED: "C",
+}
+"""What scripts call the states; an end is called so in its record, too."""
+
+STATES_BY_LETTER = {letter: state for state, letter in STATE_LETTERS.items()}
+
+
+def letters_of(states: Iterable[JobState]) -> str:
+    """Name states as scripts do."""
+    return "".join(sorted(STATE_LETTERS[state] for state in states))
 
 
 class JobStatus(str, Enum):  # noqa: UP042 (arq's: its `str()` is not its value)

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import difflib
+import functools
+import inspect
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, Concatenate, Protocol, TypedDict, overload
 
-from ..typing import ArgsT, ResultT, SecondsTimedelta
-from .functions import Function
+from typing_extensions import Unpack
+
+from ..errors import ConfigurationError
+from ..typing import ArgsT, P, R, ResultT, SecondsTimedelta
+from . import checks
+from .backoff import Backoff, checked_backoff
+from .functions import Function, is_coroutine_function, name_of
 from .unique import Unique
 
 DEFAULT_MAX_ATTEMPTS = 20
 
-Backoff: TypeAlias = SecondsTimedelta | Sequence[SecondsTimedelta] | Callable[..., SecondsTimedelta]
-"""Seconds, a list of them (the last one goes on), or what tells them of the failed job."""
+Errors = type[BaseException] | Sequence[type[BaseException]]
 
 
 @dataclass
@@ -43,6 +50,217 @@ class Task(Function[ArgsT, ResultT]):
     discard_on: tuple[type[BaseException], ...] = ()
     on_discard: Callable[..., Any] | None = None
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __post_init__(self) -> None:
+        functools.update_wrapper(self, self.coroutine, updated=())
+
+    def __call__(self, ctx: Any, *args: ArgsT.args, **kwargs: ArgsT.kwargs) -> Any:
         """Call the function itself; nothing is enqueued."""
-        return self.coroutine(*args, **kwargs)
+        return self.coroutine(ctx, *args, **kwargs)
+
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        # Its module has it under the function's name: others find it there, as they would the function.
+        name = getattr(self, "__qualname__", None)
+        return name if isinstance(name, str) else object.__reduce_ex__(self, 2)
+
+    def __repr__(self) -> str:
+        return f"<task {self.name}>"
+
+
+class TaskOptions(TypedDict, total=False):
+    """What may be said of a task, see `task`."""
+
+    name: str | None
+    queue: str | None
+    max_attempts: int
+    priority: int
+    timeout: SecondsTimedelta | None
+    backoff: Backoff | None
+    unique: Unique | bool | None
+    tags: Sequence[str]
+    meta: Mapping[str, Any]
+    retry_on: Errors | None
+    discard_on: Errors
+    on_discard: Callable[..., Any] | None
+    keep_result: SecondsTimedelta | None
+    keep_result_forever: bool | None
+    cpu: bool
+    max_jobs: int | None
+    strict_arguments: bool | None
+
+
+class TaskMaker(Protocol):
+    """What `task(...)` gives: it makes a task of a function."""
+
+    @overload
+    def __call__(self, function: Callable[Concatenate[Any, P], Coroutine[Any, Any, R]], /) -> Task[P, R]: ...
+    @overload
+    def __call__(self, function: Callable[Concatenate[Any, P], R], /) -> Task[P, R]: ...
+
+
+@overload
+def task(function: Callable[Concatenate[Any, P], Coroutine[Any, Any, R]], /) -> Task[P, R]: ...
+@overload
+def task(function: Callable[Concatenate[Any, P], R], /) -> Task[P, R]: ...
+@overload
+def task(**options: Unpack[TaskOptions]) -> TaskMaker: ...
+def task(function: Any = None, /, **options: Any) -> Any:
+    """Make a job function one by Oban's rules: `@task` or `@task(max_attempts=5, ...)`.
+
+    A job of it that fails, or is over its time, is tried again with back-off until its attempts are used up;
+    then it is discarded. The task is enqueued, and goes into `functions` of a worker, as the function would;
+    called, it calls the function.
+
+    Args:
+        function: a coroutine function, or a plain one, which runs in a thread; both take `ctx` first.
+        name: what jobs name it by; its `__qualname__` by default.
+        queue: the queue of its jobs; the pool's default by default.
+        max_attempts: how often a job may be tried, the first time included; 20.
+        priority: 0 (first, the default) to 9 (last), among the jobs of one queue.
+        timeout: seconds or timedelta one run may take. None, the default, and infinity are no limit: a
+            worker's `job_timeout` is for functions without `@task`.
+        backoff: how long a job waits after it failed: seconds, a list of them for one attempt after the
+            other (the last goes on), or a plain function of the failed job (`attempt`, `max_attempts`,
+            `error`, ...) that gives seconds. None is Oban's formula: 17, 19, 23, 31 ... s, and up to a tenth
+            more.
+        unique: a `Unique` that tells when a job is there already; True is one without a period.
+        tags, meta: what its jobs carry; a job may have others.
+        retry_on: an error class or several: only these are tried again. None is all of them.
+        discard_on: an error class or several that are not tried again; comes before `retry_on`.
+        on_discard: `f(job, error)`, a coroutine or plain function, called when a job has failed for good.
+        keep_result: seconds or timedelta to keep results, overriding the worker's.
+        keep_result_forever: whether results never expire, overriding the worker's.
+        cpu: run this plain function in a process instead of a thread.
+        max_jobs: how many of its jobs one worker runs at once; the others wait and hold up nobody.
+        strict_arguments: whether a job whose arguments do not fit the function's annotations fails at once,
+            overriding the worker's.
+
+    Raises:
+        ConfigurationError: an option is unknown or cannot work, or this is no function.
+    """
+    checked = _checked(options)
+    if function is None:
+        return functools.partial(_made, checked)
+    return _made(checked, function)
+
+
+def _made(options: dict[str, Any], function: Any) -> Task[..., Any]:
+    if isinstance(function, Function):
+        raise ConfigurationError(f"{function.name} is a job function already; @task takes a plain function")
+    if not callable(function) or isinstance(function, type):
+        raise ConfigurationError(f"@task takes a function, got {function!r}")
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise ConfigurationError(f"@task takes a function, and {function!r} is a generator: it never runs")
+    if options.get("cpu") and is_coroutine_function(function):
+        raise ConfigurationError(f"cpu=True is for plain functions, and {function!r} is a coroutine function")
+    name = options.get("name") or name_of(function)
+    return Task(**{**_UNSAID, **options, "name": name, "coroutine": function})
+
+
+_UNSAID = {"timeout_s": None, "keep_result_s": None, "keep_result_forever": None, "max_tries": None}
+# An option that the task has under another name.
+_FIELDS = {"timeout": "timeout_s", "keep_result": "keep_result_s"}
+
+
+def _checked(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Check what was said of a task; what was not said has its default elsewhere."""
+    for name in options:
+        if name not in _CHECKS:
+            raise _unknown(name)
+    return {_FIELDS.get(name, name): _CHECKS[name](name, value) for name, value in options.items()}
+
+
+def _unknown(name: str) -> ConfigurationError:
+    closest = difflib.get_close_matches(name, _CHECKS, 1)
+    hint = f"did you mean {closest[0]!r}?" if closest else f"there are {', '.join(_CHECKS)}"
+    return ConfigurationError(f"there is no option {name!r} of a task; {hint}")
+
+
+def _text(name: str, value: Any) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ConfigurationError(f"{name} must be a text that is not empty, got {value!r}")
+    return value
+
+
+def _flag(name: str, value: Any) -> bool:
+    checks.instance(name, value, bool, "True or False")
+    return bool(value)
+
+
+def _errors(name: str, value: Any) -> tuple[type[BaseException], ...]:
+    classes = (value,) if isinstance(value, type) else value
+    if isinstance(classes, Iterable) and not isinstance(classes, str):
+        classes = tuple(classes)
+        if all(isinstance(one, type) and issubclass(one, BaseException) for one in classes):
+            return classes
+    raise ConfigurationError(f"{name} must be an exception class or several of them, got {value!r}")
+
+
+def _unique(name: str, value: Any) -> Unique | None:
+    if value is True:
+        return Unique(period=float("inf"))
+    if value is False:
+        return None
+    checks.instance(name, value, Unique, "a Unique(...), True or False")
+    return value  # type: ignore[no-any-return]
+
+
+def _callback(name: str, value: Any) -> Callable[..., Any]:
+    checks.function(name, value)
+    return value  # type: ignore[no-any-return]
+
+
+def _backoff(_name: str, value: Any) -> Backoff | None:
+    backoff = checked_backoff(value)
+    if callable(backoff) and is_coroutine_function(backoff):
+        raise ConfigurationError("backoff must be a plain function: it only counts, it waits for nothing")
+    return backoff
+
+
+Check = Callable[[str, Any], Any]
+
+
+def _or_none(check: Check) -> Check:
+    return lambda name, value: None if value is None else check(name, value)
+
+
+def _count(name: str, value: Any) -> int:
+    return checks.count(name, value, 1)
+
+
+_CHECKS: dict[str, Check] = {
+    "name": _or_none(_text),
+    "queue": _or_none(_text),
+    "max_attempts": _count,
+    "priority": checks.priority,
+    "timeout": _or_none(checks.time_limit),
+    "backoff": _backoff,
+    "unique": _or_none(_unique),
+    "tags": lambda _, value: checks.tags(value),
+    "meta": lambda _, value: checks.meta(value),
+    "retry_on": _or_none(_errors),
+    "discard_on": _errors,
+    "on_discard": _or_none(_callback),
+    "keep_result": _or_none(lambda name, value: checks.seconds(name, value, 0)),
+    "keep_result_forever": _or_none(_flag),
+    "cpu": _flag,
+    "max_jobs": _or_none(_count),
+    "strict_arguments": _or_none(_flag),
+}
+
+
+def rules_of(functions: Iterable[Function[..., Any]]) -> str:
+    """Tell in one line by which rules functions run again; empty when all of them go by arq's."""
+    functions = list(functions)
+    tasks = [function for function in functions if isinstance(function, Task)]
+    others = [function.name for function in functions if not isinstance(function, Task)]
+    if not tasks:
+        return ""
+    attempts = ", ".join(f"{one.name} ({_counted(one.max_attempts, 'attempt')})" for one in tasks)
+    told = f"{_counted(len(tasks), 'task')} by Oban's rules (what fails is tried again): {attempts}"
+    if not others:
+        return told
+    return f"{_counted(len(others), 'function')} by arq's rules (only Retry is): {', '.join(others)}; {told}"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

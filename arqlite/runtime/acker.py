@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from ..engine import Ended, Returned
+from ..engine import Ended, Failure, Returned
 from ..engine.redis import TURN_LIMIT
 
 
@@ -16,11 +16,13 @@ class Batch:
     Attributes:
         ended: ms a result is kept -> the jobs that ended.
         returned: the jobs that go back to the queue.
+        failures: what is to be kept of attempts that failed, of some of these jobs.
         resent: whether an earlier turn may have delivered it already.
     """
 
     ended: dict[int, Ended] = field(default_factory=dict)
     returned: list[Returned] = field(default_factory=list)
+    failures: dict[str, Failure] = field(default_factory=dict)
     resent: bool = False
 
     def __bool__(self) -> bool:
@@ -59,6 +61,10 @@ class Acker:
         self._batch.returned.append(returned)
         self._size += 1
 
+    def fail(self, failure: Failure) -> None:
+        """An attempt failed, whose job ends or goes back in the same breath."""
+        self._batch.failures[failure.job_id] = failure
+
     def take(self) -> Batch:
         """Hand over what there is, at most as much as one turn may carry."""
         if self._waiting is not None:
@@ -91,5 +97,9 @@ class Acker:
             if room == 0:
                 break
         part.returned, self._batch.returned = self._batch.returned[:room], self._batch.returned[room:]
-        self._size -= sum(1 for _ in part.job_ids())
+        failures = self._batch.failures
+        for job_id in part.job_ids():
+            self._size -= 1
+            if job_id in failures:
+                part.failures[job_id] = failures.pop(job_id)
         return part

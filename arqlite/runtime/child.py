@@ -22,7 +22,7 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
@@ -30,6 +30,7 @@ from typing import Any
 from ..errors import JobExecutionFailed, SerializationError
 from ..model.context import CancelReason, running_job
 from ..model.failures import message_of
+from ..model.records import FailedAttempt
 from .references import Reference
 
 _PR_SET_PDEATHSIG = 1
@@ -46,7 +47,21 @@ class JobFacts:
     enqueue_ms: int
     crashes: int
     worker: str
+    attempt: int
+    max_attempts: int
+    errors: tuple[FailedAttempt, ...]
+    snoozes: int
+    tags: tuple[str, ...]
+    meta: dict[str, Any]
+    priority: int
+    args: Sequence[Any]
+    kwargs: dict[str, Any]
     cancel_reason: CancelReason | None = None
+
+    @property
+    def is_last_attempt(self) -> bool:
+        """Whether a failure of this attempt is final."""
+        return self.attempt >= self.max_attempts
 
 
 @dataclass(frozen=True)
@@ -126,6 +141,7 @@ def _run(data: bytes, functions: Mapping[str, Callable[..., Any]], line: _Line) 
         return
     line.send("begun")
     token = running_job.set(request.facts)
+    request.ctx["job"] = request.facts
     try:
         value = functions[request.name](request.ctx, *request.args, **request.kwargs)
     except BaseException as error:  # noqa: BLE001 (whatever a job raises is its outcome)

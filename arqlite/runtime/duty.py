@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from ..service import Ticker
+from ..telemetry import span
 from .outage import REDIS_TROUBLE, Outage
 
 
@@ -35,11 +36,16 @@ class RedisDuty(Ticker):
         """Do the duty, or note that Redis is in trouble."""
         self._soon.clear()
         try:
-            await self.duty()
+            with span(self.name) as self.told:
+                await self.duty()
         except REDIS_TROUBLE as error:
             self._outage.begins(error)
         else:
             self._outage.is_over()
+
+    async def tick_told(self) -> None:
+        """Tick; what is told is the duty itself, so that trouble with Redis is a failure of it."""
+        await self.tick()
 
     async def pause(self) -> None:
         """Wait for the interval, or for a short while as long as Redis is in trouble."""

@@ -3,30 +3,40 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, assert_never
 
-from ..engine import Returned
+from ..engine import Failure, Returned
 from ..errors import SerializationError
+from ..model.attempts import encode_attempt
 from ..model.codec import Codec
 from ..model.context import running_job
 from ..model.outcomes import Again, End, Gone, Interrupted, Outcome, Raised, Verdict, decide
 from ..model.outcomes import Returned as ReturnedValue
 from ..model.states import JobState
-from ..telemetry import JobStarted, JobStopped, execute, has_handlers
 from ..telemetry.events import StoppedState
 from ..typing import AsyncHook
 from ..utils import get_tz, timestamp_ms
 from .acker import Acker
 from .deadlines import Deadlines
+from .discards import tell_of_discard
 from .ends import as_failure
 from .joblog import JobLog
 from .run import Run
+from .telling import tell_start, tell_stop
 
 logger = logging.getLogger("arqlite.worker")
+
+# How long the errors of a job that goes on are kept: its end says for how long from then on.
+_UNTIL_ITS_END = -1
+# A process that leaves a job behind is gone after this; before, nobody may start the job again.
+_GONE_AFTER_MS = 10_000
+# How long `on_discard` of such a job may take.
+_DISCARD_PATIENCE_S = 2.0
 
 
 @dataclass(slots=True)
@@ -104,11 +114,16 @@ class Executor:
                     await self._guarded(self._hooks.on_end, run, "on_job_end")
                 if run.notes is not None:
                     await self._conclude(run, verdict)
+                if run.terms.task is not None:
+                    await tell_of_discard(run, verdict)
             finally:  # a shutdown may cancel what is awaited here; the job has ended all the same
-                self._hand_over(run, verdict)
+                stored = self._hand_over(run, verdict)
+            if stored is not verdict:
+                await tell_of_discard(run, stored)
             if self._hooks.after_end is not None and await self._acknowledged(run):
                 await self._guarded(self._hooks.after_end, run, "after_job_end")
         finally:
+            run.ctx = {}  # which has the run itself: a circle that the garbage collector would have to find
             self._on_done(run)
 
     def refuse(self, run: Run, error: Exception) -> None:
@@ -116,6 +131,14 @@ class Executor:
         run.started_ms = run.finished_ms = timestamp_ms()
         self._log.refused(run, error)
         self._hand_over(run, End(JobState.DISCARDED, error))
+
+    async def refuse_aloud(self, run: Run, error: Exception) -> None:
+        """End a job that is not run at all, after its task has heard of it."""
+        try:
+            await tell_of_discard(run, End(JobState.DISCARDED, error))
+        finally:
+            self.refuse(run, error)
+            self._on_done(run)
 
     def abort(self, run: Run) -> None:
         """End a claimed job that was cancelled before it could start."""
@@ -137,33 +160,27 @@ class Executor:
         self._log.aborted_before_start(run)
         self._end(run, End(JobState.CANCELLED, asyncio.CancelledError()))
 
-    def leave_behind(self, run: Run) -> None:
+    async def leave_behind(self, run: Run) -> None:
         """End a job that was aborted or is out of time, and whose run goes on all the same, to be gone with
         its process. Others do not end: they run again elsewhere.
         """
-        if run.cancel_reason in ("abort", "timeout"):
-            run.finished_ms = timestamp_ms()
-            self._hand_over(run, decide(Interrupted(run.cancel_reason), retry_jobs=self._retry_jobs))
+        if run.cancel_reason not in ("abort", "timeout"):
+            return
+        run.finished_ms = timestamp_ms()
+        outcome = Interrupted(run.cancel_reason)
+        verdict = decide(outcome, retry_jobs=self._retry_jobs, task=run.terms.task, job=run)
+        if isinstance(verdict, Again):
+            verdict.delay_ms = max(verdict.delay_ms or 0, _GONE_AFTER_MS)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_DISCARD_PATIENCE_S):
+                await tell_of_discard(run, verdict)
+        self._hand_over(run, verdict)
 
     def _report_start(self, run: Run) -> None:
         running_job.set(run)
         run.started_ms = timestamp_ms()
         self._log.started(run)
-        if has_handlers(JobStarted):
-            self._tell_start(run)
-
-    def _tell_start(self, run: Run) -> None:
-        execute(
-            JobStarted(
-                queue=run.queue_name,
-                job_id=run.job_id,
-                function=run.function,
-                attempt=run.job_try,
-                worker=run.worker,
-                at_ms=run.started_ms,
-                enqueue_ms=run.enqueue_ms,
-            )
-        )
+        tell_start(run)
 
     async def _call(self, run: Run) -> Outcome:
         ctx = run.ctx = self._ctx.copy()
@@ -171,6 +188,7 @@ class Executor:
         ctx["job_try"] = run.job_try
         ctx["enqueue_time"] = datetime.fromtimestamp(run.enqueue_ms / 1000, self._zone)
         ctx["score"] = run.score_ms
+        ctx.setdefault("job", run)
         if run.cancel_reason is not None:
             return Interrupted(run.cancel_reason)
         try:
@@ -201,15 +219,16 @@ class Executor:
         if task is not None:
             task.uncancel()
         await run.threads_ended()
-        return Interrupted(run.cancel_reason)
+        return Interrupted(run.cancel_reason, error)
 
     def _settle(self, run: Run, outcome: Outcome) -> Verdict:
         run.deadline = None
         run.finished_ms = timestamp_ms()
         # A job that swallowed the news of its lost lease still belongs to somebody else.
-        verdict = (
-            Gone() if run.cancel_reason == "lost_lease" else decide(outcome, retry_jobs=self._retry_jobs)
-        )
+        if run.cancel_reason == "lost_lease":
+            verdict: Verdict = Gone()
+        else:
+            verdict = decide(outcome, retry_jobs=self._retry_jobs, task=run.terms.task, job=run)
         self._log.ended(run, outcome, verdict)
         return verdict
 
@@ -228,28 +247,30 @@ class Executor:
         except Exception:  # a hook's fault is not the job's, and never the worker's
             logger.exception("%s of %s failed; the job's outcome stands", name, run.ref)
 
-    def _hand_over(self, run: Run, verdict: Verdict) -> None:
+    def _hand_over(self, run: Run, verdict: Verdict) -> Verdict:
+        """Put the fate of a run where it is acknowledged; returns it as it is stored."""
         if run.cancel_reason == "lost_lease":
             verdict = Gone()
         match verdict:
             case End():
-                self._end(run, self._store_end(run, verdict))
-            case Again(delay_ms, counts):
-                self._return(run, delay_ms, counts)
+                verdict = self._store_end(run, verdict)
+                self._end(run, verdict)
+            case Again():
+                self._return(run, verdict)
                 self.counters.retried += 1
-                self._report_stop(run, "retryable" if counts else "available", None)
+                tell_stop(run, _state_of(verdict), verdict.error)
             case Gone():
-                self._report_stop(run, "available", None)
+                tell_stop(run, "available", None)
             case _:  # pragma: no cover
                 assert_never(verdict)
+        return verdict
 
     def _end(self, run: Run, end: End) -> None:
         if end.state is JobState.COMPLETED:
             self.counters.complete += 1
         else:
             self.counters.failed += 1
-        if has_handlers(JobStopped):
-            self._report_stop(run, _STOPPED[end.state], end.value)
+        tell_stop(run, _STOPPED[end.state], end.value)
 
     def _store_end(self, run: Run, end: End) -> End:
         times = run.job_try, run.started_ms, run.finished_ms
@@ -260,31 +281,43 @@ class Executor:
             self._log.unserializable(run, error)
             end = End(JobState.DISCARDED, error)
             body = self._codec.encode_unserializable(error, *times, run.blob, job)
-        self._acker.end(run.job_id, run.keep_ms, body)
+        if end.state is JobState.COMPLETED:
+            self._acker.end(run.job_id, run.terms.keep_ms, body)
+            return end
+        keep_ms = run.terms.keep_ms_of(end.state)
+        if end.state is JobState.DISCARDED or run.task is not None:  # what never ran cannot have failed
+            self._keep_error(run, end.value, keep_ms)
+        self._acker.end(run.job_id, keep_ms, body)
         return end
 
-    def _return(self, run: Run, delay_ms: int | None, counts: bool) -> None:
-        memory = run.memory
-        if counts:
-            due_ms = run.score_ms if delay_ms is None else run.finished_ms + delay_ms
-            memory = memory._replace(tries=memory.tries + 1, due_ms=due_ms)
-        text = memory.encode() if counts else ""
-        if delay_ms is None or delay_ms <= 0:
-            self._acker.give_back(Returned(run.job_id, "ready", run.score_ms, text))
-        else:
+    def _return(self, run: Run, again: Again) -> None:
+        memory, delay_ms = run.memory, again.delay_ms
+        due_ms = run.score_ms if delay_ms is None else run.finished_ms + delay_ms
+        if again.is_snooze:
+            memory = memory._replace(snoozes=memory.snoozes + 1, due_ms=due_ms, is_retryable=0)
+        elif again.counts:
+            memory = memory._replace(tries=memory.tries + 1, due_ms=due_ms, is_retryable=1)
+        if again.error is not None:
+            self._keep_error(run, again.error, _UNTIL_ITS_END)
+        text = memory.encode() if memory is not run.memory else ""
+        if delay_ms is not None and delay_ms > 0:
             self._acker.give_back(Returned(run.job_id, "scheduled", delay_ms, text))
+        else:
+            # Who asks to run again at once comes behind those that wait, but for arq's `Retry`.
+            at_ms = due_ms if again.is_snooze or again.error is not None else run.score_ms
+            self._acker.give_back(Returned(run.job_id, "ready", at_ms, text))
 
-    def _report_stop(self, run: Run, state: StoppedState, value: Any) -> None:
-        if not has_handlers(JobStopped):
-            return
-        failed = isinstance(value, BaseException) and state != "completed"
-        duration = run.finished_ms - run.started_ms
-        execute(
-            JobStopped(
-                run.queue_name, run.job_id, run.function, run.job_try, run.worker, state, duration,
-                None if failed else value, value if failed else None, run.finished_ms, run.enqueue_ms,
-            )
-        )  # fmt: skip
+    def _keep_error(self, run: Run, error: BaseException, keep_ms: int) -> None:
+        if run.cancel_reason == "abort" and isinstance(error, asyncio.CancelledError):
+            error = asyncio.CancelledError("aborted while it ran")
+        record = encode_attempt(run.attempt, run.finished_ms, run.enqueue_ms, error, run.worker)
+        self._acker.fail(Failure(run.job_id, keep_ms, record))
+
+
+def _state_of(again: Again) -> StoppedState:
+    if again.is_snooze:
+        return "snoozed"
+    return "retryable" if again.counts else "available"
 
 
 def _running_task() -> asyncio.Task[Any] | None:

@@ -15,6 +15,7 @@ from ..model.codec import Codec, blob_of
 from ..model.functions import Function
 from ..model.memory import Memory
 from ..model.outcomes import refuse
+from .limits import Limits
 from .run import Run
 
 logger = logging.getLogger("arqlite.worker")
@@ -22,50 +23,6 @@ logger = logging.getLogger("arqlite.worker")
 # A job nobody here knows is looked at again soon, for a worker that knows it may be starting, and
 # then ever less often: each look costs the worker a claim.
 _UNKNOWN_FIRST_LOOK_MS, _UNKNOWN_LAST_LOOK_MS = 500, 30_000
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """The limits of a worker's jobs where a function has none of its own.
-
-    Attributes:
-        timeout_s: seconds one run may take, None for ever.
-        keep_ms: ms a result is kept, 0 not at all, -1 for ever.
-        else_keep_ms: the same for functions that say only that theirs is not kept for ever.
-        max_tries: runs that count, the first included.
-        max_rescues: how many workers a job may take down.
-        unknown_ttl_ms: how long a job of an unknown function is kept for others.
-        strict_arguments: whether arguments that do not fit their annotations fail the job.
-    """
-
-    timeout_s: float | None
-    keep_ms: int
-    max_tries: int
-    max_rescues: int
-    unknown_ttl_ms: int
-    strict_arguments: bool = False
-    else_keep_ms: int = 0
-
-    def keep_ms_of(self, function: Function) -> int:
-        """Ms that results of this function are kept."""
-        if function.keep_result_forever or (function.keep_result_forever is None and self.keep_ms < 0):
-            return -1
-        if function.keep_result_s is not None:
-            return int(function.keep_result_s * 1000)
-        return self.keep_ms if self.keep_ms >= 0 else self.else_keep_ms
-
-    @property
-    def suspect_after(self) -> int:
-        """How many workers a job must have taken down to be on its last chance."""
-        return max(self.max_rescues - 1, 1)
-
-    def is_strict_for(self, function: Function) -> bool:
-        """Whether arguments must fit this function's annotations."""
-        return self.strict_arguments if function.strict_arguments is None else function.strict_arguments
-
-    def timeout_of(self, function: Function) -> float | None:
-        """Seconds that one run of this function may take."""
-        return self.timeout_s if function.timeout_s is None else function.timeout_s
 
 
 @dataclass(slots=True)
@@ -93,6 +50,8 @@ class Intake:
         self._limits = limits
         self._codec = codec
         self._queue_name = queue_name
+        self._terms = {name: limits.terms_of(function) for name, function in functions.items()}
+        self._unknown_terms = limits.terms_of(_UNKNOWN)
         self._told: set[str] = set()
         self._signatures = {
             name: signature
@@ -124,12 +83,10 @@ class Intake:
         run = Run(
             job_id, name, function, args, kwargs, blob,
             first_try + memory.tries + memory.crashes, memory, job["et"],
-            memory.due_ms or job.get("at") or job["et"], self._queue_name, worker,
+            memory.due_ms or job.get("at") or job["et"], self._queue_name, worker, self._terms[name], job,
         )  # fmt: skip
-        run.timeout_s = self._limits.timeout_of(function)
-        run.keep_ms = self._limits.keep_ms_of(function)
-        if first_try > 1 or memory is not memories.NOTHING or "x" in job or self._limits.max_tries < 1:
-            refusal = self._refusal(run, function, first_try, job.get("x"), now_ms)
+        if first_try > 1 or memory is not memories.NOTHING or "x" in job:
+            refusal = self._refusal(run, job.get("x"), now_ms)
             if refusal is not None:
                 return Refused(run, refusal)
         return run if refused is None else Refused(run, refused)
@@ -159,14 +116,11 @@ class Intake:
                 job_id, function, *problem,
             )  # fmt: skip
 
-    def _refusal(
-        self, run: Run, function: Function, first_try: int, expires_ms: int | None, now_ms: int
-    ) -> JobExecutionFailed | None:
-        max_tries = self._limits.max_tries if function.max_tries is None else function.max_tries
+    def _refusal(self, run: Run, expires_ms: int | None, now_ms: int) -> JobExecutionFailed | None:
         return refuse(
-            tries=first_try - 1 + run.memory.tries,
+            tries=run.attempt - 1,
             crashes=run.memory.crashes,
-            max_tries=max_tries,
+            max_tries=run.max_attempts,
             max_rescues=self._limits.max_rescues,
             expires_ms=expires_ms,
             now_ms=now_ms,
@@ -192,14 +146,14 @@ class Intake:
         return Returned(job_id, "scheduled", delay, memory._replace(unknown_since_ms=since).encode())
 
     def _unreadable(self, job_id: str, blob: bytes, memory: Memory, worker: str) -> Run:
-        nothing = Function("<unknown>", _never_called, None, None, None, None)
-        run = Run(
-            job_id, nothing.name, nothing, (), {}, blob, memory.tries + memory.crashes + 1, memory, 0, 0,
-            self._queue_name, worker,
+        return Run(
+            job_id, _UNKNOWN.name, _UNKNOWN, (), {}, blob, memory.tries + memory.crashes + 1, memory, 0, 0,
+            self._queue_name, worker, self._unknown_terms, {},
         )  # fmt: skip
-        run.keep_ms = self._limits.keep_ms
-        return run
 
 
 async def _never_called(ctx: dict[str, object]) -> None:
     """Stand in for a function that is not known."""
+
+
+_UNKNOWN = Function("<unknown>", _never_called, None, None, None, None)

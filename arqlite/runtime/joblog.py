@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from typing import Any, assert_never
 
-from ..errors import InvalidArguments, RetryJob
+from ..errors import Cancel, InvalidArguments, Retry, RetryJob
 from ..model.failures import message_of
 from ..model.outcomes import Again, End, Gone, Outcome, Raised, Verdict
 from ..model.states import JobState
@@ -52,8 +52,8 @@ class JobLog:
         match verdict:
             case End(state, value):
                 self._ended_for_good(run, outcome, state, value)
-            case Again(delay_ms, _):
-                self._again(run, outcome, delay_ms)
+            case Again():
+                self._again(run, outcome, verdict)
             case Gone():
                 logger.warning("%6.2fs ⊘ %s lost with the lease; it runs elsewhere", _took(run), run.ref)
             case _:  # pragma: no cover
@@ -82,7 +82,9 @@ class JobLog:
         _jobs_logger.warning("error serializing result of %s: %s", run.ref, message_of(error))
 
     def _ended_for_good(self, run: Run, outcome: Outcome, state: JobState, value: Any) -> None:
-        if state is JobState.CANCELLED:
+        if isinstance(value, Cancel):
+            logger.info("%6.2fs ⊘ %s cancelled itself: %s", _took(run), run.ref, message_of(value))
+        elif state is JobState.CANCELLED:
             logger.info("%6.2fs ⊘ %s aborted", _took(run), run.ref)
         else:
             error = outcome.error if isinstance(outcome, Raised) else value
@@ -92,10 +94,19 @@ class JobLog:
                 exc_info=error, extra={"extra": extra} if extra else None,
             )  # fmt: skip
 
-    def _again(self, run: Run, outcome: Outcome, delay_ms: int | None) -> None:
+    def _again(self, run: Run, outcome: Outcome, again: Again) -> None:
+        seconds = (again.delay_ms or 0) / 1000
         asked = isinstance(outcome, Raised) and not isinstance(outcome.error, RetryJob)
-        if asked and isinstance(outcome, Raised) and hasattr(outcome.error, "defer_score"):
-            seconds = (delay_ms or 0) / 1000
+        if again.is_snooze:
+            logger.info("%6.2fs ↻ %s snoozed for %0.2fs", _took(run), run.ref, seconds)
+        elif again.error is not None and not isinstance(again.error, Retry | RetryJob):
+            error = again.error
+            logger.warning(
+                "%6.2fs ↻ %s failed, %s: %s; attempt %d of %d, the next one in %0.2fs",
+                _took(run), run.ref, type(error).__name__, message_of(error), run.attempt, run.max_attempts,
+                seconds, exc_info=error,
+            )  # fmt: skip
+        elif asked and isinstance(outcome, Raised) and hasattr(outcome.error, "defer_score"):
             logger.info("%6.2fs ↻ %s retrying job in %0.2fs", _took(run), run.ref, seconds)
         else:
             logger.info("%6.2fs ↻ %s cancelled, will be run again", _took(run), run.ref)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from ..engine import Engine
 from ..service import Service
+from ..telemetry import JobsRescued, execute, has_handlers, span
 from .outage import REDIS_TROUBLE, Outage
 
 logger = logging.getLogger("arqlite.worker")
@@ -53,7 +54,8 @@ class Lifeline(Service):
             await self._until_next_look()
             await self._until_certain()
             try:
-                await self._look()
+                with span(self.name) as told:
+                    told["rescued"] = await self._look()
             except REDIS_TROUBLE as error:
                 self._outage.begins(error)
                 await self._outage.wait()
@@ -62,15 +64,19 @@ class Lifeline(Service):
                 logger.exception("rescue failed, trying again")
                 self._plan(1.0)
 
-    async def _look(self) -> None:
+    async def _look(self) -> int:
+        """Rescue once; returns how many jobs were put back."""
         rescued = await self._engine.rescue(self._session() or "")
         self._outage.is_over()
         for session, jobs in rescued.moved.items():
             logger.warning("worker %s died; %d of its jobs were put back", session, jobs)
+        if rescued.moved and has_handlers(JobsRescued):
+            execute(JobsRescued(self._engine.queue, dict(rescued.moved)))
         if rescued.next_deadline_ms < 0:
             self._plan(_FALLBACK_S)
         else:
             self._plan(rescued.next_deadline_ms / 1000 + _AFTER_DEADLINE_S * bool(rescued.next_deadline_ms))
+        return sum(rescued.moved.values())
 
     async def _until_next_look(self) -> None:
         loop = asyncio.get_running_loop()

@@ -114,8 +114,9 @@ class NoteKeeper(Service):
             return
         with self._lock:
             match verdict:
-                case End():
-                    keep_ms = run.keep_ms + _AFTER_RESULT_MS if run.keep_ms > 0 else run.keep_ms
+                case End(state):
+                    keep_ms = run.terms.keep_ms_of(state)
+                    keep_ms += _AFTER_RESULT_MS if keep_ms > 0 else 0
                     notes.close(keep_ms, is_reset=False)
                 case Again(delay_ms, _):
                     notes.close(UNENDED_KEEP_MS + max(delay_ms or 0, 0), is_reset=True)

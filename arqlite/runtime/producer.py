@@ -11,7 +11,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import cast
 
 from ..engine import RedisEngine, Returned, Turn, Waker
@@ -283,8 +283,9 @@ class Producer(Service):
         try:
             asked = self._capacity.reach(want)
             turn = await self._engine.turn(
-                self.session, asked, batch.ended, batch.returned, self._capacity.rooms(), started
-            )
+                self.session, asked, batch.ended, batch.returned, self._capacity.rooms(),
+                tuple(batch.failures.values()), started,
+            )  # fmt: skip
         except SessionLost:
             await self._begin_anew()
             return
@@ -340,6 +341,7 @@ class Producer(Service):
     def _take_in(self, turn: Turn, want: int) -> None:
         memories = turn.memories or [None] * len(turn.job_ids)
         moments = dict(zip(turn.job_ids, turn.moments, strict=True)) if turn.moments else {}
+        pasts = dict(turn.errors) if turn.errors else None
         claimed_at = time.monotonic()
         to_sort = set(turn.job_ids[len(turn.job_ids) - turn.settled.unsorted :])
         for raw_id, record, memory in zip(turn.job_ids, turn.records, memories, strict=True):
@@ -348,6 +350,8 @@ class Producer(Service):
                 self._drop(raw_id)
                 continue
             admitted = self._intake.read(job_id, record, memory, turn.now_ms, self.session or "")
+            if pasts and raw_id in pasts:
+                _recall(admitted, pasts[raw_id])
             if isinstance(admitted, Run):
                 admitted.claimed_at = claimed_at
                 self.owned[job_id] = admitted
@@ -365,10 +369,18 @@ class Producer(Service):
             elif isinstance(admitted, Refused):
                 self.owned[job_id] = admitted.run
                 self._capacity.pass_over(admitted.run.function)
-                self.executor.refuse(admitted.run, admitted.error)
+                self._refuse(admitted.run, admitted.error)
             else:
                 self.owned[job_id] = None
                 self._put_aside(admitted, turn.now_ms)
+
+    def _refuse(self, run: Run, error: Exception) -> None:
+        """End a job without a run; it takes a slot only if somebody wants to hear of that."""
+        if run.terms.task is None or run.terms.task.on_discard is None:
+            self.executor.refuse(run, error)
+        else:
+            self.active.add(run)
+            run.task = self._create_task(self.executor.refuse_aloud(run, error))
 
     def _put_aside(self, job: Returned, now_ms: int) -> None:
         """A job of a function that this worker does not know is for others."""
@@ -552,3 +564,11 @@ class Producer(Service):
         except TimeoutError:
             self._hungry = True
         return False
+
+
+def _recall(admitted: Run | Refused | Returned, errors: Sequence[bytes]) -> None:
+    """Let a claimed job know what its earlier attempts failed with."""
+    if isinstance(admitted, Run):
+        admitted.past = errors
+    elif isinstance(admitted, Refused):
+        admitted.run.past = errors

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..engine import Engine
+from ..telemetry import JobsPruned, execute, has_handlers
 from .duty import RedisDuty
 
 _INTERVAL_S = 30.0
@@ -22,4 +23,6 @@ class Pruner(RedisDuty):
 
     async def duty(self) -> None:
         """Forget what expired."""
-        await self._engine.prune()
+        count = self.told["pruned"] = await self._engine.prune()
+        if count and has_handlers(JobsPruned):
+            execute(JobsPruned(self._engine.queue, count))

@@ -29,8 +29,9 @@ async def cancel_returned(
     """
     for job_id, run in jobs.items():
         body = executor.body_of_abort(run.job_try if run else 0)
+        keep_ms = run.terms.keep_cancelled_ms if run else _KEEP_MS
         try:
-            answer = await engine.cancel(job_id, body, run.keep_ms if run else _KEEP_MS, session)
+            answer = await engine.cancel(job_id, body, keep_ms, session)
         except REDIS_TROUBLE as error:
             logger.warning("job %s went back to the queue and could not be aborted there: %s", job_id, error)
             continue

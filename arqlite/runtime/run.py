@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any
 
+from ..model.attempts import decode_attempts
 from ..model.context import CancelReason
 from ..model.functions import CronFunction, Function
 from ..model.memory import Memory
+from ..model.records import FailedAttempt
+from .limits import NO_TERMS, Terms
 from .notes import Notes
+
+NOTHING_STORED: Mapping[str, Any] = {}
 
 
 class Run:
@@ -24,8 +29,10 @@ class Run:
         job_try: which start this is, from 1.
         memory: what the queue remembered of earlier runs.
         enqueue_ms, score_ms: when it was enqueued and due, in ms since 1970.
+        terms: the limits of its function.
+        stored: the job as it was read.
+        past: what its failed attempts left, the newest last.
         timeout_s: seconds it may run, None for ever.
-        keep_ms: ms its result is kept, 0 not at all, -1 for ever.
         claimed_at: when this process heard of its claim, by `time.monotonic`.
         started_ms, finished_ms: when the function was called and was over; 0 before.
         deadline: when it is timed out, on the event loop's clock.
@@ -51,16 +58,18 @@ class Run:
         "function",
         "job_id",
         "job_try",
-        "keep_ms",
         "kwargs",
         "memory",
         "notes",
         "on_begin",
+        "past",
         "queue_name",
         "score_ms",
         "started_ms",
+        "stored",
         "target",
         "task",
+        "terms",
         "threads",
         "timeout_s",
         "worker",
@@ -80,6 +89,8 @@ class Run:
         score_ms: int,
         queue_name: str,
         worker: str,
+        terms: Terms = NO_TERMS,
+        stored: Mapping[str, Any] = NOTHING_STORED,
     ) -> None:
         self.job_id = job_id
         self.function = function
@@ -93,8 +104,10 @@ class Run:
         self.score_ms = score_ms
         self.queue_name = queue_name
         self.worker = worker
-        self.timeout_s: float | None = None
-        self.keep_ms = 0
+        self.terms = terms
+        self.stored = stored
+        self.past: Sequence[bytes] = ()
+        self.timeout_s = terms.timeout_s
         self.claimed_at = 0.0
         self.started_ms = 0
         self.finished_ms = 0
@@ -106,6 +119,52 @@ class Run:
         self.on_begin: Callable[[Run], None] | None = None
         self.notes: Notes | None = None
         self.threads: set[Future[Any]] | None = None
+
+    @property
+    def attempt(self) -> int:
+        """Which attempt it is, from 1; neither snoozes nor dead workers are counted."""
+        return int(self.stored.get("t") or 1) + self.memory.tries
+
+    @property
+    def max_attempts(self) -> int:
+        """How many attempts it may have, those included that somebody gave it."""
+        return int(self.stored.get("ma") or self.terms.max_attempts) + self.memory.granted
+
+    @property
+    def is_last_attempt(self) -> bool:
+        """Whether a failure of this attempt is final."""
+        return self.attempt >= self.max_attempts
+
+    @property
+    def errors(self) -> tuple[FailedAttempt, ...]:
+        """What earlier attempts failed with, oldest first."""
+        return decode_attempts(self.past, self.enqueue_ms)
+
+    @property
+    def snoozes(self) -> int:
+        """How often it has asked to run later."""
+        return self.memory.snoozes
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """What it was enqueued with."""
+        return tuple(self.stored.get("g") or ())
+
+    @property
+    def meta(self) -> dict[str, Any]:
+        """What it was enqueued with, as a dict of the caller's own, and how often it snoozed."""
+        meta = dict(self.stored.get("m") or {})
+        return {**meta, "snoozed": self.snoozes} if self.snoozes else meta
+
+    @property
+    def priority(self) -> int:
+        """0 runs first, 9 last."""
+        return int(self.stored.get("p") or 0)
+
+    @property
+    def keep_ms(self) -> int:
+        """Ms its result is kept, 0 not at all, -1 for ever."""
+        return self.terms.keep_ms
 
     @property
     def crashes(self) -> int:

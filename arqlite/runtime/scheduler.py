@@ -14,6 +14,7 @@ from ..engine import Engine, NewJob
 from ..model.codec import Codec, queued_record
 from ..model.wallclock import SystemZone
 from ..service import Service
+from ..telemetry import CronFired, execute, has_handlers, span
 from ..utils import new_job_id, timestamp_ms, to_unix_ms
 from .outage import REDIS_TROUBLE, Outage
 
@@ -126,7 +127,8 @@ class Scheduler(Service):
             self._begun.set()
         while True:
             await asyncio.sleep(self.nap_s())
-            await self.fire_due()
+            with span(self.name):
+                await self.fire_due()
 
     async def begin(self) -> None:
         """Fire what runs at startup, and plan the rest."""
@@ -182,20 +184,29 @@ class Scheduler(Service):
         schedules = list(dict.fromkeys(entry.schedule for entry in entries))
         job_id, record = job.job_id or f"{job.name}:{tick_ms}", self._record(job, tick_ms)
         fired = await self._until_done(lambda: self._engine.fire(schedules, tick_ms, job_id, record))
+        if fired.done:
+            self._tell_fired(job, job_id, tick_ms)
         return fired.now_ms >= tick_ms
 
     async def _fire_for_each_worker(self, job: CronJob, tick_ms: int) -> None:
         # One id for all attempts: the answer to the first may be what was lost.
         new_job = NewJob(job.job_id or new_job_id(), "", self._record(job, tick_ms))
-        await self._until_done(lambda: self._engine.enqueue([new_job]))
+        if not await self._until_done(lambda: self._engine.enqueue([new_job])):
+            self._tell_fired(job, new_job.job_id, tick_ms)
 
     async def _fire_at_startup(self, job: CronJob) -> None:
         fixed_id = job.job_id or (f"{job.name}:startup" if job.unique else None)
+        now_ms = timestamp_ms()
         try:
-            new_job = NewJob(fixed_id or new_job_id(), "", self._record(job, timestamp_ms()))
-            await self._until_done(lambda: self._engine.enqueue([new_job]))
+            new_job = NewJob(fixed_id or new_job_id(), "", self._record(job, now_ms))
+            if not await self._until_done(lambda: self._engine.enqueue([new_job])):
+                self._tell_fired(job, new_job.job_id, now_ms)
         except Exception:  # one job that cannot be written must not stop the others
             logger.exception("cron job %s could not be enqueued", job.name)
+
+    def _tell_fired(self, job: CronJob, job_id: str, tick_ms: int) -> None:
+        if has_handlers(CronFired):
+            execute(CronFired(self._engine.queue, job.name, job_id, tick_ms))
 
     def _record(self, job: CronJob, planned_ms: int) -> bytes:
         blob = self._codec.encode_job(job.name, (), {}, None, timestamp_ms(), at=planned_ms)

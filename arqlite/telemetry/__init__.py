@@ -1,18 +1,66 @@
 """What happens inside arqlite, as events that anyone may follow."""
 
-from .core import Event, attach, detach, execute, has_handlers
-from .events import JobEnqueued, JobStarted, JobStopped, LoopBlocked, WorkerStarted, WorkerStopped
+from .core import Event, attach, attached, detach, execute, has_handlers
+from .events import (
+    EVENTS,
+    CronFired,
+    JobEnqueued,
+    JobException,
+    JobsManaged,
+    JobsPruned,
+    JobsRescued,
+    JobStarted,
+    JobStopped,
+    LeaderChanged,
+    LoopBlocked,
+    QueuePaused,
+    QueueResumed,
+    QueueScaled,
+    QueueShutdown,
+    QueueStopped,
+    ServiceFailed,
+    ServiceStarted,
+    ServiceStopped,
+    WorkerStarted,
+    WorkerStopped,
+)
+from .logger import attach_default_logger, detach_default_logger
+from .reports import ErrorReport, report_errors, reports_sent
+from .spans import span, spans_of
 
 __all__ = (
+    "EVENTS",
+    "CronFired",
+    "ErrorReport",
     "Event",
     "JobEnqueued",
+    "JobException",
     "JobStarted",
     "JobStopped",
+    "JobsManaged",
+    "JobsPruned",
+    "JobsRescued",
+    "LeaderChanged",
     "LoopBlocked",
+    "QueuePaused",
+    "QueueResumed",
+    "QueueScaled",
+    "QueueShutdown",
+    "QueueStopped",
+    "ServiceFailed",
+    "ServiceStarted",
+    "ServiceStopped",
     "WorkerStarted",
     "WorkerStopped",
     "attach",
+    "attach_default_logger",
+    "attached",
     "detach",
+    "detach_default_logger",
     "execute",
     "has_handlers",
+    "report_errors",
+    "reports_sent",
+    "span",
+    "spans_of",
 )

@@ -1,65 +1,49 @@
-"""Every event with its fields. An event always has the same fields, whatever happened."""
+"""Every event with its name and fields. An event always has the same fields, whatever happened.
+
+Names and fields are a promise: new fields come at the end, with a default.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar
 
-StoppedState = Literal["completed", "discarded", "cancelled", "retryable", "available"]
+from .jobevents import (
+    JobEnqueued,
+    JobException,
+    JobsManaged,
+    JobStarted,
+    JobStopped,
+    ManagedAs,
+    StoppedState,
+)
 
-
-@dataclass(frozen=True, slots=True)
-class JobEnqueued:
-    """A job was accepted by Redis."""
-
-    queue: str
-    job_id: str
-    function: str
-
-
-@dataclass(frozen=True, slots=True)
-class JobStarted:
-    """A worker begins a run of a job.
-
-    Attributes:
-        attempt: which start it is, from 1.
-        at_ms: when, by the worker's clock, in ms since 1970.
-        enqueue_ms: when the job was enqueued; tells two jobs apart that had the same id, one after the other.
-    """
-
-    queue: str
-    job_id: str
-    function: str
-    attempt: int
-    worker: str
-    at_ms: int
-    enqueue_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class JobStopped:
-    """A run of a job ended, or a job ended without a run (expired, cancelled while queued, poison).
-
-    Attributes:
-        state: `completed`, `discarded` (failed for good), `cancelled`, `retryable` (will run again by
-            its own wish) or `available` (given back to the queue).
-        duration_ms: how long the run took; 0 when there was none.
-        result: what the function returned.
-        error: the exception that ended the run, if one did.
-        at_ms, enqueue_ms: as in `JobStarted`; `enqueue_ms` is 0 where the job could not be read.
-    """
-
-    queue: str
-    job_id: str
-    function: str
-    attempt: int
-    worker: str
-    state: StoppedState
-    duration_ms: int
-    result: Any
-    error: BaseException | None
-    at_ms: int
-    enqueue_ms: int
+__all__ = (
+    "EVENTS",
+    "CronFired",
+    "JobEnqueued",
+    "JobException",
+    "JobStarted",
+    "JobStopped",
+    "JobsManaged",
+    "JobsPruned",
+    "JobsRescued",
+    "LeaderChanged",
+    "LoopBlocked",
+    "ManagedAs",
+    "QueuePaused",
+    "QueueResumed",
+    "QueueScaled",
+    "QueueShutdown",
+    "QueueStopped",
+    "ServiceFailed",
+    "ServiceStarted",
+    "ServiceStopped",
+    "StoppedState",
+    "WorkerStarted",
+    "WorkerStopped",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +57,8 @@ class LoopBlocked:
         at_ms: as in `JobStarted`.
     """
 
+    name: ClassVar[str] = "loop.blocked"
+
     queue: str
     worker: str
     job_id: str
@@ -84,19 +70,238 @@ class LoopBlocked:
 
 @dataclass(frozen=True, slots=True)
 class WorkerStarted:
-    """A worker opened its first session and begins to claim jobs."""
+    """A worker opened its first session and begins to claim jobs.
+
+    Attributes:
+        pid: its process.
+        max_jobs: how many jobs it runs at a time; 0 where that is not known.
+    """
+
+    name: ClassVar[str] = "worker.start"
 
     queue: str
     worker: str
     functions: tuple[str, ...]
+    pid: int = 0
+    max_jobs: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerStopped:
     """A worker gave its jobs back and left."""
 
+    name: ClassVar[str] = "worker.stop"
+
     queue: str
     worker: str
     complete: int
     failed: int
     retried: int
+
+
+@dataclass(frozen=True, slots=True)
+class QueuePaused:
+    """A queue was told to start no more jobs.
+
+    Attributes:
+        node: the one node that it holds for; empty is all of them.
+        by: who asked for it, where that is known.
+    """
+
+    name: ClassVar[str] = "queue.pause"
+
+    queue: str
+    node: str = ""
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueResumed:
+    """A paused queue was told to go on; fields as in `QueuePaused`."""
+
+    name: ClassVar[str] = "queue.resume"
+
+    queue: str
+    node: str = ""
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueScaled:
+    """The limits of a queue were changed.
+
+    Attributes:
+        limits: what was set, by the name of the option: `limit`, `global_limit`, `rate_limit`; None gives a
+            limit back to the settings of the workers.
+        node, by: as in `QueuePaused`.
+    """
+
+    name: ClassVar[str] = "queue.scale"
+
+    queue: str
+    limits: Mapping[str, Any]
+    node: str = ""
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueStopped:
+    """The workers of a queue were told to end; fields as in `QueuePaused`."""
+
+    name: ClassVar[str] = "queue.stop"
+
+    queue: str
+    node: str = ""
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueShutdown:
+    """A worker that was told to end has waited for its jobs, and starts to take back what is left.
+
+    Attributes:
+        elapsed_ms: how long it waited; at most the patience that it had.
+        orphaned: the jobs that were still running then. They are cancelled, and run again elsewhere.
+    """
+
+    name: ClassVar[str] = "queue.shutdown"
+
+    queue: str
+    worker: str
+    elapsed_ms: int
+    orphaned: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class JobsRescued:
+    """The jobs of dead workers were put back.
+
+    Attributes:
+        jobs: how many, by dead worker.
+    """
+
+    name: ClassVar[str] = "queue.rescue"
+
+    queue: str
+    jobs: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class JobsPruned:
+    """Finished jobs whose time was over were forgotten; told when there were any."""
+
+    name: ClassVar[str] = "queue.prune"
+
+    queue: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class CronFired:
+    """A cron job was enqueued, by this worker.
+
+    Attributes:
+        cron: the name of the cron job.
+        job_id: the job that was enqueued.
+        tick_ms: the moment it was planned for, in ms since 1970.
+    """
+
+    name: ClassVar[str] = "cron.fire"
+
+    queue: str
+    cron: str
+    job_id: str
+    tick_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class LeaderChanged:
+    """A worker became the leader of its queue, or is it no longer; told on a change only."""
+
+    name: ClassVar[str] = "leader.change"
+
+    queue: str
+    worker: str
+    is_leader: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceStarted:
+    """A service begins its duty once more.
+
+    Attributes:
+        service: what it is called.
+        queue: the queue whose worker it works for; empty where that is not known.
+        meta: what the service tells of this time.
+        at_ms: when, in ms since 1970.
+    """
+
+    name: ClassVar[str] = "service.start"
+
+    service: str
+    queue: str
+    meta: Mapping[str, Any]
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceStopped:
+    """A service has done its duty once.
+
+    Attributes:
+        meta: what it was told with at its start, and what it found out: counts, mostly.
+        duration_ms: how long it took, with fractions.
+        service, queue, at_ms: as in `ServiceStarted`.
+    """
+
+    name: ClassVar[str] = "service.stop"
+
+    service: str
+    queue: str
+    meta: Mapping[str, Any]
+    duration_ms: float
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceFailed:
+    """A service could not do its duty this time, Redis out of reach included; it will try again.
+
+    Attributes:
+        error: why.
+        service, queue, meta, duration_ms, at_ms: as in `ServiceStopped`.
+    """
+
+    name: ClassVar[str] = "service.exception"
+
+    service: str
+    queue: str
+    meta: Mapping[str, Any]
+    duration_ms: float
+    error: BaseException
+    at_ms: int
+
+
+EVENTS: tuple[type, ...] = (
+    JobEnqueued,
+    JobStarted,
+    JobException,
+    JobStopped,
+    JobsManaged,
+    WorkerStarted,
+    WorkerStopped,
+    LoopBlocked,
+    QueuePaused,
+    QueueResumed,
+    QueueScaled,
+    QueueStopped,
+    QueueShutdown,
+    JobsRescued,
+    JobsPruned,
+    CronFired,
+    LeaderChanged,
+    ServiceStarted,
+    ServiceStopped,
+    ServiceFailed,
+)
+"""All of them, in the order of the docs."""

@@ -3,24 +3,30 @@
 from datetime import timedelta
 from typing import Any
 
-from arqlite import ArqRedis, Retry
+from arqlite import ArqRedis, cron, task
 
 
 class PaymentDown(Exception):
     pass
 
 
+@task(max_attempts=5, timeout=10)
 async def pay(ctx: dict[str, Any], order: int) -> str:
-    try:
-        receipt: str = await ctx["payments"].charge(order)
-    except PaymentDown as error:
-        raise Retry(defer=ctx["job_try"] * 10) from error
+    receipt: str = await ctx["payments"].charge(order)
     return receipt
 
 
 async def remind(ctx: dict[str, Any], order: int) -> None: ...
 
 
+async def report(ctx: dict[str, Any]) -> None: ...
+
+
 async def place_order(pool: ArqRedis, order: int) -> None:
-    await pool.options(job_id=f"pay-{order}").enqueue(pay, order)
+    await pool.options(meta={"shop": "north"}).enqueue(pay, order)
     await pool.options(delay=timedelta(days=7)).enqueue(remind, order)
+
+
+class WorkerSettings:
+    functions = [pay, remind]
+    cron_jobs = [cron(report, name="report", hour=9, minute=0, second=0, microsecond=0)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import signal
 import subprocess
@@ -95,11 +96,36 @@ def test_schedule(tmp_path: Path) -> None:
     assert f"$ python schedule.py\n{said}```" in (EXAMPLES.parent / "schedule.md").read_text()
 
 
+def test_unique(tmp_path: Path) -> None:
+    """Equal jobs meet the one that is there, in each way that the page about unique jobs shows."""
+    assert _run("unique.py", tmp_path, tmp_path).splitlines() == [
+        "the same job True conflict True",
+        "conflicts [False, False, False, True, True, True]",
+        "brought forward True JobStatus.queued",
+        "refused, it is available",
+        "jobs done 6",
+    ]
+
+
 def test_retry(tmp_path: Path) -> None:
     """One job succeeds at its third try, the other has no tries left."""
     said = _run("retry.py", tmp_path, tmp_path)
 
     assert said == "the page at try 3\nmax 3 retries exceeded at try 4\n"
+
+
+def test_tasks(tmp_path: Path) -> None:
+    """Tasks are tried again, snooze, give up, and tell what they failed with."""
+    assert _run("tasks.py", tmp_path, tmp_path).splitlines() == [
+        "charge gave up at attempt 1: the account is closed",
+        "charge gave up at attempt 1: no money",
+        "charged after RateLimited, ConnectionError",
+        "attempt 1: RateLimited: 429",
+        "attempt 2: ConnectionError: connection refused",
+        "trained small at attempt 1 after 1 snooze",
+        "cancelled: nobody wants it any more",
+        "Hallo, by the best service",
+    ]
 
 
 def test_cancel(tmp_path: Path) -> None:
@@ -127,13 +153,16 @@ def test_tests_of_the_page_about_testing(tmp_path: Path) -> None:
         check=False,
     )
 
-    assert "5 passed" in told.stdout
+    assert "13 passed" in told.stdout
     assert told.returncode == 0
 
 
 def test_examples_of_the_verbs_are_typed() -> None:
     """mypy finds no fault with the programs of the pages, but with the call that is there to be refused."""
-    files = [EXAMPLES / f"{verb}.py" for verb in ("define", "enqueue", "schedule", "retry", "cancel", "shop")]
+    files = [
+        EXAMPLES / f"{verb}.py"
+        for verb in ("define", "enqueue", "schedule", "unique", "retry", "tasks", "cancel", "shop")
+    ]
 
     told = subprocess.run(
         [sys.executable, "-m", "mypy", "--strict", *map(str, files)],
@@ -172,6 +201,23 @@ def test_progress(tmp_path: Path) -> None:
         "100% rendering",
         "INFO arqlite.job read 20000 rows",
         "WARNING renderer no logo was found",
+    ]
+
+
+def test_telemetry(tmp_path: Path) -> None:
+    """The page of telemetry as a program: JSON lines, counts, the round of a service, one report."""
+    said = _run("telemetry.py", tmp_path, tmp_path).splitlines()
+    lines = [json.loads(line) for line in said if line.startswith("{")]
+
+    assert [line["event"] for line in lines if line["event"] != "job.start"] == [
+        "job.stop", "job.exception", "job.stop", "job.exception", "job.stop",
+    ]  # fmt: skip
+    assert {line["queue"] for line in lines} == {"shop"}
+    assert [line for line in said if not line.startswith("{")] == [
+        "Sweeper {'swept': 3}",
+        "price import {'source': 'supplier', 'rows': 1200}",
+        "[('charge completed', 1), ('charge discarded', 2)]",
+        "reported [\"ZeroDivisionError('division by zero') in charge, attempt 1\"]",
     ]
 
 

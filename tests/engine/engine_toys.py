@@ -147,6 +147,42 @@ class Queue:
             async for key in self.client.scan_iter(match=_escaped(prefix) + "*", count=1000)
         }
 
+    async def locks(self) -> dict[str, tuple[str, str]]:
+        """Tell who has each lock, and the letter of how that one ended."""
+        keys = await self._named_like(self.keys.lock(""))
+        texts = await self.client.mget(list(keys.values())) if keys else []
+        found = {}
+        for digest, text in zip(keys, texts, strict=True):
+            if text is not None:  # it may go just now
+                *_, letter, _, job_id = text.decode().split(":", 5)
+                found[digest] = (job_id, letter)
+        return found
+
+    async def age_lock(self, digest: str, ms: int) -> None:
+        """Let the holder of a lock have been enqueued, and due, so much earlier."""
+        key = self.keys.lock(digest)
+        inserted, due, ends, letter, until, job_id = (await self.client.get(key)).decode().split(":", 5)
+        ends = ends if ends == "-1" else str(int(ends) - ms)
+        text = f"{int(inserted) - ms}:{int(due) - ms}:{ends}:{letter}:{until}:{job_id}"
+        await self.client.set(key, text, keepttl=True)
+
+    async def check_locks(self, records: dict[bytes, bytes]) -> None:
+        """No lock outlives its job and its period."""
+        alive = {job_id for job_id, text in records.items() if text[:1] == b"Q"}
+        holders: dict[bytes, bytes] = await self.client.hgetall(self.keys.locks)
+        assert holders.keys() <= alive, "a job that is over is still named as a holder"
+        locks = await self.locks()
+        former = await self._named_like(self.keys.former_lock(""))
+        for digest, (job_id, letter) in locks.items():
+            if not letter:
+                assert holders.get(job_id.encode()) == digest.encode(), "a lock that nobody will release"
+            elif job_id not in former:
+                assert not await self.client.exists(self.keys.lock(digest)), "a lock that nobody will find"
+        eternal = any(text.startswith(b"R9999999999999") for text in records.values())
+        over = [self.keys.lock(digest) for digest, (_, letter) in locks.items() if letter]
+        for key in () if eternal else (*over, *former.values()):
+            assert await self.client.pttl(key) != -1, "a lock that does not go by itself"
+
     async def check(self) -> None:
         """Hold the queue to its invariants: one home per job, every owner alive, nothing left behind."""
         records: dict[bytes, bytes] = await self.client.hgetall(self.keys.jobs)
@@ -167,6 +203,7 @@ class Queue:
         sessions = {sid.decode() for sid in await self.client.zrange(self.keys.live, 0, -1)}
         assert runs.keys() <= sessions, "jobs belong to a session that nobody will rescue"
         assert set(await self.client.hkeys(self.keys.tries)) <= alive, "troubles of a job that is over"
+        await self.check_locks(records)
         assert await self.client.llen(self.keys.wake) <= 1
         named = {name.decode() for name in await self.client.hkeys(self.keys.holds)}
         assert named == holds.keys(), "a hold that nobody finds, or a name without a hold"

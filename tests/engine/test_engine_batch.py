@@ -11,7 +11,7 @@ from engine_toys import Queue, job
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 
-from arqlite.engine import EnqueueBatch, LookBatch, NewJob, RedisEngine
+from arqlite.engine import EnqueueBatch, LookBatch, NewJob, RedisEngine, Refused
 from arqlite.engine.batch import Gathering
 
 
@@ -20,10 +20,10 @@ class Recorder:
 
     def __init__(self, refused: set[int] | None = None, error: Exception | None = None) -> None:
         self.calls: list[list[str]] = []
-        self.refused = refused or set()
+        self.refused = Refused(refused or ())
         self.error = error
 
-    async def enqueue(self, jobs: Sequence[NewJob]) -> set[int]:
+    async def enqueue(self, jobs: Sequence[NewJob]) -> Refused:
         self.calls.append([one.job_id for one in jobs])
         await asyncio.sleep(0)
         if self.error is not None:

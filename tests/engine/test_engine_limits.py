@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from engine_toys import HOUR, Queue, ended, held, ids, in_lane, job, ready, scheduled
+from engine_toys import HOUR, Queue, ended, held, ids, in_lane, job, ready, record, scheduled
 
 from arqlite import ArqRedis
 from arqlite.connections import RedisSettings
@@ -30,7 +30,7 @@ async def turn(
     rooms: Any = None,
     started: Any = (),
 ) -> Turn:
-    return await queue.engine.turn(session, want, ended(*ends) if ends else {}, returns, rooms, started)
+    return await queue.engine.turn(session, want, ended(*ends) if ends else {}, returns, rooms, (), started)
 
 
 async def sort_all(queue: Queue, session: str, lanes: dict[str, str], *, generation: int = 1) -> None:
@@ -631,10 +631,27 @@ async def test_queue_without_anything_settled_pays_one_look(real_url: str) -> No
     stats = await queue.client.info("commandstats")
     calls = {name.removeprefix("cmdstat_"): stat["calls"] for name, stat in stats.items()}
     assert {name: calls.pop(name, 0) for name in ("exists", "hmget", "hget", "scard")} == {
-        "exists": 5,  # meta, tries at the end and at the claim, wait, holds
+        "exists": 7,  # meta; and tries twice, locks, wait, holds
         "hmget": 1,  # the record that was claimed
         "hget": 0,
         "scard": 1,
     }
     await queue.engine.close()
     await pool.aclose(close_connection_pool=True)
+
+
+@pytest.mark.parametrize("when", ["keep", ""])
+async def test_changed_job_is_sorted_anew(queue: Queue, when: str) -> None:
+    """A waiting job whose record is changed may belong to another lane: it is sorted once more."""
+    await settle(queue, overall=GlobalLimit(1, "args.t"))
+    await queue.fill("a")
+    await queue.open("s")
+    await sort_all(queue, "s", {"a": "x"})
+    old = (await queue.engine.peek("a")).record
+    new = record(2)
+
+    assert await queue.engine.rewrite("a", old, new, "as", None if when == "keep" else when) == "done"
+
+    again = await turn(queue, "s", 1)
+    assert (ids(again), again.settled.unsorted, again.records) == (["a"], 1, [new])
+    assert await queue.lanes() == {}

@@ -27,12 +27,14 @@ from hypothesis.stateful import (
 
 from arqlite import ArqRedis
 from arqlite.connections import RedisSettings
-from arqlite.engine import Ended, NewJob, RedisEngine
+from arqlite.engine import Ended, Lock, NewJob, RedisEngine
 from arqlite.model.memory import NOTHING, Memory
 
 T = TypeVar("T")
 # 2020-01-01, where scores begin: whatever was due right after it stands before all jobs of today.
 LONG_AGO = 1_577_836_800_000
+UNFINISHED, ANY_STATE = "aersu", "CFSaersu"
+LOCKS = [None, None, *(Lock(digest, -1, states) for digest in "abc" for states in (UNFINISHED, ANY_STATE))]
 
 
 @dataclass
@@ -68,6 +70,7 @@ class QueueMachine(RuleBasedStateMachine):
         super().__init__()
         self.runner = asyncio.Runner()
         self.jobs: dict[str, Known] = {}
+        self.holders: dict[str, str] = {}
         self.live: set[str] = set()
         self.over: set[str] = set()
         self.paused = False
@@ -106,24 +109,38 @@ class QueueMachine(RuleBasedStateMachine):
         mine = self.at(session)
         return list(dict.fromkeys(mine[pick % len(mine)] for pick in picks)) if mine else []
 
+    def is_held(self, lock: Lock) -> bool:
+        holder = self.jobs.get(self.holders.get(lock.digest, ""))
+        return holder is not None and (holder.is_alive or lock.states == ANY_STATE)
+
     def new_id(self) -> str:
         return f"j{next(self.numbers):06d}"
 
     # -- what clients do
 
     @rule(
-        plan=st.lists(st.tuples(st.integers(0, 9), st.booleans(), st.integers(0, 9)), min_size=1, max_size=6)
+        plan=st.lists(
+            st.tuples(st.integers(0, 9), st.booleans(), st.integers(0, 9), st.sampled_from(LOCKS)),
+            min_size=1,
+            max_size=6,
+        )
     )
-    def enqueue(self, plan: list[tuple[int, bool, int]]) -> None:
-        """Some jobs, now and later; now and then under an id that is in use, and always sent twice."""
+    def enqueue(self, plan: list[tuple[int, bool, int, Lock | None]]) -> None:
+        """Some jobs, now and later; now and then under an id that is in use, or equal to another one, and
+        always sent twice.
+        """
         jobs, refused = [], set()
-        for place, (priority, is_later, reuse) in enumerate(plan):
+        for place, (priority, is_later, reuse, lock) in enumerate(plan):
             job_id = self.new_id()
             if reuse == 0 and self.jobs:
                 job_id = sorted(self.jobs)[place % len(self.jobs)]
                 refused.add(place)
-            jobs.append(NewJob(job_id, f"+{HOUR}" if is_later else "", record(priority)))
+            elif lock is not None and self.is_held(lock):
+                refused.add(place)
+            jobs.append(NewJob(job_id, f"+{HOUR}" if is_later else "", record(priority), lock))
             if place not in refused:
+                if lock is not None:
+                    self.holders[lock.digest] = job_id
                 home = "scheduled" if is_later else "ready"
                 self.jobs[job_id] = Known(home, priority, (2, 0, job_id))
                 self.accepted += 1
@@ -170,7 +187,7 @@ class QueueMachine(RuleBasedStateMachine):
     @initialize(target=sessions)
     def first_session(self) -> Any:
         """Two workers, and something to do for them."""
-        self.enqueue([(priority, False, 9) for priority in (3, 0, 9, 0)])
+        self.enqueue([(priority, False, 9, None) for priority in (3, 0, 9, 0)])
         return multiple(self.open_session("s0"), self.open_session("s1"))
 
     @rule(target=sessions)

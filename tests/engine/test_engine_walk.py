@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from engine_toys import FOREVER, HOUR, LEASE, Queue, held, ids, job, record, scheduled
 
-from arqlite.engine import Ended, Returned, Room
+from arqlite.engine import Ended, Lock, Returned, Room
 from arqlite.errors import SessionLost
 
 STEPS = 220
 HOLDS = ("f", "g")
+UNFINISHED, ANY_STATE = "aersu", "CFSaersu"
 
 
 class Walk:
@@ -23,6 +24,7 @@ class Walk:
         self.queue = queue
         self.engine = queue.engine
         self.dice = random.Random(seed)
+        self.coin = random.Random(seed)
         self.waiting: set[str] = set()
         self.running: dict[str, str] = {}
         self.finished: set[str] = set()
@@ -32,7 +34,8 @@ class Walk:
         self.gone: set[str] = set()
         self.made = 0
         self.held: dict[str, str] = {}
-        self.out_of_holds = self.abandoned = 0
+        self.locks: dict[str, str] = {}
+        self.out_of_holds = self.abandoned = self.conflicts = 0
 
     async def step(self) -> None:
         verbs: list[tuple[Callable[[], Any], int]] = [
@@ -46,6 +49,7 @@ class Walk:
 
     async def compare(self) -> None:
         await self.queue.check()
+        assert {digest: holder for digest, (holder, _) in (await self.queue.locks()).items()} == self.locks
         owned: dict[str, set[str]] = {}
         for job_id, session in self.running.items():
             owned.setdefault(session, set()).add(job_id)
@@ -63,12 +67,19 @@ class Walk:
         refused = set()
         for place in range(self.dice.randint(1, 4)):
             job_id = self._any_id() if self.dice.random() < 0.3 else self._new_id()
-            new.append(
-                job(job_id, self.dice.choice(["", "", "+1", "-5", f"+{HOUR}", "=1"]), self.dice.randint(0, 3))
-            )
+            lock = Lock(self.coin.choice("abcdefgh"), -1, self.coin.choice([UNFINISHED, ANY_STATE]))
+            is_unique = self.coin.random() < 0.3
+            when = self.dice.choice(["", "", "+1", "-5", f"+{HOUR}", "=1"])
+            new.append(job(job_id, when, self.dice.randint(0, 3))._replace(lock=lock if is_unique else None))
             if self._is_alive(job_id) or job_id in self.finished:
                 refused.add(place)
-            self.waiting |= set() if place in refused else {job_id}
+            elif is_unique and self._is_held(lock):
+                refused.add(place)
+                self.conflicts += 1
+            else:
+                self.waiting.add(job_id)
+                if is_unique:
+                    self.locks[lock.digest] = job_id
         assert await self.engine.enqueue(new) == refused
         assert await self.engine.enqueue(new) == refused, "a resend is answered as the first time"
 
@@ -145,7 +156,10 @@ class Walk:
             for job_id in batch.job_ids:
                 if self.running.get(job_id) == session:
                     self._over(job_id)
-                    self.finished |= {job_id} if keep_ms else set()
+                    if keep_ms:
+                        self.finished.add(job_id)
+                    else:
+                        self._forget_lock(job_id)
         for job_id, place, *_, hold in returned:
             if self.running.get(job_id) == session:
                 del self.running[job_id]
@@ -210,7 +224,9 @@ class Walk:
         assert await self.engine.forget(job_id) == (
             -1 if self._is_alive(job_id) else int(job_id in self.finished)
         )
-        self.finished.discard(job_id)
+        if job_id in self.finished:
+            self.finished.discard(job_id)
+            self._forget_lock(job_id)
 
     async def fire(self) -> None:
         job_id = self._new_id()
@@ -247,6 +263,13 @@ class Walk:
         self.running.pop(job_id, None)
         self.crashes.pop(job_id, None)
 
+    def _is_held(self, lock: Lock) -> bool:
+        holder = self.locks.get(lock.digest, "")
+        return self._is_alive(holder) or (holder in self.finished and lock.states == ANY_STATE)
+
+    def _forget_lock(self, job_id: str) -> None:
+        self.locks = {digest: holder for digest, holder in self.locks.items() if holder != job_id}
+
     def _is_alive(self, job_id: str) -> bool:
         return job_id in self.waiting or job_id in self.held or job_id in self.running
 
@@ -276,12 +299,13 @@ async def test_invariants_hold_in_any_order(queue: Queue, seed: int) -> None:
     assert walk.made > 50
     assert walk.out_of_holds
     assert walk.abandoned
+    assert walk.conflicts
 
 
 @pytest.mark.parametrize(
     "fault",
     ["two homes", "no home", "dead owner", "trouble left behind", "two tokens", "held and ready", "lost hold",
-     "stale name", "stale token"],
+     "stale name", "stale token", "lost lock", "lock of nobody"],
 )  # fmt: skip
 async def test_checker_sees_a_broken_queue(queue: Queue, fault: str) -> None:
     """The invariants are able to fail: each kind of damage is found."""
@@ -299,6 +323,8 @@ async def test_checker_sees_a_broken_queue(queue: Queue, fault: str) -> None:
         "held and ready": lambda: client.zadd(keys.hold("f"), {"b": 1}),
         "lost hold": lambda: client.hdel(keys.holds, "f"),
         "stale name": lambda: client.hset(keys.holds, "g", "s"),
+        "lost lock": lambda: client.set(keys.lock("d"), "1:1:-1:S:2:gone"),
+        "lock of nobody": lambda: client.hset(keys.locks, "nobody", "d"),
         "stale token": lambda: client.rpush(keys.hold_token("g"), "1"),
     }
 

@@ -82,6 +82,10 @@ def test_options_are_checked_and_plain() -> None:
     at = datetime(2026, 1, 2, tzinfo=UTC)
 
     assert checked() == PLAIN
+    assert checked(delay=timedelta(minutes=5)).delay_ms == 300_000
+    assert checked(delay=-1, priority=0, max_attempts=1) == Options(
+        delay_ms=-1000, priority=0, max_attempts=1
+    )
     assert checked(delay=timedelta(seconds=1.5), priority=9, expires=60) == Options(
         delay_ms=1500, priority=9, expires_ms=60_000
     )
@@ -94,7 +98,6 @@ def test_options_are_checked_and_plain() -> None:
     ("options", "text"),
     [
         ({"delay": 1, "at": datetime(2026, 1, 1, tzinfo=UTC)}, "use either delay or at or neither"),
-        ({"delay": -1}, "delay must be at least 0 seconds, got -1"),
         ({"delay": "5"}, "delay must be a number of seconds or a timedelta, got '5'"),
         ({"at": 5}, "at must be a datetime, got 5"),
         ({"priority": 10}, r"priority must be 0 \(first\) to 9 \(last\), got 10"),
@@ -107,7 +110,23 @@ def test_options_are_checked_and_plain() -> None:
         ({"expires": 0}, "expires must be more than 0 seconds, got 0"),
         ({"delay": 60, "expires": 30}, "a job that waits 60 and expires after 30 would never run"),
         ({"first_try": 0}, "first_try must be a whole number of at least 1, got 0"),
-        ({"dely": 5}, "there is no option 'dely' of a job; there are delay, at, queue, job_id, priority"),
+        ({"dely": 5}, "there is no option 'dely' of a job, did you mean 'delay'; there are delay, at, queue"),
+        ({"schedule_in": 5}, "there is no option 'schedule_in' of a job, did you mean 'delay'"),
+        ({"scheduled_at": 5}, "there is no option 'scheduled_at' of a job, did you mean 'at'"),
+        ({"_defer_by": 5}, "there is no option '_defer_by' of a job, did you mean 'delay'"),
+        ({"max_tries": 5}, "there is no option 'max_tries' of a job, did you mean 'max_attempts'"),
+        ({"xyz": 5}, "there is no option 'xyz' of a job; there are"),
+        ({"delay": True}, "delay must be a number of seconds or a timedelta, got True"),
+        ({"max_attempts": 0}, "max_attempts must be a whole number of at least 1, got 0"),
+        ({"max_attempts": -1}, "max_attempts must be a whole number of at least 1, got -1"),
+        ({"priority": "high"}, "priority must be a whole number of at least 0, got 'high'"),
+        (
+            {"unique": []},
+            r"unique must be a Unique, a dict of its options, True \(for ever\) or False, got \[\]",
+        ),
+        ({"unique": {}}, r"unique has no options, {}; say True, or some of period, fields"),
+        ({"unique": {"perod": 5}}, "unique has no option 'perod'; there are period, fields, keys"),
+        ({"unique": {"period": 0}}, "the period of Unique must be more than 0 seconds, got 0"),
     ],
 )
 def test_options_that_cannot_work_are_refused(options: dict[str, Any], text: str) -> None:

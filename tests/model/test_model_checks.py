@@ -81,3 +81,43 @@ def test_functions_and_instances() -> None:
         checks.function("f", 5)
     with pytest.raises(ConfigurationError, match=r"^i must be a dict, got 5$"):
         checks.instance("i", 5, dict, "a dict")
+
+
+@pytest.mark.parametrize(
+    ("given", "taken"),
+    [
+        ([None, "", " Foo ", "FOO", "bar", 1], ("foo", "bar", "1")),
+        (("b", "a"), ("b", "a")),
+        ([], ()),
+        (iter(["x"]), ("x",)),
+    ],
+)
+def test_tags(given: Any, taken: tuple[str, ...]) -> None:
+    """Tags are trimmed texts in lower case, each once and in the order given; nothing is no tag."""
+    assert checks.tags(given) == taken
+
+
+@pytest.mark.parametrize("given", ["x", 5, [True], [["x"]], [b"x"]])
+def test_what_is_no_tag(given: Any) -> None:
+    """A text is no list of tags, and a tag is a text or a number."""
+    with pytest.raises(
+        ConfigurationError, match=r"^(tags must be a list of texts|a tag must be a text), got "
+    ):
+        checks.tags(given)
+
+
+def test_meta() -> None:
+    """What a job carries is a dict with texts for keys."""
+    assert checks.meta({"a": [1]}) == {"a": [1]}
+    for given in ({1: 2}, [("a", 1)], "a", None):
+        with pytest.raises(ConfigurationError, match=r"^meta must be a dict whose keys are texts, got "):
+            checks.meta(given)
+
+
+def test_priorities() -> None:
+    """A priority is 0 to 9."""
+    assert [checks.priority("priority", value) for value in (0, 9)] == [0, 9]
+
+    for value in (-1, 10, "high", True, 1.5):
+        with pytest.raises(ConfigurationError, match="priority must be"):
+            checks.priority("priority", value)

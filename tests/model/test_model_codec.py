@@ -55,6 +55,18 @@ def test_job_round_trip(codec: Codec) -> None:
     assert blob_of(queued_record(7, blob)) == blob
 
 
+@BOTH
+def test_job_is_changed(codec: Codec) -> None:
+    """Some entries are changed or taken away, and all others stay as they are."""
+    blob = codec.encode_job("add", (1,), {"c": 3}, 2, ENQUEUED, p=5, g=["a"], n="x")
+
+    changed = codec.decode_job(codec.change_job(blob, {"a": (), "k": {"d": 4}, "p": None, "ma": 7}))
+
+    assert {key: value for key, value in changed.items() if value} == {
+        "f": "add", "k": {"d": 4}, "t": 2, "et": ENQUEUED, "g": ["a"], "n": "x", "ma": 7,
+    }  # fmt: skip
+
+
 def test_json_envelope_is_readable_by_anyone() -> None:
     """The default is JSON with arq's letters; what a job does not have is left out."""
     plain = JSON.encode_job("add", (), {}, None, 5)

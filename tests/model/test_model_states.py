@@ -9,9 +9,12 @@ from arqlite.model.states import (
     FINAL_STATES,
     LEDGER_STATUS,
     MOVES,
+    STATE_LETTERS,
+    STATES_BY_LETTER,
     JobState,
     JobStatus,
     LedgerStatus,
+    letters_of,
 )
 
 S = JobState
@@ -62,6 +65,12 @@ def test_every_state_can_reach_an_end(state: JobState) -> None:
 def test_impossible_moves_are_not_in_the_table(before: JobState, after: JobState) -> None:
     """A job starts only when it is available, and ends by its own run or by cancellation."""
     assert after not in MOVES[before]
+
+
+def test_letters() -> None:
+    """Each state has a letter of its own, and several are written in one order."""
+    assert {STATES_BY_LETTER[letter] for letter in STATE_LETTERS.values()} == set(JobState)
+    assert letters_of([S.SUSPENDED, S.AVAILABLE, S.COMPLETED]) == "Sau"
 
 
 @pytest.mark.parametrize(

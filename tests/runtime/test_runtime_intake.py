@@ -137,3 +137,33 @@ def test_how_long_results_are_kept(worker_ms: int, options: dict[str, Any], keep
     limits = Limits(300, worker_ms, 5, 3, 60_000)
 
     assert limits.keep_ms_of(func(add, **options)) == keep_ms
+
+
+@pytest.mark.parametrize(
+    "carried", [{"ma": "3"}, {"ma": 1.5}, {"p": "high"}, {"g": "tag"}, {"g": {"a": 1}}, {"m": ["a"]}]
+)
+def test_what_a_stranger_wrote_is_refused(carried: dict[str, Any]) -> None:
+    """A job whose attempts, priority, tags or meta are of another kind is no job, and harms nobody later."""
+    refused = read(**carried)
+
+    assert isinstance(refused, Refused)
+    assert isinstance(refused.error, DeserializationError)
+
+
+def test_job_of_a_task_tells_what_it_carries() -> None:
+    """A run knows its attempt and its limits, and what the job was enqueued with."""
+    run = read(Memory(2, 1, snoozes=3, granted=1), job_try=2, ma=9, p=4, g=["a"], m={"b": 1})
+
+    assert isinstance(run, Run)
+    assert (run.attempt, run.max_attempts, run.is_last_attempt, run.job_try) == (4, 10, False, 5)
+    assert (run.priority, run.tags, run.meta, run.snoozes) == (4, ("a",), {"b": 1, "snoozed": 3}, 3)
+
+
+def test_meta_is_a_copy() -> None:
+    """What a job does to its meta is its own affair."""
+    run = read(m={"b": 1})
+    assert isinstance(run, Run)
+
+    run.meta["b"] = 2
+
+    assert run.meta == {"b": 1}

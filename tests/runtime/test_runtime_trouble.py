@@ -130,10 +130,8 @@ async def test_nothing_is_claimed_while_an_end_is_resent(
     """A resent end travels alone: a job claimed with it, under an id used again, could be ended by it."""
     turn, wants_after_a_loss, losses = RedisEngine.turn, list[int](), iter([True, True])
 
-    async def lossy(
-        engine: RedisEngine, session: str, want: int, ended: Any, returned: Any, *rest: Any
-    ) -> Turn:
-        answer = await turn(engine, session, want, ended, returned, *rest)
+    async def lossy(engine: RedisEngine, session: str, want: int, ended: Any, *others: Any) -> Turn:
+        answer = await turn(engine, session, want, ended, *others)
         if losing:
             wants_after_a_loss.append(want)
         losing[:] = [True] if ended and next(losses, False) else []

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from arqlite import ArqRedis
+import pytest
+
+from arqlite import ArqRedis, task
 from arqlite.engine import Keys
 from arqlite.model.memory import Memory
 
@@ -21,7 +23,10 @@ async def watched(ctx: dict[str, Any]) -> None:
     together -= 1
 
 
-async def test_jobs_on_their_last_chance_run_one_at_a_time(arq_redis: ArqRedis, make_worker: Any) -> None:
+@pytest.mark.parametrize("function", [watched, task(watched)], ids=["bare", "task"])
+async def test_jobs_on_their_last_chance_run_one_at_a_time(
+    arq_redis: ArqRedis, make_worker: Any, function: Any
+) -> None:
     """Two jobs whose workers died twice are never in the same process at once."""
     global most_together
     most_together = 0
@@ -29,18 +34,21 @@ async def test_jobs_on_their_last_chance_run_one_at_a_time(arq_redis: ArqRedis, 
         job = await arq_redis.enqueue_job("watched")
         await arq_redis.hset(Keys("arq:queue").tries, job.job_id, Memory(crashes=2).encode())
 
-    assert await make_worker([watched]).run_check() == 3
+    assert await make_worker([function]).run_check() == 3
 
     assert most_together == 1
 
 
-async def test_job_that_keeps_killing_workers_is_given_up(arq_redis: ArqRedis, make_worker: Any) -> None:
+@pytest.mark.parametrize("function", [watched, task(watched)], ids=["bare", "task"])
+async def test_job_that_keeps_killing_workers_is_given_up(
+    arq_redis: ArqRedis, make_worker: Any, function: Any
+) -> None:
     """After `max_rescues` dead workers a job fails in words, without another run."""
     global most_together
     most_together = 0
     job = await arq_redis.enqueue_job("watched")
     await arq_redis.hset(Keys("arq:queue").tries, job.job_id, Memory(crashes=3).encode())
-    worker = make_worker([watched])
+    worker = make_worker([function])
 
     await worker.main()
 

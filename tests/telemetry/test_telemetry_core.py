@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
-from arqlite.telemetry import attach, detach, execute, has_handlers
+from arqlite.errors import ConfigurationError
+from arqlite.telemetry import (
+    CronFired,
+    JobsPruned,
+    QueuePaused,
+    attach,
+    attached,
+    detach,
+    execute,
+    has_handlers,
+)
 
 
 @dataclass
@@ -21,6 +32,13 @@ class Rang:
 @dataclass
 class Closed:
     """A door was closed."""
+
+
+@dataclass
+class Sold:
+    """Something that an application tells."""
+
+    name: ClassVar[str] = "shop.sold"
 
 
 @pytest.fixture(autouse=True)
@@ -102,3 +120,114 @@ def test_handler_may_detach_itself() -> None:
     execute(Rang(2))
 
     assert heard == [Rang(1)]
+
+
+def test_one_event_needs_no_list() -> None:
+    """A single class or name is as good as a list of one."""
+    heard: list[Any] = []
+    attach("a", Rang, heard.append)
+    attach("b", "queue.prune", heard.append)
+
+    execute(Rang(1))
+    execute(JobsPruned("q", 2))
+
+    assert heard == [Rang(1), JobsPruned("q", 2)]
+
+
+@pytest.mark.parametrize(
+    ("events", "names"),
+    [
+        ("queue.prune", ["queue.prune"]),
+        ("queue.*", ["queue.prune", "queue.pause"]),
+        ("*.p*", ["queue.prune", "queue.pause"]),
+        ("*", ["queue.prune", "queue.pause", "cron.fire"]),
+        (["cron.fire", JobsPruned], ["queue.prune", "cron.fire"]),
+        (["queue.prune", JobsPruned], ["queue.prune"]),
+    ],
+)
+def test_events_are_chosen_by_name(events: Any, names: list[str]) -> None:
+    """A handler may ask for names and patterns of them; each event comes once."""
+    heard: list[str] = []
+    attach("a", events, lambda event: heard.append(event.name))
+
+    for event in (JobsPruned("q", 2), QueuePaused("q"), CronFired("q", "c", "1", 0)):
+        assert has_handlers(type(event)) is (event.name in names)
+        execute(event)
+
+    assert heard == names
+
+
+def test_events_of_ones_own_follow_patterns() -> None:
+    """An event class of an application that has a name is found by patterns, too."""
+    heard: list[Any] = []
+    attach("a", "*", heard.append)
+
+    execute(Sold())
+    execute(Rang(1))  # it has no name
+
+    assert heard == [Sold()]
+
+
+@pytest.mark.parametrize(
+    ("events", "words"),
+    [
+        ("job.stpo", "no event is named 'job.stpo'; did you mean 'job.stop'?"),
+        (["jobs.*"], "no event is named 'jobs.*'; "),
+        ("zzz", "no event is named 'zzz'; there are job.enqueued, job.start, "),
+        ([3], "events must be classes of events or their names, got [3]"),
+    ],
+)
+def test_unknown_event_is_refused(events: Any, words: str) -> None:
+    """Who attaches to nothing is told so, with what was meant; what was attached before stays."""
+    attach("a", Rang, lambda event: None)
+
+    with pytest.raises(ConfigurationError) as refused:
+        attach("a", events, lambda event: None)
+
+    assert str(refused.value).startswith(words)
+    assert has_handlers(Rang)
+
+
+def test_coroutine_function_is_refused() -> None:
+    """A handler that nobody would await is refused."""
+
+    async def handler(event: Any) -> None: ...
+
+    with pytest.raises(ConfigurationError, match="handler 'a' must be a plain function"):
+        attach("a", Rang, handler)
+
+
+def test_attached_for_a_block() -> None:
+    """A handler may listen for a block; two blocks are two handlers, also with one function."""
+    heard: list[Any] = []
+
+    with attached(Rang, heard.append):
+        with attached("queue.*", heard.append), attached(Rang, heard.append):
+            execute(Rang(1))
+            execute(JobsPruned("q", 1))
+        execute(Rang(2))
+    execute(Rang(3))
+
+    assert heard == [Rang(1), Rang(1), JobsPruned("q", 1), Rang(2)]
+
+
+def test_attaching_while_events_come_from_threads() -> None:
+    """Handlers come and go while other threads tell events: nothing raises, and who stays misses none."""
+    heard: list[Any] = []
+    stop = threading.Event()
+    attach("a", Rang, heard.append)
+
+    def toggle() -> None:
+        while not stop.is_set():
+            attach("b", "*", lambda event: None)
+            detach("b")
+
+    toggling = threading.Thread(target=toggle)
+    toggling.start()
+    for number in range(2000):
+        assert has_handlers(Rang)
+        execute(Rang(number))
+    stop.set()
+    toggling.join()
+
+    assert heard == [Rang(number) for number in range(2000)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from arqlite import ArqRedis, Job, call, cron, func
+from arqlite import ArqRedis, Job, call, cron, func, task
 
 
 async def add(ctx: dict[Any, Any], a: int, b: int = 0) -> int:
@@ -51,5 +51,24 @@ async def results(pool: ArqRedis) -> None:
     assert text and other and many
 
 
+@task
+async def count(ctx: dict[Any, Any], word: str) -> int:
+    return len(word)
+
+
+@task(max_attempts=3)
+def shout(ctx: dict[Any, Any], word: str) -> str:
+    return word
+
+
+async def tasks(pool: ArqRedis) -> None:
+    await pool.enqueue(count, 5)  # refused: an int is no text
+    await pool.enqueue(shout)  # refused: an argument is missing
+    text: str = await (await pool.enqueue(count, "a")).result()  # refused: the result is an int
+    assert text
+
+
+task(max_attempt=3)  # refused: there is no such option
+task(max_attempts="3")  # refused: a text is no number of attempts
 cron(add, hour="nine")  # refused: a text is no hour
 func(add, max_tries="3")  # refused: nor a number of tries

@@ -7,9 +7,22 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, assert_type
 from uuid import UUID
 
-from arqlite import ArqRedis, Job, Worker, call, create_pool, cron, func, run_worker
+from arqlite import (
+    ArqRedis,
+    Job,
+    Snooze,
+    Task,
+    Worker,
+    call,
+    create_pool,
+    cron,
+    exponential,
+    func,
+    run_worker,
+    task,
+)
 from arqlite.connections import RedisSettings
-from arqlite.jobs import JobDef, JobResult, JobStatus
+from arqlite.jobs import FailedAttempt, JobDef, JobResult, JobStatus
 from arqlite.worker import Function
 
 
@@ -87,9 +100,35 @@ async def results(pool: ArqRedis) -> None:
         assert_type(await as_arq.result(), Any)
 
 
+@task
+async def count(ctx: dict[Any, Any], word: str, times: int = 1) -> int:
+    return len(word) * times
+
+
+@task(max_attempts=3, timeout=timedelta(minutes=1), backoff=[1, 60], retry_on=OSError, tags=["words"])
+def shout(ctx: dict[Any, Any], word: str) -> str:
+    return word.upper()
+
+
+@task(backoff=lambda job: exponential(job.attempt), on_discard=print, unique=True)
+async def later(ctx: dict[Any, Any]) -> int | Snooze:
+    return Snooze(60)
+
+
+async def tasks(pool: ArqRedis) -> None:
+    made: Task[..., int] = count
+    assert made
+    assert_type(await (await pool.enqueue(count, "a", times=2)).result(), int)
+    assert_type(await (await pool.enqueue(shout, "a")).result(), str)
+    assert_type(await (await pool.enqueue(later)).result(), int | Snooze)
+    job = await pool.options(max_attempts=3).enqueue(count, "a")
+    assert_type(await job.errors(), list[FailedAttempt])
+    await pool.enqueue_many([call(count, "a"), call(shout, "b")])
+
+
 def workers() -> Sequence[Function | Any]:
     class Settings:
-        functions = [add, limited, resize, "app.tasks.add"]
+        functions = [add, limited, resize, count, shout, "app.tasks.add"]
         cron_jobs = [cron(ping, hour={9, 17}, minute=[0, 30], weekday="mon")]
         redis_settings = RedisSettings(database=1)
 

@@ -15,7 +15,7 @@
 --          body    what to write as its end if it has not started; the job itself is appended
 -- RETURNS  0 unknown (nothing is left behind), 1 cancelled here, 2 asked its worker, 3 had ended before
 -- COST     O(log N + holds + sessions)
--- USES     clock settle announce finish holds notes rules grants lanes limits
+-- USES     clock settle announce locks finish holds notes rules grants lanes limits
 if teller ~= '' then redis.call('SREM', base .. 'cancel:' .. teller, id) end
 local now = clock()
 local record = redis.call('HGET', jobs, id)

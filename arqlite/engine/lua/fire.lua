@@ -7,10 +7,13 @@
 --          jobs    hash  id -> record
 --          ready   zset  id -> priority and time
 --          wake    list  the token
--- ARGV     tick, id, record, schedules*
--- RETURNS  {1 enqueued, 0 fired before or too early or the id is in use; the clock, ms since 1970}
--- COST     O(log N), once per new schedule O(schedules)
--- USES     clock score settle wake
+-- ARGV     base, tick, id, record
+--          digest, period, states, since   of a unique job, as in enqueue; '' as the digest of any other
+--          schedules*
+-- RETURNS  {1 enqueued, 0 fired before or too early or the id is in use; the clock, ms since 1970}, and
+--          {0, clock, id, state} of the equal job of a unique one that is not enqueued, its tick being fired
+-- COST     O(log N), once per new schedule O(schedules); per conflict O(sessions)
+-- USES     clock score settle wake state locks conflict
 local FAR_AHEAD_MS = 3 * 3600 * 1000
 local FORGET_AFTER_MS = 400 * 24 * 3600 * 1000
 local now = clock()
@@ -35,6 +38,12 @@ end
 if fired then return {0, now} end
 local old = redis.call('HGET', jobs, id)
 if old and not is_forgotten(old, now) then return {0, now} end
+if digest ~= '' then
+  local locks, ms, by_due = moves_of_locks(base), tonumber(period), since == 's'
+  local equal, state = conflict_of(base, jobs, locks, digest, now, ms, states, by_due, {})
+  if equal then return {0, now, equal, state} end
+  locks.take(digest, id, now, now, ms, by_due)
+end
 redis.call('HSET', jobs, id, record)
 redis.call('ZADD', ready, ready_score(priority_of(record), now), id)
 leave_token(wake)

@@ -3,11 +3,14 @@
 -- KEYS     jobs    hash  id -> record
 --          note    hash  what the job noted
 --          log     list  its lines
--- ARGV     id
+--          errors  list  what its failed attempts left
+-- ARGV     base, id
 -- RETURNS  1 forgotten, 0 nothing was kept, -1 the job has not ended
 -- COST     O(lines)
+-- USES     locks
 local record = redis.call('HGET', jobs, id)
 if not record then return 0 end
 if string.sub(record, 1, 1) ~= 'R' then return -1 end
-redis.call('DEL', note, log)
+redis.call('DEL', note, log, errors)
+moves_of_locks(base).forgotten(id)
 return redis.call('HDEL', jobs, id)

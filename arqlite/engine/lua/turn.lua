@@ -18,6 +18,8 @@
 --          want
 --          work*   number of rooms, or -1 from those who have none and need no moments, then per room:
 --                  name of the hold, how many jobs it may give, its pool or '', how many its pool may give;
+--                  then number of failed attempts, then per attempt: id, ms its job's errors are kept (0 not,
+--                  -1 for ever or until the job ends), what to keep of it;
 --                  then number of lifetimes, then per lifetime: ttl_ms, n, n ids, n bodies;
 --                  then per job put back: id, place ('r' ready, 's' scheduled, 'l' and its lane if it was to be
 --                  sorted, or 'h' and the name of a hold), ms (since 1970 for 'r' and 'h', from now for
@@ -25,13 +27,14 @@
 -- RETURNS  {0} when the session is dead, else {1, now, ms to the next due job or -1, jobs owned now,
 --          1 if ready work remains, ids, records, tries, ids whose end or return was refused}; and, if
 --          rooms were given or any of it is there: when each claimed job was ready, the names of all
---          holds, ids put back although their cancellation was asked for (until `cancel` is done for them);
---          and, if anything is settled for the queue: version, 1 if it is paused for this session, jobs at once
---          or -1, when its workers were to stop (ms since 1970), 1 if it has a limit, 1 if it has a rate, how
---          often it was resumed, how many claimed jobs, the last ones, are only to be sorted, generation and
---          fields of its lanes
+--          holds, ids put back although their cancellation was asked for (until `cancel` is done for them),
+--          {id, its newest errors} per claimed job that was tried before; and, if anything is settled for the
+--          queue: version, 1 if it is paused for this session, jobs at once or -1, when its workers were to stop
+--          (ms since 1970), 1 if it has a limit, 1 if it has a rate, how often it was resumed, how many claimed
+--          jobs, the last ones, are only to be sorted, generation and fields of its lanes
 -- COST     O((ended + claimed) log N)
--- USES     clock lease score settle announce finish wake holds rules grants lanes limits
+-- USES     clock lease score settle announce locks finish wake holds rules grants lanes limits
+local NEWEST_ERRORS = 20 -- travel with a job: each may take some 10 kB
 local now = clock()
 if not is_alive(live, sid) then return {0} end
 
@@ -51,6 +54,16 @@ for i = 1, count do
   left[pool] = tonumber(ARGV[cursor + 3])
   cursor = cursor + 4
 end
+
+for _ = 1, tonumber(ARGV[cursor]) do
+  local id = ARGV[cursor + 1]
+  -- The fence of the ends below, ahead of them: they take the ids out of `run`.
+  if redis.call('SISMEMBER', run, id) == 1 then
+    add_error(base .. 'err:' .. id, tonumber(ARGV[cursor + 2]), ARGV[cursor + 3])
+  end
+  cursor = cursor + 3
+end
+cursor = cursor + 1
 
 local lost = {}
 local lifetimes = tonumber(ARGV[cursor])
@@ -156,7 +169,7 @@ local function take_held(most)
   return held.claim(nil, most, rooms, left)
 end
 
-local ids, records, memories, more, unsorted = {}, {}, {}, 0, 0
+local ids, records, memories, errors, more, unsorted = {}, {}, {}, {}, 0, 0
 local scores, is_open, is_more = ids, true, false
 if limits and not rules.is_paused then
   local wait
@@ -173,7 +186,15 @@ end
 if #ids > 0 then
   redis.call('SADD', run, unpack(ids))
   records = redis.call('HMGET', jobs, unpack(ids))
-  if redis.call('EXISTS', tries) == 1 then memories = redis.call('HMGET', tries, unpack(ids)) end
+  if redis.call('EXISTS', tries) == 1 then
+    memories = redis.call('HMGET', tries, unpack(ids))
+    for i, memory in ipairs(memories) do
+      if memory and string.sub(memory, 1, 2) ~= '0:' then
+        local known = redis.call('LRANGE', base .. 'err:' .. ids[i], -NEWEST_ERRORS, -1)
+        if #known > 0 then errors[#errors + 1] = {ids[i], known} end
+      end
+    end
+  end
 end
 if is_more then
   more = 1
@@ -184,8 +205,8 @@ if rules and rules.is_paused and owned_now == 0 and (lifetimes > 0 or cursor <= 
   redis.call('PUBLISH', control, 'idle')
 end
 local reply = {1, now, next_due, owned_now, more, ids, records, memories, lost}
-if gives_rooms or has_holds or rules or #recalled > 0 then
-  reply[10], reply[11], reply[12] = {}, {}, recalled
+if gives_rooms or has_holds or rules or #recalled > 0 or #errors > 0 then
+  reply[10], reply[11], reply[12], reply[13] = {}, {}, recalled, errors
   if gives_rooms then
     for i, score in ipairs(scores) do reply[10][i] = score % PRIORITY_STEP + EPOCH end
   end
@@ -197,5 +218,5 @@ if gives_rooms or has_holds or rules or #recalled > 0 then
     end
   end
 end
-if rules then reply[13] = told_of(rules, unsorted) end
+if rules then reply[14] = told_of(rules, unsorted) end
 return reply

@@ -30,6 +30,8 @@ local function lanes_in(base)
     return true
   end
 
+  moves.forget = function(id) redis.call('HDEL', laneof, id) end
+
   -- Returns the moment of each job that a worker has only to sort; false of any other.
   moves.unsorted = function(ids)
     return redis.call('EXISTS', sorting) == 1 and redis.call('ZMSCORE', sorting, unpack(ids)) or {}

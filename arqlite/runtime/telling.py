@@ -1,0 +1,73 @@
+"""What telemetry is told of runs. Nothing is built for nobody: each function asks first who listens."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..errors import Discard, JobControl
+from ..telemetry import JobException, JobStarted, JobStopped, execute, has_handlers
+from ..telemetry.events import StoppedState
+from .run import Run
+
+
+def tell_start(run: Run) -> None:
+    """A run begins."""
+    if has_handlers(JobStarted):
+        execute(
+            JobStarted(
+                run.queue_name, run.job_id, run.function, run.job_try, run.worker, run.started_ms,
+                run.enqueue_ms, run.max_attempts, run.tags, run.meta, run.priority, run.args, run.kwargs,
+                run.score_ms, run.attempt,
+            )
+        )  # fmt: skip
+
+
+def tell_stop(run: Run, state: StoppedState, value: Any) -> None:
+    """A run is over, or a job without one: of what failed its exception comes first.
+
+    Args:
+        run: what ended.
+        state: what became of the job.
+        value: what the function returned, or why the run ended otherwise.
+    """
+    is_error = isinstance(value, BaseException) and state != "completed"
+    if is_error and has_handlers(JobException) and is_failure(state, value):
+        _tell_failure(run, state, value)
+    if has_handlers(JobStopped):
+        result, error = (None, value) if is_error else (value, None)
+        execute(
+            JobStopped(
+                run.queue_name, run.job_id, run.function, run.job_try, run.worker, state,
+                run.finished_ms - run.started_ms, result, error, run.finished_ms, run.enqueue_ms,
+                run.max_attempts, run.tags, run.meta, run.priority, run.args, run.kwargs, run.score_ms,
+                _queue_time_ms(run), run.attempt,
+            )
+        )  # fmt: skip
+
+
+def is_failure(state: StoppedState, value: Any) -> bool:
+    """Tell whether a run failed, and did not just decide what becomes of its job."""
+    if not isinstance(value, BaseException):
+        return False
+    match state:
+        case "discarded":
+            return not isinstance(value, Discard)
+        case "retryable":
+            return not isinstance(value, JobControl)
+        case _:
+            return False
+
+
+def _tell_failure(run: Run, state: StoppedState, error: BaseException) -> None:
+    execute(
+        JobException(
+            run.queue_name, run.job_id, run.function, run.job_try, run.worker, state,
+            run.finished_ms - run.started_ms, error, state == "discarded", run.finished_ms, run.enqueue_ms,
+            run.max_attempts, run.tags, run.meta, run.priority, run.args, run.kwargs, run.score_ms,
+            _queue_time_ms(run), run.attempt,
+        )
+    )  # fmt: skip
+
+
+def _queue_time_ms(run: Run) -> int:
+    return max(run.started_ms - run.score_ms, 0)

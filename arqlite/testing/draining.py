@@ -1,0 +1,227 @@
+"""A queue run empty in the caller's time, by the real scripts, without a worker."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from ..client import ArqRedis
+from ..engine import RedisEngine, Returned, Turn
+from ..engine.link import call_on_pool
+from ..engine.scripts import load
+from ..model import checks
+from ..model.codec import Codec
+from ..model.outcomes import Again, End
+from ..model.states import JobState
+from ..runtime.intake import Refused
+from ..runtime.notekeeper import NoteKeeper
+from ..runtime.run import Run
+from ..settings import WorkerOptions, get_kwargs
+from .bench import Bench, Seen, error_of, is_function, options_of, run_of
+from .listing import PACKAGE, PATIENCE_S
+
+# There is no heartbeat: whoever steps through a job in a debugger keeps it for a day.
+_LEASE_MS = 86_400_000
+
+
+class DrainCounts(NamedTuple):
+    """How many runs ended how.
+
+    Attributes:
+        cancelled: jobs that ended as cancelled.
+        discarded: jobs that failed for good, those that were not run any more among them.
+        failure: jobs that failed and will be tried again.
+        snoozed: jobs that asked to run later.
+        success: jobs that completed.
+    """
+
+    cancelled: int = 0
+    discarded: int = 0
+    failure: int = 0
+    snoozed: int = 0
+    success: int = 0
+
+
+async def drain_queue(
+    pool: ArqRedis,
+    functions: Any,
+    *,
+    queue: str | None = None,
+    with_limit: int | None = None,
+    with_recursion: bool = False,
+    with_safety: bool = True,
+    with_scheduled: bool | datetime = False,
+    ctx: dict[Any, Any] | None = None,
+) -> DrainCounts:
+    """Run the jobs that are available in a queue now, one after the other, and count what became of them.
+
+    Each is claimed and acknowledged as by a worker, with the hooks of the settings. No job is run twice in
+    one pass, and one that is enqueued meanwhile is left for the next.
+
+    Args:
+        pool: where the queue is.
+        functions: what can be run: functions, or worker settings.
+        queue: the queue; else that of the settings, else the pool's default.
+        with_limit: how many jobs a pass runs at most; None all.
+        with_recursion: whether to make passes until one finds nothing to do. With `with_scheduled` it runs
+            retryable and snoozed jobs again, too: one that always snoozes never lets it end.
+        with_safety: whether what a job raises stays with it; False raises it here when that is stored.
+        with_scheduled: True runs scheduled and retryable jobs as well, whenever they are due; a datetime
+            those that are due then or before. Nobody waits.
+        ctx: what jobs and hooks get; then `on_startup` and `on_shutdown` are not called.
+
+    Raises:
+        ConfigurationError: an option cannot work.
+    """
+    if with_limit is not None:
+        checks.count("with_limit", with_limit, 1)
+    until_ms = _until(with_scheduled)
+    options = options_of(functions, queue_of(pool, functions, queue))
+    drain = _Drain(pool, options, {} if ctx is None else ctx, with_safety=with_safety)
+    await drain.open(calls_startup=ctx is None)
+    try:
+        while await drain.one_pass(with_limit, until_ms) and with_recursion:
+            pass
+    finally:
+        await drain.close(calls_shutdown=ctx is None)
+    return DrainCounts(**drain.counts)
+
+
+class _Drain:
+    """One session that runs a queue's jobs one by one."""
+
+    def __init__(
+        self, pool: ArqRedis, options: WorkerOptions, ctx: dict[Any, Any], *, with_safety: bool
+    ) -> None:
+        self.counts: dict[str, int] = {}
+        self._pool = pool
+        self._options = options
+        self._ctx = ctx
+        self._ctx["redis"] = pool
+        self._with_safety = with_safety
+        self._session = f"testing:{os.getpid()}:{secrets.token_hex(8)}"
+        self._engine = RedisEngine(pool, options.queue, timeout=PATIENCE_S)
+        self._notes = NoteKeeper(self._engine)
+        codec = Codec(
+            options.job_serializer or pool.job_serializer, options.job_deserializer or pool.job_deserializer
+        )
+        self._bench = Bench(options, ctx, codec, store=self._store, conclude=self._notes.conclude)
+
+    async def open(self, *, calls_startup: bool) -> None:
+        """Begin a session."""
+        await self._engine.open(self._session, _LEASE_MS)
+        self._notes.opened(self._session)
+        await self._notes.start()
+        if calls_startup and self._options.on_startup is not None:
+            await self._options.on_startup(self._ctx)
+
+    async def close(self, *, calls_shutdown: bool) -> None:
+        """End the session; what it has not run is as it was."""
+        try:
+            await self._bench.close()
+            await self._notes.stop()
+            await self._engine.leave(self._session)
+            await self._engine.close()
+        finally:
+            if calls_shutdown and self._options.on_shutdown is not None:
+                await self._options.on_shutdown(self._ctx)
+
+    async def one_pass(self, limit: int | None, until_ms: int | str | None) -> bool:
+        """Run what is available now, each job once; tells whether there was anything."""
+        if until_ms is not None:
+            await self._stage(until_ms)
+        keys = self._engine.keys
+        # A turn stages what is due, so that it counts as available.
+        await self._engine.turn(self._session, 0, {}, [])
+        waiting = set(await self._pool.zrange(keys.ready, 0, -1))
+        aside: list[Returned] = []
+        done = 0
+        try:
+            while waiting and (limit is None or done < limit):
+                turn = await self._engine.turn(self._session, 1, {}, [])
+                if not turn.job_ids:
+                    break
+                [raw_id] = turn.job_ids
+                job = self._read(turn)
+                if raw_id not in waiting and not isinstance(job, Returned | None):
+                    aside.append(_as_it_was(job))
+                    continue
+                waiting.discard(raw_id)
+                done += await self._deal_with(job)
+        finally:
+            await self._engine.turn(self._session, 0, {}, aside)
+        return done > 0
+
+    def _read(self, turn: Turn) -> Run | Refused | Returned | None:
+        """Read the one job that a turn brought."""
+        [raw_id], [record] = turn.job_ids, turn.records
+        if record is None:
+            return None  # its record was deleted; the session's end drops the rest of it
+        job_id = raw_id.decode(errors="backslashreplace")
+        memory = turn.memories[0] if turn.memories else None
+        past = dict(turn.errors).get(raw_id, ())
+        return self._bench.read(job_id, record, memory, turn.now_ms, self._session, past)
+
+    async def _deal_with(self, job: Run | Refused | Returned | None) -> int:
+        """Run a claimed job; 1 when that counts. One of an unknown function goes back for others."""
+        if job is None:
+            return 0
+        if isinstance(job, Returned):
+            await self._engine.turn(self._session, 0, {}, [job])
+            return 0
+        seen = await self._bench.run(job)
+        kind = kind_of(seen)
+        self.counts[kind] = self.counts.get(kind, 0) + 1
+        if not self._with_safety and (error := error_of(seen)) is not None:
+            raise error
+        return 1
+
+    async def _store(self) -> None:
+        batch = self._bench.acker.take()
+        if batch:
+            failures = tuple(batch.failures.values())
+            await self._engine.turn(self._session, 0, batch.ended, batch.returned, failures=failures)
+
+    async def _stage(self, until_ms: int | str) -> None:
+        script, keys = load("stage", PACKAGE), self._engine.keys
+        names = {name: getattr(keys, name) for name in script.contract.keys}
+        call = script.arguments(names, {"until_ms": until_ms})
+        await call_on_pool(self._pool, script, call, PATIENCE_S)
+
+
+def kind_of(seen: Seen) -> str:
+    """Tell which count of `DrainCounts` a job belongs to."""
+    if seen.error is not None:
+        return "discarded"
+    match seen.verdict:
+        case End(JobState.COMPLETED, _):
+            return "success"
+        case End(JobState.CANCELLED, _):
+            return "cancelled"
+        case Again(counts=counts):
+            return "failure" if counts else "snoozed"
+        case _:
+            return "discarded"
+
+
+def _as_it_was(job: Run | Refused) -> Returned:
+    run = run_of(job)
+    return Returned(run.job_id, "ready", run.score_ms, "")
+
+
+def _until(with_scheduled: bool | datetime) -> int | str | None:
+    if isinstance(with_scheduled, bool):
+        return "" if with_scheduled else None
+    return checks.moment_ms("with_scheduled", with_scheduled)
+
+
+def queue_of(pool: ArqRedis, given: Any, queue: str | None) -> str:
+    """Tell which queue is meant: the one named, else that of the settings, else the pool's default."""
+    if queue is None:
+        is_settings = not isinstance(given, list | tuple | set | frozenset)
+        queue = get_kwargs(given).get("queue_name") if is_settings and not is_function(given) else None
+    if queue is not None:
+        checks.instance("queue", queue, str, "a text")
+    return queue or pool.default_queue_name
