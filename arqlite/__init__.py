@@ -21,14 +21,18 @@ if TYPE_CHECKING:
     from .model.functions import func
     from .model.limits import GlobalLimit, RateLimit
     from .model.queues import QueueInfo
+    from .model.records import JobView
+    from .model.states import JobState
     from .model.tasks import Task, task
     from .model.unique import Unique
     from .runtime.reentry import run_in_loop
     from .runtime.reporting import report_progress
     from .service import Service
     from .worker import Worker, check_health, run_worker
+    from .workflows import PREVIOUS, Workflow, WorkflowRun, chain, group
 
 __all__ = (
+    "PREVIOUS",
     "VERSION",
     "ArqRedis",
     "Cancel",
@@ -36,7 +40,9 @@ __all__ = (
     "GlobalLimit",
     "Inspector",
     "Job",
+    "JobState",
     "JobStatus",
+    "JobView",
     "QueueInfo",
     "RateLimit",
     "RedisSettings",
@@ -46,14 +52,18 @@ __all__ = (
     "Task",
     "Unique",
     "Worker",
+    "Workflow",
+    "WorkflowRun",
     "__version__",
     "call",
+    "chain",
     "check_health",
     "create_pool",
     "cron",
     "current_job",
     "exponential",
     "func",
+    "group",
     "jitter",
     "register_exception",
     "report_progress",
@@ -76,12 +86,15 @@ _HOMES = {
     "model.functions": ("func",),
     "model.limits": ("GlobalLimit", "RateLimit"),
     "model.queues": ("QueueInfo",),
+    "model.records": ("JobView",),
+    "model.states": ("JobState",),
     "model.tasks": ("Task", "task"),
     "model.unique": ("Unique",),
     "runtime.reentry": ("run_in_loop",),
     "runtime.reporting": ("report_progress",),
     "service": ("Service",),
     "worker": ("Worker", "check_health", "run_worker"),
+    "workflows": ("PREVIOUS", "Workflow", "WorkflowRun", "chain", "group"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 _ROOMS = ("connections", "constants", "errors", "jobs", "telemetry", "typing", "utils", "worker")

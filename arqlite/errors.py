@@ -7,6 +7,8 @@ ArqliteError
 ├── LedgerError                   the SQL ledger refused something
 ├── SessionLost                   a worker's lease ended and its jobs were given to others
 ├── InvalidArguments              a job's arguments do not fit its function (also a TypeError)
+├── JobNotFound                   no such job is known (also a LookupError)
+├── JobBusy                       a job runs or changes all the time, so that it cannot be changed now
 ├── ResultNotFound                (arq) no result is kept for this job, or the job is unknown
 ├── SerializationError            (arq) a value cannot be written to Redis
 │   └── DeserializationError      (arq) bytes from Redis cannot be read
@@ -72,6 +74,30 @@ class InvalidArguments(ArqliteError, TypeError):
     def __init__(self, message: str, *, function: str = "") -> None:
         self.function = function
         super().__init__(message)
+
+
+class JobNotFound(ArqliteError, LookupError):
+    """No job of this id is known, or nothing is kept of it any more.
+
+    Attributes:
+        job_id: the id.
+    """
+
+    def __init__(self, job_id: str) -> None:
+        self.job_id = job_id
+        super().__init__(f"there is no job {job_id!r}")
+
+
+class JobBusy(ArqliteError, RuntimeError):
+    """A job cannot be changed now: a worker runs it, or it changed each time it was to be changed.
+
+    Attributes:
+        job_id: its id.
+    """
+
+    def __init__(self, job_id: str, reason: str) -> None:
+        self.job_id = job_id
+        super().__init__(f"job {job_id!r} cannot be changed now: {reason}")
 
 
 class ResultNotFound(ArqliteError, RuntimeError):

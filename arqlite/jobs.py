@@ -67,7 +67,7 @@ __all__ = (
 logger = logging.getLogger("arqlite.jobs")
 
 # How long the end of a job that was cancelled before it started is kept.
-_CANCELLED_KEEP_MS = 3_600_000
+CANCELLED_KEEP_MS = 3_600_000
 _ANNOUNCEMENT_PATIENCE_S = 1.0
 # How long the first look at a job may take, however little its caller wants to wait.
 _LOOK_PATIENCE_S = 1.0
@@ -78,6 +78,7 @@ _STATUS = {
     "ready": JobStatus.queued,
     "held": JobStatus.queued,
     "scheduled": JobStatus.deferred,
+    "suspended": JobStatus.deferred,
     "running": JobStatus.in_progress,
 }
 
@@ -248,7 +249,7 @@ class Job(Generic[ResultT]):
             TimeoutError: it has not ended in time.
         """
         async with self._announced() as announced:
-            answer = await self._queue().cancel(self.job_id, self._cancelled_body(), _CANCELLED_KEEP_MS)
+            answer = await self._queue().cancel(self.job_id, self._cancelled_body(), CANCELLED_KEEP_MS)
             if answer == "unknown":
                 return False
             if answer == "cancelled":
@@ -360,10 +361,8 @@ class Job(Generic[ResultT]):
                 await asyncio.wait([announced], timeout=poll_delay)
 
     def _cancelled_body(self) -> bytes:
-        now_ms = timestamp_ms()
         codec = Codec(getattr(self._redis, "job_serializer", None), self._deserializer)
-        job = {"f": "<unknown>", "a": (), "k": {}, "et": 0, "q": self._queue_name, "id": self.job_id}
-        return codec.encode_end(JobState.CANCELLED, asyncio.CancelledError(), 0, now_ms, now_ms, b"", job)
+        return cancelled_body(codec, self._queue_name, self.job_id)
 
     def _report_cancelled(self) -> None:
         if has_handlers(JobStopped):
@@ -373,6 +372,13 @@ class Job(Generic[ResultT]):
                     self._queue_name, self.job_id, "", 0, "", "cancelled", 0, None, error, timestamp_ms(), 0
                 )
             )
+
+
+def cancelled_body(codec: Codec, queue: str, job_id: str, attempts: int = 0) -> bytes:
+    """Write the end of a job that is cancelled while it waits, after so many attempts."""
+    now_ms = timestamp_ms()
+    job = {"f": "<unknown>", "a": (), "k": {}, "et": 0, "q": queue, "id": job_id}
+    return codec.encode_end(JobState.CANCELLED, asyncio.CancelledError(), attempts, now_ms, now_ms, b"", job)
 
 
 def _progress_of(noted: Noted, job: JobDef, *, of_any_run: bool = False) -> Progress | None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from arqlite import func
+from arqlite import func, task
 from arqlite.crew import _hang_limit
 from arqlite.settings import WorkerOptions
 
@@ -22,6 +22,8 @@ async def job(ctx: dict[Any, Any]) -> None: ...
         ([func(job, timeout=5)], 300, 20.0),
         ([job, func(job, name="endless", timeout=float("inf"))], 300, float("inf")),
         ([job, func(job, name="short", timeout=5)], None, None),
+        ([task(job)], 300, 315.0),
+        ([task(timeout=5)(job)], 300, 20.0),
     ],
 )
 def test_loop_may_stand_still_as_long_as_the_longest_job_and_a_lease(

@@ -14,11 +14,10 @@ import pytest
 from worker_toys import Ctx, Gate, at_work, lines
 
 from arqlite import ArqRedis, Unique, call, func
+from arqlite import task as make_task
 from arqlite.engine import RedisEngine, due_ms
 from arqlite.errors import ConfigurationError, JobConflict, SerializationError
 from arqlite.jobs import JobStatus
-from arqlite.model.functions import Function
-from arqlite.model.tasks import Task
 from arqlite.telemetry import JobEnqueued, attach, detach
 
 QUEUE = "arq:queue"
@@ -31,12 +30,6 @@ async def send(ctx: Ctx, user_id: int, text: str = "hi") -> str:
 
 
 async def other(ctx: Ctx, user_id: int) -> None: ...
-
-
-def task_of(function: Any, **options: Any) -> Task[..., Any]:
-    """Make a task by hand."""
-    plain: Function[..., Any] = func(function)
-    return Task(**vars(plain), **options)
 
 
 async def stored(pool: ArqRedis) -> int:
@@ -182,7 +175,7 @@ async def test_verb_of_arq_knows_ids_only(arq_redis: ArqRedis) -> None:
 
 async def test_rule_of_a_task(arq_redis: ArqRedis) -> None:
     """A task's rule holds for all its jobs; a call says otherwise in part, or not at all."""
-    task = task_of(send, queue="x", max_attempts=5, unique=Unique(period=60))
+    task = make_task(queue="x", max_attempts=5, unique={"period": 60})(send)
 
     first = await arq_redis.enqueue(task, 1, "a")
     again = await arq_redis.enqueue(task, 1, "a")
@@ -192,6 +185,28 @@ async def test_rule_of_a_task(arq_redis: ArqRedis) -> None:
 
     assert [job.conflict for job in (first, again, *others, free)] == [False, True, False, True, False]
     assert [job._queue_name for job in (first, *others, free)] == ["x", "y", "y", "x"]
+
+
+async def test_task_that_waits_for_its_next_attempt(arq_redis: ArqRedis, make_worker: Any) -> None:
+    """A job that failed and will be tried again has not ended, and keeps equal ones out all the while."""
+    failed = asyncio.Event()
+
+    @make_task(unique={"states": "incomplete", "period": Unique.forever}, backoff=3600)
+    async def flaky(ctx: Ctx) -> None:
+        failed.set()
+        raise ValueError("not yet")
+
+    first = await arq_redis.enqueue(flaky)
+    async with at_work(make_worker([flaky])):
+        await failed.wait()
+        while await first.status() is JobStatus.in_progress:
+            assert (await arq_redis.enqueue(flaky)).job_id == first.job_id
+
+    with pytest.raises(JobConflict) as info:
+        await arq_redis.options(unique={"on_conflict": "raise"}).enqueue(flaky)
+    assert (info.value.job_id, info.value.state) == (first.job_id, "retryable")
+    assert await first.abort()
+    assert not (await arq_redis.enqueue(flaky)).conflict
 
 
 async def test_replace(arq_redis: ArqRedis) -> None:
@@ -221,7 +236,7 @@ async def test_replace(arq_redis: ArqRedis) -> None:
 async def test_replace_leaves_what_was_not_said(arq_redis: ArqRedis) -> None:
     """Neither defaults nor what a task says of all its jobs resets what somebody said of this one."""
     rule = Unique(replace=["priority", "tags", "max_attempts", "meta", "scheduled_at"])
-    task = task_of(send, unique=rule, priority=2, tags=("a",))
+    task = make_task(unique=rule, priority=2, tags=("a",))(send)
     first = await arq_redis.options(priority=5, tags=["mine"], delay=60).enqueue(task, 1)
     await arq_redis.enqueue(task, 1)
 

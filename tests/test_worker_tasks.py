@@ -336,10 +336,10 @@ async def test_retries_of_a_bare_function_are_no_errors(arq_redis: ArqRedis, mak
 
 
 async def test_attempts_of_the_job_itself(arq_redis: ArqRedis, make_worker: Any) -> None:
-    """A job's own `max_attempts` comes before its task's; what was granted comes on top."""
+    """A job's own `max_attempts` comes before its task's; what was granted by hand it has at least."""
     script = Script(*[ValueError("no")] * 3)
     job = await arq_redis.options(max_attempts=2).enqueue("script")
-    await arq_redis.hset(Keys("arq:queue").tries, job.job_id, Memory(granted=1).encode())
+    await arq_redis.hset(Keys("arq:queue").tries, job.job_id, Memory(granted=3).encode())
 
     await make_worker([of(script, max_attempts=7)]).main()
 

@@ -156,8 +156,11 @@ async def _call(connection: AbstractConnection, script: Script, calls: Sequence[
 async def _exchange_all(connection: AbstractConnection, commands: Sequence[Sequence[Any]]) -> list[Any]:
     if len(commands) == 1:
         return [await exchange(connection, commands[0])]
-    for command in commands:
-        await _send(connection, command)
+    if _pack is None:
+        for command in commands:
+            await connection.send_command(*command)
+    else:  # each sending for itself would cost as much as all the rest
+        await connection.send_packed_command(b"".join([_pack(tuple(command)) for command in commands]))
     # The replies to the others must be read, too, or the next command would get them.
     replies = [await _reply_or_error(connection) for _ in commands]
     for reply in replies:

@@ -18,6 +18,7 @@ from ..typing import Deserializer, Serializer
 from ..utils import ms_to_datetime
 from . import checks
 from .failures import describe, message_of, rebuild
+from .placeholders import BUNDLE, read_end, unbundled
 from .records import JobDef, JobResult
 from .states import FINAL_STATES, STATE_LETTERS, JobState
 
@@ -115,7 +116,7 @@ class Codec:
             DeserializationError: these bytes are none.
         """
         try:
-            envelope = from_json(blob) if self.deserializer is None else self.deserializer(blob)
+            envelope = from_json(blob) if self.deserializer is None else self._foreign_envelope(blob)
             if not isinstance(envelope["f"], str) or not 0 <= envelope["et"] <= checks.LAST_MS:
                 raise TypeError("the envelope names no function or no time")
             if "t" in envelope or "x" in envelope or "at" in envelope:
@@ -192,7 +193,7 @@ class Codec:
             started: how often it has been started.
         """
         if record[:1] == b"R":
-            return self._decode_finished(record[_FINISHED_HEAD:], job_id, queue)
+            return self._decode_finished(record, job_id, queue)
         envelope = self.decode_job(record[_QUEUED_HEAD:])
         return job_def(envelope, job_id, score, started)
 
@@ -204,7 +205,7 @@ class Codec:
         """
         try:
             if record[:1] == b"R":
-                return self._decode_finished(record[_FINISHED_HEAD:], job_id, queue)
+                return self._decode_finished(record, job_id, queue)
             envelope = self.decode_job(record[_QUEUED_HEAD:])
             return job_def(envelope, job_id, int(envelope.get("at") or envelope["et"]), None)
         except DeserializationError as error:
@@ -216,16 +217,27 @@ class Codec:
                 finish_time=job.enqueue_time, queue_name=queue,
             )  # fmt: skip
 
-    def _decode_finished(self, body: bytes, job_id: str, queue: str) -> JobResult:
+    def decode_end(self, record: bytes) -> tuple[dict[str, Any], Any]:
+        """Read how a job ended: the envelope of that, and what it returned or the exception that ended it.
+
+        Raises:
+            DeserializationError: these bytes are none.
+        """
         try:
-            size = int(body[1:9], 16)
-            raw = body[9 : 9 + size]
-            ended = from_json(raw) if self.deserializer is None else self.deserializer(raw)
+            raw = record[_FINISHED_HEAD + 9 : _end_of_result(record)]
+            ended = read_end(raw, self.deserializer)
             value = rebuild(ended["e"]) if "e" in ended else ended["r"]
-            times = ms_to_datetime(ended["st"]), ms_to_datetime(ended["ft"])
+            if not isinstance(ended["t"] or 0, int):
+                raise TypeError("the envelope of the result tells no number of its start")
+            ms_to_datetime(ended["st"]), ms_to_datetime(ended["ft"])
         except Exception as error:
             raise DeserializationError("unable to deserialize job result") from error
-        job = self._job_of_finished(body[9 + size :], job_id)
+        return ended, value
+
+    def _decode_finished(self, record: bytes, job_id: str, queue: str) -> JobResult:
+        ended, value = self.decode_end(record)
+        times = ms_to_datetime(ended["st"]), ms_to_datetime(ended["ft"])
+        job = self._job_of_finished(blob_behind_end(record), job_id)
         return JobResult(
             job.function, job.args, job.kwargs, ended["t"], job.enqueue_time, None, job_id,
             success=ended["s"], result=value, start_time=times[0], finish_time=times[1], queue_name=queue,
@@ -237,6 +249,10 @@ class Codec:
             return job_def(self.decode_job(blob), job_id, None, None)
         except DeserializationError:
             return _unknown_job(job_id)
+
+    def _foreign_envelope(self, blob: bytes) -> Any:
+        assert self.deserializer is not None  # noqa: S101 (the caller asked)
+        return unbundled(blob, self.deserializer) if blob.startswith(BUNDLE) else self.deserializer(blob)
 
     def _encode_foreign(
         self,
@@ -285,6 +301,26 @@ def queued_record(priority: int, blob: bytes) -> bytes:
 def blob_of(record: bytes) -> bytes:
     """Take the encoded job out of a live record."""
     return record[_QUEUED_HEAD:]
+
+
+def blob_behind_end(record: bytes) -> bytes:
+    """Take the encoded job out of a finished record."""
+    return record[_end_of_result(record) :]
+
+
+def with_blob(record: bytes, blob: bytes) -> bytes:
+    """Put another encoded job behind the same end."""
+    return record[: _end_of_result(record)] + blob
+
+
+def state_of_record(record: bytes) -> JobState:
+    """Tell how a job ended from its record."""
+    return _STATES[record[_FINISHED_HEAD : _FINISHED_HEAD + 1]]
+
+
+def _end_of_result(record: bytes) -> int:
+    """Tell where in a finished record the job begins: behind a letter, 8 hex digits of size, the result."""
+    return _FINISHED_HEAD + 9 + int(record[_FINISHED_HEAD + 1 : _FINISHED_HEAD + 9], 16)
 
 
 def _plain_result(value: Any, job_try: int, start_ms: int, finish_ms: int) -> bytes:

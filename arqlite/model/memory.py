@@ -14,7 +14,8 @@ class Memory(NamedTuple):
         due_ms: when its next run was due, 0 when that is its enqueue time.
         unknown_since_ms: since when no worker knows its function, 0 if one does.
         snoozes: how often it asked to run later.
-        granted: how many attempts somebody gave it beyond its maximum.
+        granted: how many attempts somebody granted it by hand, all in all: it has at least so many, whatever
+            its maximum is.
         is_retryable: 1 while it waits for another try after one that failed; 0 if it waits for anything else.
     """
 

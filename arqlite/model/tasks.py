@@ -16,7 +16,7 @@ from ..typing import ArgsT, P, R, ResultT, SecondsTimedelta
 from . import checks
 from .backoff import Backoff, checked_backoff
 from .functions import Function, is_coroutine_function, name_of
-from .unique import Unique
+from .unique import Unique, UniqueOption, option, rule
 
 DEFAULT_MAX_ATTEMPTS = 20
 
@@ -75,7 +75,7 @@ class TaskOptions(TypedDict, total=False):
     priority: int
     timeout: SecondsTimedelta | None
     backoff: Backoff | None
-    unique: Unique | bool | None
+    unique: UniqueOption
     tags: Sequence[str]
     meta: Mapping[str, Any]
     retry_on: Errors | None
@@ -122,7 +122,8 @@ def task(function: Any = None, /, **options: Any) -> Any:
             other (the last goes on), or a plain function of the failed job (`attempt`, `max_attempts`,
             `error`, ...) that gives seconds. None is Oban's formula: 17, 19, 23, 31 ... s, and up to a tenth
             more.
-        unique: a `Unique` that tells when a job is there already; True is one without a period.
+        unique: a `Unique` that tells when a job is there already, or a dict of its options; True is its
+            defaults, but for ever.
         tags, meta: what its jobs carry; a job may have others.
         retry_on: an error class or several: only these are tried again. None is all of them.
         discard_on: an error class or several that are not tried again; comes before `retry_on`.
@@ -195,13 +196,8 @@ def _errors(name: str, value: Any) -> tuple[type[BaseException], ...]:
     raise ConfigurationError(f"{name} must be an exception class or several of them, got {value!r}")
 
 
-def _unique(name: str, value: Any) -> Unique | None:
-    if value is True:
-        return Unique(period=float("inf"))
-    if value is False:
-        return None
-    checks.instance(name, value, Unique, "a Unique(...), True or False")
-    return value  # type: ignore[no-any-return]
+def _unique(_name: str, value: Any) -> Unique | None:
+    return rule(option(value))
 
 
 def _callback(name: str, value: Any) -> Callable[..., Any]:

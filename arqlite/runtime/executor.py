@@ -33,6 +33,7 @@ logger = logging.getLogger("arqlite.worker")
 
 # How long the errors of a job that goes on are kept: its end says for how long from then on.
 _UNTIL_ITS_END = -1
+_OVER: dict[Any, Any] = {}
 # A process that leaves a job behind is gone after this; before, nobody may start the job again.
 _GONE_AFTER_MS = 10_000
 # How long `on_discard` of such a job may take.
@@ -123,7 +124,7 @@ class Executor:
             if self._hooks.after_end is not None and await self._acknowledged(run):
                 await self._guarded(self._hooks.after_end, run, "after_job_end")
         finally:
-            run.ctx = {}  # which has the run itself: a circle that the garbage collector would have to find
+            run.ctx = _OVER  # its own has the run in it: a circle for the garbage collector to find
             self._on_done(run)
 
     def refuse(self, run: Run, error: Exception) -> None:

@@ -90,7 +90,7 @@ class Expected:
         if self.signature is None:
             return job.kwargs
         try:
-            return self.signature.named(job.args, job.kwargs)
+            return self.signature.by_name(job.args, job.kwargs)
         except TypeError:  # it was enqueued by name, with arguments that its function does not take
             return job.kwargs
 

@@ -5,11 +5,15 @@ import os
 from datetime import timedelta
 from typing import Any
 
-from arqlite import ArqRedis, RedisSettings, Unique, Worker, call, create_pool
+from arqlite import ArqRedis, RedisSettings, Unique, Worker, call, create_pool, task
 from arqlite.embedded import EmbeddedServer
 from arqlite.errors import JobConflict
 
 REDIS = RedisSettings.from_dsn(os.environ.get("REDIS_URL") or EmbeddedServer.ensure().url())
+
+
+@task(unique=Unique(period=Unique.forever, states="incomplete"))
+async def rebuild(ctx: dict[str, Any], index: str) -> None: ...
 
 
 async def sync(ctx: dict[str, Any], account: int, *, full: bool = False) -> str:
@@ -36,6 +40,20 @@ async def bring_forward(pool: ArqRedis) -> None:
     print("brought forward", now.job_id == later.job_id, await now.status())
 
 
+async def as_the_task_has_it(pool: ArqRedis) -> None:
+    first = await pool.enqueue(rebuild, "people")
+    again = await pool.enqueue(rebuild, "people")
+    anyway = await pool.options(unique=False).enqueue(rebuild, "people")
+    aloud = pool.options(unique={"on_conflict": "raise"})  # the rest of the rule is the task's
+    print(
+        "by its task",
+        first.conflict,
+        again.conflict,
+        anyway.conflict,
+        (await aloud.enqueue(rebuild, "pets")).conflict,
+    )
+
+
 async def refuse(pool: ArqRedis) -> None:
     strict = pool.options(unique=Unique(on_conflict="raise"))
     await strict.enqueue(sync, 9)
@@ -50,8 +68,9 @@ async def main() -> None:
     await enqueue_once(pool)
     await one_per_account(pool)
     await bring_forward(pool)
+    await as_the_task_has_it(pool)
     await refuse(pool)
-    worker = Worker([sync], redis_settings=REDIS, burst=True)
+    worker = Worker([sync, rebuild], redis_settings=REDIS, burst=True)
     print("jobs done", await worker.run_check())
     await worker.close()
     await pool.aclose()

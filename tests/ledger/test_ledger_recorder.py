@@ -65,6 +65,7 @@ async def test_job_without_a_row_gets_one(recorder: Recorder, sessions: Sessions
         ("cancelled", None, CANCELLED, None),
         ("retryable", Retry(), QUEUED, None),
         ("retryable", ValueError("again"), QUEUED, "ValueError"),
+        ("snoozed", None, QUEUED, None),
         ("available", None, QUEUED, None),
     ],
 )
@@ -85,6 +86,20 @@ async def test_every_end(
     assert row.status is status
     assert (row.error_payload or {}).get("type") == error_type
     assert (row.finished_at is None) == (status is QUEUED)
+
+
+@pytest.mark.parametrize("worker", ["host:1:a", "host:2:b"])
+async def test_snoozed_job_runs_under_its_number(recorder: Recorder, sessions: Sessions, worker: str) -> None:
+    """A job that snoozed begins the same attempt again, anywhere, and no worker has died."""
+    await queue(sessions)
+
+    await tell(recorder, started(), stopped("snoozed"))
+    await tell(recorder, started(at=60, worker=worker))
+    assert (await row_of(sessions)).status is RUNNING
+    await tell(recorder, stopped(at=70, worker=worker))
+
+    row = await row_of(sessions)
+    assert (row.status, row.attempt, row.crashes, row.worker) == (SUCCESS, 1, 0, worker)
 
 
 async def test_job_that_never_ran_is_closed(recorder: Recorder, sessions: Sessions) -> None:

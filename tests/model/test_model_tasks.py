@@ -126,7 +126,7 @@ def test_call_takes_the_defaults_of_its_task() -> None:
         ({"timeout": "5s"}, "timeout must be a number of seconds"),
         ({"backoff": "soon"}, "backoff must be seconds"),
         ({"backoff": bare}, "backoff must be a plain function"),
-        ({"unique": 5}, r"unique must be a Unique\(...\), True or False, got 5"),
+        ({"unique": 5}, r"unique must be a Unique, a dict of its options, True \(for ever\) or False, got 5"),
         ({"tags": "x"}, "tags must be a list of texts, got 'x'"),
         ({"meta": ["a"]}, "meta must be a dict"),
         ({"retry_on": "ValueError"}, "retry_on must be an exception class or several of them"),

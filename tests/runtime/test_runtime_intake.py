@@ -152,7 +152,7 @@ def test_what_a_stranger_wrote_is_refused(carried: dict[str, Any]) -> None:
 
 def test_job_of_a_task_tells_what_it_carries() -> None:
     """A run knows its attempt and its limits, and what the job was enqueued with."""
-    run = read(Memory(2, 1, snoozes=3, granted=1), job_try=2, ma=9, p=4, g=["a"], m={"b": 1})
+    run = read(Memory(2, 1, snoozes=3, granted=10), job_try=2, ma=9, p=4, g=["a"], m={"b": 1})
 
     assert isinstance(run, Run)
     assert (run.attempt, run.max_attempts, run.is_last_attempt, run.job_try) == (4, 10, False, 5)

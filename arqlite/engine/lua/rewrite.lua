@@ -6,7 +6,6 @@
 --          susp    zset  id -> priority and time
 --          tries   hash  id -> tries, crashes, ...
 --          wake    list  the token
---          holds   hash  name of a hold -> the session that vouches for it
 --          locks   hash  id -> digest of the lock that it holds
 -- ARGV     base, id
 --          expected  the record as the caller read it
@@ -16,7 +15,7 @@
 -- RETURNS  1 done (a repetition included), 0 it was changed meanwhile or is in another state, -1 it is
 --          unknown
 -- COST     O(log N + holds + sessions)
--- USES     clock score settle wake holds lanes state locks
+-- USES     clock score settle wake holds lanes homes state locks
 local now = clock()
 local old = redis.call('HGET', jobs, id)
 if not old or is_forgotten(old, now) then return -1 end
@@ -39,30 +38,16 @@ if lanes.remove(id) then
 end
 if state ~= 'e' then lanes.forget(id) end
 
-local function ranked(home, score)
-  redis.call('ZADD', home, 'XX', priority * PRIORITY_STEP + score % PRIORITY_STEP, id)
-end
-
+local homes = homes_of(base)
 if when == 'keep' then
-  local score = redis.call('ZSCORE', sched, id)
-  if score then
-    redis.call('ZADD', sched, 'XX', sched_score(priority, due_of(tonumber(score))), id)
-    return 1
-  end
-  local homes = {ready, susp}
-  for _, name in ipairs(moves_of_holds(base, holds).names()) do homes[#homes + 1] = base .. 'hold:' .. name end
-  for _, home in ipairs(homes) do
-    score = redis.call('ZSCORE', home, id)
-    if score then ranked(home, tonumber(score)) end
-  end
+  homes.rank(id, priority)
   return 1
 end
 
 local sign = string.sub(when, 1, 1)
 local at = sign == '' and now or sign == '=' and tonumber(string.sub(when, 2)) or now + tonumber(when)
 local is_suspended = redis.call('ZADD', susp, 'XX', 'CH', ready_score(priority, at), id) == 1
-local waits = redis.call('ZREM', ready, id) + redis.call('ZREM', sched, id) > 0
-waits = waits or moves_of_holds(base, holds).remove(id)
+local waits = not is_suspended and homes.take(id)
 if not waits and not is_suspended then return 1 end
 if redis.call('EXISTS', locks) == 1 then moves_of_locks(base).moved(id, at) end
 if is_suspended then return 1 end

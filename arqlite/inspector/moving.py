@@ -1,0 +1,226 @@
+"""Cancel, retry and delete jobs, one by one or all that conditions hold for."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+from typing_extensions import Unpack
+
+from ..engine import RedisEngine
+from ..engine.management import Revival, Stop
+from ..errors import ConfigurationError, DeserializationError
+from ..jobs import CANCELLED_KEEP_MS, cancelled_body
+from ..model import checks
+from ..model.codec import blob_behind_end, queued_record
+from ..model.filters import JobConditions, JobFilter
+from ..model.memory import Memory
+from ..model.states import FINAL_STATES, INCOMPLETE_STATES, JobState, letters_of
+from ..telemetry import JobStopped, execute, has_handlers
+from ..utils import timestamp_ms
+from .finding import Finding
+from .found import Found
+
+# From which a job may be made available by hand, and in which it may be deleted.
+RETRIED_FROM = FINAL_STATES | {JobState.SCHEDULED, JobState.RETRYABLE, JobState.SUSPENDED}
+DELETED_IN = frozenset(JobState) - {JobState.EXECUTING}
+# A job that changes while it is to be moved is read again, so often.
+TRIALS = 5
+
+
+class Moving(Finding):
+    """What is done to jobs without changing what they are.
+
+    Each job is moved by itself, in one step, and only if it is still in a state that was meant; told is how
+    many were. An id that nobody knows is none of them, and no error.
+    """
+
+    async def cancel_job(self, job_id: str, queue: str | None = None) -> bool:
+        """Cancel a job that has not ended: at once where it waits; where it runs, its worker is asked to.
+
+        Args:
+            job_id: its id.
+            queue: its queue; the pool's default.
+
+        Returns:
+            Whether it is cancelled, or its worker was asked. False for one that had ended or is unknown.
+        """
+        return await self._cancel_meant(self._engine(queue), _one(job_id)) == 1
+
+    async def cancel_jobs(self, queue: str | None = None, **conditions: Unpack[JobConditions]) -> int:
+        """Cancel all jobs that the conditions hold for and that have not ended; see `cancel_job`.
+
+        Args:
+            queue: the queue; the pool's default.
+            conditions: which jobs, see `JobConditions`; `state="all"` are all.
+
+        Returns:
+            How many are cancelled or will be by their workers.
+
+        Raises:
+            ConfigurationError: there is no condition, or one that cannot be meant.
+        """
+        return await self._cancel_meant(self._engine(queue), _meant(conditions))
+
+    async def retry_job(self, job_id: str, queue: str | None = None) -> bool:
+        """Make a job available now that ended, or that waits for its time or for other jobs.
+
+        It keeps its arguments, its attempts and their errors; where these are used up, it gets one more.
+
+        Args:
+            job_id: its id.
+            queue: its queue; the pool's default.
+
+        Returns:
+            Whether it is available by this. False for one that was or that runs, and for an unknown one.
+        """
+        return await self._retry_meant(self._engine(queue), _one(job_id)) == 1
+
+    async def retry_jobs(self, queue: str | None = None, **conditions: Unpack[JobConditions]) -> int:
+        """Make all jobs available that the conditions hold for, see `retry_job` and `cancel_jobs`."""
+        return await self._retry_meant(self._engine(queue), _meant(conditions))
+
+    async def delete_job(self, job_id: str, queue: str | None = None) -> bool:
+        """Delete a job with its result, its notes and its errors, unless a worker runs it.
+
+        Args:
+            job_id: its id.
+            queue: its queue; the pool's default.
+
+        Returns:
+            Whether it is deleted. False for one that runs, and for an unknown one.
+        """
+        return await self._delete_meant(self._engine(queue), _one(job_id)) == 1
+
+    async def delete_jobs(self, queue: str | None = None, **conditions: Unpack[JobConditions]) -> int:
+        """Delete all jobs that the conditions hold for and that nobody runs, see `cancel_jobs`."""
+        return await self._delete_meant(self._engine(queue), _meant(conditions))
+
+    async def _cancel_meant(self, engine: RedisEngine, wanted: JobFilter) -> int:
+        moved, asked = 0, set[str]()
+        async for page, states in self._movable(engine, wanted, INCOMPLETE_STATES):
+            stops = [Stop(found.job_id, self._cancelled(engine, found)) for found in page]
+            answers = await engine.cancel_many(stops, CANCELLED_KEEP_MS, states)
+            for found, answer in zip(page, answers, strict=True):
+                if answer == "cancelled":
+                    moved += 1
+                    _report_cancelled(engine.queue, found)
+                elif answer == "asked":  # and it may be met again before it has ended
+                    asked.add(found.job_id)
+        return moved + len(asked)
+
+    async def _retry_meant(self, engine: RedisEngine, wanted: JobFilter) -> int:
+        moved = 0
+        async for page, _ in self._movable(engine, wanted, RETRIED_FROM):
+            moved += await self._retry(engine, wanted, page)
+        return moved
+
+    async def _retry(self, engine: RedisEngine, wanted: JobFilter, jobs: list[Found]) -> int:
+        """Make these jobs available; those that changed since they were read are read again."""
+        moved = 0
+        for _ in range(TRIALS):
+            answers = await engine.revive_many([self._revival(found) for found in jobs])
+            moved += answers.count("done")
+            changed = [
+                found.job_id for found, answer in zip(jobs, answers, strict=True) if answer == "changed"
+            ]
+            again = dataclasses.replace(wanted, ids=tuple(changed))
+            jobs = [one async for page, _ in self._movable(engine, again, RETRIED_FROM) for one in page]
+            if not jobs:
+                break
+        return moved
+
+    async def _delete_meant(self, engine: RedisEngine, wanted: JobFilter) -> int:
+        moved = 0
+        async for page, states in self._movable(engine, wanted, DELETED_IN):
+            moved += (await engine.drop_many([found.job_id for found in page], states)).count("done")
+        return moved
+
+    async def _movable(
+        self, engine: RedisEngine, wanted: JobFilter, movable: frozenset[JobState]
+    ) -> AsyncIterator[tuple[list[Found], str]]:
+        """Find the jobs meant that are in a state to be moved from, each page with the letters of those."""
+        states = movable if wanted.states is None else wanted.states & movable
+        if not states or wanted.ids == ():
+            return
+        async for page in self._pages(engine, dataclasses.replace(wanted, states=states)):
+            yield page, letters_of(states)
+
+    def _revival(
+        self, found: Found, due_ms: int | None = None, written: dict[str, Any] | None = None
+    ) -> Revival:
+        """Make a job one that is due.
+
+        Args:
+            found: the job, which ended or waits.
+            due_ms: when it is due, in ms since 1970; None is now.
+            written: what is written in it from now on; None is what was.
+        """
+        now_ms = timestamp_ms()
+        if written is None and found.envelope is not None and 0 < (found.envelope.get("x") or 0) <= now_ms:
+            # It would only be refused again.
+            written = {name: value for name, value in found.envelope.items() if name != "x"}
+        is_over = found.state.is_final
+        attempt = self._attempts_of(found) if is_over else found.attempt
+        past = Memory(tries=max(attempt - found.first_try + 1, 0)) if is_over else found.memory
+        memory = past._replace(
+            due_ms=now_ms if due_ms is None else due_ms,
+            unknown_since_ms=0,
+            granted=max(past.granted, attempt + 1),
+            is_retryable=0,
+        )
+        remembered = found.standing.memory if found.standing is not None and not is_over else ""
+        return Revival(
+            found.job_id, found.record, remembered, self._live_record(found, written), memory.encode(), due_ms
+        )
+
+    def _live_record(self, found: Found, written: dict[str, Any] | None) -> bytes:
+        """Write a job that runs again; what is `written` in it is as it was if None."""
+        priority = (written or found.envelope or {}).get("p") or 0
+        if written is not None:
+            return queued_record(priority, self._blob(written))
+        return (
+            queued_record(priority, blob_behind_end(found.record)) if found.state.is_final else found.record
+        )
+
+    def _blob(self, written: Mapping[str, Any]) -> bytes:
+        """Write a job anew that was enqueued before."""
+        extras = {name: value for name, value in written.items() if name not in ("f", "a", "k", "t", "et")}
+        args, kwargs = tuple(written.get("a") or ()), dict(written.get("k") or {})
+        return self._codec.encode_job(written["f"], args, kwargs, written.get("t"), written["et"], **extras)
+
+    def _attempts_of(self, found: Found) -> int:
+        """Tell how many attempts a job had that ended."""
+        try:
+            return self._codec.decode_end(found.record)[0]["t"] or 0
+        except DeserializationError:
+            return 0
+
+    def _cancelled(self, engine: RedisEngine, found: Found) -> bytes:
+        return cancelled_body(self._codec, engine.queue, found.job_id, found.attempt)
+
+
+def _one(job_id: str) -> JobFilter:
+    return JobFilter(ids=(checks.job_id(job_id),))
+
+
+def _meant(conditions: Any) -> JobFilter:
+    wanted = JobFilter.of(**conditions)
+    if wanted.is_empty:
+        raise ConfigurationError(
+            'say which jobs are meant, as with function="send_mail"; state="all" means all of the queue'
+        )
+    return wanted
+
+
+def _report_cancelled(queue: str, found: Found) -> None:
+    if has_handlers(JobStopped):
+        error = asyncio.CancelledError()
+        execute(
+            JobStopped(
+                queue, found.job_id, found.function, found.attempt, "", "cancelled", 0, None, error,
+                timestamp_ms(), found.enqueue_ms,
+            )
+        )  # fmt: skip
