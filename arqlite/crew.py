@@ -8,13 +8,13 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from signal import Signals
 from typing import Any
 
 from .connections import ArqRedis
-from .engine import Beat, Listener, RedisEngine, Waker
+from .engine import LOOK, Beat, Listener, RedisEngine, Waker
 from .model.codec import Codec
 from .model.functions import Function
 from .runtime.acker import Acker
@@ -29,6 +29,7 @@ from .runtime.joblog import JobLog
 from .runtime.lifeline import Lifeline
 from .runtime.limits import Limits
 from .runtime.notekeeper import NoteKeeper
+from .runtime.orders import Orders
 from .runtime.outage import REDIS_TROUBLE
 from .runtime.plain import PlainFunctions
 from .runtime.processes import processors
@@ -70,6 +71,7 @@ class Crew:
         pool: the Redis client.
         ctx: the worker's state.
         counters: what it has done so far.
+        stop: called when the worker shall end because its queue was stopped.
     """
 
     def __init__(
@@ -79,6 +81,7 @@ class Crew:
         pool: ArqRedis,
         ctx: dict[Any, Any],
         counters: Counters,
+        stop: Callable[[], None],
     ) -> None:
         self._options = options
         self._functions = functions
@@ -105,12 +108,22 @@ class Crew:
             self._acker,
             Intake(self._plain.table, limits, codec, options.queue),
             Capacity(functions, options.max_jobs, processes),
-            max_jobs=options.max_jobs,
+            Orders(
+                options.queue,
+                options.node or socket.gethostname(),
+                codec,
+                max_jobs=options.max_jobs,
+                starts_paused=options.paused,
+                global_limit=options.global_limit,
+                rate_limit=options.rate_limit,
+                stop=stop,
+            ),
             suspect_after=limits.suspect_after,
             lease_ms=lease_ms,
             new_session=_session_name,
             lease_is_safe=self._lease_is_safe,
             opened=self._opened,
+            resized=self._plain.grow,
             burst=options.burst,
             max_burst_jobs=options.max_burst_jobs,
         )
@@ -308,6 +321,7 @@ class Crew:
         if old_session:
             await self._control.unfollow(channel(old_session))
         await self._control.follow(channel(session), self._cancel_by_message)
+        await self._control.follow(self.engine.keys.queue_channel, self._look_by_message)
 
     def _heard(self, session: str, beat: Beat, sent_at: float) -> None:
         if session != self.producer.session:
@@ -316,12 +330,17 @@ class Crew:
             self.producer.session_died()
             return
         self._lifeline.expect(beat.next_deadline_ms)
+        self.producer.hear_version(beat.version)
         for job_id in beat.cancel:
             run = self.producer.owned.get(job_id)
             # An answer older than the claim may mean an earlier job of this id; if not, the next beat tells.
             if run is not None and run.claimed_at < sent_at:
                 self._cancel(run)
         self.producer.lease_was_kept()
+
+    def _look_by_message(self, message: bytes) -> None:
+        if message == LOOK:
+            self.producer.look_at_orders()
 
     def _cancel_by_message(self, message: bytes) -> None:
         run = self.producer.owned.get(message.decode())

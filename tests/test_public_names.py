@@ -261,6 +261,7 @@ def test_worker_signature() -> None:
     assert [name for name, _ in parameters[len(WORKER_OF_ARQ) :]] == [
         "lease", "max_rescues", "unknown_function_ttl", "keep_discarded", "keep_cancelled",
         "strict_arguments", "cpu_processes", "blocked_loop_warning", "capture_logs", "services",
+        "global_limit", "rate_limit", "paused", "node",
     ]  # fmt: skip
 
 

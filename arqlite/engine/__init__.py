@@ -3,13 +3,17 @@
 from .batch import EnqueueBatch, LookBatch
 from .keys import Keys, due_ms
 from .protocol import (
+    NOTHING_SETTLED,
     Beat,
+    Change,
     Ended,
     Engine,
     Failure,
     Fired,
     Holder,
+    Joined,
     Lock,
+    Membership,
     NewJob,
     Note,
     Noted,
@@ -19,16 +23,23 @@ from .protocol import (
     Rescued,
     Returned,
     Room,
+    Settled,
     Size,
+    Survey,
     Ticks,
     Turn,
 )
 from .redis import ENQUEUE_CHUNK, RedisEngine
+from .steering import IDLE, LOOK
 from .wakeup import EndWatch, Listener, Token, Waker
 
 __all__ = (
     "ENQUEUE_CHUNK",
+    "IDLE",
+    "LOOK",
+    "NOTHING_SETTLED",
     "Beat",
+    "Change",
     "EndWatch",
     "Ended",
     "Engine",
@@ -36,10 +47,12 @@ __all__ = (
     "Failure",
     "Fired",
     "Holder",
+    "Joined",
     "Keys",
     "Listener",
     "Lock",
     "LookBatch",
+    "Membership",
     "NewJob",
     "Note",
     "Noted",
@@ -50,7 +63,9 @@ __all__ = (
     "Rescued",
     "Returned",
     "Room",
+    "Settled",
     "Size",
+    "Survey",
     "Ticks",
     "Token",
     "Turn",

@@ -127,22 +127,21 @@ class Signature:
         except TypeError as error:
             raise InvalidArguments(f"{function}(): {error}", function=function) from None
 
-    def by_name(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
-        """Tell the arguments of a call that fits by their names, those that it leaves out not among them."""
-        if not args:
+    def named(self, args: Sequence[Any], kwargs: dict[str, Any]) -> dict[str, Any]:
+        """Tell arguments by name, with the defaults of those that were not given."""
+        try:
+            bound = self._signature.bind_partial(*args, **kwargs)
+        except TypeError:  # it is no call of this function: what has a name is told by it
             return dict(kwargs)
-        bound = self._signature.bind(*args, **kwargs).arguments
+        bound.apply_defaults()
+        told = dict(bound.arguments)
         for parameter in self._signature.parameters.values():
             if parameter.kind is _NAMED_REST:
-                bound |= bound.pop(parameter.name, {})
-        return bound
+                told |= told.pop(parameter.name)
+        return told
 
-    def named(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
-        """Tell the arguments of a call that fits by their names, those that it leaves out not among them.
-
-        Raises:
-            TypeError: it is no call of this function.
-        """
+    def by_name(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """Tell the arguments of a call that fits by their names, those that it leaves out not among them."""
         if not args:
             return dict(kwargs)
         bound = self._signature.bind(*args, **kwargs).arguments

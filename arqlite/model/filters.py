@@ -139,7 +139,7 @@ class JobFilter:
         signature = self.signatures.get(envelope["f"])
         if signature is not None:
             with contextlib.suppress(TypeError):  # it was enqueued by name, as no call of the function
-                named = signature.named(args, named)
+                named = signature.by_name(args, named)
         for pattern in self.args:
             if isinstance(pattern, tuple):
                 if len(args) == len(pattern) and all(map(contains, args, pattern)):

@@ -9,7 +9,7 @@
 --          states  letters of the states in which it may be deleted; '' is any
 -- RETURNS  1 deleted, 0 it runs, -1 it is unknown, -2 it is in none of the states
 -- COST     O(log N + holds + sessions + lines)
--- USES     clock score settle announce locks holds homes
+-- USES     clock score settle announce locks holds rules grants lanes limits homes depart
 local now = clock()
 local record = redis.call('HGET', jobs, id)
 if not record then return -1 end
@@ -20,6 +20,7 @@ if not had_expired then
   if string.sub(record, 1, 1) ~= 'R' then
     local _, owner = homes.free(id, now)
     if owner then return 0 end
+    depart(base, id, now)
   end
 end
 redis.call('HDEL', jobs, id)

@@ -1,14 +1,15 @@
 -- Where a job is that has not ended. Whoever looks for one or takes one out does it here, so that a new home
--- is added in this place alone. Needs score and holds.
+-- is added in this place alone. Needs score, holds and lanes.
 --
 -- A state is a letter: a available, s scheduled, r retryable, u suspended, e executing, and as in its body
 -- S completed, F discarded, C cancelled.
-local STATE_OF_HOME = {ready = 'a', held = 'a', suspended = 'u'}
+local STATE_OF_HOME = {ready = 'a', held = 'a', laned = 'a', sorted = 'a', suspended = 'u'}
 local AWAITS_A_TRY = '^%d+:%d+:%d+:%d+:%d+:%d+:1$'
 
 local function homes_of(base)
   local homes = {}
   local ready, sched, susp, live = base .. 'ready', base .. 'sched', base .. 'susp', base .. 'live'
+  local laned, sorting = base .. 'laned', base .. 'sorting'
   local held = moves_of_holds(base, base .. 'holds')
 
   -- Returns per id the name of the home where it waits, and its score there; nothing if it waits nowhere.
@@ -21,7 +22,12 @@ local function homes_of(base)
     end
     look('scheduled', sched)
     look('ready', ready)
-    if redis.call('EXISTS', susp) == 1 then look('suspended', susp) end
+    if redis.call('EXISTS', susp, laned, sorting) > 0 then
+      look('suspended', susp)
+      look('laned', laned)
+      -- A worker that was given it to sort runs it no more than before.
+      look('sorted', sorting)
+    end
     for _, name in ipairs(held.names()) do look('held', base .. 'hold:' .. name) end
     return names, scores
   end
@@ -81,7 +87,7 @@ local function homes_of(base)
     if redis.call('ZREM', ready, id) + redis.call('ZREM', sched, id) + redis.call('ZREM', susp, id) > 0 then
       return true
     end
-    return held.remove(id)
+    return held.remove(id) or lanes_in(base).remove(id)
   end
 
   -- Take a job out of where it waits, or away from a session whose lease is over: nobody runs it any more
