@@ -29,8 +29,10 @@ if TYPE_CHECKING:
     from .runtime.reporting import report_progress
     from .service import Service
     from .worker import Worker, check_health, run_worker
+    from .workflows import PREVIOUS, Workflow, WorkflowRun, chain, group
 
 __all__ = (
+    "PREVIOUS",
     "VERSION",
     "ArqRedis",
     "Cancel",
@@ -50,14 +52,18 @@ __all__ = (
     "Task",
     "Unique",
     "Worker",
+    "Workflow",
+    "WorkflowRun",
     "__version__",
     "call",
+    "chain",
     "check_health",
     "create_pool",
     "cron",
     "current_job",
     "exponential",
     "func",
+    "group",
     "jitter",
     "register_exception",
     "report_progress",
@@ -88,6 +94,7 @@ _HOMES = {
     "runtime.reporting": ("report_progress",),
     "service": ("Service",),
     "worker": ("Worker", "check_health", "run_worker"),
+    "workflows": ("PREVIOUS", "Workflow", "WorkflowRun", "chain", "group"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 _ROOMS = ("connections", "constants", "errors", "jobs", "telemetry", "typing", "utils", "worker")

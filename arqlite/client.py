@@ -10,14 +10,16 @@ from redis.asyncio import ConnectionPool, Redis
 from .constants import default_queue_name as _default_queue_name
 from .constants import expires_extra_ms as _default_expires_extra_ms
 from .engine import EndWatch, EnqueueBatch, Keys, LookBatch, RedisEngine, due_ms
-from .enqueuing import Enqueuing, send
+from .enqueuing import Enqueuing, diversion, send
 from .errors import ConfigurationError
 from .jobs import Job
 from .model.calls import PLAIN, Call, Options, options_of_arq
 from .model.codec import Codec
 from .model.records import JobDef, JobResult
+from .model.workflows import Composition, Workflow
 from .typing import Deserializer, SecondsTimedelta, Serializer
 from .utils import timestamp_ms
+from .workflows import WorkflowRun, send_workflow
 
 
 class ArqRedis(Enqueuing, Redis):  # type: ignore[misc]  # redis-py's own bases disagree with each other
@@ -90,6 +92,28 @@ class ArqRedis(Enqueuing, Redis):  # type: ignore[misc]  # redis-py's own bases 
         options = options_of_arq(_job_id, _queue_name, _defer_until, _defer_by, _expires, _job_try)
         job = await send(self, Call(function, args, kwargs), options)
         return None if job.conflict else job
+
+    async def enqueue_workflow(self, flow: Workflow | Composition) -> WorkflowRun:
+        """Enqueue jobs that wait for each other: all of them, or nothing of them runs.
+
+        Args:
+            flow: a `Workflow`, or what `chain` or `group` made. It may be enqueued several times.
+
+        Returns:
+            The handle on this run of it.
+
+        Raises:
+            ConfigurationError: it has no steps or too many, steps that wait for each other or for unknown
+                ones, or steps in several queues; nothing was enqueued.
+            InvalidArguments: a function in it cannot be called so; nothing was enqueued.
+            SerializationError: an argument cannot be written; nothing was enqueued.
+        """
+        if diversion.get() is not None:
+            raise ConfigurationError(
+                "a workflow is stored while its steps wait for each other, and inline mode stores nothing; "
+                "use testing_mode('manual') and drain_queue(..., with_recursion=True)"
+            )
+        return await send_workflow(self, flow)
 
     async def all_job_results(self) -> list[JobResult]:
         """Read all results that are kept, of all queues of this database, by enqueue time.

@@ -23,3 +23,6 @@ heartbeats_per_lease = 3
 default_max_rescues = 3
 # How long a job whose function no running worker knows is kept for a worker that does.
 default_unknown_function_ttl_s = 3600.0
+# How often results whose time is over are looked for, and how many of them one look forgets.
+default_prune_interval_s = 30.0
+default_prune_limit = 10_000

@@ -14,6 +14,7 @@ from signal import Signals
 from typing import Any
 
 from .connections import ArqRedis
+from .constants import heartbeats_per_lease
 from .engine import LOOK, Beat, Listener, RedisEngine, Waker
 from .model.codec import Codec
 from .model.functions import Function
@@ -26,6 +27,7 @@ from .runtime.health import HealthRecorder
 from .runtime.heartbeat import Heartbeat
 from .runtime.intake import Intake
 from .runtime.joblog import JobLog
+from .runtime.leadership import Leadership
 from .runtime.lifeline import Lifeline
 from .runtime.limits import Limits
 from .runtime.notekeeper import NoteKeeper
@@ -148,9 +150,17 @@ class Crew:
             self.engine,
             lambda: self.producer.session,
             lease_ms,
-            _hang_limit(functions, limits, lease_ms),
+            options.rescue_after or _hang_limit(functions, limits, lease_ms),
             self._heard,
             self._may_cancel,
+            self._lease_is_doubted,
+        )
+        self.leadership = Leadership(
+            self.engine,
+            lambda: self.producer.session,
+            self._lease_is_safe,
+            self._leader_changed,
+            lease_ms / 1000 / heartbeats_per_lease,
         )
         self._lifeline = Lifeline(self.engine, lambda: self.producer.session, lambda: self._heartbeat.doubt_s)
         self._control = Listener(pool)
@@ -162,11 +172,15 @@ class Crew:
         self._health = HealthRecorder(
             pool, self.engine, options.health_key, to_seconds(options.health_check_interval), self._counts
         )
-        host = Host(pool, options.queue, frozenset(functions), codec.serializer, codec.deserializer)
+        host = Host(
+            pool, options.queue, frozenset(functions), codec.serializer, codec.deserializer,
+            lambda: self.leadership.is_leader,
+        )  # fmt: skip
         for service in options.services:
-            service.join(host)
+            service.introduce(host)
+        pruner = Pruner(self.engine, options.prune_interval, options.prune_limit)
         self._services: list[Service] = [
-            self._plain, *options.services, self._lifeline, self._health, Pruner(self.engine), self._notes
+            self._plain, *options.services, self._lifeline, self._health, pruner, self._notes
         ]  # fmt: skip
         if capture_level is not None:
             self._services.append(LogCapture(self._notes, capture_level))
@@ -174,16 +188,26 @@ class Crew:
             self._services.append(
                 Watchdog(options.queue, options.blocked_loop_warning, lambda: self.producer.active)
             )
+        self._scheduler = Scheduler(
+            self.engine,
+            codec,
+            options.cron_jobs or (),
+            options.timezone,
+            is_leader=lambda: self.leadership.is_leader,
+        )
         if options.cron_jobs:
-            self._services.append(Scheduler(self.engine, codec, options.cron_jobs, options.timezone))
+            self._services.append(self._scheduler)
 
     async def work(self) -> None:
         """Start everything and run until a burst is over."""
         with spans_of(self.engine.queue):
             for service in self._services:
                 await service.start()
+            await self.producer.open()
+            await self._heartbeat.start()
+            await self.leadership.start()
+            await self._scheduler.fire_reboots()
             await self.producer.start()
-        await self._heartbeat.start()
         self._report_start()
         await self.producer.finish()
 
@@ -219,7 +243,8 @@ class Crew:
         await self.producer.stop()
         had_stubborn_jobs = bool(self.producer.active)
         await self.producer.flush(_FLUSH_PATIENCE_S)
-        for service in reversed(self._services):
+        # Who resigned must have nothing under way that only the leader does.
+        for service in [*reversed(self._services), self.leadership]:
             try:
                 await service.stop()
             except Exception:  # it must keep neither the others from stopping nor the lease from ending
@@ -313,6 +338,7 @@ class Crew:
         self._lifeline.expect(next_deadline_ms)
         if self._last_session:
             self._health.hurry()  # what lost the lease may have lost the record, too
+            self.leadership.hurry()
         self._follower = asyncio.get_running_loop().create_task(self._follow(self._last_session, session))
         self._last_session = session
 
@@ -320,8 +346,15 @@ class Crew:
         channel = self.engine.keys.control_channel
         if old_session:
             await self._control.unfollow(channel(old_session))
+        await self._control.follow(self.engine.keys.leader_channel, lambda _: self.leadership.hurry())
         await self._control.follow(channel(session), self._cancel_by_message)
         await self._control.follow(self.engine.keys.queue_channel, self._look_by_message)
+
+    def _lease_is_doubted(self) -> None:
+        self.leadership.doubt()
+
+    def _leader_changed(self) -> None:
+        self._scheduler.look()
 
     def _heard(self, session: str, beat: Beat, sent_at: float) -> None:
         if session != self.producer.session:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
-from collections.abc import Callable, Iterable, Sequence
+import logging
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import Any
@@ -13,13 +15,17 @@ from .connections import ArqRedis, RedisSettings
 from .cron import CronJob
 from .errors import ConfigurationError
 from .model import checks, limits
-from .model.functions import CronFunction, Function, by_name, func, is_coroutine_function
+from .model.functions import Function, by_name, func, is_coroutine_function
 from .runtime.executor import Hooks
 from .runtime.limits import Limits
 from .service import Service
 from .typing import AsyncHook, Deserializer, Serializer, WorkerSettingsType
 from .utils import to_ms
 
+logger = logging.getLogger("arqlite.worker")
+
+# `keep_results` is nearly `keep_result`; `on_start` need not be meant for `on_startup`.
+_NEARLY = 0.9
 _SHORTEST_S = {
     "lease": 0.1,
     "keep_result": 0,
@@ -27,6 +33,7 @@ _SHORTEST_S = {
     "health_check_interval": 0.001,
     "unknown_function_ttl": 0,
     "poll_delay": 0,
+    "prune_interval": 0.001,
 }
 _KINDS = {
     "queue_name": (str, "a text"),
@@ -83,6 +90,9 @@ class WorkerOptions:
     lease: float = constants.default_lease_s
     max_rescues: int = constants.default_max_rescues
     unknown_function_ttl: float = constants.default_unknown_function_ttl_s
+    rescue_after: float | None = None
+    prune_interval: float = constants.default_prune_interval_s
+    prune_limit: int = constants.default_prune_limit
     keep_discarded: float | None = None
     keep_cancelled: float | None = None
     strict_arguments: bool = False
@@ -103,12 +113,14 @@ class WorkerOptions:
         self._take_limits()
         self._check_objects()
         self.cron_jobs = self._listed_cron_jobs()
+        _check_one_call_per_name(self.cron_jobs)
         if not self.functions and not self.cron_jobs:
             raise RuntimeError("at least one function or cron_job must be registered")
         if self.queue_name is None:
             if self.redis_pool is None:
                 raise ValueError("If queue_name is absent, redis_pool must be present.")
             self.queue_name = self.redis_pool.default_queue_name
+        _check_queues_of_tasks(self.cron_jobs, self.queue)
 
     @property
     def queue(self) -> str:
@@ -133,9 +145,8 @@ class WorkerOptions:
 
     def table(self) -> dict[str, Function]:
         """Everything that can be run, by name; a cron job is a function of its own."""
-        return by_name(
-            [*(func(function) for function in self.functions), *map(_as_function, self.cron_jobs or ())]
-        )
+        own = [func(function) for function in self.functions]
+        return by_name([*own, *(job.registered() for job in self.cron_jobs or ())])
 
     def limits(self) -> Limits:
         """The limits of jobs whose function has none of its own."""
@@ -156,7 +167,7 @@ class WorkerOptions:
         return Hooks(self.on_job_start, self.on_job_end, self.after_job_end)
 
     def _check_counts(self) -> None:
-        for name in ("max_jobs", "max_tries", "max_rescues"):
+        for name in ("max_jobs", "max_tries", "max_rescues", "prune_limit"):
             checks.count(name, getattr(self, name), 1)
         checks.count("max_burst_jobs", self.max_burst_jobs)
         checks.count("expires_extra_ms", self.expires_extra_ms)
@@ -174,6 +185,8 @@ class WorkerOptions:
         if self.job_timeout is not None:
             limit = checks.time_limit("job_timeout", self.job_timeout)
             self.job_timeout = None if limit == float("inf") else limit
+        if self.rescue_after is not None:
+            self.rescue_after = checks.seconds("rescue_after", self.rescue_after, self.lease)
         if self.blocked_loop_warning is not None:
             limit = checks.time_limit("blocked_loop_warning", self.blocked_loop_warning)
             self.blocked_loop_warning = None if limit == float("inf") else limit
@@ -212,24 +225,35 @@ class WorkerOptions:
 def get_kwargs(settings_cls: WorkerSettingsType) -> dict[str, Any]:
     """Take a worker's arguments out of a settings class, an instance of one, or a dict.
 
-    Attributes of base classes count; names that a worker does not know are left out.
+    Attributes of base classes count; names that a worker does not know are left out. Where one of them is
+    nearly an option, the log says so.
 
     Raises:
         ConfigurationError: it is none of these.
     """
     known = set(inspect.signature(WorkerOptions).parameters)
     if isinstance(settings_cls, dict):
+        _tell_of_slips(settings_cls, known)
         return {name: value for name, value in settings_cls.items() if name in known}
     if inspect.isroutine(settings_cls) or inspect.ismodule(settings_cls):
         raise _no_settings(settings_cls)
     bases = (settings_cls if isinstance(settings_cls, type) else type(settings_cls)).__mro__
     # An instance has attributes of its own, unless its class has slots.
     places = [*(vars(base) for base in reversed(bases)), getattr(settings_cls, "__dict__", {})]
+    _tell_of_slips({name for place in places for name in place}, known)
     names = [name for place in places for name in place if name in known]
     # A class may leave everything to keyword arguments; an instance of anything is no settings yet.
     if not names and not isinstance(settings_cls, type):
         raise _no_settings(settings_cls)
     return {name: _attribute(settings_cls, name) for name in names}
+
+
+def _tell_of_slips(names: Iterable[str], known: Collection[str]) -> None:
+    """What a worker does not know it leaves out, as arq does: a slip would go unseen."""
+    for name in sorted(set(names) - set(known)):
+        near = [] if name.startswith("_") else difflib.get_close_matches(name, known, 1, _NEARLY)
+        if near:
+            logger.warning("a worker has no option %s; did you mean %s?", name, near[0])
 
 
 def _attribute(settings: object, name: str) -> Any:
@@ -262,7 +286,21 @@ def _awaited(name: str, hook: Callable[..., Any]) -> AsyncHook:
     return call
 
 
-def _as_function(job: CronJob) -> Function:
-    return CronFunction(
-        job.name, job.coroutine, job.timeout_s, job.keep_result_s, job.keep_result_forever, job.max_tries
-    )
+def _check_one_call_per_name(jobs: Iterable[CronJob]) -> None:
+    """Cron jobs of one name are one to Redis: what runs must not depend on who fires first."""
+    calls: dict[str, CronJob] = {}
+    for job in jobs:
+        other = calls.setdefault(job.name, job)
+        if (job.args, job.kwargs) != (other.args, other.kwargs):
+            raise ConfigurationError(
+                f"two cron jobs are named {job.name} and have other arguments; give each a name of its own"
+            )
+
+
+def _check_queues_of_tasks(jobs: Iterable[CronJob], queue: str) -> None:
+    for job in jobs:
+        if job.task is not None and job.task.queue not in (None, queue):
+            raise ConfigurationError(
+                f"cron job {job.name} enqueues in {queue!r}, and its task belongs to {job.task.queue!r}: "
+                f"give it to a worker of that queue"
+            )

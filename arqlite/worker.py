@@ -38,7 +38,7 @@ from .model.functions import Function, func
 from .model.limits import GlobalLimit, RateLimit
 from .model.tasks import rules_of
 from .runtime.executor import Counters
-from .service import Service
+from .service import Service, end_task
 from .settings import WorkerOptions, get_kwargs
 from .signals import signals_handled
 from .typing import (
@@ -126,6 +126,10 @@ class Worker:
         lease: seconds after which the jobs of a dead worker are given to others.
         max_rescues: how many workers a job may take down before it is given up.
         unknown_function_ttl: seconds that a job whose function this worker does not know is kept for others.
+        rescue_after: seconds that its event loop may stand still before its jobs are given to others, at
+            least the lease; by default the lease and the longest timeout, and for ever if there is none.
+        prune_interval: seconds between two looks for results whose time is over.
+        prune_limit: how many of them one look forgets; the next one comes soon if there are more.
         keep_discarded: seconds or timedelta the end of a job that failed is kept; None is as long as a
             result, and at least 7 days if its function is a `@task`.
         keep_cancelled: the same for a job that was cancelled.
@@ -186,6 +190,9 @@ class Worker:
         lease: SecondsTimedelta = constants.default_lease_s,
         max_rescues: int = constants.default_max_rescues,
         unknown_function_ttl: SecondsTimedelta = constants.default_unknown_function_ttl_s,
+        rescue_after: SecondsTimedelta | None = None,
+        prune_interval: SecondsTimedelta = constants.default_prune_interval_s,
+        prune_limit: int = constants.default_prune_limit,
         keep_discarded: SecondsTimedelta | None = None,
         keep_cancelled: SecondsTimedelta | None = None,
         strict_arguments: bool = False,
@@ -232,6 +239,11 @@ class Worker:
     def pool(self) -> ArqRedis:
         """The Redis client; there from the start of `main` on."""
         return cast("ArqRedis", self._pool)
+
+    @property
+    def is_leader(self) -> bool:
+        """Whether this worker leads its queue: one of those that hold a lease does. No when in doubt."""
+        return self._crew is not None and self._crew.leadership.is_leader
 
     @property
     def jobs_complete(self) -> int:
@@ -395,8 +407,7 @@ class Worker:
             await asyncio.shield(crew.shut_down(Signals.SIGTERM, 0, self._hurry))
             raise
         finally:
-            working.cancel()
-            await asyncio.gather(working, return_exceptions=True)
+            await end_task(working)
             self.has_stubborn_jobs = await crew.stop()
 
 

@@ -297,7 +297,7 @@ async def test_cron_job_runs_at_its_time(arq_redis: ArqRedis, make_worker: Any, 
     assert all(job_id.startswith("cron:s:") and job_id.endswith("00") for job_id, _ in ticks)
     assert {job_try for _, job_try in ticks} == {1}
     assert one.jobs_complete + two.jobs_complete == len(ticks)
-    assert await traces(arq_redis) - {"wake"} == {"cron"}
+    assert await traces(arq_redis) - {"wake"} == {"cron", "crons"}
 
 
 NEVER_SOON = {"month": 2, "day": 29, "weekday": 0, "run_at_startup": True}

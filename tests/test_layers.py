@@ -32,6 +32,7 @@ FLOORS = {
     "offering": 5,
     "runtime": 5,
     "enqueuing": 6,
+    "workflows": 6,
     "client": 7,
     "connections": 8,
     "inspector": 9,
@@ -73,6 +74,7 @@ PUBLIC_MODULES = {
     "arqlite.utils",
     "arqlite.version",
     "arqlite.worker",
+    "arqlite.workflows",
 }
 
 

@@ -259,7 +259,8 @@ def test_worker_signature() -> None:
     assert parameters[: len(WORKER_OF_ARQ)] == WORKER_OF_ARQ
     assert keyword_only(Worker) == {name for name, _ in parameters} - {"functions"}
     assert [name for name, _ in parameters[len(WORKER_OF_ARQ) :]] == [
-        "lease", "max_rescues", "unknown_function_ttl", "keep_discarded", "keep_cancelled",
+        "lease", "max_rescues", "unknown_function_ttl", "rescue_after", "prune_interval", "prune_limit",
+        "keep_discarded", "keep_cancelled",
         "strict_arguments", "cpu_processes", "blocked_loop_warning", "capture_logs", "services",
         "global_limit", "rate_limit", "paused", "node",
     ]  # fmt: skip
@@ -297,6 +298,8 @@ def test_cron_signature() -> None:
         ("keep_result_forever", False),
         ("max_tries", 1),
         *(("crontab", None), ("timezone", None), ("run_missed", False)),  # arqlite's own
+        *(("missed", None), ("args", ()), ("kwargs", None), ("priority", None), ("tags", None)),
+        *(("meta", None), ("max_attempts", None), ("queue", None)),
     ]
     assert defaults(next_cron) == [("previous_dt", REQUIRED), *times]
     assert keyword_only(cron) == {name for name, _ in defaults(cron)} - {"coroutine"}

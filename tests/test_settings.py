@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 import fakeredis
 import pytest
@@ -235,3 +235,23 @@ def test_ctx_of_the_user_is_not_copied() -> None:
     ctx: Ctx = {}
 
     assert Worker([ok], ctx=ctx).ctx is ctx
+
+
+def test_misspelled_option_is_told_with_the_right_one(caplog: pytest.LogCaptureFixture) -> None:
+    """A name that is nearly an option is told, as it would be left out unseen; others are none of ours."""
+
+    class Settings:
+        functions: ClassVar[list[Any]] = []
+        prune_intervall = 10
+        keep_results = 5
+        on_start = None
+        database_url = "sqlite://"
+
+    assert get_kwargs(Settings) == {"functions": []}
+    get_kwargs({"functions": [], "max_job": 3})
+
+    assert caplog.messages == [
+        "a worker has no option keep_results; did you mean keep_result?",
+        "a worker has no option prune_intervall; did you mean prune_interval?",
+        "a worker has no option max_job; did you mean max_jobs?",
+    ]

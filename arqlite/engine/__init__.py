@@ -1,11 +1,14 @@
 """The Redis wing: a queue's storage as verbs, each one atomic script."""
 
 from .batch import EnqueueBatch, LookBatch
+from .flows import FlowStopped, NewFlow, NewStep
 from .keys import Keys, due_ms
 from .protocol import (
     NOTHING_SETTLED,
     Beat,
     Change,
+    CronKnown,
+    Crons,
     Ended,
     Engine,
     Failure,
@@ -40,12 +43,15 @@ __all__ = (
     "NOTHING_SETTLED",
     "Beat",
     "Change",
+    "CronKnown",
+    "Crons",
     "EndWatch",
     "Ended",
     "Engine",
     "EnqueueBatch",
     "Failure",
     "Fired",
+    "FlowStopped",
     "Holder",
     "Joined",
     "Keys",
@@ -53,7 +59,9 @@ __all__ = (
     "Lock",
     "LookBatch",
     "Membership",
+    "NewFlow",
     "NewJob",
+    "NewStep",
     "Note",
     "Noted",
     "Peek",

@@ -39,8 +39,14 @@ class Keys:
         wake: list with at most one token; its popper goes and claims.
         wait: set of ids whose end somebody awaits.
         cron: hash, name and schedule of a cron job -> its last tick in ms.
+        cronctl: hash, name of a paused cron job -> since when, in ms.
+        crons: hash, name and schedule of a cron job -> when it was told, 13 digits of ms, and what it is.
+        leader: text, the session that leads while it lives.
         holds: hash, name of a hold -> the session that vouches for it; `?` and a moment in ms: nobody.
         locks: hash, id of a unique job that has not ended -> digest of the lock that it holds.
+        steps: hash, id of a job that is a step of a workflow -> the step's number and the workflow.
+        flows: zset, workflow -> when it was stored, in ms.
+        over: zset, workflow -> when it may be forgotten, in ms; one that goes on is not in it.
         ttls: set of the result lifetimes in use, each with its own `done` list.
         meta: hash of what was settled for the queue: pauses, limits, and how often that changed.
         sessions: hash, session -> what it tells of itself, as JSON.
@@ -64,8 +70,14 @@ class Keys:
         self.wake = base + "wake"
         self.wait = base + "wait"
         self.locks = base + "locks"
+        self.steps = base + "steps"
+        self.flows = base + "flows"
+        self.over = base + "over"
         self.ttls = base + "ttls"
         self.cron = base + "cron"
+        self.cronctl = base + "cronctl"
+        self.crons = base + "crons"
+        self.leader = base + "leader"
         self.holds = base + "holds"
         self.meta = base + "meta"
         self.sessions = base + "sessions"
@@ -78,6 +90,7 @@ class Keys:
         self.channels = f"{PREFIX}{database}:{{{queue}}}:"
         self.finished_channel = self.channels + "fin"
         self.queue_channel = self.channels + "all"
+        self.leader_channel = self.channels + "led"
         self.health = queue + health_check_key_suffix
 
     def run(self, session: str) -> str:
@@ -127,6 +140,14 @@ class Keys:
     def former_lock(self, job_id: str) -> str:
         """Text, the digest of the lock of a job that ended, as long as that counts."""
         return f"{self.base}uid:{job_id}"
+
+    def flow(self, flow_id: str) -> str:
+        """Hash of a workflow: its state, its steps and what they gave."""
+        return f"{self.base}wf:{flow_id}"
+
+    def undo(self, flow_id: str) -> str:
+        """List of the steps of a workflow that can be taken back, in the order they ended."""
+        return f"{self.base}undo:{flow_id}"
 
     def note(self, job_id: str) -> str:
         """Hash of what this job noted: how far it is, for which job, how many lines are not kept."""

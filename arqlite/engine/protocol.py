@@ -181,6 +181,32 @@ class Ticks(NamedTuple):
     last_ms: list[int]
 
 
+class CronKnown(NamedTuple):
+    """A cron job that some worker has.
+
+    Attributes:
+        description: what it is, as `model.crons` writes it.
+        last_ms: its last tick, 0 for none.
+    """
+
+    description: bytes
+    last_ms: int
+
+
+class Crons(NamedTuple):
+    """The cron jobs of a queue.
+
+    Attributes:
+        now_ms: the server's clock.
+        paused: the names of those that are paused, known or not.
+        known: those that workers told of.
+    """
+
+    now_ms: int
+    paused: frozenset[str]
+    known: list[CronKnown]
+
+
 class Note(NamedTuple):
     """What one run of a job tells of itself while its session owns the job.
 
@@ -265,6 +291,8 @@ class Turn(NamedTuple):
             put back again, until `cancel` was called for them.
         errors: of jobs claimed that were tried before: id and what its failed attempts left, the newest 20.
         settled: what was settled for the queue.
+        swept: jobs that nobody ran and that were cancelled as a job they waited for did not end well; told
+            once, to whoever turns first.
     """
 
     now_ms: int
@@ -280,6 +308,7 @@ class Turn(NamedTuple):
     recalled: Sequence[bytes] = ()
     errors: Sequence[tuple[bytes, list[bytes]]] = ()
     settled: Settled = NOTHING_SETTLED
+    swept: Sequence[bytes] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -398,10 +427,16 @@ class Size:
     running: int
     sessions: int
     held: int = 0
+    suspended: int = 0
 
     @property
     def jobs(self) -> int:
         """All jobs that have not ended."""
+        return self.moving + self.suspended
+
+    @property
+    def moving(self) -> int:
+        """Those of them that do not wait for others; without one, the others wait in vain."""
         return self.ready + self.held + self.scheduled + self.running
 
 
@@ -502,8 +537,10 @@ class Engine(Protocol):
         job_id: str,
         record: bytes,
         lock: Lock | None = None,
+        name: str = "",
     ) -> Fired:
-        """Nowhere -> ready, once per tick of a cron job's schedules; a tick still to come fires nothing.
+        """Nowhere -> ready, once per tick of a cron job's schedules, and without any each time. A tick still
+        to come fires nothing, nor does one while the cron job of this name is paused.
 
         Where an equal job has its lock, the tick counts as fired and nothing is enqueued.
         """
@@ -534,8 +571,23 @@ class Engine(Protocol):
     async def ends(self, job_ids: Sequence[str]) -> list[int]:
         """Tell until when the end of each job is kept, in ms since 1970: 0 it has not ended, -1 unknown."""
 
-    async def prune(self) -> int:
-        """Finished -> nowhere, for all jobs whose time is over. Returns how many."""
+    async def publish_crons(self, known: Mapping[str, bytes], keep_ms: int) -> None:
+        """Tell which cron jobs a worker has, by name and schedule. What nobody told of for so long goes."""
+
+    async def crons(self) -> Crons:
+        """Tell which cron jobs the workers have, and how they stand."""
+
+    async def switch_cron(self, name: str, *, pauses: bool) -> bool:
+        """Pause a cron job over all workers, or let it go on. Returns whether it was not so before."""
+
+    async def lead(self, session: str, *, runs: bool = True) -> bool:
+        """Lead the queue if no living session does, or resign. Returns whether this session leads now."""
+
+    async def leader(self) -> str | None:
+        """Tell which living session leads; None when nobody does."""
+
+    async def prune(self, limit: int | None = None) -> int:
+        """Finished -> nowhere, for jobs whose time is over, at most so many. Returns how many."""
 
     async def size(self) -> Size:
         """Count the jobs that have not ended."""

@@ -11,6 +11,8 @@ import redis
 from redis.exceptions import NoScriptError
 
 from ..errors import SessionLost
+from .duties import Duties
+from .flows import FlowVerbs
 from .keys import Keys
 from .link import WRONG_SERVER, Link, call_on_pool, calls_on_pool
 from .management import CANCEL_ANSWERS, Management
@@ -50,7 +52,8 @@ TURN_LIMIT = 1000
 LOOK_CHUNK = 500
 # How many lines of a job are kept: its newest.
 LOG_LIMIT = 1000
-_PRUNE_BATCHES = 20
+# So many ends are forgotten by one script.
+PRUNE_CHUNK = 1000
 # By then somebody has rescued what was bequeathed, or nobody is there who could.
 _WILL_MS = 30 * 86_400_000
 # A batch that a crash left half-way is finished within this time, or it might be planted twice.
@@ -64,11 +67,11 @@ _PLACES = {"ready": "r", "scheduled": "s", "held": "h", "sorted": "l"}
 # What all scripts may ask for; each takes what its head names.
 _KEYS = (
     "jobs", "ready", "sched", "susp", "live", "tries", "wake", "wait", "ttls", "cron", "holds", "locks",
-    "meta", "sessions", "lanes",
+    "meta", "sessions", "lanes", "steps", "flows", "over",
 )  # fmt: skip
 
 
-class RedisEngine(Management, Steering):
+class RedisEngine(Management, Duties, FlowVerbs, Steering):
     """One queue in one Redis database.
 
     Args:
@@ -138,7 +141,8 @@ class RedisEngine(Management, Steering):
         facts = reply[1:]
         if len(reply) > _SETTLED_AT:
             facts[-1] = settled_of(facts[-1])
-        return Turn(*facts)
+        turn = Turn(*facts)
+        return _with_swept(turn) if turn.lost else turn
 
     def beat(self, session: str, lease_ms: int, heard: Sequence[str]) -> Beat:
         """See `Engine.beat`."""
@@ -209,12 +213,14 @@ class RedisEngine(Management, Steering):
         job_id: str,
         record: bytes,
         lock: Lock | None = None,
+        name: str = "",
     ) -> Fired:
         """See `Engine.fire`."""
-        args = {"tick": tick_ms, "id": job_id, "record": record}
+        args = {"name": name, "tick": tick_ms, "id": job_id, "record": record}
         digest, period, states, since = _lock(lock) if lock is not None else ("", -1, "", "")
         args |= {"digest": digest, "period": period, "states": states, "since": since}
-        done, now_ms, *holder = await self._call(load("fire"), args, schedules)
+        call = self._call(load("fire"), args, schedules, {"cronctl": self.keys.cronctl})
+        done, now_ms, *holder = await call
         return Fired(bool(done), int(now_ms), Holder(*map(bytes.decode, holder)) if holder else None)
 
     async def ticks(self, schedules: Sequence[str]) -> Ticks:
@@ -260,12 +266,14 @@ class RedisEngine(Management, Steering):
         """See `Engine.ends`."""
         return [int(until) for until in await self._call(load("ends"), {}, job_ids)] if job_ids else []
 
-    async def prune(self) -> int:
+    async def prune(self, limit: int | None = None) -> int:
         """See `Engine.prune`."""
         total, more = 0, 1
-        while more:
-            forgotten, more = await self._call(load("prune"), {"batches": _PRUNE_BATCHES})
+        while more and (limit is None or total < limit):
+            most = PRUNE_CHUNK if limit is None else min(limit - total, PRUNE_CHUNK)
+            forgotten, more = await self._call(load("prune"), {"limit": most})
             total += forgotten
+        await self.prune_flows()
         return total
 
     async def size(self) -> Size:
@@ -348,6 +356,12 @@ class RedisEngine(Management, Steering):
             if self._twin is None:
                 self._twin = blocking_twin(self.client, self._timeout)
             return self._twin
+
+
+def _with_swept(turn: Turn) -> Turn:
+    """Sort out what the script tells in one list."""
+    swept = [raw_id[1:] for raw_id in turn.lost if raw_id.startswith(b"\0")]
+    return turn._replace(lost=turn.lost[: len(turn.lost) - len(swept)], swept=swept)
 
 
 def _enqueued(jobs: Sequence[NewJob]) -> tuple[list[Any], int]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from .control import QueueControl
+from .crons import CronControl
+from .flows import FlowControl
 from .jobs import JobManagement
 
 
-class Inspector(QueueControl, JobManagement):
+class Inspector(QueueControl, JobManagement, CronControl, FlowControl):
     """Looks at the queues of one Redis database, and acts on them.
 
     Args:

@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..errors import InvalidArguments
+from .placeholders import placeholders_in
 
 if sys.version_info >= (3, 14):
     import annotationlib
@@ -141,7 +142,11 @@ class Signature:
         return told
 
     def by_name(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
-        """Tell the arguments of a call that fits by their names, those that it leaves out not among them."""
+        """Tell the arguments of a call that fits by their names, those that it leaves out not among them.
+
+        Raises:
+            TypeError: it is no call of this function.
+        """
         if not args:
             return dict(kwargs)
         bound = self._signature.bind(*args, **kwargs).arguments
@@ -196,6 +201,8 @@ def _fitted(field: Field | None, value: Any, problems: list[Problem], name: str 
     try:
         return field.validate(value)
     except Exception as error:  # noqa: BLE001 (validators of the user's own types may raise anything)
+        if next(placeholders_in(value), None) is not None:
+            return value  # what it stands for is not there yet
         problems.append(Problem(name or field.name, _reason(error, value)))
         return value
 

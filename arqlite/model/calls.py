@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from copy import copy
 from datetime import datetime
 from typing import Any, Concatenate, Generic, NamedTuple, TypedDict, overload
 
@@ -111,6 +112,12 @@ class Call(Generic[ResultT]):
         """
         own = checked(**options)
         return Call(self.function, self.args, self.kwargs, self.signature, own, self.defaults, self.target)
+
+    def calling(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call[ResultT]:
+        """Make a call of the same function, and enqueued alike, with other arguments."""
+        made = copy(self)
+        made.args, made.kwargs = args, kwargs
+        return made
 
     def settled(self, common: Options) -> Options:
         """Tell how it is enqueued: its own options come first, then the common ones, then its function's."""

@@ -18,6 +18,7 @@ from ..typing import Deserializer, Serializer
 from ..utils import ms_to_datetime
 from . import checks
 from .failures import describe, message_of, rebuild
+from .placeholders import BUNDLE, read_end, unbundled
 from .records import JobDef, JobResult
 from .states import FINAL_STATES, STATE_LETTERS, JobState
 
@@ -115,7 +116,7 @@ class Codec:
             DeserializationError: these bytes are none.
         """
         try:
-            envelope = from_json(blob) if self.deserializer is None else self.deserializer(blob)
+            envelope = from_json(blob) if self.deserializer is None else self._foreign_envelope(blob)
             if not isinstance(envelope["f"], str) or not 0 <= envelope["et"] <= checks.LAST_MS:
                 raise TypeError("the envelope names no function or no time")
             if "t" in envelope or "x" in envelope or "at" in envelope:
@@ -224,7 +225,7 @@ class Codec:
         """
         try:
             raw = record[_FINISHED_HEAD + 9 : _end_of_result(record)]
-            ended = from_json(raw) if self.deserializer is None else self.deserializer(raw)
+            ended = read_end(raw, self.deserializer)
             value = rebuild(ended["e"]) if "e" in ended else ended["r"]
             if not isinstance(ended["t"] or 0, int):
                 raise TypeError("the envelope of the result tells no number of its start")
@@ -248,6 +249,10 @@ class Codec:
             return job_def(self.decode_job(blob), job_id, None, None)
         except DeserializationError:
             return _unknown_job(job_id)
+
+    def _foreign_envelope(self, blob: bytes) -> Any:
+        assert self.deserializer is not None  # noqa: S101 (the caller asked)
+        return unbundled(blob, self.deserializer) if blob.startswith(BUNDLE) else self.deserializer(blob)
 
     def _encode_foreign(
         self,

@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextvars import ContextVar
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from .records import FailedAttempt
 
 CancelReason = Literal["abort", "timeout", "shutdown", "lost_lease"]
+
+
+class WorkflowStep(NamedTuple):
+    """Which step of which workflow a job is.
+
+    Attributes:
+        id: the workflow's id, see `WorkflowRun`.
+        step: the step's name; in a compensation that of the step which it takes back.
+    """
+
+    id: str
+    step: str
 
 
 class RunningJob(Protocol):
@@ -28,6 +40,7 @@ class RunningJob(Protocol):
         meta: the same, as a dict of one's own; with `snoozed`, how often, where it snoozed.
         priority: 0 runs first, 9 last.
         args, kwargs: what it is called with, `ctx` left out.
+        workflow: which step of which workflow it is; None of a job that stands alone.
         enqueue_ms: when it was enqueued, in ms since 1970.
         crashes: how many of the starts before ended with their worker.
         worker: the worker's name, `host:pid:session`.
@@ -63,6 +76,8 @@ class RunningJob(Protocol):
     def args(self) -> Sequence[Any]: ...  # noqa: D102
     @property
     def kwargs(self) -> dict[str, Any]: ...  # noqa: D102
+    @property
+    def workflow(self) -> WorkflowStep | None: ...  # noqa: D102
     @property
     def enqueue_ms(self) -> int: ...  # noqa: D102
     @property

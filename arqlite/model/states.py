@@ -36,8 +36,8 @@ STATE_GROUPS: dict[str, frozenset[JobState]] = {
 }
 """States by the names that may stand for several of them (Oban's)."""
 
-# A job that ended moves only when somebody retries it by hand.
-_AFTER_THE_END = frozenset({JobState.AVAILABLE})
+# A job that ended moves only when somebody retries it by hand. In its workflow, it may have to wait then.
+_AFTER_THE_END = frozenset({JobState.AVAILABLE, JobState.SUSPENDED})
 
 MOVES: dict[JobState, frozenset[JobState]] = {
     JobState.SUSPENDED: frozenset({JobState.AVAILABLE, JobState.SCHEDULED, JobState.CANCELLED}),

@@ -28,7 +28,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from ..errors import JobExecutionFailed, SerializationError
-from ..model.context import CancelReason, running_job
+from ..model.context import CancelReason, WorkflowStep, running_job
 from ..model.failures import message_of
 from ..model.records import FailedAttempt
 from .references import Reference
@@ -56,6 +56,7 @@ class JobFacts:
     priority: int
     args: Sequence[Any]
     kwargs: dict[str, Any]
+    workflow: WorkflowStep | None
     cancel_reason: CancelReason | None = None
 
     @property

@@ -34,6 +34,7 @@ class Heartbeat(Service):
             `time.monotonic`.
         may_cancel: tells, in the heartbeat's thread, whether the session has a job that it could cancel. What
             is asked of others is over, and forgotten.
+        distrusted: called when the lease may have ended unseen.
 
     Attributes:
         is_overdue: whether the lease may have ended unseen: then nothing new may be started.
@@ -47,6 +48,7 @@ class Heartbeat(Service):
         hang_s: float | None,
         heard: Callable[[str, Beat, float], None],
         may_cancel: Callable[[str], bool],
+        distrusted: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__()
         self._engine = engine
@@ -55,6 +57,7 @@ class Heartbeat(Service):
         self._hang_s = hang_s
         self._heard = heard
         self._may_cancel = may_cancel
+        self._distrusted = distrusted
         self.is_overdue = False
         self._stopping = threading.Event()
         self._ended = asyncio.Event()
@@ -148,6 +151,7 @@ class Heartbeat(Service):
 
     def _distrust_lease(self) -> None:
         self.is_overdue = True
+        self._distrusted()
 
     def _forget_timer(self) -> None:
         timer, self._timer = self._timer, None

@@ -18,6 +18,7 @@ from ..engine import RedisEngine, Returned, Turn, Waker
 from ..engine.redis import TURN_LIMIT
 from ..errors import SessionLost
 from ..service import Service
+from ..telemetry import JobStopped, has_handlers
 from .acker import Acker, Batch
 from .capacity import Capacity
 from .doorbell import Doorbell
@@ -28,6 +29,7 @@ from .outage import REDIS_TROUBLE, Outage
 from .recall import cancel_returned
 from .run import Run
 from .stager import Stager
+from .swept import tell_swept
 
 logger = logging.getLogger("arqlite.worker")
 
@@ -207,10 +209,15 @@ class Producer(Service):
 
     # -- the loop
 
-    async def start(self) -> None:
-        """Open the first session and begin to claim."""
-        self._create_task = asyncio.get_running_loop().create_task
+    async def open(self) -> None:
+        """Open the first session; nothing is claimed yet."""
         await self._open()
+
+    async def start(self) -> None:
+        """Begin to claim, in the session that is open or in a first one."""
+        self._create_task = asyncio.get_running_loop().create_task
+        if self.session is None:
+            await self._open()
         await super().start()
 
     async def finish(self) -> None:
@@ -308,17 +315,23 @@ class Producer(Service):
         self._capacity.hear(turn.holds)
         self._take_in(turn, want)
         if want:
-            has_more = len(turn.job_ids) >= asked or bool(turn.more)
-            # Where limits are reached, asking again empties no hold: whoever makes room leaves its token.
-            if turn.job_ids or not self._orders.is_limited:
-                has_more = has_more or self._capacity.wants_more
-            self._hungry = self._hungry or has_more
+            self._hungry = self._hungry or self._has_more(turn, asked)
+        if turn.swept and has_handlers(JobStopped):
+            tell_swept(self._engine.queue, turn)
         if recalled:
             await cancel_returned(self._engine, self.executor, self.session, recalled)
         self._stager.arm(self._next_look_ms(turn) if self._claiming else -1)
         self._is_unsure = turn.held != len(self.owned)
         if self._is_unsure:
             await self._reconcile()
+
+    def _has_more(self, turn: Turn, asked: int) -> bool:
+        """Whether another turn may claim more at once."""
+        has_more = len(turn.job_ids) >= asked or bool(turn.more)
+        # Where limits are reached, asking again empties no hold: whoever makes room leaves its token.
+        if turn.job_ids or not self._orders.is_limited:
+            has_more = has_more or self._capacity.wants_more
+        return has_more
 
     def _next_look_ms(self, turn: Turn) -> int:
         """Tell when to look at the schedule again; what comes next may be what this worker put aside."""
@@ -555,7 +568,7 @@ class Producer(Service):
             self._outage.begins(error)
             await self._outage.wait()
             return False
-        if size.jobs <= len(self._parked):
+        if size.moving <= len(self._parked):
             return True
         self._signal.clear()
         try:

@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from ..model.attempts import decode_attempts
-from ..model.context import CancelReason
+from ..model.context import CancelReason, WorkflowStep
 from ..model.functions import CronFunction, Function
 from ..model.memory import Memory
 from ..model.records import FailedAttempt
@@ -149,6 +149,12 @@ class Run:
     def tags(self) -> tuple[str, ...]:
         """What it was enqueued with."""
         return tuple(self.stored.get("g") or ())
+
+    @property
+    def workflow(self) -> WorkflowStep | None:
+        """Which step of which workflow it is."""
+        place = self.stored.get("w")
+        return WorkflowStep(place["id"], place["step"]) if place else None
 
     @property
     def meta(self) -> dict[str, Any]:

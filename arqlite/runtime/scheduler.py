@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from ..cron import CronJob
-from ..engine import Engine, NewJob
+from ..engine import Engine, Fired, Lock
+from ..model.arguments import signature_of
 from ..model.codec import Codec, queued_record
+from ..model.crons import cron_meta, describe
+from ..model.fingerprint import fingerprint
+from ..model.unique import rule
 from ..model.wallclock import SystemZone
 from ..service import Service
 from ..telemetry import CronFired, execute, has_handlers, span
 from ..utils import new_job_id, timestamp_ms, to_unix_ms
+from .agenda import Entry, ServerClock
 from .outage import REDIS_TROUBLE, Outage
 
 logger = logging.getLogger("arqlite.worker")
@@ -25,65 +31,14 @@ T = TypeVar("T")
 _LONGEST_NAP_S = 30.0
 # Times missed by less than this run one by one, as in arq; older ones would come in a flood.
 _LATE = timedelta(minutes=1)
+# As many of the missed times run one by one where each of them shall.
+_MOST_MISSED = 1000
 # As Debian's cron has it: a clock that goes back less far will be there again soon, and nothing runs
 # twice; one that goes back further was wrong.
 _SET_BACK = timedelta(hours=3)
-
-
-class ServerClock:
-    """The server's clock, carried on between two looks at it: what workers' own clocks show is no matter.
-
-    Args:
-        monotonic: a clock that is never set, in seconds.
-    """
-
-    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._monotonic = monotonic
-        self._seen_s = 0.0
-        self._seen_at = 0.0
-
-    def now(self) -> datetime:
-        """Tell the server's time."""
-        return datetime.fromtimestamp(self._seen_s + self._monotonic() - self._seen_at, UTC)
-
-    def mark(self) -> float:
-        """Note when a question to the server begins, for `learn`."""
-        return self._monotonic()
-
-    def learn(self, server_ms: int, asked_at: float) -> None:
-        """Take over what the server said; it said so somewhere between the question and now."""
-        self._seen_at = (asked_at + self._monotonic()) / 2
-        self._seen_s = server_ms / 1000
-
-
-class _Entry:
-    """A cron job, where its times are read, and the next of them as a moment in UTC."""
-
-    def __init__(self, job: CronJob, zone: tzinfo) -> None:
-        self.job = job
-        self.zone = job.timezone or zone
-        self.schedule = f"{job.name} {job.schedule}"
-        self.due: datetime | None = None
-
-    def plan_from(self, start: datetime) -> None:
-        """Take the first time that is not before `start`."""
-        self._take(self.job.first_from(start.astimezone(self.zone)))
-
-    def plan_after(self, moment: datetime) -> None:
-        """Take the first time after the one that has run."""
-        self.job.calculate_next(moment.astimezone(self.zone))
-        self._take(self.job.next_run)
-
-    def skip_to_last(self, start: datetime, end: datetime) -> bool:
-        """Take the last time from `start` to `end`, if there is one."""
-        last = self.job.last_between(start.astimezone(self.zone), end)
-        if last is not None:
-            self._take(last)
-        return last is not None
-
-    def _take(self, at: datetime | None) -> None:
-        self.job.next_run = at  # to be seen; another worker may have the same object
-        self.due = None if at is None else at.astimezone(UTC)
+# How often workers tell which cron jobs they have, and when what nobody tells of any more is forgotten.
+_TELL_EVERY_S = 3600.0
+_FORGOTTEN_AFTER_MS = 2 * 3_600_000 + 60_000
 
 
 class Scheduler(Service):
@@ -95,6 +50,7 @@ class Scheduler(Service):
         cron_jobs: what to fire.
         timezone: where the times of cron jobs without a zone of their own are read; None is the system's.
         monotonic: a clock that is never set, in seconds.
+        is_leader: tells whether this worker leads its queue, for what runs at the start of them all.
     """
 
     def __init__(
@@ -104,12 +60,18 @@ class Scheduler(Service):
         cron_jobs: Sequence[CronJob],
         timezone: tzinfo | None,
         monotonic: Callable[[], float] = time.monotonic,
+        is_leader: Callable[[], bool] = lambda: True,
     ) -> None:
         super().__init__()
         self._engine = engine
         self._codec = codec
-        self._entries = [_Entry(job, timezone or SystemZone()) for job in cron_jobs]
+        self._entries = [Entry(job, timezone or SystemZone()) for job in cron_jobs]
         self._clock = ServerClock(monotonic)
+        self._monotonic = monotonic
+        self._told_at = float("-inf")
+        self._is_leader = is_leader
+        self._rebooting = [entry for entry in self._entries if entry.job.is_reboot]
+        self._woken = asyncio.Event()
         self._latest = datetime.fromtimestamp(0, UTC)
         self._begun = asyncio.Event()
         self._outage = Outage("cron")
@@ -126,20 +88,26 @@ class Scheduler(Service):
         finally:
             self._begun.set()
         while True:
-            await asyncio.sleep(self.nap_s())
+            await self._nap()
             with span(self.name):
                 await self.fire_due()
+
+    def look(self) -> None:
+        """This worker leads from now on, or does not."""
+        self._woken.set()
 
     async def begin(self) -> None:
         """Fire what runs at startup, and plan the rest."""
         self._tell_of_shared_names()
         last = await self._look_at_server()
         for entry in self._entries:
-            if entry.job.run_at_startup:
-                await self._fire_at_startup(entry.job)
+            if entry.job.run_at_startup and not entry.job.is_reboot:
+                await self._fire_at_startup(entry)
+        await self.fire_reboots()
         for entry, last_ms in zip(self._entries, last, strict=True):
-            if not (entry.job.run_missed and last_ms and self._plan_missed(entry, last_ms)):
+            if not (last_ms and self._plan_missed(entry, last_ms)):
                 entry.plan_from(self._clock.now())
+        await self._tell()
 
     def nap_s(self) -> float:
         """Tell how many seconds there are until something is to be done."""
@@ -152,6 +120,8 @@ class Scheduler(Service):
         """Fire what is due now, in the order of time."""
         await self._look_at_server()
         self._mind_the_clock()
+        await self.fire_reboots()
+        await self._tell()
         while True:
             now = self._clock.now()
             due = [entry for entry in self._entries if entry.due is not None and entry.due <= now]
@@ -165,13 +135,23 @@ class Scheduler(Service):
             if not await self._fire_tick(together, _due_of(first)):
                 return
 
-    async def _fire_tick(self, together: list[_Entry], due: datetime) -> bool:
-        """Fire schedules of one name that are due at one moment; False when the server says: too early."""
-        job = together[0].job
+    async def _nap(self) -> None:
         try:
-            if not job.unique:
-                await self._fire_for_each_worker(job, to_unix_ms(due))
-            elif not await self._fire_once(together, to_unix_ms(due)):
+            async with asyncio.timeout(self.nap_s()):
+                await self._woken.wait()
+        except TimeoutError:
+            return
+        self._woken.clear()
+
+    async def _fire_tick(self, together: list[Entry], due: datetime) -> bool:
+        """Fire schedules of one name that are due at one moment; False when the server says: too early."""
+        job, tick_ms = together[0].job, to_unix_ms(due)
+        # One id for all attempts: the answer to the first may be what was lost.
+        job_id = job.job_id or (f"{job.name}:{tick_ms}" if job.unique else new_job_id())
+        schedules = list(dict.fromkeys(entry.schedule for entry in together)) if job.unique else []
+        try:
+            fired = await self._fire(together[0], schedules, tick_ms, job_id, tick_ms)
+            if fired.now_ms < tick_ms:
                 return False
         except Exception:  # one job that cannot be written must not stop the others
             logger.exception("cron job %s could not be enqueued", job.name)
@@ -179,47 +159,95 @@ class Scheduler(Service):
             entry.plan_after(due)
         return True
 
-    async def _fire_once(self, entries: list[_Entry], tick_ms: int) -> bool:
-        job = entries[0].job
-        schedules = list(dict.fromkeys(entry.schedule for entry in entries))
-        job_id, record = job.job_id or f"{job.name}:{tick_ms}", self._record(job, tick_ms)
-        fired = await self._until_done(lambda: self._engine.fire(schedules, tick_ms, job_id, record))
-        if fired.done:
-            self._tell_fired(job, job_id, tick_ms)
-        return fired.now_ms >= tick_ms
+    async def fire_reboots(self) -> None:
+        """Fire what runs at the start of all workers, once in the life of this one and if it leads."""
+        if self._rebooting and self._is_leader():
+            rebooting, self._rebooting = self._rebooting, []
+            for entry in rebooting:
+                await self._fire_at_startup(entry)
 
-    async def _fire_for_each_worker(self, job: CronJob, tick_ms: int) -> None:
-        # One id for all attempts: the answer to the first may be what was lost.
-        new_job = NewJob(job.job_id or new_job_id(), "", self._record(job, tick_ms))
-        if not await self._until_done(lambda: self._engine.enqueue([new_job])):
-            self._tell_fired(job, new_job.job_id, tick_ms)
-
-    async def _fire_at_startup(self, job: CronJob) -> None:
-        fixed_id = job.job_id or (f"{job.name}:startup" if job.unique else None)
-        now_ms = timestamp_ms()
+    async def _fire_at_startup(self, entry: Entry) -> None:
+        job = entry.job
+        job_id = job.job_id or (f"{job.name}:startup" if job.unique else new_job_id())
         try:
-            new_job = NewJob(fixed_id or new_job_id(), "", self._record(job, now_ms))
-            if not await self._until_done(lambda: self._engine.enqueue([new_job])):
-                self._tell_fired(job, new_job.job_id, now_ms)
+            await self._fire(entry, [], 0, job_id, to_unix_ms(self._clock.now()))
         except Exception:  # one job that cannot be written must not stop the others
             logger.exception("cron job %s could not be enqueued", job.name)
 
-    def _tell_fired(self, job: CronJob, job_id: str, tick_ms: int) -> None:
-        if has_handlers(CronFired):
-            execute(CronFired(self._engine.queue, job.name, job_id, tick_ms))
+    async def _fire(
+        self, entry: Entry, schedules: Sequence[str], tick_ms: int, job_id: str, planned_ms: int
+    ) -> Fired:
+        job = entry.job
+        record = queued_record(job.settled().priority or 0, self._blob(entry, planned_ms))
+        lock = _lock(job)
+        fired = await self._until_done(
+            lambda: self._engine.fire(schedules, tick_ms, job_id, record, lock, job.name)
+        )
+        if fired.done and has_handlers(CronFired):
+            execute(CronFired(self._engine.queue, job.name, job_id, planned_ms))
+        return fired
 
-    def _record(self, job: CronJob, planned_ms: int) -> bytes:
-        blob = self._codec.encode_job(job.name, (), {}, None, timestamp_ms(), at=planned_ms)
-        return queued_record(0, blob)
+    def _blob(self, entry: Entry, planned_ms: int) -> bytes:
+        job = entry.job
+        options = job.settled()
+        extras: dict[str, Any] = {"at": planned_ms, "m": cron_meta(job, entry.zone)}
+        extras |= {"p": options.priority} if options.priority else {}
+        extras |= {"ma": options.max_attempts} if options.max_attempts is not None else {}
+        extras |= {"g": options.tags} if options.tags else {}
+        name = job.registered().name
+        return self._codec.encode_job(name, job.args, job.kwargs, None, timestamp_ms(), **extras)
 
-    def _plan_missed(self, entry: _Entry, last_ms: int) -> bool:
-        """Plan the last of the times that passed since the last run; False when there is none."""
+    async def _tell(self) -> None:
+        """Tell which cron jobs there are, now and then: an inspector has no settings."""
+        if self._monotonic() - self._told_at < _TELL_EVERY_S:
+            return
+        known: dict[str, bytes] = {}
+        for entry in self._entries:
+            # What cannot be written is told when it is to be fired.
+            with contextlib.suppress(Exception):
+                blob = self._blob(entry, 0)
+                known[entry.schedule] = describe(
+                    entry.job, entry.zone, self._clock.now(), blob, _lock(entry.job)
+                )
+        await self._until_done(lambda: self._engine.publish_crons(known, _FORGOTTEN_AFTER_MS))
+        self._told_at = self._monotonic()
+
+    def _plan_missed(self, entry: Entry, last_ms: int) -> bool:
+        """Plan what of the times that passed since the last run shall run; False when there is none."""
         after_last = datetime.fromtimestamp((last_ms + 1) / 1000, UTC)
-        return entry.skip_to_last(after_last, self._clock.now())
+        match entry.job.missed:
+            case "once":
+                return entry.skip_to_last(after_last, self._clock.now())
+            case "all":
+                return self._skip_to_all(entry, after_last)
+        return False
 
-    def _catch_up(self, entry: _Entry, now: datetime) -> None:
+    def _skip_to_all(self, entry: Entry, start: datetime) -> bool:
+        """Plan all times since `start`, the newest of them if they are many."""
+        entry.plan_from(start)
+        first, now = entry.due, self._clock.now()
+        entry.caught_up_to = now
+        if first is None or not entry.skip_to_newest(start, now, _MOST_MISSED):
+            return False
+        if entry.due != first:
+            logger.warning(
+                "cron job %s missed more than %d times since %s; it makes up for the last %d",
+                entry.job.name,
+                _MOST_MISSED,
+                start.isoformat(timespec="seconds"),
+                _MOST_MISSED,
+            )
+        return True
+
+    def _catch_up(self, entry: Entry, now: datetime) -> None:
         due = _due_of(entry)
-        if now - due <= _LATE or not entry.skip_to_last(due, now) or entry.due == due:
+        if now - due <= _LATE:
+            return
+        if entry.job.missed == "all":
+            if due > entry.caught_up_to:
+                self._skip_to_all(entry, due)
+            return
+        if not entry.skip_to_last(due, now) or entry.due == due:
             return
         logger.warning(
             "this worker could not fire cron job %s since %s; of the times it missed it fires the last",
@@ -278,6 +306,17 @@ class Scheduler(Service):
                 limits[job.name] = own
 
 
-def _due_of(entry: _Entry) -> datetime:
+def _lock(job: CronJob) -> Lock | None:
+    """Make the lock of a cron job's jobs; of those that are in conflict nothing is changed or raised."""
+    options = job.settled()
+    unique = rule(options.unique)
+    if unique is None:
+        return None
+    name, signature = job.registered().name, signature_of(job.coroutine)
+    digest = fingerprint(unique, name, job.args, job.kwargs, options.meta or {}, signature)
+    return Lock(digest, unique.period_ms, unique.letters, unique.timestamp == "scheduled_at")
+
+
+def _due_of(entry: Entry) -> datetime:
     assert entry.due is not None  # noqa: S101 (asked of planned entries only)
     return entry.due

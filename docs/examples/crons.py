@@ -3,9 +3,13 @@
 from datetime import UTC, datetime, timedelta
 
 from arqlite import cron
+from arqlite.cron import last_at, next_at
 
 
 async def send_reports(ctx) -> None: ...
+
+
+async def send_report(ctx, region) -> None: ...
 
 
 async def fetch_mail(ctx) -> None: ...
@@ -33,6 +37,16 @@ backup = cron(
     max_tries=3,
 )
 
+report = cron(
+    send_report,
+    args=("north",),
+    crontab="0 7 * * mon-fri",
+    priority=3,
+    tags=["report"],
+    meta={"team": "sales"},
+    unique={"period": float("inf"), "states": "incomplete"},
+)
+
 poll = cron(fetch_mail, name="poll", second={0, 20, 40}, job_id="poll")
 
 
@@ -42,6 +56,10 @@ def test_reports_are_sent_on_monday_morning() -> None:
     job.calculate_next(datetime(2024, 3, 29, 12, tzinfo=UTC))
 
     assert job.next_run.isoformat(timespec="minutes") == "2024-04-01T09:00+02:00"
+
+
+next_at("0 9 * * mon", timezone="Europe/Prague")
+last_at("@monthly", datetime(2024, 11, 21, 1, 2, tzinfo=UTC))
 
 
 if __name__ == "__main__":

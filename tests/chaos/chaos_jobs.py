@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from chaos_trace import recorded
 
+from arqlite import cron
 from arqlite.connections import RedisSettings
 
 URL_VARIABLE, OPTIONS_VARIABLE = "CHAOS_URL", "CHAOS_OPTIONS"
@@ -61,7 +62,12 @@ class WorkerSettings:
     functions: ClassVar[list[Any]] = [nap, block, poison, stubborn, threaded]
     redis_settings = RedisSettings.from_dsn(os.environ.get(URL_VARIABLE, "redis://127.0.0.1/1"))
     log_results = False
+    # A job each second, for workers that are told `ticks`.
+    ticking: ClassVar[list[Any]] = [cron(nap, name="tick", second=None, microsecond=0)]
 
 
-for _name, _value in json.loads(os.environ.get(OPTIONS_VARIABLE, "{}")).items():
+_options: dict[str, Any] = json.loads(os.environ.get(OPTIONS_VARIABLE, "{}"))
+if _options.pop("ticks", False):
+    _options["cron_jobs"] = WorkerSettings.ticking
+for _name, _value in _options.items():
     setattr(WorkerSettings, _name, _value)

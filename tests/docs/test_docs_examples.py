@@ -161,8 +161,11 @@ def test_tests_of_the_page_about_testing(tmp_path: Path) -> None:
 def test_examples_of_the_verbs_are_typed() -> None:
     """mypy finds no fault with the programs of the pages, but with the call that is there to be refused."""
     files = [
-        EXAMPLES / f"{verb}.py"
-        for verb in ("define", "enqueue", "schedule", "unique", "retry", "tasks", "cancel", "shop")
+        EXAMPLES / f"{page}.py"
+        for page in (
+            *("define", "enqueue", "schedule", "unique", "retry"),
+            *("tasks", "cancel", "services", "shop", "workflows"),
+        )
     ]
 
     told = subprocess.run(
@@ -190,6 +193,19 @@ def test_crons(tmp_path: Path) -> None:
         "cron:warm_cache None",
         "backup 2024-03-30 02:30:00+01:00",
         "poll 2024-03-29 17:56:20+00:00",
+    ]
+
+
+@pytest.mark.real
+def test_services(tmp_path: Path) -> None:
+    """The page of services as a program: one leads, cron jobs are listed, paused and run by hand."""
+    assert _run("services.py", tmp_path, tmp_path).splitlines() == [
+        "leads",
+        "cron:send_report 0 7 * * mon-fri cron:send_report skip",
+        "southern-report 30 7 * * mon-fri southern-report all",
+        "report for south",
+        "ran south",
+        "leads no more",
     ]
 
 
@@ -227,6 +243,23 @@ def test_functions(tmp_path: Path) -> None:
     digest = hashlib.pbkdf2_hmac("sha256", b"Ada", b"salt", 1000).hex()
 
     assert _run("functions.py", tmp_path, tmp_path) == f"fetched Ada\nconverted Ada\n{digest}\n3\n"
+
+
+def test_workflows(tmp_path: Path) -> None:
+    """An order is shipped; another one is taken back, shown, and shipped at the second attempt."""
+    said = _run("workflows.py", tmp_path, tmp_path).splitlines()
+
+    assert said[:4] == [
+        "reserved hammer",
+        "charged Ada for the reservation of hammer",
+        "told Ada that hammer is on its way, payment 4711",
+        "completed - hammer is on its way, payment 4711",
+    ]
+    taken_back = said.index("refunded payment 4711 (not shipped)")
+    assert said[taken_back + 1 : taken_back + 3] == ["released the reservation of ladder", "compensated"]
+    assert "ship discarded no ladder in the warehouse" in said
+    assert '    s3["ship<br/>discarded"]:::discarded' in said
+    assert said[-2:] == ["completed", "15 words in all"]
 
 
 @pytest.mark.real

@@ -189,6 +189,7 @@ class Queue:
         waiting = [
             *await self.client.zrange(self.keys.ready, 0, -1),
             *await self.client.zrange(self.keys.sched, 0, -1),
+            *await self.client.zrange(self.keys.susp, 0, -1),
         ]
         holds = await self.holds()
         waiting += [job_id.encode() for members in holds.values() for job_id in members]

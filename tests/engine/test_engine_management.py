@@ -443,7 +443,7 @@ async def test_job_in_a_lane_is_available(queue: Queue) -> None:
 
 
 async def test_job_that_is_only_sorted_is_available(queue: Queue) -> None:
-    """A job that a worker was given to tell its lane does not run yet, and nobody takes it from the worker."""
+    """A job that a worker was given to tell its lane does not run yet, and nobody takes it away."""
     await limit_lanes(queue)
     await queue.fill("a")
     assert (await queue.engine.turn("s", 1, {}, ())).settled.unsorted == 1

@@ -34,7 +34,7 @@ def test_views_show_every_status() -> None:
 def test_final_states_end_a_life() -> None:
     """A job that ended becomes available when somebody retries it, and moves nowhere else."""
     for state in FINAL_STATES:
-        assert MOVES[state] == {JobState.AVAILABLE}
+        assert MOVES[state] == {JobState.AVAILABLE, JobState.SUSPENDED}
     assert all(state.is_final == (state in FINAL_STATES) for state in JobState)
 
 

@@ -19,7 +19,7 @@ from worker_toys import lines
 
 from arqlite import ArqRedis, cron
 from arqlite.cron import CronJob
-from arqlite.engine import Engine, NewJob, RedisEngine, Ticks
+from arqlite.engine import Engine, Fired, RedisEngine, Ticks
 from arqlite.model.codec import Codec
 from arqlite.runtime.scheduler import Scheduler
 
@@ -417,12 +417,16 @@ class ShakyEngine:
         self.attempts: list[str] = []
         self.fired: list[str] = []
 
-    async def enqueue(self, jobs: Sequence[NewJob]) -> None:
-        [job] = jobs
-        self.attempts.append(job.job_id)
+    async def fire(
+        self, schedules: Sequence[str], tick_ms: int, job_id: str, record: bytes, lock: Any, name: str
+    ) -> Fired:
+        self.attempts.append(job_id)
         if len(self.attempts) in self.failures:
             raise RedisConnectionError("away")
-        self.fired.append(job.job_id)
+        self.fired.append(job_id)
+        return Fired(True, tick_ms)
+
+    async def publish_crons(self, known: dict[str, bytes], keep_ms: int) -> None: ...
 
     async def ticks(self, schedules: Sequence[str]) -> Ticks:
         return Ticks(time.time_ns() // 1_000_000, [0] * len(schedules))

@@ -159,7 +159,7 @@ async def test_pruning_tells_its_count(events: list[Any]) -> None:
         queue = "q"
         left = 2
 
-        async def prune(self) -> int:
+        async def prune(self, limit: int) -> int:
             count, self.left = self.left, 0
             return count
 
@@ -178,7 +178,7 @@ async def test_trouble_with_redis_is_a_failed_round(events: list[Any]) -> None:
     class Away:
         queue = "q"
 
-        async def prune(self) -> int:
+        async def prune(self, limit: int) -> int:
             raise OSError("away")
 
     engine: Any = Away()

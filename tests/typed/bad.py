@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from arqlite import ArqRedis, Job, call, cron, func, task
+from arqlite import ArqRedis, Job, Workflow, call, cron, func, task
 
 
 async def add(ctx: dict[Any, Any], a: int, b: int = 0) -> int:
@@ -41,6 +41,15 @@ async def options(pool: ArqRedis) -> None:
     await pool.options(delay=5).enqueue(add, "1")  # refused: options keep the types
     call(add, "1")  # refused: so does call
     call(add, 1).options(at=5)  # refused: an int is no moment
+
+
+async def flows(pool: ArqRedis) -> None:
+    flow = Workflow("w")
+    one = flow.add("one", call(add, 1))
+    flow.add("two", call(resize, one.result))  # refused: what add gives is no text
+    flow.add("three", add)  # refused: a function is no call
+    flow.add("four", call(add, 1), after=[5])  # refused: an int is no step
+    await pool.enqueue_workflow(call(add, 1))  # refused: a call is no workflow
 
 
 async def results(pool: ArqRedis) -> None:

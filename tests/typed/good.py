@@ -8,22 +8,28 @@ from typing import Any, assert_type
 from uuid import UUID
 
 from arqlite import (
+    PREVIOUS,
     ArqRedis,
     Job,
     Snooze,
     Task,
     Worker,
+    Workflow,
+    WorkflowRun,
     call,
+    chain,
     create_pool,
     cron,
     exponential,
     func,
+    group,
     run_worker,
     task,
 )
 from arqlite.connections import RedisSettings
 from arqlite.jobs import FailedAttempt, JobDef, JobResult, JobStatus
 from arqlite.worker import Function
+from arqlite.workflows import Step
 
 
 async def add(ctx: dict[Any, Any], a: int, b: int = 0) -> int:
@@ -67,6 +73,17 @@ async def enqueue(pool: ArqRedis) -> None:
     assert_type(await pool.enqueue(plain, "a.png", 1), Job[list[str]])
     assert_type(await pool.enqueue(named, "anything", goes=True), Job[Any])
     assert_type(await pool.enqueue("add", "anything", goes=True), Job[Any])
+
+
+async def flows(pool: ArqRedis) -> None:
+    flow = Workflow("w")
+    one = flow.add("one", call(add, 1))
+    assert_type(one, Step[int])
+    assert_type(one.result, int)
+    two = flow.add("two", call(add, one.result, b=one.result), after=["one"], compensate=call(ping))
+    assert_type(flow.add("three", call(greet, "Ada"), after=[two], compensate=resize), Step[str])
+    assert_type(await pool.enqueue_workflow(flow), WorkflowRun)
+    await pool.enqueue_workflow(chain(call(add, 1), add, group([add, limited], callback=call(add, PREVIOUS))))
 
 
 async def options(pool: ArqRedis) -> None:

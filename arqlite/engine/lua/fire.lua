@@ -1,17 +1,19 @@
--- fire: enqueue a cron job for one tick, once, however many workers ask.
+-- fire: enqueue a cron job for one tick, once, however many workers ask; nothing while it is paused.
 --
--- A job may have several schedules; those that name this tick are told together and enqueue it once.
+-- A job may have several schedules; those that name this tick are told together and enqueue it once. Without
+-- any it is enqueued whenever that is asked for. A tick that a pause swallows is a thing of the past as well.
 -- A schedule's last tick that is hours ahead is of a clock that has been set back since: it is void.
 --
--- KEYS     cron    hash  name and schedule -> its last tick, ms since 1970
---          jobs    hash  id -> record
---          ready   zset  id -> priority and time
---          wake    list  the token
--- ARGV     base, tick, id, record
+-- KEYS     cron     hash  name and schedule -> its last tick, ms since 1970
+--          cronctl  hash  name of a paused cron job -> since when, ms since 1970
+--          jobs     hash  id -> record
+--          ready    zset  id -> priority and time
+--          wake     list  the token
+-- ARGV     base, name, tick, id, record
 --          digest, period, states, since   of a unique job, as in enqueue; '' as the digest of any other
 --          schedules*
--- RETURNS  {1 enqueued, 0 fired before or too early or the id is in use; the clock, ms since 1970}, and
---          {0, clock, id, state} of the equal job of a unique one that is not enqueued, its tick being fired
+-- RETURNS  {1 enqueued, 0 fired before or too early or paused or the id is in use; the clock, ms since 1970},
+--          and {0, clock, id, state} of the equal job of a unique one that is not enqueued, its tick being fired
 -- COST     O(log N), once per new schedule O(schedules); per conflict O(sessions)
 -- USES     clock score settle wake state locks conflict
 local FAR_AHEAD_MS = 3 * 3600 * 1000
@@ -35,7 +37,7 @@ if is_new then
     if tonumber(known[i + 1]) < math.min(now - FORGET_AFTER_MS, tick) then redis.call('HDEL', cron, known[i]) end
   end
 end
-if fired then return {0, now} end
+if fired or redis.call('HEXISTS', cronctl, name) == 1 then return {0, now} end
 local old = redis.call('HGET', jobs, id)
 if old and not is_forgotten(old, now) then return {0, now} end
 if digest ~= '' then

@@ -11,10 +11,10 @@
 --          record      as it is from now on; its priority is the job's
 --          memory      what to remember of it from now on; '' is nothing
 --          due         when it may start, ms since 1970; '' is now
--- RETURNS  1 done, 0 it may start already or runs, -1 it is unknown, -2 it has changed meanwhile; of a job that
---          had ended a repetition is answered like the first call
+-- RETURNS  1 done, 0 it may start already or runs, or takes a result that is not there yet, -1 it is unknown,
+--          -2 it has changed meanwhile; of a job that had ended a repetition is answered like the first call
 -- COST     O(log N + holds)
--- USES     clock score settle wake locks holds lanes homes
+-- USES     clock score settle announce wake locks flows holds lanes homes
 local now = clock()
 local old = redis.call('HGET', jobs, id)
 if not old or is_forgotten(old, now) then return -1 end
@@ -27,6 +27,7 @@ if not had_ended then
   if not state then return -1 end
   if not string.find('sru', state, 1, true) then return 0 end
   if (redis.call('HGET', tries, id) or '') ~= remembered then return -2 end
+  if state == 'u' and not moves_of_flows(base, jobs, '', '', now).can_run_alone(id) then return 0 end
   homes.take(id)
 end
 

@@ -25,7 +25,8 @@
 --                  sorted, or 'h' and the name of a hold), ms (since 1970 for 'r' and 'h', from now for
 --                  's'), tries ('' leaves it as it is)
 -- RETURNS  {0} when the session is dead, else {1, now, ms to the next due job or -1, jobs owned now,
---          1 if ready work remains, ids, records, tries, ids whose end or return was refused}; and, if
+--          1 if ready work remains, ids, records, tries, ids whose end or return was refused, and after a NUL those
+--          of jobs that ended with other jobs and of which nobody has told}; and, if
 --          rooms were given or any of it is there: when each claimed job was ready, the names of all
 --          holds, ids put back although their cancellation was asked for (until `cancel` is done for them),
 --          {id, its newest errors} per claimed job that was tried before; and, if anything is settled for the
@@ -33,7 +34,7 @@
 --          (ms since 1970), 1 if it has a limit, 1 if it has a rate, how often it was resumed, how many claimed
 --          jobs, the last ones, are only to be sorted, generation and fields of its lanes
 -- COST     O((ended + claimed) log N)
--- USES     clock lease score settle announce locks finish wake holds rules grants lanes limits
+-- USES     clock lease score settle announce wake locks flows finish holds rules grants lanes limits
 local NEWEST_ERRORS = 20 -- travel with a job: each may take some 10 kB
 local now = clock()
 if not is_alive(live, sid) then return {0} end
@@ -196,6 +197,8 @@ if #ids > 0 then
     end
   end
 end
+local swept = redis.call('LPOP', base .. 'swept', 1000)
+for _, id in ipairs(swept or {}) do lost[#lost + 1] = '\0' .. id end
 if is_more then
   more = 1
   leave_token(wake)
