@@ -67,7 +67,7 @@ _PLACES = {"ready": "r", "scheduled": "s", "held": "h", "sorted": "l"}
 # What all scripts may ask for; each takes what its head names.
 _KEYS = (
     "jobs", "ready", "sched", "susp", "live", "tries", "wake", "wait", "ttls", "cron", "holds", "locks",
-    "meta", "sessions", "lanes", "steps", "flows", "over",
+    "steps", "flows", "over", "meta", "sessions", "lanes",
 )  # fmt: skip
 
 

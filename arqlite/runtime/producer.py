@@ -315,7 +315,7 @@ class Producer(Service):
         self._capacity.hear(turn.holds)
         self._take_in(turn, want)
         if want:
-            self._hungry = self._hungry or self._has_more(turn, asked)
+            self._hungry = self._hungry or self._has_left_some(turn, asked)
         if turn.swept and has_handlers(JobStopped):
             tell_swept(self._engine.queue, turn)
         if recalled:
@@ -325,13 +325,12 @@ class Producer(Service):
         if self._is_unsure:
             await self._reconcile()
 
-    def _has_more(self, turn: Turn, asked: int) -> bool:
-        """Whether another turn may claim more at once."""
-        has_more = len(turn.job_ids) >= asked or bool(turn.more)
+    def _has_left_some(self, turn: Turn, asked: int) -> bool:
+        """Tell whether the next turn may bring jobs that this one has left."""
+        if len(turn.job_ids) >= asked or turn.more:
+            return True
         # Where limits are reached, asking again empties no hold: whoever makes room leaves its token.
-        if turn.job_ids or not self._orders.is_limited:
-            has_more = has_more or self._capacity.wants_more
-        return has_more
+        return bool(turn.job_ids or not self._orders.is_limited) and self._capacity.wants_more
 
     def _next_look_ms(self, turn: Turn) -> int:
         """Tell when to look at the schedule again; what comes next may be what this worker put aside."""

@@ -13,7 +13,7 @@
 -- RETURNS  0 unknown (nothing is left behind), 1 cancelled here, 2 asked its worker, 3 had ended before, 4 it
 --          is in none of the states
 -- COST     O(log N + holds + sessions)
--- USES     clock score settle announce wake locks flows finish holds rules grants lanes limits homes depart notes
+-- USES     clock score settle announce wake locks flows finish holds rules grants lanes limits homes notes
 if teller ~= '' then redis.call('SREM', base .. 'cancel:' .. teller, id) end
 local now = clock()
 local record = redis.call('HGET', jobs, id)
@@ -28,7 +28,6 @@ if owner then
   return 2
 end
 if not is_free then return 0 end
-depart(base, id, now)
 local ids, bodies = {id}, {body .. string.sub(record, 3)}
 keep_notes(note, log, tonumber(ttl_ms))
 finish(base, jobs, ttls, tries, wait, channel, tonumber(ttl_ms), now, ids, bodies)

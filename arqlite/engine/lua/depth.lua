@@ -31,9 +31,9 @@ local function look(zset)
   end
 end
 
+local lanes = lanes_in(base)
 look(ready)
-look(base .. 'laned')
-look(base .. 'sorting')
+for _, zset in ipairs(lanes.zsets) do look(zset) end
 for _, name in ipairs(held.names()) do look(base .. 'hold:' .. name) end
 local overdue = redis.call('ZCOUNT', sched, '-inf', sched_score(0, now + 1) - 1)
 local head = redis.call('ZRANGE', sched, 0, 0, 'WITHSCORES')[2]
@@ -45,6 +45,6 @@ local running = -unsorted
 for _, sid in ipairs(redis.call('ZRANGE', live, 0, -1)) do
   running = running + redis.call('SCARD', base .. 'run:' .. sid)
 end
-local available = redis.call('ZCARD', ready) + held.count() + lanes_in(base).count() + unsorted + overdue
+local available = redis.call('ZCARD', ready) + lanes.count() + held.count() + unsorted + overdue
 return {now, available, redis.call('ZCARD', sched) - overdue,
   redis.call('ZCARD', susp), running, redis.call('HLEN', jobs), redis.call('HLEN', tries), eldest, front}

@@ -10,7 +10,7 @@
 --          states  letters of the states in which it may be deleted; '' is any
 -- RETURNS  1 deleted, 0 it runs, -1 it is unknown, -2 it is in none of the states
 -- COST     O(log N + holds + sessions + lines)
--- USES     clock score settle announce wake locks flows finish holds rules grants lanes limits homes depart
+-- USES     clock score settle announce wake locks flows finish holds rules grants lanes limits homes
 local now = clock()
 local record = redis.call('HGET', jobs, id)
 if not record then return -1 end
@@ -21,7 +21,6 @@ if not had_expired then
   if string.sub(record, 1, 1) ~= 'R' then
     local _, owner = homes.free(id, now)
     if owner then return 0 end
-    depart(base, id, now)
     -- Steps of its workflow that wait for it do so no longer, and their ends are kept for a while.
     local ids, bodies = {id}, {'C00000000' .. string.sub(record, 3)}
     finish(base, jobs, ttls, tries, wait, channel, 3600000, now, ids, bodies)

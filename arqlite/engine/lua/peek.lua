@@ -14,7 +14,6 @@ if string.sub(record, 1, 1) == 'R' then return {'finished', record, -1, ''} end
 local memory = redis.call('HGET', tries, id) or ''
 local home, score = homes_of(base).of(id)
 if not home then return {'running', record, -1, memory} end
-if home == 'laned' or home == 'sorted' then home = 'ready' end
 if home ~= 'scheduled' then return {home, record, score % PRIORITY_STEP + EPOCH, memory} end
 local due = due_of(score)
 return {due > now and home or 'ready', record, due, memory}

@@ -29,7 +29,6 @@ if not string.find(states, state, 1, true) then return 0 end
 redis.call('HSET', jobs, id, record)
 local priority = priority_of(record)
 
-local homes = homes_of(base)
 -- Its lane may be another one now: it is sorted anew, from where it stands.
 local lanes = lanes_in(base)
 local place = lanes.score(id)
@@ -39,6 +38,7 @@ if lanes.remove(id) then
 end
 if state ~= 'e' then lanes.forget(id) end
 
+local homes = homes_of(base)
 if when == 'keep' then
   homes.rank(id, priority)
   return 1

@@ -197,8 +197,6 @@ if #ids > 0 then
     end
   end
 end
-local swept = redis.call('LPOP', base .. 'swept', 1000)
-for _, id in ipairs(swept or {}) do lost[#lost + 1] = '\0' .. id end
 if is_more then
   more = 1
   leave_token(wake)
@@ -207,6 +205,8 @@ local owned_now = redis.call('SCARD', run)
 if rules and rules.is_paused and owned_now == 0 and (lifetimes > 0 or cursor <= #ARGV) then
   redis.call('PUBLISH', control, 'idle')
 end
+local swept = redis.call('LPOP', base .. 'swept', 1000)
+for _, id in ipairs(swept or {}) do lost[#lost + 1] = '\0' .. id end
 local reply = {1, now, next_due, owned_now, more, ids, records, memories, lost}
 if gives_rooms or has_holds or rules or #recalled > 0 or #errors > 0 then
   reply[10], reply[11], reply[12], reply[13] = {}, {}, recalled, errors

@@ -5,6 +5,9 @@ local function lanes_in(base)
   local moves = {}
   local laned, laneof, sorting = base .. 'laned', base .. 'laneof', base .. 'sorting'
 
+  -- Where the jobs of all lanes are, and those whose lane is being told.
+  moves.zsets = {laned, sorting}
+
   moves.key = function(lane) return base .. 'lane:' .. lane end
 
   moves.count = function() return redis.call('ZCARD', laned) end

@@ -272,3 +272,13 @@ local function limits_of(base, rules, now)
 
   return limits
 end
+
+-- A job that a dead session ran ends, or is deleted, before anybody has rescued it.
+local function leave_limits(base, id, now)
+  local rules = rules_of(base, '', '')
+  if not rules then return end
+  local limits = limits_of(base, rules, now)
+  limits.left({id}, true)
+  limits.over({id})
+  limits.look_again()
+end
