@@ -12,7 +12,7 @@ from ..model.records import JobView
 from ..model.states import INCOMPLETE_STATES, JobState, letters_of
 from ..model.updates import changed, checked_changes
 from .found import Found, view_of
-from .moving import TRIALS, Moving
+from .moving import TRIALS, Moving, report_managed
 
 Changes: TypeAlias = Mapping[str, Any] | Callable[[JobView], Mapping[str, Any]]
 """What to change, or a function of the job that tells it."""
@@ -58,6 +58,7 @@ class Changing(Moving):
             if callable(changes):
                 settled = checked_changes(changes(view_of(found, engine.queue, self._codec)))
             if await self._change(engine, found, found.envelope, settled):
+                report_managed(engine.queue, "update", [found], ["done"])
                 updated = await self.job(job_id, queue)
                 if updated is None:
                     raise JobNotFound(job_id)

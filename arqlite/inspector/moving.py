@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from typing_extensions import Unpack
@@ -18,7 +18,8 @@ from ..model.codec import blob_behind_end, queued_record
 from ..model.filters import JobConditions, JobFilter
 from ..model.memory import Memory
 from ..model.states import FINAL_STATES, INCOMPLETE_STATES, JobState, letters_of
-from ..telemetry import JobStopped, execute, has_handlers
+from ..telemetry import JobsManaged, JobStopped, execute, has_handlers
+from ..telemetry.jobevents import ManagedAs
 from ..utils import timestamp_ms
 from .finding import Finding
 from .found import Found
@@ -28,6 +29,21 @@ RETRIED_FROM = FINAL_STATES | {JobState.SCHEDULED, JobState.RETRYABLE, JobState.
 DELETED_IN = frozenset(JobState) - {JobState.EXECUTING}
 # A job that changes while it is to be moved is read again, so often.
 TRIALS = 5
+
+
+def report_managed(
+    queue: str,
+    action: ManagedAs,
+    jobs: Sequence[Found],
+    answers: Sequence[str],
+    done: Sequence[str] = ("done",),
+) -> None:
+    """Tell telemetry which jobs were moved by hand."""
+    if not has_handlers(JobsManaged):
+        return
+    moved = tuple(found.job_id for found, answer in zip(jobs, answers, strict=True) if answer in done)
+    if moved:
+        execute(JobsManaged(queue, action, moved))
 
 
 class Moving(Finding):
@@ -103,6 +119,7 @@ class Moving(Finding):
         async for page, states in self._movable(engine, wanted, INCOMPLETE_STATES):
             stops = [Stop(found.job_id, self._cancelled(engine, found)) for found in page]
             answers = await engine.cancel_many(stops, CANCELLED_KEEP_MS, states)
+            report_managed(engine.queue, "cancel", page, answers, ("cancelled", "asked"))
             for found, answer in zip(page, answers, strict=True):
                 if answer == "cancelled":
                     moved += 1
@@ -122,6 +139,7 @@ class Moving(Finding):
         moved = 0
         for _ in range(TRIALS):
             answers = await engine.revive_many([self._revival(found) for found in jobs])
+            report_managed(engine.queue, "retry", jobs, answers)
             moved += answers.count("done")
             changed = [
                 found.job_id for found, answer in zip(jobs, answers, strict=True) if answer == "changed"
@@ -135,7 +153,9 @@ class Moving(Finding):
     async def _delete_meant(self, engine: RedisEngine, wanted: JobFilter) -> int:
         moved = 0
         async for page, states in self._movable(engine, wanted, DELETED_IN):
-            moved += (await engine.drop_many([found.job_id for found in page], states)).count("done")
+            answers = await engine.drop_many([found.job_id for found in page], states)
+            report_managed(engine.queue, "delete", page, answers)
+            moved += answers.count("done")
         return moved
 
     async def _movable(
