@@ -11,6 +11,7 @@ from ..errors import ConfigurationError
 from ..model import checks, limits
 from ..model.limits import NO_LIMIT, GlobalLimit, RateLimit
 from ..model.queues import QueueInfo, Settlement
+from ..telemetry import Event, QueuePaused, QueueResumed, QueueScaled, QueueStopped, execute
 from ..typing import SecondsTimedelta
 from .base import Looking
 
@@ -48,7 +49,7 @@ class QueueControl(Looking):
             changes = [Change("clear", "paused@"), Change("set", "paused", 1)]
         else:
             changes = [Change("set", _at("paused", node), 1)]
-        await self._steer(queue, changes)
+        await self._steer(queue, changes, QueuePaused(queue, node or ""))
 
     async def resume_queue(self, queue: str, *, node: str | None = None) -> None:
         """Let workers claim jobs again, also those that started paused.
@@ -64,7 +65,7 @@ class QueueControl(Looking):
             changes = [Change("clear", "paused"), Change("more", "resumes")]
         else:
             changes = [Change("set", _at("paused", node), 0), Change("more", _at("resumes", node))]
-        await self._steer(queue, changes)
+        await self._steer(queue, changes, QueueResumed(queue, node or ""))
 
     async def pause_all_queues(self, *, node: str | None = None) -> list[str]:
         """Pause all queues of the database, see `pause_queue`. Returns their names."""
@@ -107,8 +108,9 @@ class QueueControl(Looking):
             ConfigurationError: nothing is to be changed, a value cannot work, two limits are partitioned by
                 different fields, or a limit of all workers is asked for one node.
         """
+        limit = _one_of(limit, concurrency)
         changes = [
-            *_limit_changes(_one_of(limit, concurrency), node),
+            *_limit_changes(limit, node),
             *_changes("global", global_limit, limits.global_limit, node),
             *_changes("rate", rate_limit, limits.rate_limit, node),
         ]
@@ -116,7 +118,9 @@ class QueueControl(Looking):
             raise ConfigurationError("scale_queue needs a limit, a global_limit or a rate_limit")
         if isinstance(global_limit, GlobalLimit) and isinstance(rate_limit, RateLimit):
             limits.must_agree(global_limit, rate_limit)
-        await self._steer(queue, changes)
+        given = {"limit": limit, "global_limit": global_limit, "rate_limit": rate_limit}
+        said = {name: value for name, value in given.items() if value is not UNCHANGED}
+        await self._steer(queue, changes, QueueScaled(queue, said, node or ""))
 
     async def stop_queue(self, queue: str, *, node: str | None = None) -> None:
         """Have the workers of a queue end as after SIGTERM: running jobs get their `job_completion_wait`.
@@ -131,7 +135,8 @@ class QueueControl(Looking):
         Raises:
             ConfigurationError: the queue or the node has no name.
         """
-        await self._steer(queue, [Change("now", "stop" if node is None else _at("stop", node))])
+        change = Change("now", "stop" if node is None else _at("stop", node))
+        await self._steer(queue, [change], QueueStopped(queue, node or ""))
 
     async def drain_queue(self, queue: str, *, timeout: SecondsTimedelta | None = None) -> list[str]:
         """Pause a queue and wait until nothing of it runs. It stays paused.
@@ -184,8 +189,9 @@ class QueueControl(Looking):
         info = await self.check_queue(queue)
         return [] if info is None else info.running
 
-    async def _steer(self, queue: str, changes: list[Change]) -> None:
+    async def _steer(self, queue: str, changes: list[Change], event: Event) -> None:
         await self._engine(_name(queue)).steer(changes)
+        execute(event)
 
     async def _queue_names(self) -> list[str]:
         found = self.pool.scan_iter(match=Keys.marks_pattern(), count=1000)

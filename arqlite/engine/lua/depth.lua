@@ -39,9 +39,12 @@ local overdue = redis.call('ZCOUNT', sched, '-inf', sched_score(0, now + 1) - 1)
 local head = redis.call('ZRANGE', sched, 0, 0, 'WITHSCORES')[2]
 if overdue > 0 and (eldest < 0 or due_of(tonumber(head)) < eldest) then eldest = due_of(tonumber(head)) end
 
-local running = 0
+-- What a worker was given only to sort it runs no more than before.
+local unsorted = redis.call('ZCARD', base .. 'sorting')
+local running = -unsorted
 for _, sid in ipairs(redis.call('ZRANGE', live, 0, -1)) do
   running = running + redis.call('SCARD', base .. 'run:' .. sid)
 end
-return {now, redis.call('ZCARD', ready) + lanes.count() + held.count() + overdue, redis.call('ZCARD', sched) - overdue,
+local available = redis.call('ZCARD', ready) + lanes.count() + held.count() + unsorted + overdue
+return {now, available, redis.call('ZCARD', sched) - overdue,
   redis.call('ZCARD', susp), running, redis.call('HLEN', jobs), redis.call('HLEN', tries), eldest, front}
