@@ -5,6 +5,8 @@ import mailbox
 import os
 import sqlite3
 import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -27,11 +29,16 @@ class Orders:
                 "at DEFAULT (unixepoch()), confirmed DEFAULT FALSE)"
             )
 
-    def open(self) -> sqlite3.Connection:
-        return sqlite3.connect(self.path, timeout=10)
+    @contextmanager
+    def open(self) -> Iterator[sqlite3.Connection]:
+        with (
+            closing(sqlite3.connect(self.path, timeout=10)) as db,
+            db,
+        ):  # leaves with a commit, or rolled back
+            yield db
 
     def write(self, customer: str) -> int:
-        with self.open() as db:  # leaves with a commit, or rolled back
+        with self.open() as db:
             if "@" not in customer:
                 raise ValueError(f"{customer} is no address")
             written = db.execute("INSERT INTO orders (customer) VALUES (?)", (customer,))

@@ -5,6 +5,8 @@ import os
 import smtplib
 import sqlite3
 import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
@@ -35,8 +37,13 @@ class Books:
         with self.open() as db:
             db.execute('CREATE TABLE invoices (number INTEGER PRIMARY KEY, "to", cents, sent DEFAULT FALSE)')
 
-    def open(self) -> sqlite3.Connection:
-        return sqlite3.connect(self.path)
+    @contextmanager
+    def open(self) -> Iterator[sqlite3.Connection]:
+        with (
+            closing(sqlite3.connect(self.path, timeout=10)) as db,
+            db,
+        ):  # leaves with a commit, or rolled back
+            yield db
 
     def write(self, to: str, cents: int) -> int:
         with self.open() as db:

@@ -6,6 +6,7 @@ import os
 import sqlite3
 import tempfile
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,7 @@ def patterns_of(source: str) -> Counter[str]:
 def store(database: Path, batch: str, found: Counter[str]) -> None:
     """Write what a batch has; the second time it finds its own rows and changes nothing."""
     rows = [(batch, pattern, count) for pattern, count in found.items()]
-    with sqlite3.connect(database, timeout=10) as db:
+    with closing(sqlite3.connect(database, timeout=10)) as db, db:
         db.execute("CREATE TABLE IF NOT EXISTS patterns (batch, pattern, count, UNIQUE (batch, pattern))")
         db.executemany(
             "INSERT INTO patterns VALUES (?, ?, ?) "
@@ -106,7 +107,7 @@ async def main() -> None:
         print("batches:", len(jobs), "there already:", sum(job.conflict for job in again))
         print("patterns in each:", [await job.result() for job in jobs])
         print("mined again:", sum(not job.conflict for job in repeated))
-        with sqlite3.connect(database) as db:
+        with closing(sqlite3.connect(database)) as db:
             print(
                 db.execute("SELECT pattern, sum(count) FROM patterns GROUP BY pattern ORDER BY 1").fetchall()
             )

@@ -5,6 +5,8 @@ import os
 import signal
 import sqlite3
 import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +28,10 @@ class Declined(Exception):
     """The bank says no."""
 
 
-def database() -> sqlite3.Connection:
-    return sqlite3.connect(DATABASE, timeout=10, isolation_level=None)
+@contextmanager
+def database() -> Iterator[sqlite3.Connection]:
+    with closing(sqlite3.connect(DATABASE, timeout=10)) as db, db:  # commits, or rolls back
+        yield db
 
 
 class Gateway:
@@ -36,6 +40,8 @@ class Gateway:
     def charge(self, key: str, cents: int, card: str) -> None:
         if card == "empty":
             raise Declined("no money")
+        if card == "unreachable":
+            raise ConnectionError("no answer")
         with database() as db:
             try:
                 db.execute("INSERT INTO charges VALUES (?, ?)", (key, cents))
@@ -85,11 +91,10 @@ class Payments:
                 (payment, job_id),
             )
 
-    def fail(self, job_id: str) -> None:
+    def give_up(self, job_id: str, status: str) -> None:
         with database() as db:
             db.execute(
-                "UPDATE payments SET status = 'failed' WHERE status = 'processing' AND handler = ?",
-                (job_id,),
+                "UPDATE payments SET status = ? WHERE status = 'processing' AND handler = ?", (status, job_id)
             )
 
 
@@ -98,7 +103,7 @@ payments, gateway = Payments(), Gateway()
 
 def close(job: Any, error: BaseException) -> None:
     """Let nobody wait for a job that is no more."""
-    payments.fail(job.job_id)
+    payments.give_up(job.job_id, "failed" if isinstance(error, Declined) else "unclear")
 
 
 @task(queue="payments", max_attempts=3, timeout=30, backoff=PAUSE_S, discard_on=Declined, on_discard=close)
@@ -115,7 +120,7 @@ def pay(ctx: dict[str, Any], payment: int) -> str:
             case ("processing", _):
                 pass  # an earlier run of this job did not get to its end
             case (status, _):
-                raise Discard(f"payment {payment} has {status}")
+                raise Discard(f"payment {payment} is {status}")
     cents, card = payments.amount(payment)
     try:
         gateway.charge(f"payment-{payment}", cents, card)
@@ -142,7 +147,8 @@ def prepare() -> None:
             CREATE TABLE charges (key PRIMARY KEY, cents);
             CREATE TABLE mishaps (key PRIMARY KEY, what);
             INSERT INTO payments (id, cents, card)
-                VALUES (1, 500, 'good'), (2, 700, 'good'), (3, 900, 'good'), (4, 100, 'empty');
+                VALUES (1, 500, 'good'), (2, 700, 'good'), (3, 900, 'good'), (4, 100, 'empty'),
+                    (6, 200, 'unreachable');
             INSERT INTO payments (id, cents, card, status, handler)
                 VALUES (5, 300, 'good', 'processing', 'somebody');
             INSERT INTO mishaps VALUES ('payment-2', 'answer lost'), ('payment-3', 'power cut');
@@ -179,6 +185,7 @@ async def main() -> None:
     once, twice = await pool.enqueue(pay, 1), await pool.enqueue(pay, 1)
     lost = await pool.enqueue(pay, 2)
     declined = await pool.enqueue(pay, 4)
+    unclear = await pool.enqueue(pay, 6)
     other = await pool.enqueue(pay, 5)
     await asyncio.gather(work(), release_when_seen())
 
@@ -186,11 +193,12 @@ async def main() -> None:
     print("answer lost:", await lost.result(), "after", (await lost.errors())[0].type)
     print("killed:", await cut.result())
     print("another one at it:", await other.result())
-    try:
-        await declined.result()
-    except Declined:
-        status = payments.status(4)
-        print("declined:", status and status[0])
+    for name, job, payment in (("declined", declined, 4), ("no answer", unclear, 6)):
+        try:
+            await job.result()
+        except (Declined, ConnectionError):
+            status, _ = payments.status(payment) or ("unknown", None)
+            print(f"{name}: {status} after {len(await job.errors())} attempts")
     with database() as db:
         print("charges:", db.execute("SELECT key, cents FROM charges ORDER BY key").fetchall())
     await pool.aclose()
