@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from arqlite import RedisSettings, Snooze, Unique, create_pool, report_progress, task
@@ -24,6 +26,13 @@ class Gpus:
         self.taken_for -= 1
         return None if self.taken_for >= 0 else "GPU 0"
 
+    @contextmanager
+    def use(self) -> Iterator[None]:
+        self.training += 1
+        self.most = max(self.most, self.training)
+        yield
+        self.training -= 1
+
 
 @task(
     queue="training",
@@ -38,12 +47,10 @@ async def train(ctx: dict[str, Any], model: str, data: str, *, epochs: int = 3) 
     gpu = gpus.find_free()
     if gpu is None:
         raise Snooze(PAUSE_S)  # costs no attempt
-    gpus.training += 1
-    gpus.most = max(gpus.most, gpus.training)
-    for epoch in range(1, epochs + 1):
-        await asyncio.sleep(0.005)  # the epoch
-        report_progress(epoch, epochs, "training")
-    gpus.training -= 1
+    with gpus.use():
+        for epoch in range(1, epochs + 1):
+            await asyncio.sleep(0.005)  # the epoch
+            report_progress(epoch, epochs, "training")
     job = ctx["job"]
     return f"{model} on {gpu}, attempt {job.attempt} of {job.max_attempts}, {job.snoozes} snoozes"
 
