@@ -163,7 +163,7 @@ class Crew:
             lease_ms / 1000 / heartbeats_per_lease,
         )
         self._lifeline = Lifeline(self.engine, lambda: self.producer.session, lambda: self._heartbeat.doubt_s)
-        self._control = Listener(pool)
+        self._control = Listener(pool, subscribed=self._hears_from_now_on)
         self._follower: asyncio.Task[None] | None = None
         self._vigil: asyncio.Task[None] | None = None
         self._vigil_may_end = False
@@ -370,6 +370,10 @@ class Crew:
             if run is not None and run.claimed_at < sent_at:
                 self._cancel(run)
         self.producer.lease_was_kept()
+
+    def _hears_from_now_on(self, channel: str) -> None:
+        if channel == self.engine.keys.queue_channel:
+            self.producer.look_at_orders()  # what was settled just before is told by no message
 
     def _look_by_message(self, message: bytes) -> None:
         if message == LOOK:

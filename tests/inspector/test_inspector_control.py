@@ -12,7 +12,7 @@ import pytest
 from worker_toys import Ctx, at_work, enqueue, lines
 
 from arqlite import ArqRedis, GlobalLimit, Inspector, RateLimit, func
-from arqlite.engine import RedisEngine, Turn
+from arqlite.engine import Listener, RedisEngine, Turn
 from arqlite.errors import ConfigurationError
 from arqlite.jobs import JobStatus
 
@@ -293,6 +293,38 @@ async def test_scaling_up_starts_more_at_once(
         stay.door.set()
         # Those that were cancelled run again.
         await eventually(lambda: worker.jobs_complete == 8)
+
+
+async def test_scaling_up_before_the_worker_listens(
+    arq_redis: ArqRedis,
+    make_worker: Any,
+    inspector: Inspector,
+    stay: Stay,
+    monkeypatch: pytest.MonkeyPatch,
+    eventually: Any,
+) -> None:
+    """A worker without a free slot that was scaled before it could hear of that learns it once it listens."""
+    listens, follow = asyncio.Event(), Listener.follow
+
+    async def follow_late(listener: Listener, channel: str, callback: Any) -> None:
+        if channel.endswith(":all"):
+            await listens.wait()
+        await follow(listener, channel, callback)
+
+    monkeypatch.setattr(Listener, "follow", follow_late)
+    worker = make_worker([func(stay, name="stay")], max_jobs=1)
+    for _ in range(5):
+        await enqueue(arq_redis, "stay")
+    async with at_work(worker):
+        await eventually(lambda: len(stay.inside) == 1)
+        await inspector.scale_queue(QUEUE, limit=5)
+        await asyncio.sleep(0.05)
+        assert len(stay.inside) == 1
+
+        listens.set()
+
+        await eventually(lambda: len(stay.inside) == 5, 2)
+        stay.door.set()
 
 
 async def test_limit_of_one_node(make_worker: Any, inspector: Inspector, eventually: Any) -> None:
