@@ -176,8 +176,7 @@ class Crew:
             pool, options.queue, frozenset(functions), codec.serializer, codec.deserializer,
             lambda: self.leadership.is_leader,
         )  # fmt: skip
-        for service in options.services:
-            service.introduce(host)
+        self._introduce(host)
         pruner = Pruner(self.engine, options.prune_interval, options.prune_limit)
         self._services: list[Service] = [
             self._plain, *options.services, self._lifeline, self._health, pruner, self._notes
@@ -197,6 +196,18 @@ class Crew:
         )
         if options.cron_jobs:
             self._services.append(self._scheduler)
+
+    def _introduce(self, host: Host) -> None:
+        """Tell the user's services for whom they work; all of them or none."""
+        told: list[Service] = []
+        try:
+            for service in self._options.services:
+                service.introduce(host)
+                told.append(service)
+        except BaseException:
+            for service in told:
+                service.dismiss()
+            raise
 
     async def work(self) -> None:
         """Start everything and run until a burst is over."""
@@ -249,6 +260,8 @@ class Crew:
                 await service.stop()
             except Exception:  # it must keep neither the others from stopping nor the lease from ending
                 logger.exception("service %s failed to stop", service.name)
+        for service in self._options.services:
+            service.dismiss()
         self._deadlines.stop()
         if had_stubborn_jobs and not self.producer.active:
             await self.producer.flush(_FLUSH_PATIENCE_S)
