@@ -154,7 +154,7 @@ class Ticker(Service):
         raise NotImplementedError
 
     async def run(self) -> None:
-        """Tick for ever; an error is logged, a new one with its traceback, and the next tick comes all the same."""
+        """Tick for ever; an error is logged, a new one with its traceback, and the next tick comes."""
         if not self.at_once:
             await self.pause()
         while True:
