@@ -17,6 +17,7 @@ from .arguments import Signature, signature_of
 from .calls import LOWEST_PRIORITY
 from .functions import Function, func
 from .states import STATE_GROUPS, JobState
+from .tasks import Task
 
 FunctionLike: TypeAlias = str | Callable[..., Any] | Function[..., Any]
 
@@ -59,6 +60,7 @@ class JobFilter:
         args, kwargs, meta: one of these patterns.
         signatures: by their names the functions that were handed in: of their jobs it is known which
             argument by position has which name.
+        queues: where the jobs of the functions go, None for the default of whoever asks; empty without any.
     """
 
     states: frozenset[JobState] | None = None
@@ -70,6 +72,7 @@ class JobFilter:
     priorities: frozenset[int] | None = None
     ids: tuple[str, ...] | None = None
     signatures: Mapping[str, Signature] = field(default_factory=dict, compare=False)
+    queues: frozenset[str | None] = field(default=frozenset(), compare=False)
 
     @classmethod
     def of(cls, **conditions: Unpack[JobConditions]) -> JobFilter:
@@ -87,7 +90,7 @@ class JobFilter:
         if "state" in given:
             parts["states"] = _states(given["state"])
         if "function" in given:
-            parts["functions"], parts["signatures"] = _functions(given["function"])
+            parts["functions"], parts["signatures"], parts["queues"] = _functions(given["function"])
         if "tags" in given:
             tags = given["tags"]
             parts["tags"] = checks.tags([tags] if isinstance(tags, str) else tags)
@@ -218,19 +221,22 @@ def _states(value: Any) -> frozenset[JobState]:
     return frozenset(states)
 
 
-def _functions(value: Any) -> tuple[frozenset[str], dict[str, Signature]]:
+def _functions(value: Any) -> tuple[frozenset[str], dict[str, Signature], frozenset[str | None]]:
     names: set[str] = set()
+    queues: set[str | None] = set()
     signatures: dict[str, Signature] = {}
     for one in [value] if callable(value) else _listed(value, str | Function):  # type: ignore[arg-type]
         if isinstance(one, str):
             names.add(one)
+            queues.add(None)
             continue
         if not isinstance(one, Function) and not callable(one):
             raise ConfigurationError(f"function must be a function or its name, got {one!r}")
         function = one if isinstance(one, Function) else func(one)
         names.add(function.name)
+        queues.add(function.queue if isinstance(function, Task) else None)
         signatures[function.name] = signature_of(function.coroutine)
-    return frozenset(names), signatures
+    return frozenset(names), signatures, frozenset(queues)
 
 
 def _patterns(name: str, value: Any, kinds: type | tuple[type, ...]) -> tuple[Any, ...]:

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from ..client import ArqRedis
 from ..engine import RedisEngine, Returned, Turn
 from ..engine.link import call_on_pool
 from ..engine.scripts import load
+from ..errors import ConfigurationError
 from ..model import checks
 from ..model.codec import Codec
+from ..model.functions import func
 from ..model.outcomes import Again, End
 from ..model.states import JobState
+from ..model.tasks import Task
 from ..runtime.intake import Refused
 from ..runtime.notekeeper import NoteKeeper
 from ..runtime.run import Run
 from ..settings import WorkerOptions, get_kwargs
 from .bench import Bench, Seen, error_of, is_function, options_of, run_of
 from .listing import PACKAGE, PATIENCE_S
+
+logger = logging.getLogger("arqlite.testing")
 
 # There is no heartbeat: whoever steps through a job in a debugger keeps it for a day.
 _LEASE_MS = 86_400_000
@@ -62,8 +68,9 @@ async def drain_queue(
 
     Args:
         pool: where the queue is.
-        functions: what can be run: functions, or worker settings.
-        queue: the queue; else that of the settings, else the pool's default.
+        functions: what can be run: functions, one function, or worker settings.
+        queue: the queue; else that of the settings, else the one that all of the functions belong to, else
+            the pool's default. What waits elsewhere for one of the tasks is told by the log then.
         with_limit: how many jobs a pass runs at most; None all.
         with_recursion: whether to make passes until one finds nothing to do. With `with_scheduled` it runs
             retryable and snoozed jobs again, too: one that always snoozes never lets it end.
@@ -77,6 +84,8 @@ async def drain_queue(
     """
     if with_limit is not None:
         checks.count("with_limit", with_limit, 1)
+    checks.instance("with_recursion", with_recursion, bool, "True or False")
+    checks.instance("with_safety", with_safety, bool, "True or False")
     until_ms = _until(with_scheduled)
     options = options_of(functions, queue_of(pool, functions, queue))
     drain = _Drain(pool, options, {} if ctx is None else ctx, with_safety=with_safety)
@@ -86,6 +95,8 @@ async def drain_queue(
             pass
     finally:
         await drain.close(calls_shutdown=ctx is None)
+    if queue is None:
+        await _tell_of_others(pool, options, counts_waiting=until_ms is not None)
     return DrainCounts(**drain.counts)
 
 
@@ -218,10 +229,45 @@ def _until(with_scheduled: bool | datetime) -> int | str | None:
 
 
 def queue_of(pool: ArqRedis, given: Any, queue: str | None) -> str:
-    """Tell which queue is meant: the one named, else that of the settings, else the pool's default."""
+    """Tell which queue is meant: the one named, else that of the settings or of all the functions, else the
+    pool's default.
+    """
     if queue is None:
-        is_settings = not isinstance(given, list | tuple | set | frozenset)
-        queue = get_kwargs(given).get("queue_name") if is_settings and not is_function(given) else None
-    if queue is not None:
-        checks.instance("queue", queue, str, "a text")
-    return queue or pool.default_queue_name
+        return _own_queue(given) or pool.default_queue_name
+    checks.instance("queue", queue, str, "a text")
+    if not queue:
+        raise ConfigurationError("queue must be the name of one, got ''")
+    return queue
+
+
+def _own_queue(given: Any) -> str | None:
+    """Tell which queue settings name, or all of some functions belong to; None for the pool's default."""
+    if is_function(given):
+        given = [given]
+    if not isinstance(given, list | tuple | set | frozenset):
+        queue = get_kwargs(given).get("queue_name")
+        if queue is not None:
+            checks.instance("queue_name", queue, str, "a text")
+        return queue
+    queues = {one.queue if isinstance(one, Task) else None for one in map(func, given)}
+    return queues.pop() if len(queues) == 1 else None
+
+
+async def _tell_of_others(pool: ArqRedis, options: WorkerOptions, *, counts_waiting: bool) -> None:
+    """Tell of jobs that wait in other queues, where they belong."""
+    elsewhere: dict[str, list[str]] = {}
+    for function in options.table().values():
+        if isinstance(function, Task) and function.queue not in (None, options.queue):
+            elsewhere.setdefault(cast("str", function.queue), []).append(function.name)
+    for queue, names in elsewhere.items():
+        engine = RedisEngine(pool, queue, timeout=PATIENCE_S)
+        try:
+            depth = await engine.depth()
+        finally:
+            await engine.close()
+        waiting = depth.available + (depth.waiting if counts_waiting else 0)
+        if waiting:
+            logger.warning(
+                "drain_queue ran the jobs of queue %s; %d wait in queue %s, where %s belongs: say queue=%r",
+                options.queue, waiting, queue, ", ".join(sorted(names)), queue,
+            )  # fmt: skip

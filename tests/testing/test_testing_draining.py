@@ -12,7 +12,7 @@ import cpu_jobs
 import pytest
 from testing_toys import Broken, act, brief, oban, plain
 
-from arqlite import ArqRedis, JobStatus, func
+from arqlite import ArqRedis, JobStatus, func, task
 from arqlite.engine import RedisEngine
 from arqlite.errors import ConfigurationError
 from arqlite.telemetry import JobStarted, JobStopped, WorkerStarted, attach, detach
@@ -207,6 +207,38 @@ async def test_other_queues_are_left_alone(arq_redis: ArqRedis) -> None:
     assert [job.queue for job in await all_enqueued(arq_redis)] == ["two"]
 
 
+@task(queue="payments")
+async def pay(ctx: dict[str, Any]) -> None: ...
+
+
+@task(queue="payments")
+async def refund(ctx: dict[str, Any]) -> None: ...
+
+
+@pytest.mark.parametrize("functions", [pay, [pay], (pay, refund)])
+async def test_functions_bring_their_queue(arq_redis: ArqRedis, functions: Any) -> None:
+    """Without a queue it is that of the tasks, where they agree; one function need not be in a list."""
+    await arq_redis.enqueue(pay)
+
+    assert await drain_queue(arq_redis, functions) == DrainCounts(success=1)
+
+
+@pytest.mark.parametrize("functions", [[pay, act], {"functions": [pay]}])
+async def test_jobs_that_wait_elsewhere_are_told(
+    arq_redis: ArqRedis, caplog: pytest.LogCaptureFixture, functions: Any
+) -> None:
+    """Where tasks belong to another queue than the one that was run, the log tells what waits there."""
+    await arq_redis.enqueue(pay)
+    await arq_redis.options(delay=60).enqueue(pay)
+
+    assert await drain_queue(arq_redis, functions) == DrainCounts()
+    assert await drain_queue(arq_redis, functions, with_scheduled=True) == DrainCounts()
+    assert await drain_queue(arq_redis, functions, queue="arq:queue") == DrainCounts()
+
+    told = "drain_queue ran the jobs of queue arq:queue; {} wait in queue payments, where pay belongs: {}"
+    assert caplog.messages == [told.format(count, "say queue='payments'") for count in (1, 2)]
+
+
 async def test_settings_bring_their_queue_hooks_and_startup(arq_redis: ArqRedis) -> None:
     """Of worker settings the queue, the limits and all hooks count, in the order of a worker."""
     told: list[str] = []
@@ -320,6 +352,9 @@ async def test_progress_and_lines_are_kept(arq_redis: ArqRedis) -> None:
         ({"with_limit": 0}, "with_limit must be a whole number of at least 1"),
         ({"with_scheduled": "now"}, "with_scheduled must be a datetime"),
         ({"queue": 3}, "queue must be a text"),
+        ({"queue": ""}, "queue must be the name of one, got ''"),
+        ({"with_safety": "no"}, "with_safety must be True or False, got 'no'"),
+        ({"with_recursion": 1}, "with_recursion must be True or False, got 1"),
     ],
 )
 async def test_option_that_cannot_work_is_refused(
