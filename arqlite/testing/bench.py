@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..engine import Returned
+from ..engine import RedisEngine, Returned
 from ..errors import ConfigurationError, JobControl
 from ..model.codec import Codec
 from ..model.functions import Function
@@ -19,6 +19,7 @@ from ..runtime.executor import Counters, Executor
 from ..runtime.intake import Intake, Refused
 from ..runtime.joblog import JobLog
 from ..runtime.plain import PlainFunctions
+from ..runtime.recall import cancel_returned
 from ..runtime.reporting import equip
 from ..runtime.run import Run
 from ..settings import WorkerOptions, get_kwargs
@@ -141,6 +142,12 @@ class Bench:
             if self._store is not None:
                 await self._store()
         return seen
+
+    async def call_off(self, engine: RedisEngine, session: str, jobs: Mapping[str, Run | None]) -> None:
+        """Cancel jobs that went back to the queue although somebody had asked for that; None stands for one
+        that cannot be run here.
+        """
+        await cancel_returned(engine, self._executor, session, jobs)
 
     async def close(self) -> None:
         """End the threads and processes of plain functions."""

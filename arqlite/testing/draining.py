@@ -89,12 +89,14 @@ async def drain_queue(
     until_ms = _until(with_scheduled)
     options = options_of(functions, queue_of(pool, functions, queue))
     drain = _Drain(pool, options, {} if ctx is None else ctx, with_safety=with_safety)
-    await drain.open(calls_startup=ctx is None)
+    await drain.open()
     try:
+        if ctx is None:
+            await drain.start_up()
         while await drain.one_pass(with_limit, until_ms) and with_recursion:
             pass
     finally:
-        await drain.close(calls_shutdown=ctx is None)
+        await drain.close()
     if queue is None:
         await _tell_of_others(pool, options, counts_waiting=until_ms is not None)
     return DrainCounts(**drain.counts)
@@ -113,6 +115,8 @@ class _Drain:
         self._ctx["redis"] = pool
         self._with_safety = with_safety
         self._session = f"testing:{os.getpid()}:{secrets.token_hex(8)}"
+        self._has_started = False
+        self._at_hand: dict[str, Run] = {}
         self._engine = RedisEngine(pool, options.queue, timeout=PATIENCE_S)
         self._notes = NoteKeeper(self._engine)
         codec = Codec(
@@ -120,15 +124,19 @@ class _Drain:
         )
         self._bench = Bench(options, ctx, codec, store=self._store, conclude=self._notes.conclude)
 
-    async def open(self, *, calls_startup: bool) -> None:
+    async def open(self) -> None:
         """Begin a session."""
         await self._engine.open(self._session, _LEASE_MS)
         self._notes.opened(self._session)
         await self._notes.start()
-        if calls_startup and self._options.on_startup is not None:
-            await self._options.on_startup(self._ctx)
 
-    async def close(self, *, calls_shutdown: bool) -> None:
+    async def start_up(self) -> None:
+        """Begin as a worker does; its end is that of a worker, too, then."""
+        if self._options.on_startup is not None:
+            await self._options.on_startup(self._ctx)
+        self._has_started = True
+
+    async def close(self) -> None:
         """End the session; what it has not run is as it was."""
         try:
             await self._bench.close()
@@ -136,7 +144,7 @@ class _Drain:
             await self._engine.leave(self._session)
             await self._engine.close()
         finally:
-            if calls_shutdown and self._options.on_shutdown is not None:
+            if self._has_started and self._options.on_shutdown is not None:
                 await self._options.on_shutdown(self._ctx)
 
     async def one_pass(self, limit: int | None, until_ms: int | str | None) -> bool:
@@ -162,8 +170,18 @@ class _Drain:
                 waiting.discard(raw_id)
                 done += await self._deal_with(job)
         finally:
-            await self._engine.turn(self._session, 0, {}, aside)
+            await self._give_back(aside)
         return done > 0
+
+    async def _give_back(self, jobs: list[Returned]) -> None:
+        """Put jobs back as they were; those that somebody asked to cancel meanwhile are cancelled there."""
+        turn = await self._engine.turn(self._session, 0, {}, jobs)
+        await self._call_off(turn)
+
+    async def _call_off(self, turn: Turn) -> None:
+        recalled = {raw_id.decode(): self._at_hand.get(raw_id.decode()) for raw_id in turn.recalled}
+        if recalled:
+            await self._bench.call_off(self._engine, self._session, recalled)
 
     def _read(self, turn: Turn) -> Run | Refused | Returned | None:
         """Read the one job that a turn brought."""
@@ -173,14 +191,17 @@ class _Drain:
         job_id = raw_id.decode(errors="backslashreplace")
         memory = turn.memories[0] if turn.memories else None
         past = dict(turn.errors).get(raw_id, ())
-        return self._bench.read(job_id, record, memory, turn.now_ms, self._session, past)
+        job = self._bench.read(job_id, record, memory, turn.now_ms, self._session, past)
+        if not isinstance(job, Returned):
+            self._at_hand[job_id] = run_of(job)
+        return job
 
     async def _deal_with(self, job: Run | Refused | Returned | None) -> int:
         """Run a claimed job; 1 when that counts. One of an unknown function goes back for others."""
         if job is None:
             return 0
         if isinstance(job, Returned):
-            await self._engine.turn(self._session, 0, {}, [job])
+            await self._give_back([job])
             return 0
         seen = await self._bench.run(job)
         kind = kind_of(seen)
@@ -193,7 +214,10 @@ class _Drain:
         batch = self._bench.acker.take()
         if batch:
             failures = tuple(batch.failures.values())
-            await self._engine.turn(self._session, 0, batch.ended, batch.returned, failures=failures)
+            turn = await self._engine.turn(self._session, 0, batch.ended, batch.returned, failures=failures)
+            await self._call_off(turn)
+            for job_id in batch.job_ids():
+                self._at_hand.pop(job_id, None)
 
     async def _stage(self, until_ms: int | str) -> None:
         script, keys = load("stage", PACKAGE), self._engine.keys

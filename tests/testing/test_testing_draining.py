@@ -12,7 +12,7 @@ import cpu_jobs
 import pytest
 from testing_toys import Broken, act, brief, oban, plain
 
-from arqlite import ArqRedis, JobStatus, func, task
+from arqlite import ArqRedis, Inspector, JobState, JobStatus, Snooze, func, task
 from arqlite.engine import RedisEngine
 from arqlite.errors import ConfigurationError
 from arqlite.telemetry import JobStarted, JobStopped, WorkerStarted, attach, detach
@@ -301,6 +301,66 @@ async def test_nothing_remains_of_the_session(arq_redis: ArqRedis) -> None:
     engine = RedisEngine(arq_redis, "arq:queue")
     assert await arq_redis.zcard(engine.keys.live) == 0
     assert (await engine.size()).jobs == 0
+
+
+@pytest.mark.parametrize("name", ["act", "stranger"])
+async def test_job_held_aside_can_be_cancelled(arq_redis: ArqRedis, name: str) -> None:
+    """A job that a pass claimed and holds for the next one, or cannot run, is cancelled when it goes back."""
+    inspector = Inspector(arq_redis)
+
+    async def ahead(ctx: dict[str, Any]) -> None:
+        await arq_redis.options(job_id="late").enqueue(name)
+
+    async def cancels(ctx: dict[str, Any]) -> None:
+        await inspector.cancel_job("late")
+
+    await arq_redis.options(priority=1).enqueue(ahead)
+    await arq_redis.options(priority=5).enqueue(cancels)
+    stops: list[JobStopped] = []
+    attach("test", JobStopped, stops.append)
+    try:
+        counts = await drain_queue(arq_redis, [act, ahead, cancels], with_recursion=True)
+    finally:
+        detach("test")
+
+    assert counts == DrainCounts(success=2)
+    view = await inspector.job("late")
+    assert view is not None
+    assert view.state is JobState.CANCELLED
+    assert [stop.state for stop in stops].count("cancelled") == 1
+
+
+async def test_job_that_snoozes_though_it_was_cancelled_is_cancelled(arq_redis: ArqRedis) -> None:
+    """A job that is cancelled while it runs, and would run again, is cancelled when it goes back."""
+    inspector = Inspector(arq_redis)
+
+    async def stubborn(ctx: dict[str, Any]) -> Any:
+        await inspector.cancel_job(ctx["job_id"])
+        return Snooze(60)
+
+    job = await arq_redis.enqueue(stubborn)
+    await drain_queue(arq_redis, [stubborn])
+
+    view = await inspector.job(job.job_id)
+    assert view is not None
+    assert view.state is JobState.CANCELLED
+
+
+async def test_startup_that_raises_leaves_nothing_behind(arq_redis: ArqRedis) -> None:
+    """What `on_startup` raises comes out, nothing is shut down that never was up, and the session ends."""
+
+    async def broken(ctx: dict[str, Any]) -> None:
+        raise Broken
+
+    async def never(ctx: dict[str, Any]) -> None:
+        raise AssertionError
+
+    settings = {"functions": [act], "on_startup": broken, "on_shutdown": never}
+    with pytest.raises(Broken):
+        await drain_queue(arq_redis, settings)
+
+    info = await Inspector(arq_redis).check_queue("arq:queue")
+    assert info is None or info.sessions == []
 
 
 async def test_cancelled_drain_gives_its_job_back(arq_redis: ArqRedis) -> None:
