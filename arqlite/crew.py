@@ -10,7 +10,6 @@ import socket
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from signal import Signals
 from typing import Any
 
 from .connections import ArqRedis
@@ -227,14 +226,14 @@ class Crew:
             worker, max_jobs = self.producer.session or "", self._options.max_jobs
             execute(WorkerStarted(self.engine.queue, worker, tuple(self._functions), os.getpid(), max_jobs))
 
-    async def shut_down(self, signum: Signals, patience_s: float, hurry: asyncio.Event) -> None:
+    async def shut_down(self, why: str, patience_s: float, hurry: asyncio.Event) -> None:
         """Stop claiming, let jobs end for a while, give back the rest."""
-        self.say_shutdown(signum, patience_s)
+        self.say_shutdown(why, patience_s)
         began = time.monotonic()
         self.producer.stop_claiming()
         if patience_s and self.producer.active:
             await _first_of(self.producer.drained(), hurry.wait(), patience_s)
-            logger.info("shutdown on %s, wait complete ◆ %s", signum.name, self._summary("ongoing to cancel"))
+            logger.info("shutdown on %s, wait complete ◆ %s", why, self._summary("ongoing to cancel"))
         self._report_shutdown(began)
         for run in list(self.producer.active):
             run.cancel("shutdown")
@@ -414,10 +413,10 @@ class Crew:
         done = self._counters
         return done.complete, done.failed, done.retried, len(self.producer.active)
 
-    def say_shutdown(self, signum: Signals, patience_s: float) -> None:
+    def say_shutdown(self, why: str, patience_s: float) -> None:
         """Tell why the worker ends, what it has done, and what becomes of what it does."""
         fate = "to be completed" if patience_s else "ongoing to cancel"
-        logger.info("shutdown on %s ◆ %s", signum.name, self._summary(fate))
+        logger.info("shutdown on %s ◆ %s", why, self._summary(fate))
 
     def _summary(self, fate: str) -> str:
         complete, failed, retried, ongoing = self._counts()

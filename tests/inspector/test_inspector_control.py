@@ -452,9 +452,15 @@ async def test_queue_that_exists_nowhere_may_be_steered(inspector: Inspector) ->
 
 
 async def test_stop_ends_the_workers_of_one_queue(
-    arq_redis: ArqRedis, make_worker: Any, inspector: Inspector, stay: Stay, eventually: Any
+    arq_redis: ArqRedis,
+    make_worker: Any,
+    inspector: Inspector,
+    stay: Stay,
+    caplog: pytest.LogCaptureFixture,
+    eventually: Any,
 ) -> None:
     """The workers of a queue end when their jobs have; those of others, and those that start later, work."""
+    caplog.set_level(logging.INFO, "arqlite.worker")
     first = make_worker([func(stay, name="stay")], job_completion_wait=5)
     other = make_worker([func(noop, name="noop")], queue_name="other")
     async with at_work(other):
@@ -466,6 +472,9 @@ async def test_stop_ends_the_workers_of_one_queue(
             stay.door.set()
             await asyncio.wait_for(asyncio.shield(task), 5)
         assert await job.result(timeout=1) is None
+        told = [line for line in lines(caplog) if line.startswith("shutdown on ")]
+        assert len(told) == 2
+        assert all(line.startswith("shutdown on the stop of queue arq:queue") for line in told)
         elsewhere = await enqueue(arq_redis, "noop", _queue_name="other")
         assert await elsewhere.result(timeout=2) is None
     later = make_worker([func(noop, name="noop")])
