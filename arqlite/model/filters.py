@@ -6,6 +6,7 @@ import contextlib
 import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, TypeAlias, TypedDict, cast
 
 from pydantic_core import to_jsonable_python
@@ -30,7 +31,8 @@ class JobConditions(TypedDict, total=False):
         function: a function, its name, or a list of either.
         tags: a tag, or a list of tags of which the job has all.
         args: a dict: the job's arguments by name have all of it, at any depth. A tuple: its arguments by
-            position are these. Or a list of either.
+            position are these. Or a list of either. Names that no function meant has are refused if the
+            functions themselves are given.
         kwargs: a dict, or a list of them: what was given by name has all of it.
         meta: a dict, or a list of them: what the job carries has all of it.
         priority: 0 to 9, or a list of them.
@@ -102,6 +104,7 @@ class JobFilter:
             parts["priorities"] = frozenset(_priority(one) for one in _listed(given["priority"], int))
         if "ids" in given:
             parts["ids"] = tuple(dict.fromkeys(checks.job_id(one) for one in _listed(given["ids"], str)))
+        _refuse_unknown_arguments(**parts)
         return cls(**parts)
 
     @property
@@ -237,6 +240,30 @@ def _functions(value: Any) -> tuple[frozenset[str], dict[str, Signature], frozen
         queues.add(function.queue if isinstance(function, Task) else None)
         signatures[function.name] = signature_of(function.coroutine)
     return frozenset(names), signatures, frozenset(queues)
+
+
+def _refuse_unknown_arguments(
+    functions: frozenset[str] = frozenset(),
+    signatures: Mapping[str, Signature] = MappingProxyType({}),
+    args: tuple[Any, ...] = (),
+    kwargs: tuple[Any, ...] = (),
+    **_: Any,
+) -> None:
+    """Where all functions are at hand, their arguments are known: a slip must not mean no job."""
+    if not functions or len(signatures) < len(functions):
+        return
+    may_be_inside = any(one.may_take_one_dict() for one in signatures.values())
+    for pattern in (*(() if may_be_inside else args), *kwargs):
+        for name in pattern if isinstance(pattern, Mapping) else ():
+            if not any(one.can_have(name) for one in signatures.values()):
+                raise no_argument(name, signatures)
+
+
+def no_argument(name: Any, signatures: Mapping[str, Signature]) -> ConfigurationError:
+    """Say that none of these functions has an argument of this name, and which may have been meant."""
+    known = list(dict.fromkeys(one for signature in signatures.values() for one in signature.names))
+    there = closest(str(name), known) if known else "there are none"
+    return ConfigurationError(f"{', '.join(sorted(signatures))} has no argument {name!r}; {there}")
 
 
 def _patterns(name: str, value: Any, kinds: type | tuple[type, ...]) -> tuple[Any, ...]:
