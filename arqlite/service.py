@@ -212,7 +212,8 @@ def check(service: Service) -> None:
             raise ConfigurationError(
                 f"{who.__name__}.__init__ must call super().__init__(interval=...): it is a Ticker"
             )
-        if who.tick is Ticker.tick and who.tick_told is Ticker.tick_told and who.run is Ticker.run:
+        duties = [(getattr(who, name), getattr(Ticker, name)) for name in ("tick", "tick_told", "run")]
+        if all(own is inherited for own, inherited in duties):
             raise ConfigurationError(
                 f"the service {who.__name__} has no duty: give it one with async def tick(self)"
             )

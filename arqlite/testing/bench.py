@@ -204,18 +204,23 @@ def options_of(given: Any, queue: str | None = None, extra: Function | None = No
     Raises:
         ConfigurationError: it is none of these, or an option cannot work.
     """
-    if is_function(given):
-        given = [given]
-    if given is None or isinstance(given, list | tuple | set | frozenset):
-        told: dict[str, Any] = {"functions": list(given or ())}
-    else:
-        told = get_kwargs(given)
-    told.pop("redis_pool", None)
+    told = told_by(given)
     if queue is not None:
         told["queue_name"] = queue
     if extra is not None:
         told["functions"] = [*told.get("functions", ()), extra]
     return WorkerOptions(**told)
+
+
+def told_by(given: Any) -> dict[str, Any]:
+    """Take what a worker is told out of functions, of one function, or of worker settings; not its pool."""
+    if is_function(given):
+        given = [given]
+    if given is None or isinstance(given, list | tuple | set | frozenset):
+        return {"functions": list(given or ())}
+    told = get_kwargs(given)
+    told.pop("redis_pool", None)
+    return told
 
 
 def options_for(function: str, target: Function | None, queue: str, known: Any) -> WorkerOptions:

@@ -6,7 +6,7 @@ import logging
 import os
 import secrets
 from datetime import datetime
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from ..client import ArqRedis
 from ..engine import RedisEngine, Returned, Turn
@@ -15,7 +15,7 @@ from ..engine.scripts import load
 from ..errors import ConfigurationError
 from ..model import checks
 from ..model.codec import Codec
-from ..model.functions import func
+from ..model.functions import Function, func
 from ..model.outcomes import Again, End
 from ..model.states import JobState
 from ..model.tasks import Task
@@ -273,7 +273,8 @@ def _own_queue(given: Any) -> str | None:
         if queue is not None:
             checks.instance("queue_name", queue, str, "a text")
         return queue
-    queues = {one.queue if isinstance(one, Task) else None for one in map(func, given)}
+    functions: list[Function[..., Any]] = [func(one) for one in given]
+    queues = {one.queue if isinstance(one, Task) else None for one in functions}
     return queues.pop() if len(queues) == 1 else None
 
 
@@ -282,7 +283,7 @@ async def _tell_of_others(pool: ArqRedis, options: WorkerOptions, *, counts_wait
     elsewhere: dict[str, list[str]] = {}
     for function in options.table().values():
         if isinstance(function, Task) and function.queue not in (None, options.queue):
-            elsewhere.setdefault(cast("str", function.queue), []).append(function.name)
+            elsewhere.setdefault(function.queue, []).append(function.name)
     for queue, names in elsewhere.items():
         engine = RedisEngine(pool, queue, timeout=PATIENCE_S)
         try:
