@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from .model.context import current_job
     from .model.failures import register_exception
     from .model.functions import func
+    from .model.limits import GlobalLimit, RateLimit
+    from .model.queues import QueueInfo
     from .model.records import JobView
     from .model.states import JobState
     from .model.tasks import Task, task
@@ -35,11 +37,14 @@ __all__ = (
     "ArqRedis",
     "Cancel",
     "Discard",
+    "GlobalLimit",
     "Inspector",
     "Job",
     "JobState",
     "JobStatus",
     "JobView",
+    "QueueInfo",
+    "RateLimit",
     "RedisSettings",
     "Retry",
     "Service",
@@ -79,6 +84,8 @@ _HOMES = {
     "model.context": ("current_job",),
     "model.failures": ("register_exception",),
     "model.functions": ("func",),
+    "model.limits": ("GlobalLimit", "RateLimit"),
+    "model.queues": ("QueueInfo",),
     "model.records": ("JobView",),
     "model.states": ("JobState",),
     "model.tasks": ("Task", "task"),

@@ -8,14 +8,14 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from signal import Signals
 from typing import Any
 
 from .connections import ArqRedis
 from .constants import heartbeats_per_lease
-from .engine import Beat, Listener, RedisEngine, Waker
+from .engine import LOOK, Beat, Listener, RedisEngine, Waker
 from .model.codec import Codec
 from .model.functions import Function
 from .runtime.acker import Acker
@@ -31,6 +31,7 @@ from .runtime.leadership import Leadership
 from .runtime.lifeline import Lifeline
 from .runtime.limits import Limits
 from .runtime.notekeeper import NoteKeeper
+from .runtime.orders import Orders
 from .runtime.outage import REDIS_TROUBLE
 from .runtime.plain import PlainFunctions
 from .runtime.processes import processors
@@ -72,6 +73,7 @@ class Crew:
         pool: the Redis client.
         ctx: the worker's state.
         counters: what it has done so far.
+        stop: called when the worker shall end because its queue was stopped.
     """
 
     def __init__(
@@ -81,6 +83,7 @@ class Crew:
         pool: ArqRedis,
         ctx: dict[Any, Any],
         counters: Counters,
+        stop: Callable[[], None],
     ) -> None:
         self._options = options
         self._functions = functions
@@ -107,12 +110,22 @@ class Crew:
             self._acker,
             Intake(self._plain.table, limits, codec, options.queue),
             Capacity(functions, options.max_jobs, processes),
-            max_jobs=options.max_jobs,
+            Orders(
+                options.queue,
+                options.node or socket.gethostname(),
+                codec,
+                max_jobs=options.max_jobs,
+                starts_paused=options.paused,
+                global_limit=options.global_limit,
+                rate_limit=options.rate_limit,
+                stop=stop,
+            ),
             suspect_after=limits.suspect_after,
             lease_ms=lease_ms,
             new_session=_session_name,
             lease_is_safe=self._lease_is_safe,
             opened=self._opened,
+            resized=self._plain.grow,
             burst=options.burst,
             max_burst_jobs=options.max_burst_jobs,
         )
@@ -335,6 +348,7 @@ class Crew:
             await self._control.unfollow(channel(old_session))
         await self._control.follow(self.engine.keys.leader_channel, lambda _: self.leadership.hurry())
         await self._control.follow(channel(session), self._cancel_by_message)
+        await self._control.follow(self.engine.keys.queue_channel, self._look_by_message)
 
     def _lease_is_doubted(self) -> None:
         self.leadership.doubt()
@@ -349,12 +363,17 @@ class Crew:
             self.producer.session_died()
             return
         self._lifeline.expect(beat.next_deadline_ms)
+        self.producer.hear_version(beat.version)
         for job_id in beat.cancel:
             run = self.producer.owned.get(job_id)
             # An answer older than the claim may mean an earlier job of this id; if not, the next beat tells.
             if run is not None and run.claimed_at < sent_at:
                 self._cancel(run)
         self.producer.lease_was_kept()
+
+    def _look_by_message(self, message: bytes) -> None:
+        if message == LOOK:
+            self.producer.look_at_orders()
 
     def _cancel_by_message(self, message: bytes) -> None:
         run = self.producer.owned.get(message.decode())

@@ -14,7 +14,7 @@ from . import constants
 from .connections import ArqRedis, RedisSettings
 from .cron import CronJob
 from .errors import ConfigurationError
-from .model import checks
+from .model import checks, limits
 from .model.functions import Function, by_name, func, is_coroutine_function
 from .runtime.executor import Hooks
 from .runtime.limits import Limits
@@ -100,12 +100,17 @@ class WorkerOptions:
     blocked_loop_warning: float | None = 1.0
     capture_logs: int | str | None = None
     services: Sequence[Service] = field(default_factory=tuple)
+    global_limit: Any = None
+    rate_limit: Any = None
+    paused: bool = False
+    node: str | None = None
 
     def __post_init__(self) -> None:
         self._check_counts()
         self._take_spans()
         if self.capture_logs is not None:
             self.capture_logs = self.capture_level
+        self._take_limits()
         self._check_objects()
         self.cron_jobs = self._listed_cron_jobs()
         _check_one_call_per_name(self.cron_jobs)
@@ -185,6 +190,14 @@ class WorkerOptions:
         if self.blocked_loop_warning is not None:
             limit = checks.time_limit("blocked_loop_warning", self.blocked_loop_warning)
             self.blocked_loop_warning = None if limit == float("inf") else limit
+
+    def _take_limits(self) -> None:
+        self.global_limit = limits.global_limit(self.global_limit)
+        self.rate_limit = limits.rate_limit(self.rate_limit)
+        limits.must_agree(self.global_limit, self.rate_limit)
+        checks.instance("paused", self.paused, bool, "True or False")
+        if self.node is not None:
+            limits.node(self.node)
 
     def _check_objects(self) -> None:
         for name, (kind, wanted) in _KINDS.items():

@@ -35,6 +35,7 @@ from .errors import FailedJobs, JobExecutionFailed, Retry, RetryJob
 from .jobs import JobResult
 from .logs import install_job_fields
 from .model.functions import Function, func
+from .model.limits import GlobalLimit, RateLimit
 from .model.tasks import rules_of
 from .runtime.executor import Counters
 from .service import Service, end_task
@@ -140,6 +141,13 @@ class Worker:
         capture_logs: the level (`logging.INFO` or its name) from which on what a job logs is attached to it;
             None attaches only what it tells `ctx["log"]`.
         services: `Service`s of your own, started and stopped with the worker.
+        global_limit: how many jobs of the queue run at once over all its workers: a number, or a
+            `GlobalLimit` with `partition_by`.
+        rate_limit: how many jobs of the queue start within a while over all its workers: a pair of a number
+            and seconds or timedelta, or a `RateLimit` with `partition_by`.
+        paused: whether it claims nothing before somebody resumes the queue.
+        node: where it runs, as `Inspector.pause_queue(node=...)` and its like call it; the host's name by
+            default.
 
     Raises:
         ConfigurationError: an argument cannot work; the message says which and why.
@@ -192,6 +200,10 @@ class Worker:
         blocked_loop_warning: SecondsTimedelta | None = 1.0,
         capture_logs: int | str | None = None,
         services: Sequence[Service] = (),
+        global_limit: int | GlobalLimit | None = None,
+        rate_limit: tuple[int, SecondsTimedelta] | RateLimit | None = None,
+        paused: bool = False,
+        node: str | None = None,
     ) -> None:
         given = {name: value for name, value in locals().items() if name != "self"}
         self.options = options = WorkerOptions(**given)
@@ -347,6 +359,9 @@ class Worker:
         finally:
             await self.close()
 
+    def _end_with_queue(self) -> None:
+        self.handle_sig(Signals.SIGTERM)
+
     async def _connect(self) -> None:
         options = self.options
         if self._pool is None:
@@ -375,7 +390,9 @@ class Worker:
             retry_jobs=self.retry_jobs,
             allow_abort_jobs=self.allow_abort_jobs,
         )
-        crew = self._crew = Crew(options, self.functions, self.pool, self.ctx, self._counters)
+        crew = self._crew = Crew(
+            options, self.functions, self.pool, self.ctx, self._counters, self._end_with_queue
+        )
         working = asyncio.create_task(crew.work())
         assert self._stop is not None  # noqa: S101 (main made it)
         try:

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 @cache
-def tests_in(path: str) -> frozenset[str]:
+def names_in(path: str) -> frozenset[str]:
     """Name the tests of a file, those in classes as `Class::test`."""
     names: set[str] = set()
     for node in ast.parse((ROOT / path).read_text()).body:
@@ -43,4 +43,4 @@ def test_fact_is_held_by_tests_or_told_why_not(number: int) -> None:
 
 def _exists(test_id: str) -> bool:
     path, _, name = test_id.partition("::")
-    return (ROOT / path).is_file() and name.partition("[")[0] in tests_in(path)
+    return (ROOT / path).is_file() and name.partition("[")[0] in names_in(path)

@@ -4,7 +4,9 @@ from .batch import EnqueueBatch, LookBatch
 from .flows import FlowStopped, NewFlow, NewStep
 from .keys import Keys, due_ms
 from .protocol import (
+    NOTHING_SETTLED,
     Beat,
+    Change,
     CronKnown,
     Crons,
     Ended,
@@ -12,7 +14,9 @@ from .protocol import (
     Failure,
     Fired,
     Holder,
+    Joined,
     Lock,
+    Membership,
     NewJob,
     Note,
     Noted,
@@ -22,16 +26,23 @@ from .protocol import (
     Rescued,
     Returned,
     Room,
+    Settled,
     Size,
+    Survey,
     Ticks,
     Turn,
 )
 from .redis import ENQUEUE_CHUNK, RedisEngine
+from .steering import IDLE, LOOK
 from .wakeup import EndWatch, Listener, Token, Waker
 
 __all__ = (
     "ENQUEUE_CHUNK",
+    "IDLE",
+    "LOOK",
+    "NOTHING_SETTLED",
     "Beat",
+    "Change",
     "CronKnown",
     "Crons",
     "EndWatch",
@@ -42,10 +53,12 @@ __all__ = (
     "Fired",
     "FlowStopped",
     "Holder",
+    "Joined",
     "Keys",
     "Listener",
     "Lock",
     "LookBatch",
+    "Membership",
     "NewFlow",
     "NewJob",
     "NewStep",
@@ -58,7 +71,9 @@ __all__ = (
     "Rescued",
     "Returned",
     "Room",
+    "Settled",
     "Size",
+    "Survey",
     "Ticks",
     "Token",
     "Turn",

@@ -6,6 +6,8 @@ cluster. Channels carry the database as well: pub/sub crosses logical databases.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ..constants import health_check_key_suffix
 
 PREFIX = "aq:"
@@ -13,6 +15,10 @@ PREFIX = "aq:"
 
 # How a score of `sched` is made up; lua/lib/score.lua says why.
 EPOCH_MS, _DUE_STEP = 1_577_836_800_000, 2048
+
+
+# A queue that is known has one of these.
+_MARKS = ("}:jobs", "}:live", "}:meta")
 
 
 def due_ms(score: float) -> int:
@@ -42,6 +48,13 @@ class Keys:
         flows: zset, workflow -> when it was stored, in ms.
         over: zset, workflow -> when it may be forgotten, in ms; one that goes on is not in it.
         ttls: set of the result lifetimes in use, each with its own `done` list.
+        meta: hash of what was settled for the queue: pauses, limits, and how often that changed.
+        sessions: hash, session -> what it tells of itself, as JSON.
+        laned: zset, id -> priority and time; jobs that may start and wait in a lane, of all lanes.
+        laneof: hash, id -> its lane; jobs that have not ended and whose lane is known.
+        lanes: zset, lane -> score of its first job; lanes with jobs that may start, and room for one.
+        lanewait: zset, lane -> when it may have room, in ms; lanes with jobs and no room.
+        sorting: zset, id -> priority and time; jobs that a session has only to tell their lane.
         imported: zset, token of a batch that came from elsewhere -> until when it is remembered, in ms.
     """
 
@@ -66,9 +79,17 @@ class Keys:
         self.crons = base + "crons"
         self.leader = base + "leader"
         self.holds = base + "holds"
+        self.meta = base + "meta"
+        self.sessions = base + "sessions"
+        self.laned = base + "laned"
+        self.laneof = base + "laneof"
+        self.lanes = base + "lanes"
+        self.lanewait = base + "lanewait"
+        self.sorting = base + "sorting"
         self.imported = base + "imported"
         self.channels = f"{PREFIX}{database}:{{{queue}}}:"
         self.finished_channel = self.channels + "fin"
+        self.queue_channel = self.channels + "all"
         self.leader_channel = self.channels + "led"
         self.health = queue + health_check_key_suffix
 
@@ -83,6 +104,22 @@ class Keys:
     def hold_token(self, name: str) -> str:
         """List with at most one token; its popper has room for jobs of this hold."""
         return f"{self.wake}:{name}"
+
+    def lane(self, name: str) -> str:
+        """Zset, id -> priority and time: jobs of this lane that may start."""
+        return f"{self.base}lane:{name}"
+
+    def lane_run(self, name: str) -> str:
+        """Set of the jobs of this lane that run."""
+        return f"{self.base}lanerun:{name}"
+
+    def open_grants(self, lane: str = "") -> str:
+        """Set of the jobs that were claimed under a rate and have not told yet that they started."""
+        return f"{self.base}rlo:{lane}"
+
+    def past_grants(self, lane: str = "") -> str:
+        """List of the starts that count against a rate: moments in ms, each with a running sum."""
+        return f"{self.base}rlc:{lane}"
 
     def bell(self, waiter: str) -> str:
         """List by which a worker ends its own waiting, to wait for other tokens."""
@@ -151,3 +188,18 @@ class Keys:
     def queue_of(jobs_key: str) -> str:
         """Read the queue's name out of the name of its `jobs` hash."""
         return jobs_key[len(PREFIX) + 1 : -len("}:jobs")]
+
+    @staticmethod
+    def queues_in(keys: Iterable[str]) -> set[str]:
+        """Read out of the names of keys which queues have jobs, workers, or anything settled."""
+        found = set()
+        for key in keys:
+            for end in _MARKS:
+                if key.endswith(end):
+                    found.add(key[len(PREFIX) + 1 : -len(end)])
+        return found
+
+    @staticmethod
+    def marks_pattern() -> str:
+        """Glob that finds the keys that `queues_in` reads, and others."""
+        return PREFIX + "{*}:[jlm][oie][btv][sae]"

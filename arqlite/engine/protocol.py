@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
 
-Place = Literal["ready", "scheduled", "held"]
+Place = Literal["ready", "scheduled", "held", "sorted"]
 Home = Literal["absent", "finished", "ready", "held", "scheduled", "suspended", "running"]
 CancelAnswer = Literal["unknown", "cancelled", "asked", "ended", "elsewhere"]
 RewriteAnswer = Literal["done", "changed", "unknown"]
@@ -109,12 +109,12 @@ class Returned(NamedTuple):
 
     Attributes:
         job_id: the job.
-        place: `ready` at its old moment, `scheduled` after a delay, or `held` at its old moment until
-            somebody has room for it.
+        place: `ready` at its old moment, `scheduled` after a delay, `held` at its old moment until
+            somebody has room for it, or `sorted` into its lane.
         ms: for `ready` and `held` the moment that ranks it, in ms since 1970; for `scheduled` the delay
             in ms.
         memory: what to remember of its runs so far; empty leaves that as it is.
-        hold: the name of the hold that keeps it, if it is `held`.
+        hold: the name of the hold that keeps it, if it is `held`, or of its lane, if it is `sorted`.
     """
 
     job_id: str
@@ -243,12 +243,44 @@ class Noted(NamedTuple):
     lines: list[bytes]
 
 
+class Settled(NamedTuple):
+    """What was settled for a queue, as one of its sessions hears it.
+
+    Attributes:
+        version: how often something was settled; 0 is never.
+        is_paused: 1 if this session may claim nothing.
+        limit: how many jobs it runs at once, -1 as its worker was told.
+        stop_ms: when the workers that were there then were told to stop, in ms since 1970; 0 never.
+        is_limited: 1 if the jobs of all workers together are limited: then none are claimed ahead.
+        has_rate: 1 if the starts of jobs are to be told.
+        resumes: how often the queue was resumed.
+        unsorted: how many of the jobs claimed, the last ones, are only to be given back as `sorted`.
+        generation: counts the changes of what lanes are made by.
+        fields: that, as `model.limits` writes it.
+    """
+
+    version: int = 0
+    is_paused: int = 0
+    limit: int = -1
+    stop_ms: int = 0
+    is_limited: int = 0
+    has_rate: int = 0
+    resumes: int = 0
+    unsorted: int = 0
+    generation: int = 0
+    fields: bytes = b""
+
+
+NOTHING_SETTLED = Settled()
+
+
 class Turn(NamedTuple):
     """What a turn brought.
 
     Attributes:
         now_ms: the server's clock.
-        next_due_ms: time until the next scheduled job is due, -1 without one.
+        next_due_ms: time until the next scheduled job is due or a limit may let more jobs start, -1 without
+            either.
         held: how many jobs the server says this session owns.
         more: whether ready jobs remain.
         job_ids, records, memories: the jobs claimed; `memories` is empty when none of them had trouble.
@@ -258,6 +290,7 @@ class Turn(NamedTuple):
         recalled: jobs that were put back although somebody had asked to cancel them; told again if they are
             put back again, until `cancel` was called for them.
         errors: of jobs claimed that were tried before: id and what its failed attempts left, the newest 20.
+        settled: what was settled for the queue.
         swept: jobs that nobody ran and that were cancelled as a job they waited for did not end well; told
             once, to whoever turns first.
     """
@@ -274,16 +307,97 @@ class Turn(NamedTuple):
     holds: Sequence[bytes] = ()
     recalled: Sequence[bytes] = ()
     errors: Sequence[tuple[bytes, list[bytes]]] = ()
+    settled: Settled = NOTHING_SETTLED
     swept: Sequence[bytes] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """What a heartbeat heard: is the session alive, when the next other lease ends or -1, what to cancel."""
+    """What a heartbeat heard: is the session alive, when the next other lease ends or -1, what to cancel, how
+    often something was settled for the queue.
+    """
 
     alive: bool
     next_deadline_ms: int
     cancel: frozenset[str]
+    version: int = 0
+
+
+class Membership(NamedTuple):
+    """What a session tells of itself.
+
+    Attributes:
+        node: where it runs, as operators call it.
+        about: more of that, as JSON.
+        since: how often the queue had been resumed when its worker began paused; None if it did not.
+        declares: whether its worker's settings have their say now.
+        global_limit, rate_limit: the limits that they declare, as `model.limits` writes them; empty is none.
+    """
+
+    node: str
+    about: str = "{}"
+    since: int | None = None
+    declares: bool = False
+    global_limit: str = ""
+    rate_limit: str = ""
+
+
+class Joined(NamedTuple):
+    """What a session hears when it joins.
+
+    Attributes:
+        now_ms: the server's clock.
+        settled: what was settled for the queue.
+        global_limit, rate_limit: the limits that were declared before, as in `Membership`.
+    """
+
+    now_ms: int
+    settled: Settled
+    global_limit: str
+    rate_limit: str
+
+
+class Change(NamedTuple):
+    """One thing to settle for a queue.
+
+    Attributes:
+        what: `set` a field, `del` it, `clear` all that begin so, count one `more` in it, or set it to `now`.
+        field: its name.
+        value: what to set it to.
+    """
+
+    what: Literal["set", "del", "clear", "more", "now"]
+    field: str
+    value: str | int = ""
+
+
+class SurveyedSession(NamedTuple):
+    """A session of a survey: its name, when its lease ends, what it tells of itself, the jobs it runs."""
+
+    session: str
+    deadline_ms: int
+    about: str
+    running: list[str]
+
+
+class Survey(NamedTuple):
+    """All that concerns the workers of a queue.
+
+    Attributes:
+        now_ms: the server's clock.
+        settled: what was settled, field by field.
+        waiting: how many jobs may start.
+        scheduled: how many wait for their time.
+        rate_used: starts that count against a rate that all jobs share; -1 without one.
+        sessions: who works.
+    """
+
+    now_ms: int
+    settled: Mapping[str, str]
+    waiting: int
+    scheduled: int
+    rate_used: int
+    sessions: list[SurveyedSession]
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,6 +465,7 @@ class Engine(Protocol):
         returned: Sequence[Returned],
         rooms: Sequence[Room] | None = None,
         failures: Sequence[Failure] = (),
+        started: Sequence[str] = (),
     ) -> Turn:
         """End jobs (running -> finished), put jobs back (running -> ready, scheduled or held) and claim
         up to `want` (ready or held -> running), in one step. `ended` maps the ms a result is kept (0 not
@@ -363,6 +478,23 @@ class Engine(Protocol):
         Raises:
             SessionLost: the lease ended and the jobs were rescued; nothing was done.
         """
+
+    async def join(self, session: str, about: Membership) -> Joined:
+        """Tell of an open session, and declare what the settings of its worker say of the queue.
+
+        Raises:
+            ConfigurationError: a limit that they declare cannot be kept with one that was set.
+        """
+
+    async def steer(self, changes: Sequence[Change]) -> int:
+        """Settle something for the queue, and let its workers know. Returns how often something was.
+
+        Raises:
+            ConfigurationError: two limits cannot be kept together.
+        """
+
+    async def survey(self) -> Survey | None:
+        """Tell all that concerns the workers of the queue; None if nobody has ever used it."""
 
     def beat(self, session: str, lease_ms: int, heard: Sequence[str]) -> Beat:
         """Keep the lease; blocking, for the heartbeat's own thread."""

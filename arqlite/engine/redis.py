@@ -25,6 +25,7 @@ from .protocol import (
     Holder,
     Home,
     Lock,
+    Membership,
     NewJob,
     Note,
     Noted,
@@ -40,6 +41,7 @@ from .protocol import (
     Turn,
 )
 from .scripts import Script, load
+from .steering import Steering, settled_of
 from .twin import blocking_twin
 
 # A script holds the server while it runs: 500 new jobs take it 1 to 2.5 ms.
@@ -59,14 +61,17 @@ _TOKEN_MS = 30 * 86_400_000
 # Somebody else who read the same batch may still be about to plant it.
 _LATE_PLANTER_MS = 600_000
 _REWRITE_ANSWERS: dict[int, RewriteAnswer] = {1: "done", 0: "changed", -1: "unknown"}
+# Where a turn tells what was settled, if anything was.
+_SETTLED_AT = 13
+_PLACES = {"ready": "r", "scheduled": "s", "held": "h", "sorted": "l"}
+# What all scripts may ask for; each takes what its head names.
 _KEYS = (
     "jobs", "ready", "sched", "susp", "live", "tries", "wake", "wait", "ttls", "cron", "holds", "locks",
-    "steps", "flows", "over",
+    "steps", "flows", "over", "meta", "sessions", "lanes",
 )  # fmt: skip
-_PLACES = {"ready": "r", "scheduled": "s", "held": "h"}
 
 
-class RedisEngine(Management, Duties, FlowVerbs):
+class RedisEngine(Management, Duties, FlowVerbs, Steering):
     """One queue in one Redis database.
 
     Args:
@@ -82,6 +87,7 @@ class RedisEngine(Management, Duties, FlowVerbs):
         self._timeout = timeout
         self._turns = Link(client, timeout)
         self._names = {name: getattr(self.keys, name) for name in _KEYS}
+        self._memberships: dict[str, Membership] = {}
         self._turn_script = load("turn")
         self._turn_keys: tuple[str, list[Any]] | None = None
         self._twin: redis.Redis | None = None
@@ -111,10 +117,12 @@ class RedisEngine(Management, Duties, FlowVerbs):
         returned: Sequence[Returned],
         rooms: Sequence[Room] | None = None,
         failures: Sequence[Failure] = (),
+        started: Sequence[str] = (),
     ) -> Turn:
         """See `Engine.turn`."""
         call = self._turn_head(session)
-        call = [*call, min(want, TURN_LIMIT), -1 if rooms is None else len(rooms)]
+        rooms_given = -1 if rooms is None else len(rooms)
+        call = [*call, "\0".join(started), min(want, TURN_LIMIT), rooms_given]
         for room in rooms or ():
             call += room
         call.append(len(failures))
@@ -130,7 +138,10 @@ class RedisEngine(Management, Duties, FlowVerbs):
         reply = await self._turns.call(self._turn_script, call)
         if reply[0] == 0:
             raise SessionLost(f"the lease of {session} ended and its jobs were given to others")
-        turn = Turn(*reply[1:])
+        facts = reply[1:]
+        if len(reply) > _SETTLED_AT:
+            facts[-1] = settled_of(facts[-1])
+        turn = Turn(*facts)
         return _with_swept(turn) if turn.lost else turn
 
     def beat(self, session: str, lease_ms: int, heard: Sequence[str]) -> Beat:
@@ -139,15 +150,16 @@ class RedisEngine(Management, Duties, FlowVerbs):
         names = {**self._names, "inbox": self.keys.inbox(session)}
         call = script.arguments(names, {"sid": session, "lease_ms": lease_ms}, heard)
         # redis-py leaves `execute_command` of its blocking client unannotated.
-        execute = cast("Callable[..., tuple[int, int, list[bytes]]]", self._blocking_client().execute_command)
+        client = self._blocking_client()
+        execute = cast("Callable[..., tuple[int, int, list[bytes], int]]", client.execute_command)
         try:
-            alive, earliest, cancel = execute("EVALSHA", script.sha, *call)
+            alive, earliest, cancel, version = execute("EVALSHA", script.sha, *call)
         except NoScriptError:
-            alive, earliest, cancel = execute("EVAL", script.source, *call)
+            alive, earliest, cancel, version = execute("EVAL", script.source, *call)
         except WRONG_SERVER:
             self._drop_twin()
             raise
-        return Beat(bool(alive), earliest, frozenset(job_id.decode() for job_id in cancel))
+        return Beat(bool(alive), earliest, frozenset(job_id.decode() for job_id in cancel), version)
 
     async def rescue(self, session: str) -> Rescued:
         """See `Engine.rescue`."""
@@ -321,8 +333,16 @@ class RedisEngine(Management, Duties, FlowVerbs):
         """Lay out what stays the same from turn to turn once per session."""
         if self._turn_keys is None or self._turn_keys[0] != session:
             names = {**self._names, "run": self.keys.run(session)}
-            args = {"base": self.keys.base, "channel": self.keys.finished_channel, "sid": session, "want": 0}
-            self._turn_keys = (session, self._turn_script.arguments(names, args)[:-1])
+            args = {
+                "base": self.keys.base,
+                "channel": self.keys.finished_channel,
+                "control": self.keys.queue_channel,
+                "sid": session,
+                **self._standpoint(session),
+                "started": "",
+                "want": 0,
+            }
+            self._turn_keys = (session, self._turn_script.arguments(names, args)[:-2])
         return self._turn_keys[1]
 
     def _drop_twin(self) -> None:

@@ -128,6 +128,19 @@ class Signature:
         except TypeError as error:
             raise InvalidArguments(f"{function}(): {error}", function=function) from None
 
+    def named(self, args: Sequence[Any], kwargs: dict[str, Any]) -> dict[str, Any]:
+        """Tell arguments by name, with the defaults of those that were not given."""
+        try:
+            bound = self._signature.bind_partial(*args, **kwargs)
+        except TypeError:  # it is no call of this function: what has a name is told by it
+            return dict(kwargs)
+        bound.apply_defaults()
+        told = dict(bound.arguments)
+        for parameter in self._signature.parameters.values():
+            if parameter.kind is _NAMED_REST:
+                told |= told.pop(parameter.name)
+        return told
+
     def by_name(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """Tell the arguments of a call that fits by their names, those that it leaves out not among them.
 

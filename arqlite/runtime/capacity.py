@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from ..engine import Room
 from ..model.functions import Function
@@ -31,20 +31,32 @@ class Capacity:
         self._functions = functions
         self._max_jobs = max_jobs
         self._cpu_processes = cpu_processes
-        self._limits = {
-            name: function.max_jobs
-            for name, function in functions.items()
-            if function.max_jobs is not None and function.max_jobs < max_jobs
-        }
-        is_cpu_short = cpu_processes < max_jobs
-        self._cpu = {name for name, function in functions.items() if function.cpu and is_cpu_short}
-        self._runs: dict[str, set[Run]] = {name: set() for name in {*self._limits, *self._cpu}}
+        self._limits: dict[str, int] = {}
+        self._cpu: set[str] = set()
+        self._runs: dict[str, set[Run]] = {}
         self._cpu_runs: set[Run] = set()
         self._held: list[str] = []
         self._offered: dict[str, int] = {}
         self._limited_elsewhere: set[str] = set()
         self._claimed = self._refused = 0
+        self.has_limits = False
+        self.resize(max_jobs, ())
+
+    def resize(self, max_jobs: int, runs: Iterable[Run]) -> None:
+        """The worker runs so many jobs at once from now on; `runs` are those it has."""
+        self._max_jobs = max_jobs
+        is_cpu_short = self._cpu_processes < max_jobs
+        self._limits = {
+            name: function.max_jobs
+            for name, function in self._functions.items()
+            if function.max_jobs is not None and function.max_jobs < max_jobs
+        }
+        self._cpu = {name for name, function in self._functions.items() if function.cpu and is_cpu_short}
+        self._runs = {name: set() for name in {*self._limits, *self._cpu}}
+        self._cpu_runs = set()
         self.has_limits = bool(self._runs)
+        for run in runs:
+            self._count(run)
 
     @property
     def wants_more(self) -> bool:
@@ -105,9 +117,7 @@ class Capacity:
         if not is_its_turn or self.room(name) <= 0:
             self._refused += 1
             return False
-        self._runs[name].add(run)
-        if name in self._cpu:
-            self._cpu_runs.add(run)
+        self._count(run)
         return True
 
     def hold_of(self, run: Run) -> str:
@@ -124,6 +134,12 @@ class Capacity:
         if runs is not None:
             runs.discard(run)
             self._cpu_runs.discard(run)
+
+    def _count(self, run: Run) -> None:
+        if run.function in self._runs:
+            self._runs[run.function].add(run)
+            if run.function in self._cpu:
+                self._cpu_runs.add(run)
 
     def _comes_in_order(self, name: str) -> bool:
         # A turn brings the eldest jobs first, but no more held ones than were asked for. Room that came

@@ -197,6 +197,8 @@ class Executor:
                 await self._hooks.on_start(ctx)
             if run.timeout_s is not None:
                 self._deadlines.watch(run, self._loop)
+            if run.on_begin is not None:
+                run.on_begin(run)
             value = await run.target.coroutine(ctx, *run.args, **run.kwargs)
         except asyncio.CancelledError as error:
             return await self._interrupted(run, error)

@@ -50,6 +50,11 @@ class PlainFunctions(Service):
             self._threads = PlainThreads(max_jobs)
         self.table = {name: self._prepared(function) for name, function in functions.items()}
 
+    def grow(self, max_jobs: int) -> None:
+        """There are so many slots now."""
+        if self._threads is not None:
+            self._threads.grow(max_jobs)
+
     async def stop(self) -> None:
         """End the processes, and the threads that are idle."""
         if self._threads is not None:

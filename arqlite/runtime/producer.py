@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import cast
 
 from ..engine import RedisEngine, Returned, Turn, Waker
+from ..engine.redis import TURN_LIMIT
 from ..errors import SessionLost
 from ..service import Service
 from ..telemetry import JobStopped, has_handlers
@@ -23,6 +24,7 @@ from .capacity import Capacity
 from .doorbell import Doorbell
 from .executor import Executor
 from .intake import Intake, Refused
+from .orders import Orders
 from .outage import REDIS_TROUBLE, Outage
 from .recall import cancel_returned
 from .run import Run
@@ -54,11 +56,12 @@ class Producer(Service):
         acker: what is to be acknowledged.
         intake: turns claimed records into runs.
         capacity: how many more jobs of functions with a limit may start.
-        max_jobs: how many jobs run at once.
+        orders: what the queue tells its workers, and how many jobs run at once.
         suspect_after: how many dead workers put a job on its last chance; such jobs run one at a time.
         lease_ms: how long a lease lasts.
         new_session: makes the name of a session.
         lease_is_safe: tells whether the lease is known to hold; nothing new is started otherwise.
+        resized: called with how many jobs run at once, when that has changed.
         opened: called after a session was opened, with its name and the ms until another's lease ends.
         burst: whether to end when the queue is empty.
         max_burst_jobs: how many jobs to start in all; negative is no limit.
@@ -77,13 +80,14 @@ class Producer(Service):
         acker: Acker,
         intake: Intake,
         capacity: Capacity,
+        orders: Orders,
         *,
-        max_jobs: int,
         suspect_after: int,
         lease_ms: int,
         new_session: Callable[[], str],
         lease_is_safe: Callable[[], bool],
         opened: Callable[[str, int], None],
+        resized: Callable[[int], None] = lambda max_jobs: None,
         burst: bool = False,
         max_burst_jobs: int = -1,
     ) -> None:
@@ -96,12 +100,14 @@ class Producer(Service):
         self._acker = acker
         self._intake = intake
         self._capacity = capacity
-        self._max_jobs = max_jobs
+        self._orders = orders
+        self._max_jobs = orders.max_jobs
         self._suspect_after = suspect_after
         self._lease_ms = lease_ms
         self._new_session = new_session
         self._lease_is_safe = lease_is_safe
         self._opened = opened
+        self._resized = resized
         self._burst = burst
         self._left_to_start = max_burst_jobs if burst else -1
         self._buffer: deque[Run] = deque()
@@ -109,7 +115,7 @@ class Producer(Service):
         self._stepping_back_until_ms = 0
         self._signal = asyncio.Event()
         self._create_task: Callable[..., asyncio.Task[None]]
-        self._stager = Stager(self.look)
+        self._stager = Stager(self._look_in_time)
         self._doorbell = Doorbell(
             waker, lambda: self._want() > 0, engine.nudge, self.look, capacity.holds_to_wait_for
         )
@@ -117,6 +123,7 @@ class Producer(Service):
         self._hungry = True
         self._is_dead = False
         self._is_unsure = False
+        self._owes_turn = False
         self._claiming = True
         self._average_ms = 0.0
         self._seen_any = False
@@ -129,6 +136,22 @@ class Producer(Service):
         """There may be something to claim."""
         self._hungry = True
         self._signal.set()
+
+    def look_at_orders(self) -> None:
+        """Something was settled for the queue; a turn tells what, and is due whether there is room or not."""
+        self._owes_turn = True
+        self.look()
+
+    def hear_version(self, version: int) -> None:
+        """Something has been settled for the queue so often: perhaps more often than this worker knows."""
+        if version != self._orders.version:
+            self.look_at_orders()
+
+    def _look_in_time(self) -> None:
+        """A job is due, or a limit lets more of them start. Without a slot for one, others must know."""
+        if self._orders.is_limited and self._want() <= 0:
+            self._owes_turn = True
+        self.look()
 
     def lease_was_kept(self) -> None:
         """A heartbeat succeeded: what waited for certainty may go on."""
@@ -154,7 +177,8 @@ class Producer(Service):
         if self._capacity.has_limits:
             self._capacity.release(run)
             self._hungry = self._hungry or self._capacity.wants_more
-        if self._buffer and self._claiming and self._lease_is_safe():
+        has_slot = len(self.active) < self._max_jobs
+        if self._buffer and has_slot and self._claiming and self._lease_is_safe():
             self._launch(self._buffer.popleft())
             self._moved += 1
         self._signal.set()
@@ -225,7 +249,7 @@ class Producer(Service):
 
     async def _something_to_do(self) -> bool:
         """Wait for ends to deliver or jobs to claim; False when a burst is over."""
-        while not (self._acker or self._is_dead or self._is_unsure or (self._hungry and self._want() > 0)):
+        while not (self._has_to_turn() or (self._hungry and self._want() > 0)):
             if self._burst and self._claiming and not self.active and not self._buffer:
                 if await self._burst_is_over():
                     return False
@@ -236,10 +260,16 @@ class Producer(Service):
             await self._signal.wait()
         return True
 
+    def _has_to_turn(self) -> bool:
+        return bool(
+            self._acker or self._is_dead or self._is_unsure or self._owes_turn or self._orders.has_begun
+        )
+
     def _want(self) -> int:
-        if not self._claiming or not self._lease_is_safe():
+        if not self._claiming or self._orders.is_paused or not self._lease_is_safe():
             return 0
-        ahead = self._max_jobs if self._seen_any and self._average_ms < _SHORT_JOB_MS else 0
+        is_short = self._seen_any and self._average_ms < _SHORT_JOB_MS
+        ahead = self._max_jobs if is_short and not self._orders.is_limited else 0
         free = self._max_jobs + ahead - len(self.active) - len(self._buffer)
         return free if self._left_to_start < 0 else min(free, self._left_to_start)
 
@@ -255,32 +285,37 @@ class Producer(Service):
         if want:
             # A token that comes from here on may be for a job that this turn came too early for.
             self._hungry = False
+        self._owes_turn = False
+        started = self._orders.take_begun(TURN_LIMIT)
         try:
             asked = self._capacity.reach(want)
             turn = await self._engine.turn(
                 self.session, asked, batch.ended, batch.returned, self._capacity.rooms(),
-                tuple(batch.failures.values()),
+                tuple(batch.failures.values()), started,
             )  # fmt: skip
         except SessionLost:
             await self._begin_anew()
             return
         except REDIS_TROUBLE as error:
             self._acker.put_back(batch)
-            self._hungry = True
+            self._orders.untold(started)
+            self._hungry = self._owes_turn = True
             self._outage.begins(error)
             await self._outage.wait()
             return
         except asyncio.CancelledError:
             self._acker.put_back(batch)
+            self._orders.untold(started)
             raise
         self._outage.is_over()
         recalled = {raw_id.decode(): self.owned.get(raw_id.decode()) for raw_id in turn.recalled}
         self._acknowledge(batch, turn)
+        if self._orders.hear(turn.settled):
+            self._obey()
         self._capacity.hear(turn.holds)
         self._take_in(turn, want)
         if want:
-            has_more = len(turn.job_ids) >= asked or bool(turn.more) or self._capacity.wants_more
-            self._hungry = self._hungry or has_more
+            self._hungry = self._hungry or self._has_left_some(turn, asked)
         if turn.swept and has_handlers(JobStopped):
             tell_swept(self._engine.queue, turn)
         if recalled:
@@ -289,6 +324,13 @@ class Producer(Service):
         self._is_unsure = turn.held != len(self.owned)
         if self._is_unsure:
             await self._reconcile()
+
+    def _has_left_some(self, turn: Turn, asked: int) -> bool:
+        """Tell whether the next turn may bring jobs that this one has left."""
+        if len(turn.job_ids) >= asked or turn.more:
+            return True
+        # Where limits are reached, asking again empties no hold: whoever makes room leaves its token.
+        return bool(turn.job_ids or not self._orders.is_limited) and self._capacity.wants_more
 
     def _next_look_ms(self, turn: Turn) -> int:
         """Tell when to look at the schedule again; what comes next may be what this worker put aside."""
@@ -313,6 +355,7 @@ class Producer(Service):
         moments = dict(zip(turn.job_ids, turn.moments, strict=True)) if turn.moments else {}
         pasts = dict(turn.errors) if turn.errors else None
         claimed_at = time.monotonic()
+        to_sort = set(turn.job_ids[len(turn.job_ids) - turn.settled.unsorted :])
         for raw_id, record, memory in zip(turn.job_ids, turn.records, memories, strict=True):
             job_id = raw_id.decode(errors="backslashreplace")
             if record is None or job_id.encode() != raw_id:
@@ -325,7 +368,10 @@ class Producer(Service):
                 admitted.claimed_at = claimed_at
                 self.owned[job_id] = admitted
                 self._parked.discard(job_id)
-                if admitted.crashes >= self._suspect_after and self._has_suspect(admitted):
+                if raw_id in to_sort:
+                    lane = self._orders.lane_of(admitted)
+                    self._acker.give_back(Returned(job_id, "sorted", 0, "", lane))
+                elif admitted.crashes >= self._suspect_after and self._has_suspect(admitted):
                     self._capacity.pass_over(admitted.function)
                     self._acker.give_back(Returned(job_id, "scheduled", _SUSPECT_PAUSE_MS, ""))
                 elif self._capacity.has_limits:
@@ -391,7 +437,24 @@ class Producer(Service):
 
     def _launch(self, run: Run) -> None:
         self.active.add(run)
+        if self._orders.has_rate:
+            run.on_begin = self._has_begun
         run.task = self._create_task(self.executor.run(run))
+
+    def _has_begun(self, run: Run) -> None:
+        if self.owned.get(run.job_id) is run:
+            self._orders.begun(run)
+            self._signal.set()
+
+    def _obey(self) -> None:
+        """Do what was settled for the queue."""
+        if self._max_jobs != self._orders.max_jobs:
+            self._max_jobs = self._orders.max_jobs
+            self._capacity.resize(self._max_jobs, [*self.active, *self._buffer])
+            self._resized(self._max_jobs)
+        if self._orders.is_paused or self._orders.is_limited:
+            self._give_buffer_back()
+        self.look()
 
     # -- jobs claimed ahead
 
@@ -432,12 +495,15 @@ class Producer(Service):
         while True:
             try:
                 earliest = await self._engine.open(session, self._lease_ms)
+                while not self._orders.joined(await self._engine.join(session, self._orders.membership())):
+                    pass
             except REDIS_TROUBLE as error:
                 self._outage.begins(error)
                 await self._outage.wait()
             else:
                 self._outage.is_over()
                 self.session, self._is_dead = session, False
+                self._obey()
                 self._opened(session, earliest)
                 return
 
@@ -455,6 +521,7 @@ class Producer(Service):
         self._count_as_unstarted(len(self._buffer))
         self._buffer.clear()
         self._acker.clear()
+        self._orders.forget_starts()
         self.session = None
         await self._open()
         self._hungry = True
@@ -490,6 +557,9 @@ class Producer(Service):
 
     async def _burst_is_over(self) -> bool:
         if self._left_to_start == 0:
+            return True
+        if self._orders.is_paused:
+            logger.info("the burst ends: queue %s is paused", self._engine.queue)
             return True
         try:
             size = await self._engine.size()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any
 
@@ -39,6 +39,7 @@ class Run:
         ctx: what the function and the hooks share.
         task: where it runs; None while it waits for a slot.
         cancel_reason: why it was cancelled from outside.
+        on_begin: called with it right before its function is; None if nobody wants to know.
         notes: what it told of itself; None while that is nothing.
         threads: what the job runs in threads of the worker; None while there was nothing.
         acknowledged: resolved when its end is stored, if somebody awaits that.
@@ -60,6 +61,7 @@ class Run:
         "kwargs",
         "memory",
         "notes",
+        "on_begin",
         "past",
         "queue_name",
         "score_ms",
@@ -114,6 +116,7 @@ class Run:
         self.task: asyncio.Task[None] | None = None
         self.cancel_reason: CancelReason | None = None
         self.acknowledged: asyncio.Future[None] | None = None
+        self.on_begin: Callable[[Run], None] | None = None
         self.notes: Notes | None = None
         self.threads: set[Future[Any]] | None = None
 

@@ -94,6 +94,7 @@ class Scheduler(Service):
 
     def look(self) -> None:
         """This worker leads from now on, or does not."""
+        self._told_at = float("-inf")  # a server that lost its data has new leaders, and knows no cron jobs
         self._woken.set()
 
     async def begin(self) -> None:

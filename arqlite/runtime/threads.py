@@ -39,6 +39,10 @@ class JobThreads(ThreadPoolExecutor):
     def __init__(self, size: int | None = None, name: str = "arqlite:job") -> None:
         super().__init__(size, thread_name_prefix=name)
 
+    def grow(self, size: int) -> None:
+        """Allow as many threads as this, if that is more than before."""
+        self._max_workers = max(self._max_workers, size)
+
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Run a function in a thread, on account of the job that asks for it."""
         future = super().submit(fn, *args, **kwargs)
@@ -61,6 +65,10 @@ class PlainThreads:
         self._pool = JobThreads(size, "arqlite:plain")
         self._calls: set[Future[None]] = set()
         self._loop = asyncio.get_running_loop()
+
+    def grow(self, size: int) -> None:
+        """There are so many slots now; threads that are there stay."""
+        self._pool.grow(size)
 
     async def call(self, function: Callable[..., Any], ctx: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         """Call a plain function in a thread; returns when the thread is free again, also when cancelled."""

@@ -75,6 +75,18 @@ def test_define(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.real
+def test_limits(tmp_path: Path) -> None:
+    """The pages about limits and queues as a program: rates, tenants, pause, scale, check and drain."""
+    assert _run("limits.py", tmp_path, tmp_path).splitlines() == [
+        "12 packages, in more than a second: True",
+        "at once at most: {'acme': 2, 'umbrella': 2}",
+        "paused: True, waiting: 1, each worker: 20",
+        "over all: 5 by args.tenant",
+        "drained: True",
+    ]
+
+
 def test_enqueue(tmp_path: Path) -> None:
     """The page about enqueueing as a program: types, refusals, ids, many at once, names and ends."""
     assert _run("enqueue.py", tmp_path, tmp_path).splitlines() == [

@@ -41,6 +41,10 @@ def held(job_id: str, hold: str, ms: int = 0, memory: str = "") -> GivenBack:
     return GivenBack(job_id, "held", ms, memory, hold)
 
 
+def in_lane(job_id: str, lane: str) -> GivenBack:
+    return GivenBack(job_id, "sorted", 0, "", lane)
+
+
 def ids(turn: Turn) -> list[str]:
     return [job_id.decode() for job_id in turn.job_ids]
 
@@ -95,6 +99,47 @@ class Queue:
             found[name] = [member.decode() for member in await self.client.zrange(key, 0, -1)]
         return found
 
+    async def lanes(self) -> dict[str, list[str]]:
+        """Tell which jobs wait in each lane, in their order."""
+        found: dict[str, list[str]] = {}
+        for name, key in (await self._named_like(self.keys.lane(""))).items():
+            found[name] = [member.decode() for member in await self.client.zrange(key, 0, -1)]
+        return found
+
+    async def grants(self, lane: str = "") -> tuple[int, int]:
+        """Tell how many starts are under way, and how many are known."""
+        past = [entry.decode() for entry in await self.client.lrange(self.keys.past_grants(lane), 0, -1)]
+        sums = [int(entry.split(":")[1]) for entry in past]
+        return await self.client.scard(self.keys.open_grants(lane)), sums[-1] - sums[0] if sums else 0
+
+    async def _check_lanes(self, owned: set[bytes], alive: set[bytes]) -> None:
+        """Hold the lanes to theirs: each job in the lane it belongs to, each lane open or waiting."""
+        lane_of = {
+            job_id.decode(): lane.decode()
+            for job_id, lane in (await self.client.hgetall(self.keys.laneof)).items()
+        }
+        assert {job_id.encode() for job_id in lane_of} <= alive, "a lane of a job that is over"
+        lanes = await self.lanes()
+        scores = dict(await self.client.zrange(self.keys.laned, 0, -1, withscores=True))
+        in_lanes = [job_id for members in lanes.values() for job_id in members]
+        assert sorted(in_lanes) == sorted(job_id.decode() for job_id in scores)
+        assert all(lane_of[job_id] == name for name, members in lanes.items() for job_id in members)
+        is_open = dict(await self.client.zrange(self.keys.lanes, 0, -1, withscores=True))
+        waits = set(await self.client.zrange(self.keys.lanewait, 0, -1))
+        if await self._is_settled():
+            assert {name.encode() for name in lanes} == is_open.keys() | waits, "a lane that nobody finds"
+        assert not is_open.keys() & waits
+        for name, score in is_open.items():
+            assert score == scores[lanes[name.decode()][0].encode()], "a lane at a wrong place"
+        for prefix in (self.keys.lane_run(""), self.keys.open_grants("")):
+            for key in (await self._named_like(prefix)).values():
+                assert await self.client.smembers(key) <= owned, "a lane counts a job that does not run"
+        assert set(await self.client.zrange(self.keys.sorting, 0, -1)) <= owned
+
+    async def _is_settled(self) -> bool:
+        now, lanes = await self.client.hmget(self.keys.meta, "gen", "lanes")
+        return bool(now == lanes)
+
     async def _named_like(self, prefix: str) -> dict[str, bytes]:
         """Find all keys that begin so, by what follows."""
         return {
@@ -148,6 +193,7 @@ class Queue:
         ]
         holds = await self.holds()
         waiting += [job_id.encode() for members in holds.values() for job_id in members]
+        waiting += await self.client.zrange(self.keys.laned, 0, -1)
         runs = await self.runs()
         owned = [job_id.encode() for members in runs.values() for job_id in members]
         homes = sorted([*waiting, *owned])
@@ -166,6 +212,8 @@ class Queue:
         assert tokens.keys() <= named, "a token of a hold that is empty"
         for token in tokens.values():
             assert await self.client.llen(token) == 1
+        assert {sid.decode() for sid in await self.client.hkeys(self.keys.sessions)} <= sessions
+        await self._check_lanes(set(owned), alive)
         prefix = self.keys.inbox("")
         async for key in self.client.scan_iter(match=_escaped(prefix) + "*", count=1000):
             assert key.decode()[len(prefix) :] in sessions, "an inbox that nobody reads"

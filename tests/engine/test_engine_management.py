@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from engine_toys import FOREVER, HOUR, LEASE, Queue, ended, held, job, ready, record, scheduled
+from engine_toys import FOREVER, HOUR, LEASE, Queue, ended, held, ids, in_lane, job, ready, record, scheduled
 
-from arqlite.engine import EndWatch, Room
+from arqlite.engine import Change, EndWatch, Room
 from arqlite.engine.management import Revival, Stop
+from arqlite.model.limits import GlobalLimit
 
 AWAITS_A_TRY = "1:0:0:0:0:0:1"
 
@@ -411,3 +412,72 @@ async def test_homes_keep_their_invariants_when_jobs_are_moved_by_hand(queue: Qu
     assert await queue.engine.cancel("a", b"C", HOUR) == "asked"
     await queue.engine.turn("s", 0, {}, [ready("a")])
     assert await queue.engine.cancel("a", b"C", HOUR, "s") == "cancelled"
+
+
+async def limit_lanes(queue: Queue) -> None:
+    """Let one job of each lane run at once."""
+    await queue.engine.steer([Change("set", "global.set", GlobalLimit(1, "args.n").encode())])
+    await queue.open("s")
+
+
+async def in_lanes(queue: Queue, *job_ids: str) -> None:
+    """Limit a queue lane by lane, and put jobs into the lane `x`."""
+    await limit_lanes(queue)
+    await queue.fill(*job_ids)
+    while (turn := await queue.engine.turn("s", 1, {}, ())).settled.unsorted:
+        await queue.engine.turn("s", 0, {}, [in_lane(job_id, "1:x") for job_id in ids(turn)])
+    if turn.job_ids:
+        await queue.engine.turn("s", 0, {}, [ready(job_id) for job_id in ids(turn)])
+
+
+async def test_job_in_a_lane_is_available(queue: Queue) -> None:
+    """A job that waits in a lane may start like one in `ready`, and is counted and found so."""
+    await in_lanes(queue, "a", "b")
+
+    depth = await queue.engine.depth()
+
+    assert [one.state for one in await queue.engine.standings(["a", "b"])] == ["a", "a"]
+    assert (depth.available, depth.executing) == (2, 0)
+    assert 0 <= depth.now_ms - depth.eldest_ms < HOUR
+    assert await queue.home("a") == "ready"
+
+
+async def test_job_that_is_only_sorted_is_available(queue: Queue) -> None:
+    """A job that a worker was given to tell its lane does not run yet, and nobody takes it away."""
+    await limit_lanes(queue)
+    await queue.fill("a")
+    assert (await queue.engine.turn("s", 1, {}, ())).settled.unsorted == 1
+
+    depth = await queue.engine.depth()
+
+    assert (depth.available, depth.executing) == (1, 0)
+    assert [one.state for one in await queue.engine.standings(["a"])] == ["a"]
+    assert await queue.engine.drop_many(["a"]) == ["refused"]
+    assert await queue.engine.cancel("a", b"C", HOUR) == "asked"
+    assert await queue.engine.revive_many([revival("a", await record_of(queue, "a"), record())]) == [
+        "refused"
+    ]
+
+
+async def test_moves_out_of_a_lane(queue: Queue) -> None:
+    """A job is cancelled and deleted out of its lane like out of `ready`, and leaves no lane behind."""
+    await in_lanes(queue, "a", "b", "c")
+
+    assert await queue.engine.cancel("a", b"C", HOUR) == "cancelled"
+    assert await queue.engine.drop_many(["b"]) == ["done"]
+    assert await queue.claim("s") == ["c"]
+    await queue.finish("s", "c")
+
+    assert await queue.lanes() == {}
+
+
+async def test_dropped_job_of_a_dead_session_gives_its_room_back(queue: Queue) -> None:
+    """A job that a dead session had in a lane of one is deleted, and the next of that lane may run."""
+    await in_lanes(queue, "a", "b")
+    await queue.open("t")
+    first = await queue.claim("s")
+    await queue.end_lease("s")
+
+    assert await queue.engine.drop_many(first) == ["done"]
+
+    assert len(await queue.claim("t")) == 1

@@ -158,9 +158,18 @@ def test_shipped_script_leaks_no_globals(name: str) -> None:
 def test_call_is_laid_out_by_name() -> None:
     """Keys and arguments are given by name, in any order, and sent in the order of the head."""
     script = load("beat")
-    keys = {"inbox": "I", "live": "L", "jobs": "unused"}
+    keys = {"inbox": "I", "live": "L", "meta": "M", "jobs": "unused"}
 
-    assert script.arguments(keys, {"lease_ms": 5, "sid": "s"}, ["a", "b"]) == [2, "L", "I", "s", 5, "a", "b"]
+    assert script.arguments(keys, {"lease_ms": 5, "sid": "s"}, ["a", "b"]) == [
+        3,
+        "L",
+        "I",
+        "M",
+        "s",
+        5,
+        "a",
+        "b",
+    ]
 
 
 def test_missing_key_or_argument_is_an_error() -> None:
@@ -168,7 +177,7 @@ def test_missing_key_or_argument_is_an_error() -> None:
     with pytest.raises(KeyError, match="inbox"):
         load("beat").arguments({"live": "L"}, {"lease_ms": 5, "sid": "s"})
     with pytest.raises(KeyError, match="sid"):
-        load("beat").arguments({"live": "L", "inbox": "I"}, {"lease_ms": 5})
+        load("beat").arguments({"live": "L", "inbox": "I", "meta": "M"}, {"lease_ms": 5})
 
 
 def test_every_key_of_a_script_is_a_key_of_the_queue() -> None:

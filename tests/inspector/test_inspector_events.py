@@ -8,7 +8,17 @@ import pytest
 from inspector_toys import enqueue_everywhere
 
 from arqlite import ArqRedis, Inspector
-from arqlite.telemetry import JobsManaged, attach, detach
+from arqlite.telemetry import (
+    Event,
+    JobsManaged,
+    QueuePaused,
+    QueueResumed,
+    QueueScaled,
+    QueueStopped,
+    attach,
+    attached,
+    detach,
+)
 
 
 @pytest.fixture
@@ -43,3 +53,20 @@ async def test_moves_that_move_nothing_are_not_told(arq_redis: ArqRedis, told: l
     assert await Inspector(arq_redis).retry_jobs(state="discarded") == 0
 
     assert told == []
+
+
+async def test_steering_is_told(arq_redis: ArqRedis) -> None:
+    """Whoever pauses, resumes, scales or stops a queue is heard of, once it is done."""
+    inspector, events = Inspector(arq_redis), list[Event]()
+    with attached("queue.*", events.append):
+        await inspector.pause_queue("mail", node="a")
+        await inspector.resume_queue("mail")
+        await inspector.scale_queue("mail", concurrency=3, rate_limit=None)
+        await inspector.stop_queue("mail")
+
+    assert events == [
+        QueuePaused("mail", "a"),
+        QueueResumed("mail"),
+        QueueScaled("mail", {"limit": 3, "rate_limit": None}),
+        QueueStopped("mail"),
+    ]

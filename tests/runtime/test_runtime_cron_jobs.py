@@ -384,6 +384,17 @@ async def test_workers_tell_again(fleet: CronFleet) -> None:
     assert [view.name for view in await inspector(fleet).crons("q")] == ["new", "old"]
 
 
+async def test_server_that_lost_its_data_is_told_again(fleet: CronFleet) -> None:
+    """When the lead changes, as it does on an emptied server, the cron jobs are told anew."""
+    scheduler = await fleet.start([at(0, name="t")])
+    await fleet.engine.client.flushall()
+
+    scheduler.look()
+    await scheduler.fire_due()
+
+    assert [view.name for view in await inspector(fleet).crons("q")] == ["t"]
+
+
 # -- trouble
 
 

@@ -13,7 +13,7 @@
 -- RETURNS  0 unknown (nothing is left behind), 1 cancelled here, 2 asked its worker, 3 had ended before, 4 it
 --          is in none of the states
 -- COST     O(log N + holds + sessions)
--- USES     clock score settle announce wake locks flows finish holds homes notes
+-- USES     clock score settle announce wake locks flows finish holds rules grants lanes limits homes notes
 if teller ~= '' then redis.call('SREM', base .. 'cancel:' .. teller, id) end
 local now = clock()
 local record = redis.call('HGET', jobs, id)

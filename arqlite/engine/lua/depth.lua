@@ -12,7 +12,7 @@
 --          known, those that are remembered for trouble, since when the eldest may start (ms since 1970) or -1,
 --          and the records of jobs that were put in front, whose moment no home keeps}
 -- COST     O(sessions + holds)
--- USES     clock score holds
+-- USES     clock score holds lanes
 local PRIORITIES = 10
 local now = clock()
 local held = moves_of_holds(base, holds)
@@ -31,15 +31,20 @@ local function look(zset)
   end
 end
 
+local lanes = lanes_in(base)
 look(ready)
+for _, zset in ipairs(lanes.zsets) do look(zset) end
 for _, name in ipairs(held.names()) do look(base .. 'hold:' .. name) end
 local overdue = redis.call('ZCOUNT', sched, '-inf', sched_score(0, now + 1) - 1)
 local head = redis.call('ZRANGE', sched, 0, 0, 'WITHSCORES')[2]
 if overdue > 0 and (eldest < 0 or due_of(tonumber(head)) < eldest) then eldest = due_of(tonumber(head)) end
 
-local running = 0
+-- What a worker was given only to sort it runs no more than before.
+local unsorted = redis.call('ZCARD', base .. 'sorting')
+local running = -unsorted
 for _, sid in ipairs(redis.call('ZRANGE', live, 0, -1)) do
   running = running + redis.call('SCARD', base .. 'run:' .. sid)
 end
-return {now, redis.call('ZCARD', ready) + held.count() + overdue, redis.call('ZCARD', sched) - overdue,
+local available = redis.call('ZCARD', ready) + lanes.count() + held.count() + unsorted + overdue
+return {now, available, redis.call('ZCARD', sched) - overdue,
   redis.call('ZCARD', susp), running, redis.call('HLEN', jobs), redis.call('HLEN', tries), eldest, front}

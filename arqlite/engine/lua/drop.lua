@@ -10,7 +10,7 @@
 --          states  letters of the states in which it may be deleted; '' is any
 -- RETURNS  1 deleted, 0 it runs, -1 it is unknown, -2 it is in none of the states
 -- COST     O(log N + holds + sessions + lines)
--- USES     clock score settle announce wake locks flows finish holds homes
+-- USES     clock score settle announce wake locks flows finish holds rules grants lanes limits homes
 local now = clock()
 local record = redis.call('HGET', jobs, id)
 if not record then return -1 end

@@ -3,6 +3,7 @@
 -- KEYS     live    zset  session -> lease deadline, ms; 0 when it ended and jobs remain to be moved
 --          run     set   ids that this session owns
 --          inbox   set   ids that this session was asked to cancel
+--          sessions  hash  session -> what it tells of itself
 -- ARGV     sid
 -- RETURNS  sessions that live on
 -- COST     O(log sessions)
@@ -10,6 +11,7 @@ if redis.call('EXISTS', run) == 1 then
   redis.call('ZADD', live, 'XX', 0, sid)
 else
   redis.call('ZREM', live, sid)
+  redis.call('HDEL', sessions, sid)
 end
 redis.call('DEL', inbox)
 return redis.call('ZCOUNT', live, 1, '+inf')

@@ -6,7 +6,7 @@
 -- RETURNS  {'absent'} or {'finished' | 'ready' | 'held' | 'scheduled' | 'suspended' | 'running', record, due or
 --          ready ms, tries}
 -- COST     O(holds)
--- USES     clock score settle holds homes
+-- USES     clock score settle holds lanes homes
 local now = clock()
 local record = redis.call('HGET', jobs, id)
 if not record or is_forgotten(record, now) then return {'absent'} end

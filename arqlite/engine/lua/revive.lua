@@ -11,10 +11,10 @@
 --          record      as it is from now on; its priority is the job's
 --          memory      what to remember of it from now on; '' is nothing
 --          due         when it may start, ms since 1970; '' is now
--- RETURNS  1 done, 0 it may start already or runs, or takes a result that is not there yet, -1 it is unknown, -2 it has changed meanwhile; of a job that
---          had ended a repetition is answered like the first call
+-- RETURNS  1 done, 0 it may start already or runs, or takes a result that is not there yet, -1 it is unknown,
+--          -2 it has changed meanwhile; of a job that had ended a repetition is answered like the first call
 -- COST     O(log N + holds)
--- USES     clock score settle announce wake locks flows holds homes
+-- USES     clock score settle announce wake locks flows holds lanes homes
 local now = clock()
 local old = redis.call('HGET', jobs, id)
 if not old or is_forgotten(old, now) then return -1 end

@@ -15,7 +15,7 @@
 -- RETURNS  1 done (a repetition included), 0 it was changed meanwhile or is in another state, -1 it is
 --          unknown
 -- COST     O(log N + holds + sessions)
--- USES     clock score settle wake holds homes state locks
+-- USES     clock score settle wake holds lanes homes state locks
 local now = clock()
 local old = redis.call('HGET', jobs, id)
 if not old or is_forgotten(old, now) then return -1 end
@@ -23,10 +23,20 @@ if old == record and old ~= expected then return 1 end
 if old ~= expected then return 0 end
 -- What ended is told by its own record, which stays as it is.
 if string.sub(old, 1, 1) == 'R' then return 0 end
-if not string.find(states, state_of(base, id, now), 1, true) then return 0 end
+local state = state_of(base, id, now)
+if not string.find(states, state, 1, true) then return 0 end
 
 redis.call('HSET', jobs, id, record)
 local priority = priority_of(record)
+
+-- Its lane may be another one now: it is sorted anew, from where it stands.
+local lanes = lanes_in(base)
+local place = lanes.score(id)
+if lanes.remove(id) then
+  redis.call('ZADD', ready, place, id)
+  leave_token(wake)
+end
+if state ~= 'e' then lanes.forget(id) end
 
 local homes = homes_of(base)
 if when == 'keep' then

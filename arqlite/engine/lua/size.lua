@@ -8,11 +8,11 @@
 -- ARGV     base
 -- RETURNS  {ready, scheduled, running, sessions alive, held, suspended}
 -- COST     O(sessions + holds)
--- USES     clock holds
+-- USES     clock holds lanes
 local running = 0
 for _, sid in ipairs(redis.call('ZRANGE', live, 0, -1)) do
   running = running + redis.call('SCARD', base .. 'run:' .. sid)
 end
 local alive = redis.call('ZCOUNT', live, clock(), '+inf')
-return {redis.call('ZCARD', ready), redis.call('ZCARD', sched), running, alive,
+return {redis.call('ZCARD', ready) + lanes_in(base).count(), redis.call('ZCARD', sched), running, alive,
   moves_of_holds(base, holds).count(), redis.call('ZCARD', susp)}

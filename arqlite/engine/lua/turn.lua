@@ -10,25 +10,38 @@
 --          ttls    set   result lifetimes in use
 --          holds   hash  name of a hold -> the session that vouches for it
 --          run     set   ids that this session owns
--- ARGV     base, channel, sid, want
+-- ARGV     base, channel, sid
+--          node    where the session runs, as operators call it
+--          since   how often the queue had been resumed when the session began paused; '' if it did not
+--          control  where those listen who wait for a paused queue to be idle
+--          started  ids of jobs that have started, with NUL between
+--          want
 --          work*   number of rooms, or -1 from those who have none and need no moments, then per room:
 --                  name of the hold, how many jobs it may give, its pool or '', how many its pool may give;
 --                  then number of failed attempts, then per attempt: id, ms its job's errors are kept (0 not,
 --                  -1 for ever or until the job ends), what to keep of it;
 --                  then number of lifetimes, then per lifetime: ttl_ms, n, n ids, n bodies;
---                  then per job put back: id, place ('r' ready, 's' scheduled, or 'h' and the name of a
---                  hold), ms (since 1970 for 'r' and 'h', from now for 's'), tries ('' leaves it as it is)
+--                  then per job put back: id, place ('r' ready, 's' scheduled, 'l' and its lane if it was to be
+--                  sorted, or 'h' and the name of a hold), ms (since 1970 for 'r' and 'h', from now for
+--                  's'), tries ('' leaves it as it is)
 -- RETURNS  {0} when the session is dead, else {1, now, ms to the next due job or -1, jobs owned now,
 --          1 if ready work remains, ids, records, tries, ids whose end or return was refused, and after a NUL those
 --          of jobs that ended with other jobs and of which nobody has told}; and, if
 --          rooms were given or any of it is there: when each claimed job was ready, the names of all
 --          holds, ids put back although their cancellation was asked for (until `cancel` is done for them),
---          {id, its newest errors} per claimed job that was tried before
+--          {id, its newest errors} per claimed job that was tried before; and, if anything is settled for the
+--          queue: version, 1 if it is paused for this session, jobs at once or -1, when its workers were to stop
+--          (ms since 1970), 1 if it has a limit, 1 if it has a rate, how often it was resumed, how many claimed
+--          jobs, the last ones, are only to be sorted, generation and fields of its lanes
 -- COST     O((ended + claimed) log N)
--- USES     clock lease score settle announce wake locks flows finish holds
+-- USES     clock lease score settle announce wake locks flows finish holds rules grants lanes limits
 local NEWEST_ERRORS = 20 -- travel with a job: each may take some 10 kB
 local now = clock()
 if not is_alive(live, sid) then return {0} end
+
+local rules = rules_of(base, node, since)
+local limits = rules and limits_of(base, rules, now)
+if limits and started ~= '' then limits.started(run, started) end
 
 local count = tonumber(ARGV[work])
 local gives_rooms = count >= 0
@@ -77,6 +90,10 @@ for _ = 1, lifetimes do
   end
   if #kept > 0 then
     redis.call('SREM', run, unpack(kept))
+    if limits then
+      limits.left(kept)
+      limits.over(kept)
+    end
     finish(base, jobs, ttls, tries, wait, channel, ttl, now, kept, bodies)
   end
   cursor = cursor + 2 + 2 * n
@@ -86,18 +103,24 @@ local recalled = {}
 for i = cursor, #ARGV, 4 do
   local id, place, ms, memory = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2]), ARGV[i + 3]
   local record = redis.call('HGET', jobs, id)
-  if redis.call('SREM', run, id) == 0 then
+  local unsorted = limits and limits.unsorted({id})[1]
+  local was_owned = redis.call('SREM', run, id) == 1
+  if was_owned and limits then limits.left({id}) end
+  if not was_owned then
     lost[#lost + 1] = id
   elseif record then
     local priority = priority_of(record)
     local is_new = true
-    if place == 's' then
+    if unsorted and string.sub(place, 1, 1) == 'l' then
+      limits.sorted(ready, string.sub(place, 2), tonumber(unsorted), id)
+      is_new = false
+    elseif place == 's' then
       redis.call('ZADD', sched, sched_score(priority, now + ms), id)
-    elseif place == 'r' then
-      redis.call('ZADD', ready, ready_score(priority, ms), id)
-    else
+    elseif string.sub(place, 1, 1) == 'h' then
       held = held or moves_of_holds(base, holds)
       is_new = held.put(string.sub(place, 2), sid, ready_score(priority, ms), id)
+    else
+      redis.call('ZADD', ready, unsorted and tonumber(unsorted) or ready_score(priority, ms), id)
     end
     if memory ~= '' then redis.call('HSET', tries, id, memory) end
     -- Others may have a free slot for it; this session may not come back for it. Of a hold that is there
@@ -134,44 +157,69 @@ if has_holds then
   if held.vouch(live, ready, sid, knows, now) and want == 0 then leave_token(wake) end
 end
 
-local ids, records, memories, errors, more = {}, {}, {}, {}, 0
-local scores = ids
-if want > 0 then
-  if gives_rooms then
-    ids, scores = held.claim(ready, want, rooms, left)
-  else
-    ids = redis.call('ZRANGE', ready, 0, want - 1)
-    if #ids > 0 then redis.call('ZREMRANGEBYRANK', ready, 0, #ids - 1) end
-  end
-  if #ids > 0 then
-    redis.call('SADD', run, unpack(ids))
-    records = redis.call('HMGET', jobs, unpack(ids))
-    if redis.call('EXISTS', tries) == 1 then
-      memories = redis.call('HMGET', tries, unpack(ids))
-      for i, memory in ipairs(memories) do
-        if memory and string.sub(memory, 1, 2) ~= '0:' then
-          local known = redis.call('LRANGE', base .. 'err:' .. ids[i], -NEWEST_ERRORS, -1)
-          if #known > 0 then errors[#errors + 1] = {ids[i], known} end
-        end
+-- What `ready` and the holds give, at most so many.
+local function take(most)
+  if gives_rooms then return held.claim(ready, most, rooms, left) end
+  local first = redis.call('ZRANGE', ready, 0, most - 1)
+  if #first > 0 then redis.call('ZREMRANGEBYRANK', ready, 0, #first - 1) end
+  return first, first
+end
+
+local function take_held(most)
+  if not gives_rooms then return {}, {} end
+  return held.claim(nil, most, rooms, left)
+end
+
+local ids, records, memories, errors, more, unsorted = {}, {}, {}, {}, 0, 0
+local scores, is_open, is_more = ids, true, false
+if limits and not rules.is_paused then
+  local wait
+  ids, scores, unsorted, is_more, wait, is_open = limits.claim(live, ready, want, take, take_held)
+  if wait >= 0 and (next_due < 0 or wait < next_due) then next_due = wait end
+elseif limits then
+  -- Others may go on although this session may not, and it may have popped the token.
+  limits.look_again()
+  if redis.call('ZCARD', ready) + redis.call('ZCARD', base .. 'lanes') > 0 then leave_token(wake) end
+elseif want > 0 then
+  ids, scores = take(want)
+  is_more = #ids == want and redis.call('ZCARD', ready) > 0
+end
+if #ids > 0 then
+  redis.call('SADD', run, unpack(ids))
+  records = redis.call('HMGET', jobs, unpack(ids))
+  if redis.call('EXISTS', tries) == 1 then
+    memories = redis.call('HMGET', tries, unpack(ids))
+    for i, memory in ipairs(memories) do
+      if memory and string.sub(memory, 1, 2) ~= '0:' then
+        local known = redis.call('LRANGE', base .. 'err:' .. ids[i], -NEWEST_ERRORS, -1)
+        if #known > 0 then errors[#errors + 1] = {ids[i], known} end
       end
-    end
-    if #ids == want and redis.call('ZCARD', ready) > 0 then
-      more = 1
-      leave_token(wake)
     end
   end
 end
+if is_more then
+  more = 1
+  leave_token(wake)
+end
+local owned_now = redis.call('SCARD', run)
+if rules and rules.is_paused and owned_now == 0 and (lifetimes > 0 or cursor <= #ARGV) then
+  redis.call('PUBLISH', control, 'idle')
+end
 local swept = redis.call('LPOP', base .. 'swept', 1000)
 for _, id in ipairs(swept or {}) do lost[#lost + 1] = '\0' .. id end
-local reply = {1, now, next_due, redis.call('SCARD', run), more, ids, records, memories, lost}
-if gives_rooms or has_holds or #recalled > 0 or #errors > 0 then
+local reply = {1, now, next_due, owned_now, more, ids, records, memories, lost}
+if gives_rooms or has_holds or rules or #recalled > 0 or #errors > 0 then
   reply[10], reply[11], reply[12], reply[13] = {}, {}, recalled, errors
   if gives_rooms then
     for i, score in ipairs(scores) do reply[10][i] = score % PRIORITY_STEP + EPOCH end
   end
   if has_holds then
     reply[11] = held.names()
-    for _, token in ipairs(held.tokens()) do leave_token(token) end
+    -- Whoever waits for such a token can claim nothing while the limits are reached, and would only pop it.
+    if is_open then
+      for _, token in ipairs(held.tokens()) do leave_token(token) end
+    end
   end
 end
+if rules then reply[14] = told_of(rules, unsorted) end
 return reply

@@ -9,7 +9,7 @@
 -- RETURNS  {the clock; per job: its state as a letter or '' when it is nowhere, when it is or was due (ms since
 --          1970) or -1, tries, the session that runs it or '', and its record if asked for, else ''}
 -- COST     O(n (holds + sessions))
--- USES     clock score settle holds homes
+-- USES     clock score settle holds lanes homes
 local now = clock()
 local homes, asked = homes_of(base), {}
 for i = ids, #ARGV do asked[#asked + 1] = ARGV[i] end

@@ -91,7 +91,7 @@ local function moves_of_holds(base, holds)
     return released
   end
 
-  -- Take the `want` jobs that come first, out of `ready` and out of the holds that there are `rooms` for;
+  -- Take the `want` jobs that come first, out of `ready` if it is given and out of the holds that there are `rooms` for;
   -- `left` tells how many jobs the holds of a pool may give together. Returns ids and scores.
   moves.claim = function(ready, want, rooms, left)
     local sources = {}
@@ -100,7 +100,7 @@ local function moves_of_holds(base, holds)
         sources[#sources + 1] = {key = hold_of(room.name), name = room.name, pool = room.pool, most = room.most}
       end
     end
-    sources[#sources + 1] = {key = ready, most = want}
+    if ready then sources[#sources + 1] = {key = ready, most = want} end
     for _, source in ipairs(sources) do
       source.jobs = redis.call('ZRANGE', source.key, 0, math.min(source.most, want) - 1, 'WITHSCORES')
       source.taken = 0

@@ -1,5 +1,5 @@
 -- Where a job is that has not ended. Whoever looks for one or takes one out does it here, so that a new home
--- is added in this place alone. Needs score and holds.
+-- is added in this place alone. Needs score, holds and lanes; `free` also rules, grants and limits.
 --
 -- A state is a letter: a available, s scheduled, r retryable, u suspended, e executing, and as in its body
 -- S completed, F discarded, C cancelled.
@@ -9,7 +9,7 @@ local AWAITS_A_TRY = '^%d+:%d+:%d+:%d+:%d+:%d+:1$'
 local function homes_of(base)
   local homes = {}
   local ready, sched, susp, live = base .. 'ready', base .. 'sched', base .. 'susp', base .. 'live'
-  local held = moves_of_holds(base, base .. 'holds')
+  local held, lanes = moves_of_holds(base, base .. 'holds'), lanes_in(base)
 
   -- Returns per id the name of the home where it waits, and its score there; nothing if it waits nowhere.
   homes.all_of = function(ids)
@@ -23,6 +23,10 @@ local function homes_of(base)
     look('ready', ready)
     if redis.call('EXISTS', susp) == 1 then look('suspended', susp) end
     for _, name in ipairs(held.names()) do look('held', base .. 'hold:' .. name) end
+    -- In a lane, or with a session that is only to tell which, it may start as if it were in `ready`.
+    for _, zset in ipairs(lanes.zsets) do
+      if redis.call('EXISTS', zset) == 1 then look('ready', zset) end
+    end
     return names, scores
   end
 
@@ -78,10 +82,10 @@ local function homes_of(base)
 
   -- Take a job out of where it waits. Returns whether it did.
   homes.take = function(id)
-    if redis.call('ZREM', ready, id) + redis.call('ZREM', sched, id) + redis.call('ZREM', susp, id) > 0 then
-      return true
-    end
-    return held.remove(id)
+    local is_out = redis.call('ZREM', ready, id) + redis.call('ZREM', sched, id) + redis.call('ZREM', susp, id) > 0
+    is_out = is_out or held.remove(id) or lanes.remove(id)
+    if is_out then lanes.forget(id) end
+    return is_out
   end
 
   -- Take a job out of where it waits, or away from a session whose lease is over: nobody runs it any more
@@ -89,8 +93,10 @@ local function homes_of(base)
   homes.free = function(id, now)
     if homes.take(id) then return true end
     local owner, lease_end = homes.owner_of(id)
-    if owner and lease_end <= now then return redis.call('SREM', base .. 'run:' .. owner, id) == 1 end
-    return false, owner
+    if not owner or lease_end > now then return false, owner end
+    redis.call('SREM', base .. 'run:' .. owner, id)
+    leave_limits(base, id, now)
+    return true
   end
 
   return homes

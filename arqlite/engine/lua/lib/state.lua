@@ -11,6 +11,7 @@ local function state_of(base, id, now)
   end
   if redis.call('ZSCORE', base .. 'ready', id) then return 'a' end
   if redis.call('ZSCORE', base .. 'susp', id) then return 'u' end
+  if redis.call('EXISTS', base .. 'sorting') == 1 and redis.call('ZSCORE', base .. 'sorting', id) then return 'a' end
   for _, sid in ipairs(redis.call('ZRANGE', base .. 'live', 0, -1)) do
     if redis.call('SISMEMBER', base .. 'run:' .. sid, id) == 1 then return 'e' end
   end
