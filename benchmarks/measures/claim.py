@@ -9,7 +9,7 @@ SHALLOW = 1_000
 
 
 def cost(bench: Bench, system: System) -> dict[str, float | list[float]]:
-    """Time claims of 100 with both backlogs: per claimed job µs of the server, of both sides, and of the wall."""
+    """Time claims of 100 with both backlogs: µs per job of the server, of both sides, and of the wall."""
     figures: dict[str, float | list[float]] = {"claim_depth": bench.scale.deep}
     for name, backlog in (("shallow", SHALLOW), ("deep", bench.scale.deep)):
         bench.server.flush()

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 from benchmarks.bars import judge
 from benchmarks.catalogue import select
 from benchmarks.report import render
