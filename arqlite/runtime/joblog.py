@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from typing import Any, assert_never
 
-from ..errors import Cancel, InvalidArguments, Retry, RetryJob
+from ..errors import Cancel, Discard, InvalidArguments, Retry, RetryJob
 from ..model.failures import message_of
 from ..model.outcomes import Again, End, Gone, Outcome, Raised, Verdict
 from ..model.states import COMPLETED, JobState
@@ -86,6 +86,11 @@ class JobLog:
             logger.info("%6.2fs ⊘ %s cancelled itself: %s", _took(run), run.ref, message_of(value))
         elif state is JobState.CANCELLED:
             logger.info("%6.2fs ⊘ %s aborted", _took(run), run.ref)
+        elif isinstance(value, Discard):
+            logger.error(
+                "%6.2fs ! %s discarded itself: %s", _took(run), run.ref, message_of(value),
+                exc_info=value.__cause__,
+            )  # fmt: skip
         else:
             error = outcome.error if isinstance(outcome, Raised) else value
             extra = _extra(error)

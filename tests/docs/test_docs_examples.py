@@ -177,6 +177,8 @@ def test_examples_of_the_verbs_are_typed() -> None:
         for page in (
             *("define", "enqueue", "schedule", "unique", "retry"),
             *("tasks", "cancel", "services", "shop", "workflows"),
+            *("invoices", "payments", "after_commit", "training", "packages"),
+            *("patterns", "analytics", "metrics", "alert", "operations"),
         )
     ]
 
@@ -334,6 +336,137 @@ def test_inspect_jobs(tmp_path: Path) -> None:
         "deleted 4",
         'say which jobs are meant, as with function="send_mail"; state="all" means all of the queue',
         "left 0",
+    ]
+
+
+@pytest.mark.real
+def test_invoices(tmp_path: Path) -> None:
+    """An invoice is mailed once, with its document, at the second attempt; an unknown one is discarded."""
+    assert _run("invoices.py", tmp_path, tmp_path).splitlines() == [
+        "sent to ada@example.org at attempt 2",
+        "(451, b'too many letters, try again')",
+        "sent before",
+        "discarded: there is no invoice 999",
+        "Invoice 1 invoice-1.pdf b'%PDF-1.4'",
+    ]
+
+
+@pytest.mark.real
+def test_payments(tmp_path: Path) -> None:
+    """Each payment is charged once: run twice, with its answer lost, with its worker killed."""
+    assert _run("payments.py", tmp_path, tmp_path).splitlines() == [
+        "the worker was killed: True",
+        "twice: ['paid', 'was paid before']",
+        "answer lost: paid, as the gateway knew after ConnectionError",
+        "killed: paid, as the gateway knew",
+        "another one at it: was paid before",
+        "declined: failed after 1 attempts",
+        "no answer: unclear after 3 attempts",
+        "charges: [('payment-1', 500), ('payment-2', 700), ('payment-3', 900)]",
+    ]
+
+
+@pytest.mark.real
+def test_after_commit(tmp_path: Path) -> None:
+    """Mail goes out for what was committed, once, also where nobody came to enqueue it."""
+    assert _run("after_commit.py", tmp_path, tmp_path).splitlines() == [
+        "repeated: True",
+        "rolled back: nobody is no address",
+        "sent: ['ada@example.org']",
+        "swept: 1 and again: 0",
+        "sent: ['ada@example.org', 'bob@example.org']",
+    ]
+
+
+@pytest.mark.real
+def test_training(tmp_path: Path) -> None:
+    """Jobs snooze while the GPU is taken, at no cost, and never train two at a time."""
+    said = _run("training.py", tmp_path, tmp_path).splitlines()
+
+    assert said[0] == "again is the same job: True"
+    assert [line.partition("3,")[0] for line in said[1:3]] == [
+        "small on GPU 0, attempt 1 of ",
+        "large on GPU 0, attempt 1 of ",
+    ]
+    assert said[3:] == ["snoozes: 3", "at once at most: 1", "progress: 3 of 3"]
+
+
+@pytest.mark.real
+def test_packages(tmp_path: Path) -> None:
+    """The rate is kept over two workers, 429 is slept off, the mirror helps, 404 is final."""
+    assert _run("packages.py", tmp_path, tmp_path).splitlines() == [
+        "package-0 1.2.3 from registry, attempt 1, 0 snoozes",
+        "left-pad 1.2.3 from registry, attempt 1, 1 snoozes",
+        "numpy 1.2.3 from mirror, attempt 3, 0 snoozes",
+        "discarded: registry has no npm package no-such-thing",
+        "asked for within the hour: True",
+        "12 calls, 6 in a hurry: False",
+    ]
+
+
+@pytest.mark.real
+def test_patterns(tmp_path: Path) -> None:
+    """250 files are three jobs; mined again they leave the same counts."""
+    assert _run("patterns.py", tmp_path, tmp_path).splitlines() == [
+        "batches: 3 there already: 3",
+        "patterns in each: [300, 300, 150]",
+        "mined again: 3",
+        "[('FunctionDef', 250), ('Import', 250), ('Return', 250)]",
+        "the last one: 50 of 50, module_249.py",
+        "of team search: 6",
+        "gone: True",
+    ]
+
+
+@pytest.mark.real
+def test_analytics(tmp_path: Path) -> None:
+    """Steps are taken back at each failure, the last one is written down, rights are looked at anew."""
+    assert _run("analytics.py", tmp_path, tmp_path).splitlines() == [
+        "42 answered ['table made for user 1', 'published']",
+        "['table made for user 1', 'table dropped', 'table made for user 1', 'table dropped']",
+        "failed after 2 attempts; ['user 1: sales by the moon failed, no answer from the moon']",
+        "user 2 may not do this any more",
+    ]
+
+
+@pytest.mark.real
+def test_metrics(tmp_path: Path) -> None:
+    """Runs are counted by function and state, and each failure is reported with what the job carries."""
+    said = _run("metrics.py", tmp_path, tmp_path).splitlines()
+
+    assert [line for line in said if "seconds" not in line] == [
+        "slow: render_catalogue",
+        'jobs_total{function="read_prices",state="completed"} 2',
+        'jobs_total{function="read_prices",state="discarded"} 1',
+        'jobs_total{function="read_prices",state="retryable"} 1',
+        'jobs_total{function="read_prices",state="snoozed"} 1',
+        'jobs_total{function="render_catalogue",state="completed"} 1',
+        "read_prices [import] attempt 1 so far: ValueError('no prices in there')",
+        "read_prices [import] attempt 2 for good: ValueError('no prices in there')",
+    ]
+
+
+@pytest.mark.real
+def test_alert(tmp_path: Path) -> None:
+    """One of two workers tells that the queue grows, and that it is well again; each once."""
+    assert _run("alert.py", tmp_path, tmp_path).splitlines() == [
+        "training: many jobs wait",
+        "training is well again",
+        "told by one of two workers: True",
+    ]
+
+
+@pytest.mark.real
+def test_operations(tmp_path: Path) -> None:
+    """Stuck jobs are found, all are let run again under a limit, one is cancelled."""
+    assert _run("operations.py", tmp_path, tmp_path).splitlines() == [
+        "shop 5: ConnectionError at attempt 1",
+        "discarded, tried again: 5",
+        "waiting, brought forward: 5",
+        "not any more: 1",
+        "running still: []",
+        "{'completed': 9, 'cancelled': 1}",
+        "at once at most: 2",
     ]
 
 

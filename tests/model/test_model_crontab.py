@@ -232,6 +232,15 @@ def test_bounds_are_checked_before_a_range_is_laid_out(text: str) -> None:
         (0, "05", {5}),
         (0, "005,0", {5, 0}),
         (3, "jan-mar", {1, 2, 3}),
+        (0, "5-5", {5}),
+        (0, "5-5/3", {5}),
+        (0, "59/15", {59}),
+        (3, "dec-dec", {12}),
+        (2, "31,l", {31}),
+        (4, "7/2", {0}),
+        (4, "0-7", {0, 1, 2, 3, 4, 5, 6}),
+        (4, "5-7/2", {5, 0}),
+        (4, "*/7", {0}),
         (4, "sun,tue", {0, 2}),
         (4, "1", {1}),
         (4, "*", {0, 1, 2, 3, 4, 5, 6}),
@@ -240,6 +249,34 @@ def test_bounds_are_checked_before_a_range_is_laid_out(text: str) -> None:
 def test_forms_of_a_field(place: int, text: str, expected: set[int]) -> None:
     """Steps begin at the low end of their range, lists mix all forms, leading zeros are nothing."""
     assert values(place, text) == expected
+
+
+@pytest.mark.parametrize(
+    ("weekday", "expected"),
+    [
+        ("fri#2,mon", [4, 8, 11, 18, 25]),
+        ("l5,mon-tue", [4, 5, 11, 12, 18, 19, 25, 26, 29]),
+        ("lfri,fri#2", [8, 29]),
+        ("7#1,l7", [3, 31]),
+        ("fri#2,*", list(range(1, 32))),
+    ],
+)
+@pytest.mark.parametrize("seconds", ["", " 0"])
+def test_days_of_a_month_beside_weekdays(weekday: str, seconds: str, expected: list[int]) -> None:
+    """The second or last Friday may stand in a list with each other and with plain weekdays."""
+    timetable, found = Crontab(f"0 0 * * {weekday}{seconds}", 0), []
+    moment = at(2024, 3, 1)
+    while (moment := timetable.first_from(moment)) < at(2024, 4, 1):
+        found.append(moment.day)
+        moment += timedelta(minutes=1)
+
+    assert found == expected
+
+
+@pytest.mark.parametrize("weekday", ["7", "6-7", "sun#1", "7#1"])
+def test_sunday_beside_seconds(weekday: str) -> None:
+    """A sixth field takes nothing from the others."""
+    assert Crontab(f"0 0 * * {weekday} 15", 0).first_from(at(2024, 3, 3)) == at(2024, 3, 3, 0, 0, 15)
 
 
 @pytest.mark.parametrize("text", ["0\t3\t*\t*\t*", "0   3  *  *   *", " 0 3 * * *\n"])
