@@ -142,7 +142,7 @@ def test_tasks(tmp_path: Path) -> None:
 
 
 def test_invoicing(tmp_path: Path) -> None:
-    """The task that the README shows snoozes, is tried again, is enqueued once, and gives up what cannot be."""
+    """The task that the README shows snoozes, is tried again, and is enqueued once."""
     said = _run("invoicing.py", tmp_path, tmp_path)
 
     assert said == "sent invoice 1 again: True ['connection lost']\nTrue\n"
