@@ -11,8 +11,10 @@ from zoneinfo import ZoneInfo
 
 from .errors import ConfigurationError
 from .model import calls, checks
+from .model.arguments import names_of
 from .model.cronjob import MISSED, CronJob, Missed, call_digest, first_time, later
 from .model.crontab import Crontab, is_reboot
+from .model.fingerprint import check_keys
 from .model.functions import Function, func
 from .model.tasks import Task
 from .model.timetable import Fields
@@ -139,10 +141,12 @@ def cron(
         _check_rules_of_task(task, timeout, keep_result, keep_result_forever, max_tries)
     elif max_attempts is not None:
         raise ConfigurationError("max_attempts is for a task; a bare function has max_tries")
-    once, lock = _uniqueness(unique)
+    once, option_of_jobs = _uniqueness(unique)
     call = _checked_call(made, args, kwargs)
     digest = call_digest(call.args, call.kwargs)
-    options = calls.checked(priority=priority, tags=tags, meta=meta, max_attempts=max_attempts, unique=lock)
+    options = calls.checked(
+        priority=priority, tags=tags, meta=meta, max_attempts=max_attempts, unique=option_of_jobs
+    )
     job = CronJob(
         name or f"cron:{made.name}{'#' if digest else ''}{digest}", made.coroutine,
         month, day, weekday, hour, minute, second, microsecond,
@@ -159,7 +163,9 @@ def cron(
     if job_id is not None:
         _check_text("job_id", job_id, _LONGEST_ID)
     job.first_from(datetime.now(UTC))
-    rule(job.settled().unique)  # its parts have to go together
+    lock = rule(job.settled().unique)  # its parts have to go together
+    if lock is not None and lock.keys:
+        check_keys(lock, made.name, names_of(made.coroutine))
     if crontab is not None and not is_reboot(crontab):
         for doubt in Crontab(crontab, microsecond).doubts:
             logger.warning("cron job %s: %s", job.name, doubt)

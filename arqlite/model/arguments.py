@@ -57,6 +57,11 @@ class Signature:
     Args:
         target: the function.
         given: how many of its first parameters no caller gives: `ctx`, and before it the `self` of a method.
+
+    Attributes:
+        names: what its arguments are called; None where a call may give any name.
+        result: what it gives; None where nothing is said of it.
+        is_bare: whether no argument is annotated.
     """
 
     def __init__(self, target: Callable[..., Any], given: int = 1) -> None:
@@ -79,6 +84,8 @@ class Signature:
             one.kind is _ONLY_NAMED and one.default is inspect.Parameter.empty for one in parameters
         )
         self._signature = signature.replace(parameters=parameters, return_annotation=signature.empty)
+        takes_any = any(one.kind is _NAMED_REST for one in parameters)
+        self.names = None if takes_any else tuple(one.name for one in parameters)
         self.result = _field("result", signature.return_annotation, globals_)
         self.is_bare = not any((*self._positional, *self._named.values(), *self._others))
 
@@ -181,6 +188,17 @@ def signature_of(target: Callable[..., Any]) -> Signature:
 
 
 _known: weakref.WeakKeyDictionary[Any, dict[int, Signature]] = weakref.WeakKeyDictionary()
+
+
+def names_of(target: Callable[..., Any]) -> tuple[str, ...] | None:
+    """Tell what the arguments of a job function are called, `ctx` left out; None where a call may give any
+    name. Its annotations are not looked at: what they name need not be there yet.
+    """
+    parameters = list(_signature(target).parameters.values())
+    if any(one.kind is _NAMED_REST for one in parameters):
+        return None
+    is_given = bool(parameters) and parameters[0].kind in _POSITIONAL
+    return tuple(one.name for one in parameters[is_given:])
 
 
 def unfit(function: str, problems: Sequence[Problem]) -> InvalidArguments:

@@ -14,7 +14,9 @@ from typing_extensions import Unpack
 from ..errors import ConfigurationError
 from ..typing import ArgsT, P, R, ResultT, SecondsTimedelta
 from . import checks
+from .arguments import names_of
 from .backoff import Backoff, checked_backoff
+from .fingerprint import check_keys
 from .functions import Function, is_coroutine_function, name_of
 from .unique import Unique, UniqueOption, option, rule
 
@@ -154,6 +156,8 @@ def _made(options: dict[str, Any], function: Any) -> Task[..., Any]:
     if options.get("cpu") and is_coroutine_function(function):
         raise ConfigurationError(f"cpu=True is for plain functions, and {function!r} is a coroutine function")
     name = options.get("name") or name_of(function)
+    if (unique := options.get("unique")) is not None and unique.keys:
+        check_keys(unique, name, names_of(function))
     return Task(**{**_UNSAID, **options, "name": name, "coroutine": function})
 
 

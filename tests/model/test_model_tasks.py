@@ -7,13 +7,14 @@ import functools
 import inspect
 import pickle
 import sys
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from arqlite import Task, Unique, exponential, func, task
-from arqlite.errors import ConfigurationError
+from arqlite.errors import ConfigurationError, InvalidArguments
 from arqlite.model.calls import PLAIN, call
 from arqlite.model.functions import is_coroutine_function
 from arqlite.model.tasks import rules_of
@@ -199,3 +200,26 @@ def test_rules_in_words() -> None:
         "2 tasks by Oban's rules (what fails is tried again): plain (20 attempts), mail.send (5 attempts)"
     )
     assert rules_of([plain]) == "1 task by Oban's rules (what fails is tried again): plain (20 attempts)"
+
+
+def test_unique_keys_that_name_no_argument() -> None:
+    """The function is at hand, so keys that name none of its arguments are refused at once."""
+    with pytest.raises(ConfigurationError, match="no argument 'acount', .* did you mean 'account'"):
+
+        @task(unique=Unique(keys=["acount"]))
+        async def charge(ctx: Any, account: int) -> None: ...
+
+
+def test_unique_keys_leave_annotations_alone() -> None:
+    """What an annotation names may be defined later."""
+
+    @task(unique=Unique(keys=["user.id"]))
+    async def greet(ctx: Any, user: Later) -> None: ...  # type: ignore[name-defined]  # noqa: F821
+
+    @dataclass
+    class Known:
+        id: int
+
+    globals()["Later"] = Known
+    with pytest.raises(InvalidArguments, match="user"):
+        call(greet, user={"id": "x"})
