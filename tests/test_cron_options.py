@@ -199,5 +199,5 @@ def test_step_that_never_steps_is_told(caplog: pytest.LogCaptureFixture) -> None
 
 def test_unique_keys_that_name_no_argument() -> None:
     """What is compared is known where the cron job is written, not only when it is due."""
-    with pytest.raises(ConfigurationError, match="no argument 'dya', .* did you mean 'day'"):
+    with pytest.raises(ConfigurationError, match=r"no argument 'dya', .* did you mean 'day'"):
         cron(report, args=("mon",), minute=0, unique={"keys": ["dya"]})

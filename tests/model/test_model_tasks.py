@@ -204,7 +204,7 @@ def test_rules_in_words() -> None:
 
 def test_unique_keys_that_name_no_argument() -> None:
     """The function is at hand, so keys that name none of its arguments are refused at once."""
-    with pytest.raises(ConfigurationError, match="no argument 'acount', .* did you mean 'account'"):
+    with pytest.raises(ConfigurationError, match=r"no argument 'acount', .* did you mean 'account'"):
 
         @task(unique=Unique(keys=["acount"]))
         async def charge(ctx: Any, account: int) -> None: ...
