@@ -36,10 +36,11 @@ from .jobs import JobResult
 from .logs import install_job_fields
 from .model.functions import Function, func
 from .model.limits import GlobalLimit, RateLimit
+from .model.slips import options_in_words
 from .model.tasks import rules_of
 from .runtime.executor import Counters
 from .service import Service, end_task
-from .settings import WorkerOptions, get_kwargs
+from .settings import WORDS_OF_OTHERS, WorkerOptions, get_kwargs
 from .signals import signals_handled
 from .typing import (
     Deserializer,
@@ -88,6 +89,7 @@ logger = logging.getLogger("arqlite.worker")
 _BEQUEST_PATIENCE_S = 0.5
 
 
+@options_in_words(WORDS_OF_OTHERS)
 class Worker:
     """Runs the jobs of one queue.
 
@@ -151,6 +153,7 @@ class Worker:
 
     Raises:
         ConfigurationError: an argument cannot work; the message says which and why.
+        UnknownOption: there is no such argument; the message says which one may be meant.
     """
 
     def __init__(

@@ -255,3 +255,44 @@ def test_misspelled_option_is_told_with_the_right_one(caplog: pytest.LogCaptureF
         "a worker has no option prune_intervall; did you mean prune_interval?",
         "a worker has no option max_job; did you mean max_jobs?",
     ]
+
+
+def test_words_of_others_are_told_with_ours(caplog: pytest.LogCaptureFixture) -> None:
+    """A word that other libraries have for an option is told: a worker would serve the wrong queue unseen."""
+
+    class Settings:
+        functions: ClassVar[list[Any]] = []
+        queue = "other"
+        limit = 3
+        plugins: ClassVar[list[Any]] = []
+        max_attempts = 5
+        tasks = "my own"
+
+    get_kwargs(Settings)
+    get_kwargs({"functions": [], "queue": "other", "queue_name": "other"})
+
+    assert caplog.messages == [
+        "a worker has no option limit; did you mean max_jobs?",
+        "a worker has no option max_attempts; say max_tries, or @task(max_attempts=...)",
+        "a worker has no option plugins; did you mean services?",
+        "a worker has no option queue; did you mean queue_name?",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ("queue", "Worker has no option 'queue'; did you mean queue_name"),
+        ("limit", "Worker has no option 'limit'; did you mean max_jobs"),
+        ("max_job", "Worker has no option 'max_job'; did you mean max_jobs"),
+        ("keep_completed", "did you mean keep_result"),
+        ("zzz", "Worker has no option 'zzz'; there are functions, queue_name, "),
+    ],
+)
+def test_worker_names_the_option_that_is_meant(given: str, text: str) -> None:
+    """An unknown argument of a worker is refused with the right one; it is a TypeError as in arq, too."""
+    options: dict[str, Any] = {given: 3}
+    with pytest.raises(ConfigurationError, match=text) as caught:
+        Worker([ok], **options)
+
+    assert isinstance(caught.value, TypeError)

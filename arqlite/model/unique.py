@@ -13,6 +13,7 @@ from ..errors import ConfigurationError
 from ..typing import SecondsTimedelta
 from ..utils import to_ms
 from . import checks
+from .slips import meant, options_in_words
 from .states import FINAL_STATES, STATE_GROUPS, JobState, letters_of
 
 OnConflict = Literal["ignore", "replace", "raise"]
@@ -29,6 +30,7 @@ _SHAPE_OF_REPLACE = (
 )
 
 
+@options_in_words({"worker": "fields", "function": "fields", "conflict": "on_conflict", "for": "period"})
 @dataclass(frozen=True, kw_only=True)
 class Unique:
     """What makes a job the same as an earlier one of its queue.
@@ -129,7 +131,8 @@ def option(value: Any) -> UniqueOption:
         raise ConfigurationError(f"unique has no options, {value!r}; say True, or some of {known}")
     for name, given in value.items():
         if name not in _CHECKS:
-            raise ConfigurationError(f"unique has no option {name!r}; there are {known}")
+            hint = meant(str(name), _CHECKS, {})
+            raise ConfigurationError(f"unique has no option {name!r}; there are {known}. {hint}".rstrip(". "))
         _CHECKS[name](given)
     return dict(value)
 
@@ -163,7 +166,7 @@ def _period(value: Any) -> float:
         warnings.warn(
             f"the period of Unique is {period:.15g} seconds, {period / 86_400:.0f} days; is it meant to be"
             " that long, and in seconds?",
-            stacklevel=4,
+            stacklevel=5,
         )
     return period
 
@@ -202,7 +205,7 @@ def _states(value: Any) -> frozenset[JobState]:
         warnings.warn(
             f"states of Unique are {', '.join(sorted(states))}, none that a job is enqueued in: of jobs that"
             " wait to be run, any number may be equal",
-            stacklevel=4,
+            stacklevel=5,
         )
     return states
 

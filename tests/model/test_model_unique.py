@@ -229,3 +229,11 @@ def test_parts_that_do_not_go_together() -> None:
     """Parts that are right by themselves may still not go together."""
     with pytest.raises(ConfigurationError, match=r"keys \['id'\] of Unique are looked up in args or meta"):
         rule(merged({"fields": ["function"]}, Unique(keys=["id"])))
+
+
+def test_an_option_that_there_is_not() -> None:
+    """A slip in the name of an option is told with the right one."""
+    with pytest.raises(ConfigurationError, match=r"Unique has no option 'perod'; did you mean period\?"):
+        Unique(perod=5)  # type: ignore[call-arg]
+    with pytest.raises(ConfigurationError, match=r"unique has no option 'perod'; .*did you mean period\?"):
+        option({"perod": 5})
