@@ -34,10 +34,11 @@ from .engine import RedisEngine
 from .errors import FailedJobs, JobExecutionFailed, Retry, RetryJob
 from .jobs import JobResult
 from .logs import install_job_fields
+from .model import limits
 from .model.functions import Function, func
 from .model.limits import GlobalLimit, RateLimit
 from .model.slips import options_in_words
-from .model.tasks import rules_of
+from .model.tasks import elsewhere, rules_of
 from .runtime.executor import Counters
 from .service import Service, end_task
 from .settings import WORDS_OF_OTHERS, WorkerOptions, get_kwargs
@@ -378,11 +379,21 @@ class Worker:
         logger.info("Starting worker for %d functions: %s", len(self.functions), ", ".join(self.functions))
         if rules := rules_of(self.functions.values()):
             logger.info("%s", rules)
+        self._tell_doubts()
         await log_redis_info(self._pool, logger.info)
         self.has_reached_redis = True
         self.ctx["redis"] = self._pool
         if options.on_startup is not None:
             await options.on_startup(self.ctx)
+
+    def _tell_doubts(self) -> None:
+        """Tell what can be meant, and probably is not."""
+        options = self.options
+        targets = {name: function.coroutine for name, function in self.functions.items()}
+        told = limits.doubts(options.global_limit, options.rate_limit, targets)
+        for doubt in (elsewhere(self.functions.values(), self.queue_name), *told):
+            if doubt:
+                logger.warning("%s", doubt)
 
     async def _work(self) -> None:
         options = dataclasses.replace(

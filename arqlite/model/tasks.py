@@ -262,5 +262,17 @@ def rules_of(functions: Iterable[Function[..., Any]]) -> str:
     return f"{_counted(len(others), 'function')} by arq's rules (only Retry is): {', '.join(others)}; {told}"
 
 
+def elsewhere(functions: Iterable[Function[..., Any]], queue: str) -> str:
+    """Tell in one line which tasks send their jobs past a worker of this queue; empty when none does."""
+    away = [one for one in functions if isinstance(one, Task) and one.queue not in (None, queue)]
+    if not away:
+        return ""
+    named = ", ".join(f"{one.name} ({one.queue})" for one in away)
+    return (
+        f"this worker serves {queue}; the jobs of {_counted(len(away), 'task')} go elsewhere, where they need a"
+        f" worker of their own: {named}"
+    )
+
+
 def _counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

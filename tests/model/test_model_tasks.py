@@ -17,7 +17,7 @@ from arqlite import Task, Unique, exponential, func, task
 from arqlite.errors import ConfigurationError, InvalidArguments
 from arqlite.model.calls import PLAIN, call
 from arqlite.model.functions import is_coroutine_function
-from arqlite.model.tasks import rules_of
+from arqlite.model.tasks import elsewhere, rules_of
 
 
 @task
@@ -223,3 +223,12 @@ def test_unique_keys_leave_annotations_alone() -> None:
     globals()["Later"] = Known
     with pytest.raises(InvalidArguments, match="user"):
         call(greet, user={"id": "x"})
+
+
+def test_tasks_that_enqueue_elsewhere() -> None:
+    """A worker can tell which of its tasks send their jobs to queues that it does not serve."""
+    assert elsewhere([plain, full, func(bare)], "arq:queue") == (
+        "this worker serves arq:queue; the jobs of 1 task go elsewhere, where they need a worker of their own:"
+        " mail.send (mail)"
+    )
+    assert elsewhere([plain, full], "mail") == ""
