@@ -128,7 +128,8 @@ def cron(
             date that never comes, or another option cannot work.
     """
     target = import_string(coroutine) if isinstance(coroutine, str) else coroutine
-    made = func(target, name=coroutine if isinstance(coroutine, str) else name)
+    given_name = None if isinstance(target, Task) else coroutine if isinstance(coroutine, str) else name
+    made: Function[..., Any] = func(target, name=given_name)
     _check_one_schedule(
         crontab, month=month, day=day, weekday=weekday, hour=hour, minute=minute, second=second
     )

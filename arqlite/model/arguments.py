@@ -67,7 +67,9 @@ class Signature:
     def __init__(self, target: Callable[..., Any], given: int = 1) -> None:
         signature = _signature(target)
         parameters = list(signature.parameters.values())
+        self._first = ""
         while given and parameters and parameters[0].kind in _POSITIONAL:
+            self._first = parameters[0].name
             parameters, given = parameters[1:], given - 1
         globals_ = _globals_of(target)
         fields = {
@@ -133,7 +135,14 @@ class Signature:
         try:
             self._signature.bind(*args, **kwargs)
         except TypeError as error:
-            raise InvalidArguments(f"{function}(): {error}", function=function) from None
+            raise InvalidArguments(f"{function}(): {error}{self._hint_of_ctx()}", function=function) from None
+
+    def _hint_of_ctx(self) -> str:
+        """Whoever forgot `ctx` finds that an argument too many was given."""
+        name = self._first.lower()
+        if not name or name.startswith("_") or any(word in name for word in ("ctx", "context", "self")):
+            return ""
+        return f" (a job function takes ctx first: is {self._first!r} meant to be it?)"
 
     def named(self, args: Sequence[Any], kwargs: dict[str, Any]) -> dict[str, Any]:
         """Tell arguments by name, with the defaults of those that were not given."""
@@ -199,6 +208,18 @@ def names_of(target: Callable[..., Any]) -> tuple[str, ...] | None:
         return None
     is_given = bool(parameters) and parameters[0].kind in _POSITIONAL
     return tuple(one.name for one in parameters[is_given:])
+
+
+def takes(target: Callable[..., Any], count: int, *, at_least: bool = False) -> bool:
+    """Tell whether a function may be called with so many arguments by position, and no others; `at_least`:
+    whether others may be needed beside them.
+    """
+    signature = _signature(target)
+    try:
+        (signature.bind_partial if at_least else signature.bind)(*[None] * count)
+    except TypeError:
+        return False
+    return True
 
 
 def unfit(function: str, problems: Sequence[Problem]) -> InvalidArguments:

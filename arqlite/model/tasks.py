@@ -7,14 +7,15 @@ import functools
 import inspect
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Concatenate, Protocol, TypedDict, overload
+from typing import Any, ClassVar, Concatenate, Protocol, TypedDict, overload
 
+from pydantic_core import to_json
 from typing_extensions import Unpack
 
 from ..errors import ConfigurationError
 from ..typing import ArgsT, P, R, ResultT, SecondsTimedelta
 from . import checks
-from .arguments import names_of
+from .arguments import names_of, takes
 from .backoff import Backoff, checked_backoff
 from .fingerprint import check_keys
 from .functions import Function, is_coroutine_function, name_of
@@ -40,6 +41,8 @@ class Task(Function[ArgsT, ResultT]):
         discard_on: errors after which it is not.
         on_discard: called with the job and its last error when it has failed for good.
     """
+
+    keeps_to_own_rules: ClassVar[bool] = True
 
     queue: str | None = None
     max_attempts: int = DEFAULT_MAX_ATTEMPTS
@@ -153,6 +156,10 @@ def _made(options: dict[str, Any], function: Any) -> Task[..., Any]:
         raise ConfigurationError(f"@task takes a function, got {function!r}")
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         raise ConfigurationError(f"@task takes a function, and {function!r} is a generator: it never runs")
+    if not takes(function, 1, at_least=True):
+        raise ConfigurationError(
+            f"{function!r} has no parameter for ctx: a job function takes it first, as in f(ctx, ...)"
+        )
     if options.get("cpu") and is_coroutine_function(function):
         raise ConfigurationError(f"cpu=True is for plain functions, and {function!r} is a coroutine function")
     name = options.get("name") or name_of(function)
@@ -201,11 +208,28 @@ def _errors(name: str, value: Any) -> tuple[type[BaseException], ...]:
 
 
 def _unique(_name: str, value: Any) -> Unique | None:
-    return rule(option(value))
+    unique = rule(option(value))
+    if unique is not None and unique.replace and unique.action != "replace":
+        raise ConfigurationError(
+            f"unique has replace={unique.replace!r}, and on_conflict={unique.on_conflict!r} never replaces:"
+            " leave one of them out"
+        )
+    return unique
+
+
+def _meta(_name: str, value: Any) -> dict[str, Any]:
+    meta = checks.meta(value)
+    try:
+        to_json(meta)
+    except ValueError as error:
+        raise ConfigurationError(f"meta must be plain data, and JSON cannot write it: {error}") from error
+    return meta
 
 
 def _callback(name: str, value: Any) -> Callable[..., Any]:
     checks.function(name, value)
+    if not takes(value, 2):
+        raise ConfigurationError(f"{name} is called with the job and its last error, got {value!r}")
     return value  # type: ignore[no-any-return]
 
 
@@ -213,6 +237,8 @@ def _backoff(_name: str, value: Any) -> Backoff | None:
     backoff = checked_backoff(value)
     if callable(backoff) and is_coroutine_function(backoff):
         raise ConfigurationError("backoff must be a plain function: it only counts, it waits for nothing")
+    if callable(backoff) and not takes(backoff, 1):
+        raise ConfigurationError(f"backoff is called with the failed job alone, got {backoff!r}")
     return backoff
 
 
@@ -236,7 +262,7 @@ _CHECKS: dict[str, Check] = {
     "backoff": _backoff,
     "unique": _or_none(_unique),
     "tags": lambda _, value: checks.tags(value),
-    "meta": lambda _, value: checks.meta(value),
+    "meta": _meta,
     "retry_on": _or_none(_errors),
     "discard_on": _errors,
     "on_discard": _or_none(_callback),
@@ -269,8 +295,8 @@ def elsewhere(functions: Iterable[Function[..., Any]], queue: str) -> str:
         return ""
     named = ", ".join(f"{one.name} ({one.queue})" for one in away)
     return (
-        f"this worker serves {queue}; the jobs of {_counted(len(away), 'task')} go elsewhere, where they need a"
-        f" worker of their own: {named}"
+        f"this worker serves {queue}; the jobs of {_counted(len(away), 'task')} go elsewhere, where they need"
+        f" a worker of their own: {named}"
     )
 
 

@@ -228,7 +228,50 @@ def test_unique_keys_leave_annotations_alone() -> None:
 def test_tasks_that_enqueue_elsewhere() -> None:
     """A worker can tell which of its tasks send their jobs to queues that it does not serve."""
     assert elsewhere([plain, full, func(bare)], "arq:queue") == (
-        "this worker serves arq:queue; the jobs of 1 task go elsewhere, where they need a worker of their own:"
-        " mail.send (mail)"
+        "this worker serves arq:queue; the jobs of 1 task go elsewhere, where they need a worker of"
+        " their own: mail.send (mail)"
     )
     assert elsewhere([plain, full], "mail") == ""
+
+
+def test_a_task_takes_ctx() -> None:
+    """A function that has no parameter for ctx could never run."""
+    with pytest.raises(ConfigurationError, match="has no parameter for ctx"):
+
+        @task
+        async def tick() -> None: ...
+
+    with pytest.raises(ConfigurationError, match="has no parameter for ctx"):
+
+        @task(max_attempts=2)
+        async def tock(*, a: int) -> None: ...
+
+    assert task(lambda *args: None).name.endswith("<lambda>")
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"backoff": lambda: 3}, "backoff is called with the failed job alone"),
+        ({"backoff": lambda a, b: 3}, "backoff is called with the failed job alone"),
+        ({"on_discard": lambda: None}, "on_discard is called with the job and its last error"),
+        ({"meta": {"a": object()}}, "meta must be plain data, and JSON cannot write it"),
+        (
+            {"unique": Unique(replace=["tags"], on_conflict="ignore")},
+            "unique has replace=.* and on_conflict='ignore' never replaces",
+        ),
+    ],
+)
+def test_what_could_never_work_is_refused(options: dict[str, Any], text: str) -> None:
+    """What would fail only when it is needed is refused where it is written."""
+    with pytest.raises(ConfigurationError, match=text):
+        task(**options)
+
+
+def test_func_leaves_a_task_its_rules() -> None:
+    """What `func` would say of a task would go unheard, so it is refused; a task alone is what it is."""
+    assert func(plain) is plain
+    with pytest.raises(ConfigurationError, match=r"say max_attempts=\.\.\. at @task, got max_tries=7"):
+        func(plain, max_tries=7)
+    with pytest.raises(ConfigurationError, match=r"say timeout=\.\.\. at @task, got timeout=0.05"):
+        func(plain, timeout=0.05)
