@@ -156,7 +156,7 @@ def cron(
         None if keep_result is None else checks.seconds("keep_result", keep_result, 0),
         keep_result_forever,
         None if max_tries is None else checks.count("max_tries", max_tries, 1),
-        crontab=crontab, timezone=_zone(timezone), missed=_missed(missed, run_missed, once),
+        crontab=crontab, timezone=zone(timezone), missed=_missed(missed, run_missed, once),
         args=call.args, kwargs=call.kwargs, options=options,
         function=target if isinstance(target, Function) else None,
     )  # fmt: skip
@@ -247,12 +247,15 @@ def next_cron(
 
 
 def _here(start: datetime | None, timezone: tzinfo | str | None) -> datetime:
-    zone = _zone(timezone)
+    there = zone(timezone)
     if start is None:
-        return datetime.now(zone or UTC)
-    if zone is None:
+        return datetime.now(there or UTC)
+    if not isinstance(start, datetime):
+        hint = "; a zone is given as timezone=..." if isinstance(start, str | tzinfo) else ""
+        raise ConfigurationError(f"start must be a datetime, got {start!r}{hint}")
+    if there is None:
         return start
-    return start.replace(tzinfo=zone) if start.tzinfo is None else start.astimezone(zone)
+    return start.replace(tzinfo=there) if start.tzinfo is None else start.astimezone(there)
 
 
 def _unit(timetable: Crontab) -> timedelta:
@@ -339,7 +342,12 @@ def _check_text(name: str, value: str, longest: int) -> None:
         raise ConfigurationError(f"{name} must have 1 to {longest} characters, all printable, got {value!r}")
 
 
-def _zone(given: tzinfo | str | None) -> tzinfo | None:
+def zone(given: tzinfo | str | None) -> tzinfo | None:
+    """Take a zone, or the name of one.
+
+    Raises:
+        ConfigurationError: it is something else, or there is no such zone.
+    """
     if given is None or isinstance(given, tzinfo):
         return given
     try:

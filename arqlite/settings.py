@@ -11,7 +11,7 @@ from typing import Any
 
 from . import constants
 from .connections import ArqRedis, RedisSettings
-from .cron import CronJob
+from .cron import CronJob, zone
 from .errors import ConfigurationError
 from .model import checks, limits
 from .model.functions import Function, by_name, func, is_coroutine_function
@@ -40,7 +40,6 @@ _KINDS = {
     "health_check_key": (str, "a text"),
     "redis_settings": (RedisSettings, "RedisSettings (see RedisSettings.from_dsn)"),
     "redis_pool": (ArqRedis, "an ArqRedis"),
-    "timezone": (tzinfo, "a tzinfo such as ZoneInfo('Europe/Prague')"),
     "ctx": (dict, "a dict"),
 }
 WORDS_OF_OTHERS = {
@@ -102,7 +101,7 @@ class WorkerOptions:
     job_serializer: Serializer | None = None
     job_deserializer: Deserializer | None = None
     expires_extra_ms: int = constants.expires_extra_ms
-    timezone: tzinfo | None = None
+    timezone: tzinfo | str | None = None
     log_results: bool = True
     lease: float = constants.default_lease_s
     max_rescues: int = constants.default_max_rescues
@@ -144,6 +143,11 @@ class WorkerOptions:
         """The queue's name."""
         assert self.queue_name is not None  # noqa: S101 (settled in __post_init__)
         return self.queue_name
+
+    @property
+    def zone(self) -> tzinfo | None:
+        """Where cron fields are read; None is the system's zone."""
+        return zone(self.timezone)
 
     @property
     def health_key(self) -> str:
@@ -217,6 +221,7 @@ class WorkerOptions:
             limits.node(self.node)
 
     def _check_objects(self) -> None:
+        zone(self.timezone)
         for name, (kind, wanted) in _KINDS.items():
             if getattr(self, name) is not None:
                 checks.instance(name, getattr(self, name), kind, wanted)
@@ -270,7 +275,7 @@ def _tell_of_slips(names: Iterable[str], known: Collection[str]) -> None:
     given = set(names)
     words = {name: WORDS_OF_OTHERS[name] for name in _MISTAKABLE if WORDS_OF_OTHERS[name] not in given}
     for name in sorted(given - set(known)):
-        hint = "" if name.startswith("_") else meant(name, known, words, _NEARLY)
+        hint = "" if name.startswith("_") else meant(name, known, words, _NEARLY, str)
         if hint:
             logger.warning("a worker has no option %s; %s", name, hint)
 

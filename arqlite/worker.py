@@ -124,7 +124,8 @@ class Worker:
         max_burst_jobs: in a burst, how many jobs to start; negative is no limit.
         job_serializer, job_deserializer: see `ArqRedis`; not applied to a `redis_pool`.
         expires_extra_ms: see `ArqRedis`.
-        timezone: where cron fields are read; the system's zone by default.
+        timezone: where cron fields are read, a tzinfo or a name such as "Europe/Prague"; the system's zone
+            by default.
         log_results: whether results are shown in the log.
         lease: seconds after which the jobs of a dead worker are given to others.
         max_rescues: how many workers a job may take down before it is given up.
@@ -189,7 +190,7 @@ class Worker:
         job_serializer: Serializer | None = None,
         job_deserializer: Deserializer | None = None,
         expires_extra_ms: int = constants.expires_extra_ms,
-        timezone: tzinfo | None = None,
+        timezone: tzinfo | str | None = None,
         log_results: bool = True,
         lease: SecondsTimedelta = constants.default_lease_s,
         max_rescues: int = constants.default_max_rescues,
@@ -223,7 +224,7 @@ class Worker:
         self.retry_jobs = retry_jobs
         self.allow_abort_jobs = allow_abort_jobs
         self.health_check_key = options.health_key
-        self.timezone = timezone or datetime.now().astimezone().tzinfo
+        self.timezone = options.zone or datetime.now().astimezone().tzinfo
         self.ctx: dict[Any, Any] = ctx if ctx is not None else {}
         self.main_task: asyncio.Task[None] | None = None
         self.on_stop: Callable[[Signals], Any] | None = None

@@ -201,6 +201,8 @@ def checked(**given: Unpack[JobOptions]) -> Options:
     priority = given.get("priority")
     if queue is not None:
         checks.instance("queue", queue, str, "a text")
+        if not queue:
+            raise ConfigurationError("queue must not be empty; None is the pool's default")
     return Options(
         None if delay is None else to_ms(checks.seconds("delay", delay)),
         None if at is None else checks.moment_ms("at", at),

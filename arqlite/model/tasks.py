@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 import inspect
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
@@ -19,6 +18,7 @@ from .arguments import names_of, takes
 from .backoff import Backoff, checked_backoff
 from .fingerprint import check_keys
 from .functions import Function, is_coroutine_function, name_of
+from .slips import meant
 from .unique import Unique, UniqueOption, option, rule
 
 DEFAULT_MAX_ATTEMPTS = 20
@@ -181,9 +181,22 @@ def _checked(options: Mapping[str, Any]) -> dict[str, Any]:
     return {_FIELDS.get(name, name): _CHECKS[name](name, value) for name, value in options.items()}
 
 
+_OF_QUEUES = "so in the settings of the queue's workers: it holds for all their jobs together"
+_WORDS_OF_OTHERS = {
+    **dict.fromkeys(("limit", "concurrency"), "max_jobs"),
+    **dict.fromkeys(("global_limit", "rate_limit", "partition_by"), _OF_QUEUES),
+    **dict.fromkeys(("max_tries", "max_retries", "retries"), "max_attempts"),
+    **dict.fromkeys(("keep_completed", "result_ttl"), "keep_result"),
+    **dict.fromkeys(("queue_name", "_queue_name"), "queue"),
+    **dict.fromkeys(("job_timeout", "time_limit"), "timeout"),
+    **dict.fromkeys(("autoretry_for",), "retry_on"),
+    "keep_discarded": "keep_discarded in the settings of a worker",
+    "keep_cancelled": "keep_cancelled in the settings of a worker",
+}
+
+
 def _unknown(name: str) -> ConfigurationError:
-    closest = difflib.get_close_matches(name, _CHECKS, 1)
-    hint = f"did you mean {closest[0]!r}?" if closest else f"there are {', '.join(_CHECKS)}"
+    hint = meant(name, _CHECKS, _WORDS_OF_OTHERS) or f"there are {', '.join(_CHECKS)}"
     return ConfigurationError(f"there is no option {name!r} of a task; {hint}")
 
 

@@ -25,6 +25,7 @@ FIELDS = ("args", "meta", "function", "queue")
 REPLACEABLE = ("args", "max_attempts", "meta", "priority", "scheduled_at", "tags")
 _WEEK_S = 7 * 86_400
 _INSERT_STATES = frozenset({JobState.AVAILABLE, JobState.SCHEDULED, JobState.SUSPENDED})
+_GROUPS = {name: states - FINAL_STATES for name, states in STATE_GROUPS.items() if len(states) > 1}
 _SHAPE_OF_REPLACE = (
     'a list of options, as ["priority"], or a dict of such lists by state, as {"scheduled": ["priority"]}'
 )
@@ -44,13 +45,13 @@ class Unique:
             Jobs of different queues are never the same, whether `queue` is named or not.
         keys: only these arguments or entries of `meta` are compared, `"user.id"` is the entry `id` of `user`;
             empty compares them all.
-        states: in which states the earlier job counts: a list of them, or a group: `all`, `incomplete` (not
-            ended), `scheduled`, or `successful` (not ended, or completed).
+        states: in which states the earlier job counts: one, a list of them, or a group: `all`, `incomplete`
+            (not ended), `scheduled`, or `successful` (not ended, or completed).
         timestamp: where the period begins: when the earlier job was enqueued (`inserted_at`) or when it is
             or was due (`scheduled_at`).
         replace: what a job that has not ended takes over from the new one, as far as that was told it: some
             of `args`, `max_attempts`, `meta`, `priority`, `scheduled_at` and `tags`, as a list for all states
-            or as a dict of lists by state.
+            or as a dict of lists by state or group of states.
         on_conflict: what happens to the new job: `ignore` it, `replace` parts of the earlier one, or `raise`
             `JobConflict`. By default it is ignored, with `replace` it replaces.
 
@@ -189,11 +190,14 @@ def _keys(value: Any) -> tuple[str, ...]:
 def _states(value: Any) -> frozenset[JobState]:
     groups = ", ".join(STATE_GROUPS)
     if isinstance(value, str):
-        if value not in STATE_GROUPS:
+        if value in STATE_GROUPS:
+            return STATE_GROUPS[value]
+        if value not in list(JobState):
             raise ConfigurationError(
-                f"states of Unique are a group ({groups}) or a list of states, got {value!r}"
+                f"states of Unique are a group ({groups}) or a list of states, got {value!r}; the states are"
+                f" {', '.join(JobState)}"
             )
-        return STATE_GROUPS[value]
+        value = (value,)
     if not isinstance(value, Sequence | set | frozenset):
         raise ConfigurationError(
             f"states of Unique must be the name of a group ({groups}) or a list of states, got {value!r}"
@@ -229,12 +233,13 @@ def _timestamp(value: Any) -> str:
 def _replace(value: Any) -> tuple[str, ...] | dict[str, tuple[str, ...]]:
     if not isinstance(value, Mapping):
         return _replaced(value)
-    by_state = {}
-    for name, names in value.items():
-        state = _state("replace", name)
-        if state in FINAL_STATES:
-            raise ConfigurationError(f"replace of Unique: a job that is {state} has ended and stays as it is")
-        by_state[str(state)] = _replaced(names)
+    by_state: dict[str, tuple[str, ...]] = {}
+    # What is said of a state goes before what is said of a group of them.
+    for name in sorted(value, key=lambda one: one not in _GROUPS):
+        states = _GROUPS.get(name) or {_state("replace", name)}
+        if not states.isdisjoint(FINAL_STATES):
+            raise ConfigurationError(f"replace of Unique: a job that is {name} has ended and stays as it is")
+        by_state |= dict.fromkeys(map(str, states), _replaced(value[name]))
     return by_state
 
 

@@ -191,3 +191,9 @@ def test_repr_shows_no_argument() -> None:
 def test_slips_in_options_of_arq(name: str, told: str) -> None:
     """An argument that looks like an option of `enqueue_job` is told with the one that is meant."""
     assert slip_of_arq(name) == told
+
+
+def test_queue_without_a_name() -> None:
+    """An empty queue is a slip; the pool's default is None."""
+    with pytest.raises(ConfigurationError, match="queue must not be empty; None is the pool's default"):
+        checked(queue="")

@@ -128,7 +128,7 @@ def test_partitions_that_no_function_has() -> None:
 
     assert told == (
         "partition_by of global_limit: no function of this worker has an argument tennant, so all its jobs"
-        " share one limit; did you mean tenant?"
+        " share one limit; did you mean 'tenant'?"
     )
     assert limits.doubts(per_tenant, None, {**functions, "anything": anything}) == []
     assert limits.doubts(None, None, functions) == []

@@ -275,3 +275,19 @@ def test_func_leaves_a_task_its_rules() -> None:
         func(plain, max_tries=7)
     with pytest.raises(ConfigurationError, match=r"say timeout=\.\.\. at @task, got timeout=0.05"):
         func(plain, timeout=0.05)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("limit", "no option 'limit' of a task; did you mean 'max_jobs'"),
+        ("global_limit", "no option 'global_limit' of a task; say so in the settings of the queue's workers"),
+        ("keep_completed", "did you mean 'keep_result'"),
+        ("max_tries", "did you mean 'max_attempts'"),
+    ],
+)
+def test_words_of_others(name: str, text: str) -> None:
+    """A word that others have for an option, or that is one of queues, is told with what to say instead."""
+    options: dict[str, Any] = {name: 3}
+    with pytest.raises(ConfigurationError, match=text):
+        task(**options)
