@@ -22,7 +22,8 @@ FunctionLike: TypeAlias = str | Callable[..., Any] | Function[..., Any]
 
 
 class JobConditions(TypedDict, total=False):
-    """What may be said of the jobs that are meant. All that is said must hold; of a list, one of it.
+    """What may be said of the jobs that are meant. All that is said must hold; of a list, one of it. A list
+    inside a dict of `args`, `kwargs` or `meta` is a list that has all of these, whatever else it has.
 
     Attributes:
         state: a state, the name of a group of them ("incomplete", "all", ...), or a list of either.
