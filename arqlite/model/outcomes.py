@@ -36,6 +36,9 @@ class Interrupted:
     error: BaseException | None = None
 
 
+# Of these a result may decide its job's fate; a tuple, since a union is made anew for each job.
+_DECIDES = (JobControl, type)
+
 Outcome: TypeAlias = Returned | Raised | Interrupted
 
 
@@ -97,7 +100,7 @@ def decide(
         chance: gives numbers from 0 to 1.
     """
     if isinstance(outcome, Returned):  # ahead of the match, which costs twice as much as the decision
-        if isinstance(outcome.value, JobControl | type):
+        if isinstance(outcome.value, _DECIDES):
             return _after_returning(outcome.value, retry_jobs, task, job, chance)
         return End(COMPLETED, outcome.value)
     match outcome:
