@@ -10,7 +10,7 @@ from redis.asyncio import ConnectionPool, Redis
 from .constants import default_queue_name as _default_queue_name
 from .constants import expires_extra_ms as _default_expires_extra_ms
 from .engine import EndWatch, EnqueueBatch, Keys, LookBatch, RedisEngine, due_ms
-from .enqueuing import Enqueuing, diversion, send
+from .enqueuing import Enqueuing, diversion, send, tell_of_slips
 from .errors import ConfigurationError
 from .jobs import Job
 from .model.calls import PLAIN, Call, Options, options_of_arq
@@ -78,7 +78,8 @@ class ArqRedis(Enqueuing, Redis):  # type: ignore[misc]  # redis-py's own bases 
             _defer_by: how long to wait; a negative time puts it before others.
             _expires: seconds or timedelta after which it is not started any more.
             _job_try: the number of its first try, if not 1.
-            kwargs: what to call it with, by name.
+            kwargs: what to call it with, by name. One that looks like an option and is none is told in the
+                log, and goes to the function all the same, as in arq.
 
         Returns:
             The job, or None when a job of this id is queued, is running, or has a result that is kept.
@@ -90,6 +91,8 @@ class ArqRedis(Enqueuing, Redis):  # type: ignore[misc]  # redis-py's own bases 
         if not isinstance(function, str):
             raise ConfigurationError(f"enqueue_job takes the name of a function, got {function!r}")
         options = options_of_arq(_job_id, _queue_name, _defer_until, _defer_by, _expires, _job_try)
+        if kwargs:
+            tell_of_slips(function, kwargs)
         job = await send(self, Call(function, args, kwargs), options)
         return None if job.conflict else job
 

@@ -190,7 +190,7 @@ class Crew:
             self.engine,
             codec,
             options.cron_jobs or (),
-            options.timezone,
+            options.zone,
             is_leader=lambda: self.leadership.is_leader,
         )
         if options.cron_jobs:

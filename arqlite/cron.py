@@ -11,9 +11,10 @@ from zoneinfo import ZoneInfo
 
 from .errors import ConfigurationError, InvalidArguments
 from .model import calls, checks
-from .model.arguments import signature_of
+from .model.arguments import names_of, signature_of
 from .model.cronjob import MISSED, CronJob, Missed, call_digest, first_time, later
 from .model.crontab import Crontab, is_reboot
+from .model.fingerprint import check_keys
 from .model.functions import Function, func
 from .model.tasks import Task
 from .model.timetable import Fields
@@ -127,7 +128,8 @@ def cron(
             date that never comes, or another option cannot work.
     """
     target = import_string(coroutine) if isinstance(coroutine, str) else coroutine
-    made = func(target, name=coroutine if isinstance(coroutine, str) else name)
+    given_name = None if isinstance(target, Task) else coroutine if isinstance(coroutine, str) else name
+    made: Function[..., Any] = func(target, name=given_name)
     _check_one_schedule(
         crontab, month=month, day=day, weekday=weekday, hour=hour, minute=minute, second=second
     )
@@ -142,10 +144,12 @@ def cron(
         raise ConfigurationError("max_attempts is for a task; a bare function has max_tries")
     if name is not None:
         _check_text("name", name, _LONGEST_NAME)
-    once, lock = _uniqueness(unique)
+    once, option_of_jobs = _uniqueness(unique)
     call = _checked_call(made, args, kwargs)
     digest = call_digest(call.args, call.kwargs)
-    options = calls.checked(priority=priority, tags=tags, meta=meta, max_attempts=max_attempts, unique=lock)
+    options = calls.checked(
+        priority=priority, tags=tags, meta=meta, max_attempts=max_attempts, unique=option_of_jobs
+    )
     job = CronJob(
         name or f"cron:{made.name}{'#' if digest else ''}{digest}", made.coroutine,
         month, day, weekday, hour, minute, second, microsecond,
@@ -154,7 +158,7 @@ def cron(
         None if keep_result is None else checks.seconds("keep_result", keep_result, 0),
         keep_result_forever,
         None if max_tries is None else checks.count("max_tries", max_tries, 1),
-        crontab=crontab, timezone=_zone(timezone), missed=_missed(missed, run_missed, once),
+        crontab=crontab, timezone=zone(timezone), missed=_missed(missed, run_missed, once),
         args=call.args, kwargs=call.kwargs, options=options,
         function=target if isinstance(target, Function) else None,
     )  # fmt: skip
@@ -162,7 +166,9 @@ def cron(
     if job_id is not None:
         _check_text("job_id", job_id, _LONGEST_ID)
     job.first_from(datetime.now(UTC))
-    rule(job.settled().unique)  # its parts have to go together
+    lock = rule(job.settled().unique)  # its parts have to go together
+    if lock is not None and lock.keys:
+        check_keys(lock, made.name, names_of(made.coroutine))
     if crontab is not None and not is_reboot(crontab):
         for doubt in Crontab(crontab, microsecond).doubts:
             logger.warning("cron job %s: %s", job.name, doubt)
@@ -244,12 +250,15 @@ def next_cron(
 
 
 def _here(start: datetime | None, timezone: tzinfo | str | None) -> datetime:
-    zone = _zone(timezone)
+    there = zone(timezone)
     if start is None:
-        return datetime.now(zone or UTC)
-    if zone is None:
+        return datetime.now(there or UTC)
+    if not isinstance(start, datetime):
+        hint = "; a zone is given as timezone=..." if isinstance(start, str | tzinfo) else ""
+        raise ConfigurationError(f"start must be a datetime, got {start!r}{hint}")
+    if there is None:
         return start
-    return start.replace(tzinfo=zone) if start.tzinfo is None else start.astimezone(zone)
+    return start.replace(tzinfo=there) if start.tzinfo is None else start.astimezone(there)
 
 
 def _unit(timetable: Crontab) -> timedelta:
@@ -346,7 +355,12 @@ def _check_text(name: str, value: str, longest: int) -> None:
         raise ConfigurationError(f"{name} must have 1 to {longest} characters, all printable, got {value!r}")
 
 
-def _zone(given: tzinfo | str | None) -> tzinfo | None:
+def zone(given: tzinfo | str | None) -> tzinfo | None:
+    """Take a zone, or the name of one.
+
+    Raises:
+        ConfigurationError: it is something else, or there is no such zone.
+    """
     if given is None or isinstance(given, tzinfo):
         return given
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextvars import ContextVar
 from typing import Any, Concatenate, TypeAlias, overload
@@ -19,6 +20,11 @@ from .model.states import STATES_BY_LETTER
 from .offering import Offer, QueueClient, codec_of
 from .telemetry import JobEnqueued, execute, has_handlers
 from .typing import P, R
+
+logger = logging.getLogger("arqlite.enqueuing")
+
+_MOST_NAMES = 1000
+_told: set[str] = set()
 
 Diversion: TypeAlias = Callable[[QueueClient, Call[Any], NewJob, str], Awaitable[Job[Any]]]
 """Takes a job that was written for a queue, instead of the queue, and gives the caller a handle on it."""
@@ -151,6 +157,18 @@ class Enqueuer(Enqueuing):
 
     def _target(self) -> tuple[QueueClient, Options]:
         return self._client, self._options
+
+
+def tell_of_slips(function: str, kwargs: Iterable[str]) -> None:
+    """Say once for each name that it is no option of `enqueue_job`, and goes to the function, as in arq."""
+    for name in kwargs:
+        if name[:1] != "_" or name in _told or len(_told) >= _MOST_NAMES:
+            continue
+        if hint := made.slip_of_arq(name):
+            _told.add(name)
+            logger.warning(
+                "enqueue_job has no option %s, so it is an argument of %s; %s", name, function, hint
+            )
 
 
 async def send(client: QueueClient, call: Call[R], options: Options) -> Job[R]:

@@ -2,7 +2,8 @@
 
 ArqliteError
 ├── ConfigurationError            settings that cannot work (also a ValueError)
-│   └── MissingExtra              a feature whose optional packages are not installed (also an ImportError)
+│   ├── MissingExtra              a feature whose optional packages are not installed (also an ImportError)
+│   └── UnknownOption             there is no option of that name (also a TypeError)
 ├── EmbeddedServerError           no embedded Redis or Valkey server could be started
 ├── LedgerError                   the SQL ledger refused something
 ├── SessionLost                   a worker's lease ended and its jobs were given to others
@@ -50,6 +51,10 @@ class MissingExtra(ConfigurationError, ImportError):
         self.feature = feature
         self.extra = extra
         super().__init__(f'{feature} needs extra packages: pip install "arqlite[{extra}]"')
+
+
+class UnknownOption(ConfigurationError, TypeError):
+    """There is no option of that name; the message says which one may be meant."""
 
 
 class EmbeddedServerError(ArqliteError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import logging
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -12,10 +11,11 @@ from typing import Any
 
 from . import constants
 from .connections import ArqRedis, RedisSettings
-from .cron import CronJob
+from .cron import CronJob, zone
 from .errors import ConfigurationError
 from .model import checks, limits
 from .model.functions import Function, by_name, func, is_coroutine_function
+from .model.slips import meant
 from .runtime.executor import Hooks
 from .runtime.limits import Limits
 from .service import Service
@@ -41,9 +41,25 @@ _KINDS = {
     "health_check_key": (str, "a text"),
     "redis_settings": (RedisSettings, "RedisSettings (see RedisSettings.from_dsn)"),
     "redis_pool": (ArqRedis, "an ArqRedis"),
-    "timezone": (tzinfo, "a tzinfo such as ZoneInfo('Europe/Prague')"),
     "ctx": (dict, "a dict"),
 }
+WORDS_OF_OTHERS = {
+    **dict.fromkeys(("queue", "queues"), "queue_name"),
+    **dict.fromkeys(("limit", "concurrency"), "max_jobs"),
+    **dict.fromkeys(("plugin", "plugins"), "services"),
+    **dict.fromkeys(("tasks", "jobs"), "functions"),
+    **dict.fromkeys(("max_attempts", "max_retries"), "max_tries, or @task(max_attempts=...)"),
+    **dict.fromkeys(("keep_completed", "result_ttl"), "keep_result"),
+    "crontab": "cron_jobs",
+    "redis": "redis_pool",
+    "shutdown_grace_period": "job_completion_wait",
+    "task_timeout": "job_timeout",
+    "timeout": "job_timeout",
+}
+"""What others call the options of a worker."""
+
+# A settings class may have attributes of its own: these are nobody's but a worker's.
+_MISTAKABLE = WORDS_OF_OTHERS.keys() - {"jobs", "redis", "tasks", "timeout"}
 _HOOKS = ("on_startup", "on_shutdown", "on_job_start", "on_job_end", "after_job_end")
 _FUNCTIONS = (*_HOOKS, "job_serializer", "job_deserializer")
 
@@ -86,7 +102,7 @@ class WorkerOptions:
     job_serializer: Serializer | None = None
     job_deserializer: Deserializer | None = None
     expires_extra_ms: int = constants.expires_extra_ms
-    timezone: tzinfo | None = None
+    timezone: tzinfo | str | None = None
     log_results: bool = True
     lease: float = constants.default_lease_s
     max_rescues: int = constants.default_max_rescues
@@ -128,6 +144,11 @@ class WorkerOptions:
         """The queue's name."""
         assert self.queue_name is not None  # noqa: S101 (settled in __post_init__)
         return self.queue_name
+
+    @property
+    def zone(self) -> tzinfo | None:
+        """Where cron fields are read; None is the system's zone."""
+        return zone(self.timezone)
 
     @property
     def health_key(self) -> str:
@@ -201,6 +222,7 @@ class WorkerOptions:
             limits.node(self.node)
 
     def _check_objects(self) -> None:
+        zone(self.timezone)
         for name, (kind, wanted) in _KINDS.items():
             if getattr(self, name) is not None:
                 checks.instance(name, getattr(self, name), kind, wanted)
@@ -252,10 +274,12 @@ def get_kwargs(settings_cls: WorkerSettingsType) -> dict[str, Any]:
 
 def _tell_of_slips(names: Iterable[str], known: Collection[str]) -> None:
     """What a worker does not know it leaves out, as arq does: a slip would go unseen."""
-    for name in sorted(set(names) - set(known)):
-        near = [] if name.startswith("_") else difflib.get_close_matches(name, known, 1, _NEARLY)
-        if near:
-            logger.warning("a worker has no option %s; did you mean %s?", name, near[0])
+    given = set(names)
+    words = {name: WORDS_OF_OTHERS[name] for name in _MISTAKABLE if WORDS_OF_OTHERS[name] not in given}
+    for name in sorted(given - set(known)):
+        hint = "" if name.startswith("_") else meant(name, known, words, _NEARLY, str)
+        if hint:
+            logger.warning("a worker has no option %s; %s", name, hint)
 
 
 def _attribute(settings: object, name: str) -> Any:

@@ -34,12 +34,14 @@ from .engine import RedisEngine
 from .errors import FailedJobs, JobExecutionFailed, Retry, RetryJob
 from .jobs import JobResult
 from .logs import install_job_fields
+from .model import limits
 from .model.functions import Function, func
 from .model.limits import GlobalLimit, RateLimit
-from .model.tasks import rules_of
+from .model.slips import options_in_words
+from .model.tasks import elsewhere, rules_of
 from .runtime.executor import Counters
 from .service import Service, end_task
-from .settings import WorkerOptions, get_kwargs
+from .settings import WORDS_OF_OTHERS, WorkerOptions, get_kwargs
 from .signals import signals_handled
 from .typing import (
     Deserializer,
@@ -88,6 +90,7 @@ logger = logging.getLogger("arqlite.worker")
 _BEQUEST_PATIENCE_S = 0.5
 
 
+@options_in_words(WORDS_OF_OTHERS)
 class Worker:
     """Runs the jobs of one queue.
 
@@ -121,7 +124,8 @@ class Worker:
         max_burst_jobs: in a burst, how many jobs to start; negative is no limit.
         job_serializer, job_deserializer: see `ArqRedis`; not applied to a `redis_pool`.
         expires_extra_ms: see `ArqRedis`.
-        timezone: where cron fields are read; the system's zone by default.
+        timezone: where cron fields are read, a tzinfo or a name such as "Europe/Prague"; the system's zone
+            by default.
         log_results: whether results are shown in the log.
         lease: seconds after which the jobs of a dead worker are given to others.
         max_rescues: how many workers a job may take down before it is given up.
@@ -151,6 +155,7 @@ class Worker:
 
     Raises:
         ConfigurationError: an argument cannot work; the message says which and why.
+        UnknownOption: there is no such argument; the message says which one may be meant.
     """
 
     def __init__(
@@ -185,7 +190,7 @@ class Worker:
         job_serializer: Serializer | None = None,
         job_deserializer: Deserializer | None = None,
         expires_extra_ms: int = constants.expires_extra_ms,
-        timezone: tzinfo | None = None,
+        timezone: tzinfo | str | None = None,
         log_results: bool = True,
         lease: SecondsTimedelta = constants.default_lease_s,
         max_rescues: int = constants.default_max_rescues,
@@ -219,7 +224,7 @@ class Worker:
         self.retry_jobs = retry_jobs
         self.allow_abort_jobs = allow_abort_jobs
         self.health_check_key = options.health_key
-        self.timezone = timezone or datetime.now().astimezone().tzinfo
+        self.timezone = options.zone or datetime.now().astimezone().tzinfo
         self.ctx: dict[Any, Any] = ctx if ctx is not None else {}
         self.main_task: asyncio.Task[None] | None = None
         self.on_stop: Callable[[Signals], Any] | None = None
@@ -381,11 +386,21 @@ class Worker:
         logger.info("Starting worker for %d functions: %s", len(self.functions), ", ".join(self.functions))
         if rules := rules_of(self.functions.values()):
             logger.info("%s", rules)
+        self._tell_doubts()
         await log_redis_info(self._pool, logger.info)
         self.has_reached_redis = True
         self.ctx["redis"] = self._pool
         if options.on_startup is not None:
             await options.on_startup(self.ctx)
+
+    def _tell_doubts(self) -> None:
+        """Tell what can be meant, and probably is not."""
+        options = self.options
+        targets = {name: function.coroutine for name, function in self.functions.items()}
+        told = limits.doubts(options.global_limit, options.rate_limit, targets)
+        for doubt in (elsewhere(self.functions.values(), self.queue_name), *told):
+            if doubt:
+                logger.warning("%s", doubt)
 
     async def _work(self) -> None:
         options = dataclasses.replace(

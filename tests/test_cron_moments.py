@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -117,3 +118,10 @@ def test_what_cannot_be_read_is_refused(ask: object) -> None:
         ask("* * * *")
     with pytest.raises(ConfigurationError, match="name of a zone"):
         ask("* * * * *", timezone="america/chicago")
+
+
+@pytest.mark.parametrize("look", [next_at, last_at])
+def test_a_zone_given_as_the_start(look: Any) -> None:
+    """A zone in the place of the start is told to be one."""
+    with pytest.raises(ConfigurationError, match=r"start must be a datetime, got 'UTC'; .* timezone=\.\.\."):
+        look("* * * * *", "UTC")

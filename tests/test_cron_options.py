@@ -207,3 +207,9 @@ def test_step_that_never_steps_is_told(caplog: pytest.LogCaptureFixture) -> None
     assert caplog.messages == [
         "cron job cron:tick: the step in '*/90' is longer than the 60 values that minute has"
     ]
+
+
+def test_unique_keys_that_name_no_argument() -> None:
+    """What is compared is known where the cron job is written, not only when it is due."""
+    with pytest.raises(ConfigurationError, match=r"no argument 'dya', .* did you mean 'day'"):
+        cron(report, args=("mon",), minute=0, unique={"keys": ["dya"]})

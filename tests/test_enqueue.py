@@ -407,3 +407,22 @@ async def test_each_enqueued_job_is_an_event(arq_redis: ArqRedis) -> None:
         detach("test")
 
     assert [event.job_id for event in told] == ["x", "y"]
+
+
+async def test_slips_in_options_are_told_once(
+    arq_redis: ArqRedis, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An argument that looks like an option goes to the function, as in arq, and the log says so once."""
+    monkeypatch.setattr("arqlite.enqueuing._told", set())
+
+    for _ in range(2):
+        job = await arq_redis.enqueue_job("f", 7, _priority=3, _private=1)
+    assert job is not None
+    info = await job.info()
+
+    assert info is not None
+    assert info.kwargs == {"_priority": 3, "_private": 1}
+    assert caplog.messages == [
+        "enqueue_job has no option _priority, so it is an argument of f;"
+        " say pool.options(priority=...).enqueue(...)"
+    ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 from typing import Any, ClassVar
+from zoneinfo import ZoneInfo
 
 import fakeredis
 import pytest
@@ -150,7 +151,8 @@ def test_keyword_arguments_win() -> None:
         ({"queue_name": 5}, ConfigurationError, "queue_name must be a text, got 5"),
         ({"redis_settings": "redis://x"}, ConfigurationError, "redis_settings must be RedisSettings (see"),
         ({"redis_pool": "redis://x"}, ConfigurationError, "redis_pool must be an ArqRedis, got 'redis"),
-        ({"timezone": "Europe/Prague"}, ConfigurationError, "timezone must be a tzinfo such as ZoneInfo("),
+        ({"timezone": "Europe/Prag"}, ConfigurationError, "timezone must be a tzinfo or the name of a zone"),
+        ({"timezone": 2}, ConfigurationError, "timezone must be a tzinfo or the name of a zone"),
         ({"on_startup": 5}, ConfigurationError, "on_startup must be a function, got 5"),
         ({"job_serializer": 5}, ConfigurationError, "job_serializer must be a function, got 5"),
         ({"capture_logs": "loud"}, ConfigurationError, "capture_logs must be a level of logging (CRITICAL, "),
@@ -255,3 +257,51 @@ def test_misspelled_option_is_told_with_the_right_one(caplog: pytest.LogCaptureF
         "a worker has no option prune_intervall; did you mean prune_interval?",
         "a worker has no option max_job; did you mean max_jobs?",
     ]
+
+
+def test_words_of_others_are_told_with_ours(caplog: pytest.LogCaptureFixture) -> None:
+    """A word that other libraries have for an option is told: a worker would serve the wrong queue unseen."""
+
+    class Settings:
+        functions: ClassVar[list[Any]] = []
+        queue = "other"
+        limit = 3
+        plugins: ClassVar[list[Any]] = []
+        max_attempts = 5
+        tasks = "my own"
+
+    get_kwargs(Settings)
+    get_kwargs({"functions": [], "queue": "other", "queue_name": "other"})
+
+    assert caplog.messages == [
+        "a worker has no option limit; did you mean max_jobs?",
+        "a worker has no option max_attempts; say max_tries, or @task(max_attempts=...)",
+        "a worker has no option plugins; did you mean services?",
+        "a worker has no option queue; did you mean queue_name?",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ("queue", "Worker has no option 'queue'; did you mean 'queue_name'"),
+        ("limit", "Worker has no option 'limit'; did you mean 'max_jobs'"),
+        ("max_job", "Worker has no option 'max_job'; did you mean 'max_jobs'"),
+        ("keep_completed", "did you mean 'keep_result'"),
+        ("zzz", "Worker has no option 'zzz'; there are functions, queue_name, "),
+    ],
+)
+def test_worker_names_the_option_that_is_meant(given: str, text: str) -> None:
+    """An unknown argument of a worker is refused with the right one; it is a TypeError as in arq, too."""
+    options: dict[str, Any] = {given: 3}
+    with pytest.raises(ConfigurationError, match=text) as caught:
+        Worker([ok], **options)
+
+    assert isinstance(caught.value, TypeError)
+
+
+def test_timezone_may_be_a_name() -> None:
+    """A worker takes the name of a zone, as a cron job of its own does."""
+    worker = Worker([ok], timezone="Europe/Prague")
+
+    assert worker.timezone == worker.options.zone == ZoneInfo("Europe/Prague")

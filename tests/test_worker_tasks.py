@@ -13,7 +13,7 @@ import cpu_jobs
 import pytest
 from worker_toys import Ctx, Gate, at_work, counts, enqueue, lines
 
-from arqlite import ArqRedis, Cancel, Discard, Retry, Snooze, current_job, func, task
+from arqlite import ArqRedis, Cancel, Discard, GlobalLimit, Retry, Snooze, current_job, func, task
 from arqlite.engine import Keys, RedisEngine
 from arqlite.errors import JobExecutionFailed
 from arqlite.jobs import Job, JobStatus
@@ -818,3 +818,19 @@ async def test_task_that_ignores_its_timeout_and_the_shutdown(
     release.set()
     await worker._crew.producer.drained()
     await worker._crew._end()
+
+
+async def test_doubts_are_told_at_the_start(
+    arq_redis: ArqRedis, make_worker: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A worker that has a task of another queue, or tells jobs apart by what none has, says so and works."""
+
+    async def charge(ctx: Ctx, tenant: str) -> None: ...
+
+    away = task(name="charge", queue="mail")(charge)
+    limit = GlobalLimit(1, partition_by="args.tennant")
+    await make_worker([away], global_limit=limit).main()
+
+    warned = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert any(line.endswith("charge (mail)") for line in warned)
+    assert any("no function of this worker has an argument tennant" in line for line in warned)

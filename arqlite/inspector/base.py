@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from ..connections import ArqRedis
+from ..connections import ArqRedis, RedisSettings
 from ..engine import RedisEngine
+from ..errors import ConfigurationError
 from ..model.codec import Codec
 
 
@@ -12,9 +13,15 @@ class Looking:
 
     Args:
         pool: the client.
+
+    Raises:
+        ConfigurationError: it is something else.
     """
 
     def __init__(self, pool: ArqRedis) -> None:
+        if not isinstance(pool, ArqRedis):
+            hint = "; make one of these settings with create_pool" if isinstance(pool, RedisSettings) else ""
+            raise ConfigurationError(f"the pool must be an ArqRedis, got {pool!r}{hint}")
         self.pool = pool
         self._codec = Codec(pool.job_serializer, pool.job_deserializer)
         self._engines: dict[str, RedisEngine] = {}

@@ -11,6 +11,7 @@ from ..errors import ConfigurationError
 from ..model import checks, limits
 from ..model.limits import NO_LIMIT, GlobalLimit, RateLimit
 from ..model.queues import QueueInfo, Settlement
+from ..model.slips import arguments_in_words
 from ..telemetry import Event, QueuePaused, QueueResumed, QueueScaled, QueueStopped, execute
 from ..typing import SecondsTimedelta
 from .base import Looking
@@ -81,6 +82,7 @@ class QueueControl(Looking):
             await self.resume_queue(name, node=node)
         return names
 
+    @arguments_in_words({"max_jobs": "limit", "rate": "rate_limit"})
     async def scale_queue(
         self,
         queue: str,
@@ -218,6 +220,10 @@ def _limit_changes(limit: Any, node: str | None) -> list[Change]:
     if limit is UNCHANGED:
         return []
     if limit is not None:
+        if limit == 0 and isinstance(limit, int):
+            raise ConfigurationError(
+                f"limit must be a whole number of at least 1, got {limit!r}; to run none, say pause_queue"
+            )
         checks.count("limit", limit, 1)
     field = "limit" if node is None else _at("limit", node)
     change = Change("del", field) if limit is None else Change("set", field, limit)

@@ -57,12 +57,19 @@ class Signature:
     Args:
         target: the function.
         given: how many of its first parameters no caller gives: `ctx`, and before it the `self` of a method.
+
+    Attributes:
+        names: what its arguments are called; None where a call may give any name.
+        result: what it gives; None where nothing is said of it.
+        is_bare: whether no argument is annotated.
     """
 
     def __init__(self, target: Callable[..., Any], given: int = 1) -> None:
         signature = _signature(target)
         parameters = list(signature.parameters.values())
+        self._first = ""
         while given and parameters and parameters[0].kind in _POSITIONAL:
+            self._first = parameters[0].name
             parameters, given = parameters[1:], given - 1
         globals_ = _globals_of(target)
         fields = {
@@ -79,6 +86,8 @@ class Signature:
             one.kind is _ONLY_NAMED and one.default is inspect.Parameter.empty for one in parameters
         )
         self._signature = signature.replace(parameters=parameters, return_annotation=signature.empty)
+        takes_any = any(one.kind is _NAMED_REST for one in parameters)
+        self.names = None if takes_any else tuple(one.name for one in parameters)
         self.result = _field("result", signature.return_annotation, globals_)
         self.is_bare = not any((*self._positional, *self._named.values(), *self._others))
 
@@ -126,7 +135,14 @@ class Signature:
         try:
             self._signature.bind(*args, **kwargs)
         except TypeError as error:
-            raise InvalidArguments(f"{function}(): {error}", function=function) from None
+            raise InvalidArguments(f"{function}(): {error}{self._hint_of_ctx()}", function=function) from None
+
+    def _hint_of_ctx(self) -> str:
+        """Whoever forgot `ctx` finds that an argument too many was given."""
+        name = self._first.lower()
+        if not name or name.startswith("_") or any(word in name for word in ("ctx", "context", "self")):
+            return ""
+        return f" (a job function takes ctx first: is {self._first!r} meant to be it?)"
 
     def named(self, args: Sequence[Any], kwargs: dict[str, Any]) -> dict[str, Any]:
         """Tell arguments by name, with the defaults of those that were not given."""
@@ -160,8 +176,8 @@ class Signature:
         return name in self._named
 
     @property
-    def names(self) -> tuple[str, ...]:
-        """The names of its parameters."""
+    def parameter_names(self) -> tuple[str, ...]:
+        """The names of its parameters, those that stand for any others among them."""
         return tuple(self._signature.parameters)
 
     def can_have(self, name: str) -> bool:
@@ -200,6 +216,29 @@ def signature_of(target: Callable[..., Any]) -> Signature:
 
 
 _known: weakref.WeakKeyDictionary[Any, dict[int, Signature]] = weakref.WeakKeyDictionary()
+
+
+def names_of(target: Callable[..., Any]) -> tuple[str, ...] | None:
+    """Tell what the arguments of a job function are called, `ctx` left out; None where a call may give any
+    name. Its annotations are not looked at: what they name need not be there yet.
+    """
+    parameters = list(_signature(target).parameters.values())
+    if any(one.kind is _NAMED_REST for one in parameters):
+        return None
+    is_given = bool(parameters) and parameters[0].kind in _POSITIONAL
+    return tuple(one.name for one in parameters[is_given:])
+
+
+def takes(target: Callable[..., Any], count: int, *, at_least: bool = False) -> bool:
+    """Tell whether a function may be called with so many arguments by position, and no others; `at_least`:
+    whether others may be needed beside them.
+    """
+    signature = _signature(target)
+    try:
+        (signature.bind_partial if at_least else signature.bind)(*[None] * count)
+    except TypeError:
+        return False
+    return True
 
 
 def unfit(function: str, problems: Sequence[Problem]) -> InvalidArguments:

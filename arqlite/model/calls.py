@@ -21,6 +21,8 @@ from .unique import UniqueOption
 from .unique import merged as merged_unique
 from .unique import option as unique_option
 
+# `_deferby` is nearly `_defer_by`; `_job` need not be meant for `_job_id`.
+_NEARLY = 0.85
 LOWEST_PRIORITY = checks.LOWEST_PRIORITY
 
 
@@ -199,6 +201,8 @@ def checked(**given: Unpack[JobOptions]) -> Options:
     priority = given.get("priority")
     if queue is not None:
         checks.instance("queue", queue, str, "a text")
+        if not queue:
+            raise ConfigurationError("queue must not be empty; None is the pool's default")
     return Options(
         None if delay is None else to_ms(checks.seconds("delay", delay)),
         None if at is None else checks.moment_ms("at", at),
@@ -257,6 +261,21 @@ def options_of_arq(
         to_ms(checks.seconds("_expires", expires)) if expires else None,
         None if job_try is None else checks.count("_job_try", job_try, 1),
     )
+
+
+def slip_of_arq(name: str) -> str:
+    """Say what is meant by an argument of `enqueue_job` that looks like an option; empty when it does not."""
+    if not name.startswith("_") or name.startswith("__"):
+        return ""
+    near = difflib.get_close_matches(name, _OPTIONS_OF_ARQ, 1, _NEARLY)
+    if near:
+        return f"did you mean {near[0]}?"
+    plain = name[1:]
+    option = plain if plain in JobOptions.__annotations__ else _WORDS_OF_OTHERS.get(plain)
+    if option is None:
+        return ""
+    arq = next((ours for ours, theirs in _OPTIONS_OF_ARQ.items() if theirs == option), None)
+    return f"did you mean {arq}?" if arq else f"say pool.options({option}=...).enqueue(...)"
 
 
 def _refuse_options_of_arq(task: Any, kwargs: dict[str, Any]) -> None:

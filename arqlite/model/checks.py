@@ -89,7 +89,8 @@ def job_id(value: Any) -> str:
         ConfigurationError: it is no text, is empty or too long, or holds what Redis scripts or UTF-8 cannot.
     """
     if not isinstance(value, str):
-        raise ConfigurationError(f"a job id must be a string, got {value!r}")
+        hint = "; say job.job_id" if isinstance(getattr(value, "job_id", None), str) else ""
+        raise ConfigurationError(f"a job id must be a string, got {value!r}{hint}")
     if not value or "\0" in value or len(value) > _LONGEST_ID:
         raise ConfigurationError(
             f"a job id must have at least one and at most {_LONGEST_ID} characters, none of them NUL"

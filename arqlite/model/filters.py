@@ -24,7 +24,8 @@ FunctionLike: TypeAlias = str | Callable[..., Any] | Function[..., Any]
 
 
 class JobConditions(TypedDict, total=False):
-    """What may be said of the jobs that are meant. All that is said must hold; of a list, one of it.
+    """What may be said of the jobs that are meant. All that is said must hold; of a list, one of it. A list
+    inside a dict of `args`, `kwargs` or `meta` is a list that has all of these, whatever else it has.
 
     Attributes:
         state: a state, the name of a group of them ("incomplete", "all", ...), or a list of either.
@@ -261,7 +262,7 @@ def _refuse_unknown_arguments(
 
 def no_argument(name: Any, signatures: Mapping[str, Signature]) -> ConfigurationError:
     """Say that none of these functions has an argument of this name, and which may have been meant."""
-    known = list(dict.fromkeys(one for signature in signatures.values() for one in signature.names))
+    known = list(dict.fromkeys(one for signature in signatures.values() for one in signature.parameter_names))
     there = closest(str(name), known) if known else "there are none"
     return ConfigurationError(f"{', '.join(sorted(signatures))} has no argument {name!r}; {there}")
 

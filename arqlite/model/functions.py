@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
-from typing import Any, Concatenate, Generic, overload
+from typing import Any, ClassVar, Concatenate, Generic, overload
 
 from ..errors import ConfigurationError
 from ..typing import ArgsT, P, R, ResultT, SecondsTimedelta
@@ -30,7 +30,10 @@ class Function(Generic[ArgsT, ResultT]):
         cpu: whether it is a plain function that runs in a process of its own instead of a thread.
         max_jobs: how many of its jobs one worker runs at once.
         strict_arguments: whether a job whose arguments do not fit its annotations fails.
+        keeps_to_own_rules: whether only whoever made it may say how it runs, as with a `Task`.
     """
+
+    keeps_to_own_rules: ClassVar[bool] = False
 
     name: str
     coroutine: Callable[..., Any]
@@ -116,7 +119,8 @@ def func(
 
     Args:
         coroutine: a coroutine function; a plain function, which runs in a thread; a `Function`, such as
-            a task, which is returned as it is; or a dotted path to any of them.
+            a task, which is returned as it is, and of a task nothing may be said here; or a dotted path to
+            any of them.
         name: what jobs name it by; the path or the function's `__qualname__` by default.
         keep_result: seconds or timedelta to keep results, overriding the worker's.
         timeout: seconds or timedelta one run may take, overriding the worker's; infinity is no limit.
@@ -130,17 +134,20 @@ def func(
     Raises:
         RuntimeError: it is no function.
         ImportError: the path leads nowhere.
-        ConfigurationError: a limit cannot work, or `cpu` was asked for a coroutine function.
+        ConfigurationError: a limit cannot work, `cpu` was asked for a coroutine function, or an option is
+            given for a task, which has its own.
     """
-    if isinstance(coroutine, Function):
-        return coroutine
+    target = import_string(coroutine) if isinstance(coroutine, str) else coroutine
+    if isinstance(target, Function):
+        if target.keeps_to_own_rules:
+            _refuse_other_rules(
+                target, name=name, keep_result=keep_result, timeout=timeout, max_tries=max_tries,
+                cpu=cpu or None, keep_result_forever=keep_result_forever, max_jobs=max_jobs,
+                strict_arguments=strict_arguments,
+            )  # fmt: skip
+        return target
     if isinstance(coroutine, str):
         name = name or coroutine
-        target = import_string(coroutine)
-        if isinstance(target, Function):
-            return target
-    else:
-        target = coroutine
     if not callable(target) or isinstance(target, type):
         raise RuntimeError(f"{target} is not a coroutine function")  # noqa: TRY004 (what arq raises)
     if inspect.isgeneratorfunction(target) or inspect.isasyncgenfunction(target):
@@ -158,6 +165,17 @@ def func(
         None if max_jobs is None else checks.count("max_jobs", max_jobs, 1),
         strict_arguments,
     )
+
+
+def _refuse_other_rules(task: Function[..., Any], **options: Any) -> None:
+    """What is said of a task is said where it is made: here it would go unheard."""
+    for option, value in options.items():
+        if value is not None:
+            there = "max_attempts" if option == "max_tries" else option
+            raise ConfigurationError(
+                f"{task.name} is a task with rules of its own: say {there}=... at @task, got"
+                f" {option}={value!r}"
+            )
 
 
 def name_of(target: Any) -> str:

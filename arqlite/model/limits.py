@@ -14,6 +14,8 @@ from pydantic_core import from_json, to_json
 from ..errors import ConfigurationError
 from ..typing import SecondsTimedelta
 from . import checks
+from .arguments import names_of
+from .slips import meant
 
 PartitionBy: TypeAlias = str | Sequence[str]
 """What tells jobs apart that have a limit each: a field such as `args.tenant_id`, or several of them."""
@@ -167,6 +169,32 @@ def disagreement(overall: Sequence[str], rate: Sequence[str]) -> ConfigurationEr
         "global_limit and rate_limit of one queue must be partitioned by the same fields, got "
         f"{list(overall)} and {list(rate)}"
     )
+
+
+def doubts(
+    overall: GlobalLimit | None, rate: RateLimit | None, functions: Mapping[str, Callable[..., Any]]
+) -> list[str]:
+    """Say which arguments that tell jobs apart no function has: all jobs would share one limit.
+
+    Args:
+        overall, rate: the limits of a queue.
+        functions: what its worker can run, by name.
+    """
+    names = [names_of(function) for function in functions.values()]
+    known = sorted({name for some in names for name in some or ()})
+    if None in names or not names:
+        return []
+    told = []
+    for option, limit in (("global_limit", overall), ("rate_limit", rate)):
+        for field in limit.fields if limit is not None else ():
+            place, *path = field.split(".")
+            if place == "args" and path and path[0] not in known:
+                hint = meant(path[0], known, {}) or f"there are {', '.join(known) or 'none'}"
+                told.append(
+                    f"partition_by of {option}: no function of this worker has an argument {path[0]}, so all"
+                    f" its jobs share one limit; {hint}"
+                )
+    return told
 
 
 def encoded(limit: GlobalLimit | RateLimit | None) -> str:

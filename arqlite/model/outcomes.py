@@ -36,6 +36,9 @@ class Interrupted:
     error: BaseException | None = None
 
 
+# Of these a result may decide its job's fate; a tuple, since a union is made anew for each job.
+_DECIDES = (JobControl, type)
+
 Outcome: TypeAlias = Returned | Raised | Interrupted
 
 
@@ -97,7 +100,7 @@ def decide(
         chance: gives numbers from 0 to 1.
     """
     if isinstance(outcome, Returned):  # ahead of the match, which costs twice as much as the decision
-        if isinstance(outcome.value, JobControl):
+        if isinstance(outcome.value, _DECIDES):
             return _after_returning(outcome.value, retry_jobs, task, job, chance)
         return End(COMPLETED, outcome.value)
     match outcome:
@@ -114,16 +117,31 @@ def decide(
 
 
 def _after_returning(
-    value: JobControl,
+    value: JobControl | type,
     retry_jobs: bool,
     task: Task[..., Any] | None,
     job: RunningJob | None,
     chance: Chance,
 ) -> Verdict:
+    if isinstance(value, type):
+        return _after_returning_class(value)
     fate = _asked(value)
     if fate is None and task is not None:
         return _after_failure(value, retry_jobs, task, job, chance)
     return fate or End(COMPLETED, value)  # arq gives a `Retry` that was returned as the result
+
+
+def _after_returning_class(value: type) -> Verdict:
+    """`return Cancel` is as good as `raise Cancel`; for how long to snooze a class cannot tell."""
+    if issubclass(value, Snooze):
+        return End(
+            JobState.DISCARDED,
+            JobExecutionFailed(f"the job returned the class {value.__name__}: say {value.__name__}(seconds)"),
+        )
+    if issubclass(value, Cancel | Discard):
+        state = JobState.CANCELLED if issubclass(value, Cancel) else JobState.DISCARDED
+        return End(state, value())
+    return End(JobState.COMPLETED, value)
 
 
 def _asked(control: BaseException) -> Verdict | None:

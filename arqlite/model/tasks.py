@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 import inspect
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Concatenate, Protocol, TypedDict, overload
+from typing import Any, ClassVar, Concatenate, Protocol, TypedDict, overload
 
+from pydantic_core import to_json
 from typing_extensions import Unpack
 
 from ..errors import ConfigurationError
 from ..typing import ArgsT, P, R, ResultT, SecondsTimedelta
 from . import checks
+from .arguments import names_of, takes
 from .backoff import Backoff, checked_backoff
+from .fingerprint import check_keys
 from .functions import Function, is_coroutine_function, name_of
+from .slips import meant
 from .unique import Unique, UniqueOption, option, rule
 
 DEFAULT_MAX_ATTEMPTS = 20
@@ -38,6 +41,8 @@ class Task(Function[ArgsT, ResultT]):
         discard_on: errors after which it is not.
         on_discard: called with the job and its last error when it has failed for good.
     """
+
+    keeps_to_own_rules: ClassVar[bool] = True
 
     queue: str | None = None
     max_attempts: int = DEFAULT_MAX_ATTEMPTS
@@ -151,9 +156,15 @@ def _made(options: dict[str, Any], function: Any) -> Task[..., Any]:
         raise ConfigurationError(f"@task takes a function, got {function!r}")
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         raise ConfigurationError(f"@task takes a function, and {function!r} is a generator: it never runs")
+    if not takes(function, 1, at_least=True):
+        raise ConfigurationError(
+            f"{function!r} has no parameter for ctx: a job function takes it first, as in f(ctx, ...)"
+        )
     if options.get("cpu") and is_coroutine_function(function):
         raise ConfigurationError(f"cpu=True is for plain functions, and {function!r} is a coroutine function")
     name = options.get("name") or name_of(function)
+    if (unique := options.get("unique")) is not None and unique.keys:
+        check_keys(unique, name, names_of(function))
     return Task(**{**_UNSAID, **options, "name": name, "coroutine": function})
 
 
@@ -170,9 +181,22 @@ def _checked(options: Mapping[str, Any]) -> dict[str, Any]:
     return {_FIELDS.get(name, name): _CHECKS[name](name, value) for name, value in options.items()}
 
 
+_OF_QUEUES = "so in the settings of the queue's workers: it holds for all their jobs together"
+_WORDS_OF_OTHERS = {
+    **dict.fromkeys(("limit", "concurrency"), "max_jobs"),
+    **dict.fromkeys(("global_limit", "rate_limit", "partition_by"), _OF_QUEUES),
+    **dict.fromkeys(("max_tries", "max_retries", "retries"), "max_attempts"),
+    **dict.fromkeys(("keep_completed", "result_ttl"), "keep_result"),
+    **dict.fromkeys(("queue_name", "_queue_name"), "queue"),
+    **dict.fromkeys(("job_timeout", "time_limit"), "timeout"),
+    **dict.fromkeys(("autoretry_for",), "retry_on"),
+    "keep_discarded": "keep_discarded in the settings of a worker",
+    "keep_cancelled": "keep_cancelled in the settings of a worker",
+}
+
+
 def _unknown(name: str) -> ConfigurationError:
-    closest = difflib.get_close_matches(name, _CHECKS, 1)
-    hint = f"did you mean {closest[0]!r}?" if closest else f"there are {', '.join(_CHECKS)}"
+    hint = meant(name, _CHECKS, _WORDS_OF_OTHERS) or f"there are {', '.join(_CHECKS)}"
     return ConfigurationError(f"there is no option {name!r} of a task; {hint}")
 
 
@@ -197,11 +221,28 @@ def _errors(name: str, value: Any) -> tuple[type[BaseException], ...]:
 
 
 def _unique(_name: str, value: Any) -> Unique | None:
-    return rule(option(value))
+    unique = rule(option(value))
+    if unique is not None and unique.replace and unique.action != "replace":
+        raise ConfigurationError(
+            f"unique has replace={unique.replace!r}, and on_conflict={unique.on_conflict!r} never replaces:"
+            " leave one of them out"
+        )
+    return unique
+
+
+def _meta(_name: str, value: Any) -> dict[str, Any]:
+    meta = checks.meta(value)
+    try:
+        to_json(meta)
+    except ValueError as error:
+        raise ConfigurationError(f"meta must be plain data, and JSON cannot write it: {error}") from error
+    return meta
 
 
 def _callback(name: str, value: Any) -> Callable[..., Any]:
     checks.function(name, value)
+    if not takes(value, 2):
+        raise ConfigurationError(f"{name} is called with the job and its last error, got {value!r}")
     return value  # type: ignore[no-any-return]
 
 
@@ -209,6 +250,8 @@ def _backoff(_name: str, value: Any) -> Backoff | None:
     backoff = checked_backoff(value)
     if callable(backoff) and is_coroutine_function(backoff):
         raise ConfigurationError("backoff must be a plain function: it only counts, it waits for nothing")
+    if callable(backoff) and not takes(backoff, 1):
+        raise ConfigurationError(f"backoff is called with the failed job alone, got {backoff!r}")
     return backoff
 
 
@@ -232,7 +275,7 @@ _CHECKS: dict[str, Check] = {
     "backoff": _backoff,
     "unique": _or_none(_unique),
     "tags": lambda _, value: checks.tags(value),
-    "meta": lambda _, value: checks.meta(value),
+    "meta": _meta,
     "retry_on": _or_none(_errors),
     "discard_on": _errors,
     "on_discard": _or_none(_callback),
@@ -256,6 +299,18 @@ def rules_of(functions: Iterable[Function[..., Any]]) -> str:
     if not others:
         return told
     return f"{_counted(len(others), 'function')} by arq's rules (only Retry is): {', '.join(others)}; {told}"
+
+
+def elsewhere(functions: Iterable[Function[..., Any]], queue: str) -> str:
+    """Tell in one line which tasks send their jobs past a worker of this queue; empty when none does."""
+    away = [one for one in functions if isinstance(one, Task) and one.queue not in (None, queue)]
+    if not away:
+        return ""
+    named = ", ".join(f"{one.name} ({one.queue})" for one in away)
+    return (
+        f"this worker serves {queue}; the jobs of {_counted(len(away), 'task')} go elsewhere, where they need"
+        f" a worker of their own: {named}"
+    )
 
 
 def _counted(number: int, noun: str) -> str:

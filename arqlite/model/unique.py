@@ -13,6 +13,7 @@ from ..errors import ConfigurationError
 from ..typing import SecondsTimedelta
 from ..utils import to_ms
 from . import checks
+from .slips import meant, options_in_words
 from .states import FINAL_STATES, STATE_GROUPS, JobState, letters_of
 
 OnConflict = Literal["ignore", "replace", "raise"]
@@ -24,11 +25,13 @@ FIELDS = ("args", "meta", "function", "queue")
 REPLACEABLE = ("args", "max_attempts", "meta", "priority", "scheduled_at", "tags")
 _WEEK_S = 7 * 86_400
 _INSERT_STATES = frozenset({JobState.AVAILABLE, JobState.SCHEDULED, JobState.SUSPENDED})
+_GROUPS = {name: states - FINAL_STATES for name, states in STATE_GROUPS.items() if len(states) > 1}
 _SHAPE_OF_REPLACE = (
     'a list of options, as ["priority"], or a dict of such lists by state, as {"scheduled": ["priority"]}'
 )
 
 
+@options_in_words({"worker": "fields", "function": "fields", "conflict": "on_conflict", "for": "period"})
 @dataclass(frozen=True, kw_only=True)
 class Unique:
     """What makes a job the same as an earlier one of its queue.
@@ -42,13 +45,13 @@ class Unique:
             Jobs of different queues are never the same, whether `queue` is named or not.
         keys: only these arguments or entries of `meta` are compared, `"user.id"` is the entry `id` of `user`;
             empty compares them all.
-        states: in which states the earlier job counts: a list of them, or a group: `all`, `incomplete` (not
-            ended), `scheduled`, or `successful` (not ended, or completed).
+        states: in which states the earlier job counts: one, a list of them, or a group: `all`, `incomplete`
+            (not ended), `scheduled`, or `successful` (not ended, or completed).
         timestamp: where the period begins: when the earlier job was enqueued (`inserted_at`) or when it is
             or was due (`scheduled_at`).
         replace: what a job that has not ended takes over from the new one, as far as that was told it: some
             of `args`, `max_attempts`, `meta`, `priority`, `scheduled_at` and `tags`, as a list for all states
-            or as a dict of lists by state.
+            or as a dict of lists by state or group of states.
         on_conflict: what happens to the new job: `ignore` it, `replace` parts of the earlier one, or `raise`
             `JobConflict`. By default it is ignored, with `replace` it replaces.
 
@@ -129,7 +132,8 @@ def option(value: Any) -> UniqueOption:
         raise ConfigurationError(f"unique has no options, {value!r}; say True, or some of {known}")
     for name, given in value.items():
         if name not in _CHECKS:
-            raise ConfigurationError(f"unique has no option {name!r}; there are {known}")
+            hint = meant(str(name), _CHECKS, {})
+            raise ConfigurationError(f"unique has no option {name!r}; there are {known}. {hint}".rstrip(". "))
         _CHECKS[name](given)
     return dict(value)
 
@@ -163,7 +167,7 @@ def _period(value: Any) -> float:
         warnings.warn(
             f"the period of Unique is {period:.15g} seconds, {period / 86_400:.0f} days; is it meant to be"
             " that long, and in seconds?",
-            stacklevel=4,
+            stacklevel=5,
         )
     return period
 
@@ -186,11 +190,14 @@ def _keys(value: Any) -> tuple[str, ...]:
 def _states(value: Any) -> frozenset[JobState]:
     groups = ", ".join(STATE_GROUPS)
     if isinstance(value, str):
-        if value not in STATE_GROUPS:
+        if value in STATE_GROUPS:
+            return STATE_GROUPS[value]
+        if value not in list(JobState):
             raise ConfigurationError(
-                f"states of Unique are a group ({groups}) or a list of states, got {value!r}"
+                f"states of Unique are a group ({groups}) or a list of states, got {value!r}; the states are"
+                f" {', '.join(JobState)}"
             )
-        return STATE_GROUPS[value]
+        value = (value,)
     if not isinstance(value, Sequence | set | frozenset):
         raise ConfigurationError(
             f"states of Unique must be the name of a group ({groups}) or a list of states, got {value!r}"
@@ -202,7 +209,7 @@ def _states(value: Any) -> frozenset[JobState]:
         warnings.warn(
             f"states of Unique are {', '.join(sorted(states))}, none that a job is enqueued in: of jobs that"
             " wait to be run, any number may be equal",
-            stacklevel=4,
+            stacklevel=5,
         )
     return states
 
@@ -226,12 +233,13 @@ def _timestamp(value: Any) -> str:
 def _replace(value: Any) -> tuple[str, ...] | dict[str, tuple[str, ...]]:
     if not isinstance(value, Mapping):
         return _replaced(value)
-    by_state = {}
-    for name, names in value.items():
-        state = _state("replace", name)
-        if state in FINAL_STATES:
-            raise ConfigurationError(f"replace of Unique: a job that is {state} has ended and stays as it is")
-        by_state[str(state)] = _replaced(names)
+    by_state: dict[str, tuple[str, ...]] = {}
+    # What is said of a state goes before what is said of a group of them.
+    for name in sorted(value, key=lambda one: one not in _GROUPS):
+        states = _GROUPS.get(name) or {_state("replace", name)}
+        if not states.isdisjoint(FINAL_STATES):
+            raise ConfigurationError(f"replace of Unique: a job that is {name} has ended and stays as it is")
+        by_state |= dict.fromkeys(map(str, states), _replaced(value[name]))
     return by_state
 
 

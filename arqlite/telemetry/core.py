@@ -58,14 +58,22 @@ def attach(handler_id: str, events: EventChoice | Iterable[EventChoice], handler
         handler: a plain function.
 
     Raises:
-        ConfigurationError: no event has such a name, or the handler is a coroutine function.
+        ConfigurationError: no event has such a name, none is chosen, or the handler is no plain function.
     """
+    if not callable(handler):
+        raise ConfigurationError(f"handler {handler_id!r} must be a function, got {handler!r}")
     if inspect.iscoroutinefunction(handler):
         raise ConfigurationError(
             f"handler {handler_id!r} must be a plain function, it is called at once and nobody awaits it; "
             f"{handler!r} is a coroutine function"
         )
+    if not isinstance(events, str | type | Iterable):
+        raise ConfigurationError(f"events must be classes of events or their names, got {events!r}")
     choices = [events] if isinstance(events, str | type) else list(events)
+    if not choices:
+        raise ConfigurationError(
+            f"events must name at least one event, or '*' for all of them, got {events!r}"
+        )
     patterns = tuple(choice for choice in choices if isinstance(choice, str))
     for pattern in patterns:
         _check(pattern)

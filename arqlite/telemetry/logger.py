@@ -59,16 +59,16 @@ def attach_default_logger(
         include_args: whether the arguments of jobs are shown. They may be secret, so not unless asked for.
 
     Raises:
-        ConfigurationError: there is no such level or category.
+        ConfigurationError: there is no such level or category, or the queue is no text.
     """
-    wanted = tuple(_CATEGORIES) if events == "all" else _as_tuple(events)
+    wanted = tuple(_CATEGORIES) if events == "all" else _texts("events", events)
     for category in wanted:
         if category not in _CATEGORIES:
             raise ConfigurationError(
                 f'events must be "all" or some of {", ".join(_CATEGORIES)}; got {category!r}'
             )
     log = logger if isinstance(logger, logging.Logger) else logging.getLogger(logger or "arqlite.events")
-    queues = None if queue is None else frozenset(_as_tuple(queue))
+    queues = None if queue is None else frozenset(_texts("queue", queue))
     told = EventLogger(log, _level_of(level), json=json, queues=queues, include_args=include_args)
     attach(HANDLER_ID, [one for category in wanted for one in _CATEGORIES[category]], told)
 
@@ -210,8 +210,15 @@ def _names_of(event_type: type) -> tuple[str, ...]:
     return tuple(field.name for field in dataclasses.fields(event_type))
 
 
-def _as_tuple(one_or_many: str | Iterable[str]) -> tuple[str, ...]:
-    return (one_or_many,) if isinstance(one_or_many, str) else tuple(one_or_many)
+def _texts(name: str, one_or_many: str | Iterable[str]) -> tuple[str, ...]:
+    texts = (one_or_many,) if isinstance(one_or_many, str) else one_or_many
+    if not isinstance(texts, Iterable):
+        raise ConfigurationError(f"{name} must be a text or a list of texts, got {texts!r}")
+    texts = tuple(texts)
+    for one in texts:
+        if not isinstance(one, str):
+            raise ConfigurationError(f"each of {name} must be a text, got {one!r}")
+    return texts
 
 
 def _level_of(level: int | str) -> int:

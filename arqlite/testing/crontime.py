@@ -53,7 +53,7 @@ async def cron_time(pool: ArqRedis, settings: Any, *, queue: str | None = None) 
         options.job_serializer or pool.job_serializer, options.job_deserializer or pool.job_deserializer
     )
     engine = RedisEngine(pool, options.queue, timeout=PATIENCE_S)
-    scheduler = Scheduler(engine, codec, options.cron_jobs, options.timezone)
+    scheduler = Scheduler(engine, codec, options.cron_jobs, options.zone)
     try:
         await scheduler.begin()
         yield CronTime(scheduler)

@@ -12,9 +12,10 @@ import pytest
 from worker_toys import Ctx, at_work, enqueue, lines
 
 from arqlite import ArqRedis, GlobalLimit, Inspector, RateLimit, func
+from arqlite.connections import RedisSettings
 from arqlite.engine import Listener, RedisEngine, Turn
 from arqlite.errors import ConfigurationError
-from arqlite.jobs import JobStatus
+from arqlite.jobs import Job, JobStatus
 
 HERE = socket.gethostname()
 QUEUE = "arq:queue"
@@ -553,3 +554,18 @@ async def test_all_queues_are_told_by_name(arq_redis: ArqRedis, inspector: Inspe
         await arq_redis.options(queue=queue).enqueue("noop")
 
     assert [queue.queue for queue in await inspector.check_all_queues()] == ["a", "arq:queue", "b"]
+
+
+async def test_slips_of_operators(arq_redis: ArqRedis) -> None:
+    """What an operator may well mean otherwise is told with what to say instead."""
+    inspector = Inspector(arq_redis)
+    wrong: dict[str, Any] = {"max_jobs": 3}
+
+    with pytest.raises(ConfigurationError, match="no option 'max_jobs'; did you mean 'limit'"):
+        await inspector.scale_queue("mail", **wrong)
+    with pytest.raises(ConfigurationError, match=r"limit must be .* to run none, say pause_queue"):
+        await inspector.scale_queue("mail", limit=0)
+    with pytest.raises(ConfigurationError, match=r"a job id must be a string, .*; say job\.job_id"):
+        await inspector.cancel_job(Job("x", arq_redis))  # type: ignore[arg-type]
+    with pytest.raises(ConfigurationError, match=r"the pool must be an ArqRedis, .* with create_pool"):
+        Inspector(RedisSettings())  # type: ignore[arg-type]

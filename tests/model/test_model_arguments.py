@@ -337,3 +337,14 @@ def test_validator_that_raises_anything_is_told() -> None:
     _, _, problems = fitted(taking(Annotated[int, BeforeValidator(broken)]), 5)
 
     assert problems == [("value", "ZeroDivisionError (got int)")]
+
+
+async def without_ctx(a: int) -> None: ...
+
+
+def test_a_forgotten_ctx_is_told() -> None:
+    """Who forgot `ctx` is told what his first parameter is taken for."""
+    signature = signature_of(without_ctx)
+
+    with pytest.raises(InvalidArguments, match=r"too many positional .* is 'a' meant to be it\?"):
+        signature.check("without_ctx", (7,), {})

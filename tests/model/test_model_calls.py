@@ -10,7 +10,7 @@ import pytest
 
 from arqlite import call, func
 from arqlite.errors import ConfigurationError, InvalidArguments
-from arqlite.model.calls import PLAIN, Options, checked, merged, options_of_arq
+from arqlite.model.calls import PLAIN, Options, checked, merged, options_of_arq, slip_of_arq
 
 
 async def add(ctx: dict[Any, Any], a: int, b: int = 0) -> int:
@@ -171,3 +171,29 @@ def test_zero_is_none_for_arq() -> None:
 def test_repr_shows_no_argument() -> None:
     """A call may hold what belongs in no log."""
     assert repr(call(add, 1)) == "<call of add>"
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("_deferby", "did you mean _defer_by?"),
+        ("_jobid", "did you mean _job_id?"),
+        ("_queue", "did you mean _queue_name?"),
+        ("_delay", "did you mean _defer_by?"),
+        ("_priority", "say pool.options(priority=...).enqueue(...)"),
+        ("_unique", "say pool.options(unique=...).enqueue(...)"),
+        ("_max_tries", "say pool.options(max_attempts=...).enqueue(...)"),
+        ("_private", ""),
+        ("__name", ""),
+        ("priority", ""),
+    ],
+)
+def test_slips_in_options_of_arq(name: str, told: str) -> None:
+    """An argument that looks like an option of `enqueue_job` is told with the one that is meant."""
+    assert slip_of_arq(name) == told
+
+
+def test_queue_without_a_name() -> None:
+    """An empty queue is a slip; the pool's default is None."""
+    with pytest.raises(ConfigurationError, match="queue must not be empty; None is the pool's default"):
+        checked(queue="")

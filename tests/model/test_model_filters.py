@@ -194,3 +194,18 @@ def test_what_json_has_no_word_for() -> None:
     assert contains({"at": "2030-01-01T00:00:00Z"}, {"at": moment})
     assert contains({"at": moment}, {"at": moment})
     assert not contains({"at": "2031-01-01T00:00:00Z"}, {"at": moment})
+
+
+@pytest.mark.parametrize(("name", "key"), [("args", "k"), ("kwargs", "k"), ("meta", "m")])
+def test_lists_have_one_rule(name: str, key: str) -> None:
+    """A list of patterns is one of these, a list inside a pattern all of its items, wherever they stand."""
+    job = {"f": "f", "et": 0, key: {"city": "Brno", "tags": ["a", "b", "c"]}}
+
+    def matches(pattern: Any) -> bool:
+        conditions: Any = {name: pattern}
+        return JobFilter.of(**conditions).matches_job(job)
+
+    assert matches([{"city": "Cheb"}, {"city": "Brno"}])
+    assert matches({"tags": ["c", "a"]})
+    assert not matches({"tags": ["a", "z"]})
+    assert not matches({"city": ["Brno", "Cheb"]})

@@ -124,6 +124,46 @@ def test_keys_need_names() -> None:
         digest(KEYED, call("send", 1))
 
 
+async def charge(ctx: dict[Any, Any], account: int, user: Any = None) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("unique", "text"),
+    [
+        (Unique(keys=["acount"]), r"charge has no argument 'acount', so .* did you mean 'account'\?"),
+        (Unique(keys=["args.acount"]), r"no argument 'acount', .* did you mean 'account'\?"),
+        (Unique(keys=["acount"], fields=["args", "meta"]), "did you mean 'account'"),
+        (Unique(keys=["zip"]), "no argument 'zip', .* it has account, user"),
+        (Unique(keys=["meta.slug"]), "to compare meta, name it among the fields"),
+        (Unique(keys=["account.id"]), "'account.id' leads nowhere, .* there is no 'id' in int 7"),
+        (Unique(keys=["user.id.x"]), "leads nowhere, .* there is no 'x' in int 1"),
+    ],
+)
+def test_keys_that_name_nothing(unique: Unique, text: str) -> None:
+    """A key that the function has no argument for would make all its jobs the same one: it is refused."""
+    with pytest.raises(ConfigurationError, match=text):
+        digest(unique, call(charge, 7, User(1, "x")))
+
+
+def test_keys_with_the_word_that_partitions_have() -> None:
+    """`args.account` is `account`, and `meta.slug` is `slug`, as in `partition_by`."""
+    by_args = Unique(keys=["args.account"])
+    assert digest(by_args, call(charge, 7)) != digest(by_args, call(charge, 8))
+    assert digest(by_args, call(charge, 7)) == digest(by_args, call("charge", account=7))
+    nested = Unique(keys=["args.user.id"])
+    assert digest(nested, call(charge, 7, User(1, "x"))) != digest(nested, call(charge, 7, User(2, "x")))
+    by_meta = Unique(keys=["meta.slug"], fields=["meta"])
+    assert digest(by_meta, call(charge, 7), {"slug": "a"}) != digest(by_meta, call(charge, 7), {"slug": "b"})
+    both = Unique(keys=["account", "slug"], fields=["args", "meta"])
+    assert digest(both, call(charge, 7)) != digest(both, call(charge, 7), {"slug": "a"})
+
+
+def test_keys_of_a_function_that_takes_any_name() -> None:
+    """Where a call may give any name, none can be wrong."""
+    rule = Unique(keys=["colour"])
+    assert digest(rule, call(send, 1, colour=2)) != digest(rule, call(send, 1, colour=3))
+
+
 def test_what_json_cannot_write() -> None:
     """A value that has no JSON cannot be compared, and the error says of which function."""
     with pytest.raises(

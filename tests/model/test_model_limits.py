@@ -111,3 +111,24 @@ def test_long_lanes_are_hashed() -> None:
 def test_any_value_has_a_lane(value: Any) -> None:
     """A value that cannot be written as JSON has a lane all the same."""
     assert lane(("args.t",), {"t": value}).startswith("2:")
+
+
+async def charge(ctx: Any, tenant: str) -> None: ...
+async def sync(ctx: Any, *, account: int) -> None: ...
+async def anything(ctx: Any, **kwargs: Any) -> None: ...
+
+
+def test_partitions_that_no_function_has() -> None:
+    """An argument that no function of a worker has would put all jobs under one limit: it is told."""
+    per_tenant = GlobalLimit(1, partition_by="args.tennant")
+    rate = RateLimit(1, 60, partition_by=["args.account", "meta.x", "args"])
+    functions = {"charge": charge, "sync": sync}
+
+    [told] = limits.doubts(per_tenant, rate, functions)
+
+    assert told == (
+        "partition_by of global_limit: no function of this worker has an argument tennant, so all its jobs"
+        " share one limit; did you mean 'tenant'?"
+    )
+    assert limits.doubts(per_tenant, None, {**functions, "anything": anything}) == []
+    assert limits.doubts(None, None, functions) == []

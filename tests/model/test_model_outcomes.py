@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -310,3 +311,25 @@ def test_task_without_retries(error: BaseException) -> None:
 def test_postponed_task_has_not_begun() -> None:
     """A task's job that could not begin costs no attempt, even at its last one."""
     assert of_task(Raised(Postpone(1.5)), 20) == Again(1500, counts=False)
+
+
+@pytest.mark.parametrize(
+    ("given", "state", "text"),
+    [
+        (Snooze, JobState.DISCARDED, r"the job returned the class Snooze: say Snooze\(seconds\)"),
+        (Cancel, JobState.CANCELLED, "cancelled"),
+        (Discard, JobState.DISCARDED, "discarded"),
+    ],
+)
+def test_a_class_is_returned_instead_of_an_object(given: type, state: JobState, text: str) -> None:
+    """`return Cancel` is as good as `raise Cancel`; `return Snooze` says not for how long, and is told."""
+    verdict = decide(Returned(given), retry_jobs=True)
+
+    assert isinstance(verdict, End)
+    assert verdict.state is state
+    assert re.fullmatch(text, str(verdict.value))
+
+
+def test_another_class_is_a_result() -> None:
+    """What a class that is none of these means, its job knows."""
+    assert decide(Returned(int), retry_jobs=True) == End(JobState.COMPLETED, int)

@@ -7,16 +7,17 @@ import functools
 import inspect
 import pickle
 import sys
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from arqlite import Task, Unique, exponential, func, task
-from arqlite.errors import ConfigurationError
+from arqlite.errors import ConfigurationError, InvalidArguments
 from arqlite.model.calls import PLAIN, call
 from arqlite.model.functions import is_coroutine_function
-from arqlite.model.tasks import rules_of
+from arqlite.model.tasks import elsewhere, rules_of
 
 
 @task
@@ -199,3 +200,94 @@ def test_rules_in_words() -> None:
         "2 tasks by Oban's rules (what fails is tried again): plain (20 attempts), mail.send (5 attempts)"
     )
     assert rules_of([plain]) == "1 task by Oban's rules (what fails is tried again): plain (20 attempts)"
+
+
+def test_unique_keys_that_name_no_argument() -> None:
+    """The function is at hand, so keys that name none of its arguments are refused at once."""
+    with pytest.raises(ConfigurationError, match=r"no argument 'acount', .* did you mean 'account'"):
+
+        @task(unique=Unique(keys=["acount"]))
+        async def charge(ctx: Any, account: int) -> None: ...
+
+
+def test_unique_keys_leave_annotations_alone() -> None:
+    """What an annotation names may be defined later."""
+
+    @task(unique=Unique(keys=["user.id"]))
+    async def greet(ctx: Any, user: Later) -> None: ...  # type: ignore[name-defined]  # noqa: F821
+
+    @dataclass
+    class Known:
+        id: int
+
+    globals()["Later"] = Known
+    with pytest.raises(InvalidArguments, match="user"):
+        call(greet, user={"id": "x"})
+
+
+def test_tasks_that_enqueue_elsewhere() -> None:
+    """A worker can tell which of its tasks send their jobs to queues that it does not serve."""
+    assert elsewhere([plain, full, func(bare)], "arq:queue") == (
+        "this worker serves arq:queue; the jobs of 1 task go elsewhere, where they need a worker of"
+        " their own: mail.send (mail)"
+    )
+    assert elsewhere([plain, full], "mail") == ""
+
+
+def test_a_task_takes_ctx() -> None:
+    """A function that has no parameter for ctx could never run."""
+    with pytest.raises(ConfigurationError, match="has no parameter for ctx"):
+
+        @task
+        async def tick() -> None: ...
+
+    with pytest.raises(ConfigurationError, match="has no parameter for ctx"):
+
+        @task(max_attempts=2)
+        async def tock(*, a: int) -> None: ...
+
+    assert task(lambda *args: None).name.endswith("<lambda>")
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"backoff": lambda: 3}, "backoff is called with the failed job alone"),
+        ({"backoff": lambda a, b: 3}, "backoff is called with the failed job alone"),
+        ({"on_discard": lambda: None}, "on_discard is called with the job and its last error"),
+        ({"meta": {"a": object()}}, "meta must be plain data, and JSON cannot write it"),
+        (
+            {"unique": Unique(replace=["tags"], on_conflict="ignore")},
+            "unique has replace=.* and on_conflict='ignore' never replaces",
+        ),
+    ],
+)
+def test_what_could_never_work_is_refused(options: dict[str, Any], text: str) -> None:
+    """What would fail only when it is needed is refused where it is written."""
+    with pytest.raises(ConfigurationError, match=text):
+        task(**options)
+
+
+def test_func_leaves_a_task_its_rules() -> None:
+    """What `func` would say of a task would go unheard, so it is refused; a task alone is what it is."""
+    assert func(plain) is plain
+    with pytest.raises(ConfigurationError, match=r"say max_attempts=\.\.\. at @task, got max_tries=7"):
+        func(plain, max_tries=7)
+    with pytest.raises(ConfigurationError, match=r"say timeout=\.\.\. at @task, got timeout=0.05"):
+        func(plain, timeout=0.05)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("limit", "no option 'limit' of a task; did you mean 'max_jobs'"),
+        ("global_limit", "no option 'global_limit' of a task; say so in the settings of the queue's workers"),
+        ("keep_completed", "did you mean 'keep_result'"),
+        ("max_tries", "did you mean 'max_attempts'"),
+    ],
+)
+def test_words_of_others(name: str, text: str) -> None:
+    """A word that others have for an option, or that is one of queues, is told with what to say instead."""
+    options: dict[str, Any] = {name: 3}
+    with pytest.raises(ConfigurationError, match=text):
+        task(**options)

@@ -229,3 +229,30 @@ def test_parts_that_do_not_go_together() -> None:
     """Parts that are right by themselves may still not go together."""
     with pytest.raises(ConfigurationError, match=r"keys \['id'\] of Unique are looked up in args or meta"):
         rule(merged({"fields": ["function"]}, Unique(keys=["id"])))
+
+
+def test_an_option_that_there_is_not() -> None:
+    """A slip in the name of an option is told with the right one."""
+    with pytest.raises(ConfigurationError, match=r"Unique has no option 'perod'; did you mean 'period'\?"):
+        Unique(perod=5)  # type: ignore[call-arg]
+    with pytest.raises(ConfigurationError, match=r"unique has no option 'perod'; .*did you mean 'period'\?"):
+        option({"perod": 5})
+
+
+def test_one_state_is_a_list_of_one() -> None:
+    """A state by its name alone is as good as a list of it; `scheduled` is both a state and a group."""
+    assert Unique(states="available").states == {JobState.AVAILABLE}
+    assert Unique(states="scheduled").states == {JobState.SCHEDULED}
+    with pytest.raises(ConfigurationError, match=r"got 'complete'; the states are .*completed"):
+        Unique(states="complete")
+
+
+def test_replace_by_groups_of_states() -> None:
+    """A group stands for those of its states that have not ended; what is said of a state goes before."""
+    rule = Unique(replace={"available": ["tags"], "incomplete": ["priority"]})
+
+    assert rule.replaced_in == {
+        **dict.fromkeys(INCOMPLETE_STATES, ("priority",)),
+        JobState.AVAILABLE: ("tags",),
+    }
+    assert Unique(replace={"successful": ["meta"]}).replaced_in == dict.fromkeys(INCOMPLETE_STATES, ("meta",))

@@ -231,3 +231,13 @@ def test_attaching_while_events_come_from_threads() -> None:
     toggling.join()
 
     assert heard == [Rang(number) for number in range(2000)]
+
+
+def test_what_is_no_handler() -> None:
+    """A handler that cannot be called, and one that would hear of nothing, are refused."""
+    with pytest.raises(ConfigurationError, match="handler 'x' must be a function, got 3"):
+        attach("x", "job.stop", 3)  # type: ignore[arg-type]
+    with pytest.raises(ConfigurationError, match="events must name at least one event"):
+        attach("x", [], print)
+    with pytest.raises(ConfigurationError, match="events must be classes of events or their names, got 3"):
+        attach("x", 3, print)  # type: ignore[arg-type]

@@ -284,3 +284,9 @@ def test_bad_options_are_refused(options: dict[str, Any], words: str) -> None:
     """A category or level that does not exist is refused in words."""
     with pytest.raises(ConfigurationError, match=words):
         attach_default_logger(**options)
+
+
+def test_queue_that_is_no_text() -> None:
+    """What is no name of a queue, nor several, is refused."""
+    with pytest.raises(ConfigurationError, match="queue must be a text or a list of texts, got 3"):
+        attach_default_logger(queue=3)  # type: ignore[arg-type]
