@@ -58,13 +58,15 @@ local function moves_of_flows(base, jobs, wait, channel, now)
     return table.concat(parts)
   end
 
+  local function is_live(id) return string.sub(redis.call('HGET', jobs, id) or '', 1, 1) == 'Q' end
+
   local function template_of(record) return string.format('L%d\n', #record) .. record end
 
   -- Suspended, or a compensation that was not stored yet -> ready or scheduled.
   local function release(flow, step)
     redis.call('HSET', flow, 's:' .. step.n, 'L')
     -- Somebody may have let it run by hand.
-    if redis.call('ZREM', susp, step.id) == 0 and not has(step, 'c') then return end
+    if redis.call('ZREM', susp, step.id) == 0 and not (has(step, 'c') and not is_live(step.id)) then return end
     local template = redis.call('HGET', flow, 't:' .. step.n)
     if template then redis.call('HSET', jobs, step.id, job_made_of(flow, template)) end
     local at = math.max(now + step.delay, step.at)
@@ -89,12 +91,14 @@ local function moves_of_flows(base, jobs, wait, channel, now)
   -- Take back what is next, or end.
   local function compensate(wid, flow)
     local n = redis.call('RPOP', undo_of(wid))
-    if n then
-      release(flow, step_of(flow, step_of(flow, n).undo))
-    else
-      local is_undone = (redis.call('HGET', flow, 'again') or '') == ''
-      close(wid, flow, is_undone and 'compensated' or 'compensation_failed')
+    while n do
+      local undo = step_of(flow, step_of(flow, n).undo)
+      -- Somebody may have let it run by hand before its turn came again.
+      if redis.call('HGET', flow, 's:' .. undo.n) ~= 'S' then return release(flow, undo) end
+      n = redis.call('RPOP', undo_of(wid))
     end
+    local is_undone = (redis.call('HGET', flow, 'again') or '') == ''
+    close(wid, flow, is_undone and 'compensated' or 'compensation_failed')
   end
 
   -- All that can run has ended.
@@ -144,11 +148,15 @@ local function moves_of_flows(base, jobs, wait, channel, now)
     return '{"s":false,"t":0,"st":' .. moment .. ',"ft":' .. moment .. ',"e":' .. error .. '}'
   end
 
-  -- A step that waited is over without a run: what is to be done of it in `spread`, and its body.
-  local function swept(step, reason)
+  -- A step that waited is over without a run: what is to be done of it in `spread`, and its body. Nothing of one
+  -- that somebody let run by hand: that one has its own end.
+  local function swept(flow, step, reason)
+    if redis.call('ZREM', susp, step.id) == 0 then
+      redis.call('HSET', flow, 's:' .. step.n, 'L')
+      return
+    end
     local raw = cancelled_end(reason)
     local blob = string.sub(redis.call('HGET', jobs, step.id) or '', 3)
-    redis.call('ZREM', susp, step.id)
     return {step = step, letter = 'C', raw = raw, blob = blob, reason = reason},
       'C' .. string.format('%08x', #raw) .. raw .. blob
   end
@@ -173,8 +181,10 @@ local function moves_of_flows(base, jobs, wait, channel, now)
             local how = ended.letter == 'C' and 'was cancelled' or 'failed'
             local reason = ended.reason or cjson.encode("step '" .. step.name .. "' " .. how)
             is_over[n] = true
-            todo[#todo + 1], bodies[#bodies + 1] = swept(other, reason)
-            ids[#ids + 1] = other.id
+            local also, body = swept(flow, other, reason)
+            if also then
+              todo[#todo + 1], ids[#ids + 1], bodies[#bodies + 1] = also, other.id, body
+            end
           elseif redis.call('HINCRBY', flow, 'n:' .. n, -1) == 0 then
             release(flow, other)
           end
@@ -188,12 +198,24 @@ local function moves_of_flows(base, jobs, wait, channel, now)
     if open == 0 and moves.state(wid) == 'running' then conclude(wid, flow) end
   end
 
-  -- A step that somebody let run again by itself moves no other, but the workflow goes on from it if retried.
-  local function retried_alone(flow, n, state, body)
-    if string.sub(body, 1, 1) ~= 'S' or has(step_of(flow, n), 'c') then return end
-    local size = tonumber(string.sub(body, 2, 9), 16)
+  local function undone_alone(wid, flow, step)
+    local again = ',' .. (redis.call('HGET', flow, 'again') or '')
+    again = string.sub(string.gsub(again, ',' .. step.undo .. ',', ','), 2)
+    redis.call('HSET', flow, 'again', again)
+    if again == '' and moves.state(wid) == 'compensation_failed' then close(wid, flow, 'compensated') end
+  end
+
+  -- A step that somebody let run again by itself moves no other, but the workflow goes on from it if retried. The
+  -- work of a compensation is done then as well.
+  local function retried_alone(wid, flow, n, state, body)
+    if string.sub(body, 1, 1) ~= 'S' then return end
+    local step, size = step_of(flow, n), tonumber(string.sub(body, 2, 9), 16)
     redis.call('HSET', flow, 's:' .. n, 'S', 'r:' .. n, 'S' .. string.sub(body, 10, 9 + size))
-    redis.call('HINCRBY', flow, state == 'C' and 'cancelled' or 'failed', -1)
+    if has(step, 'c') then
+      undone_alone(wid, flow, step)
+    else
+      redis.call('HINCRBY', flow, state == 'C' and 'cancelled' or 'failed', -1)
+    end
   end
 
   -- Jobs have ended. Returns ids and bodies of those that end with them; see `spread`.
@@ -214,7 +236,7 @@ local function moves_of_flows(base, jobs, wait, channel, now)
           spread(wid, flow, {{step = step, letter = letter, raw = raw, blob = blob}}, ids, bodies)
         end
       elseif state == 'F' or state == 'C' then
-        retried_alone(flow, n, state, job_bodies[i])
+        retried_alone(wid, flow, n, state, job_bodies[i])
       end
     end
     return ids, bodies
@@ -241,8 +263,12 @@ local function moves_of_flows(base, jobs, wait, channel, now)
         live[#live + 1] = step_of(flow, n).id
       elseif state == 'W' then
         local step = step_of(flow, n)
-        todo[#todo + 1], bodies[#bodies + 1] = swept(step, reason)
-        ids[#ids + 1] = step.id
+        local also, body = swept(flow, step, reason)
+        if also then
+          todo[#todo + 1], ids[#ids + 1], bodies[#bodies + 1] = also, step.id, body
+        else
+          live[#live + 1] = step.id
+        end
       end
     end
     if #todo > 0 then spread(wid, flow, todo, ids, bodies) end
@@ -281,7 +307,7 @@ local function moves_of_flows(base, jobs, wait, channel, now)
     for n, step in pairs(anew) do
       redis.call('HSET', flow, 's:' .. n, 'W', 'n:' .. n, string.format('%d', left[n]))
       -- Somebody may have let it run again by itself.
-      if string.sub(redis.call('HGET', jobs, step.id) or '', 1, 1) ~= 'Q' then
+      if not is_live(step.id) then
         redis.call('HSET', jobs, step.id, job_made_of(flow, redis.call('HGET', flow, 't:' .. n)))
         redis.call('ZADD', susp, ready_score(step.priority, now), step.id)
         redis.call('PERSIST', base .. 'err:' .. step.id)

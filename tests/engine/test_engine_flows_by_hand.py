@@ -1,0 +1,133 @@
+"""Workflows whose steps somebody moves by hand: each job has one home and one end all the same."""
+
+from __future__ import annotations
+
+import pytest
+from engine_toys import HOUR, Queue
+from test_engine_flows import Flows, end_of_cancelled, saga
+
+from arqlite.engine.management import Revival
+from arqlite.model.calls import call
+from arqlite.model.workflows import Workflow
+
+LIVE = b'Q\0{"f":"f","et":5}'
+
+
+@pytest.fixture
+async def flows(queue: Queue) -> Flows:
+    await queue.open("s")
+    return Flows(queue)
+
+
+def pair() -> Workflow:
+    """`last` waits for `first`, and takes nothing of it."""
+    flow = Workflow("pair")
+    flow.add("last", call("f"), after=[flow.add("first", call("f"))])
+    return flow
+
+
+async def let_run(flows: Flows, job_id: str) -> None:
+    """Do what `retry_job` does."""
+    record = (await flows.engine.peek(job_id)).record
+    live = LIVE if record[:1] == b"R" else record
+    assert await flows.engine.revive_many([Revival(job_id, record, "", live, "")]) == ["done"]
+
+
+async def test_cancelled_workflow_leaves_a_step_that_was_let_run_to_cancel(flows: Flows) -> None:
+    """A step that somebody let run waits for no other any more: it is among those to be cancelled."""
+    await flows.compose(pair())
+    await let_run(flows, "last")
+
+    stopped = await flows.engine.cancel_flow("w", HOUR)
+
+    assert (stopped.cancelled, sorted(stopped.live)) == (0, ["first", "last"])
+    for job_id in stopped.live:
+        assert await flows.engine.cancel(job_id, end_of_cancelled(job_id), HOUR) == "cancelled"
+    assert await flows.claim() == []
+    assert await flows.state() == "cancelled"
+
+
+@pytest.mark.parametrize("runs", [False, True])
+async def test_failure_leaves_a_step_that_was_let_run(flows: Flows, runs: bool) -> None:
+    """A failure ends nothing that somebody let run, and the workflow goes on until that has ended."""
+    await flows.compose(pair())
+    if not runs:
+        assert await flows.claim() == ["first"]
+    await let_run(flows, "last")
+    if runs:
+        assert await flows.claim() == ["first", "last"]
+
+    await flows.end("first", letter="F")
+
+    assert await flows.queue.home("last") == ("running" if runs else "ready")
+    assert (await flows.states())["last"] == "available"
+    assert await flows.state() == "running"
+    await flows.queue.check()
+    if not runs:
+        assert await flows.claim() == ["last"]
+    assert await flows.end("last") == []
+    assert await flows.states() == {"first": "discarded", "last": "completed"}
+    assert await flows.state() == "failed"
+
+
+async def failed_compensation(flows: Flows) -> None:
+    await flows.compose(saga())
+    for job_id in ("reserve", "charge"):
+        assert await flows.claim() == [job_id]
+        await flows.end(job_id)
+    await flows.claim()
+    await flows.end("ship", letter="F")
+    await flows.claim()
+    await flows.end("undo-charge", letter="F")
+    assert await flows.claim() == ["undo-reserve"]
+
+
+async def test_compensation_runs_once_though_both_retry_it(flows: Flows) -> None:
+    """A compensation that somebody let run is not stored once more when its workflow is retried."""
+    await failed_compensation(flows)
+    await flows.end("undo-reserve")
+    await let_run(flows, "undo-charge")
+    assert await flows.claim() == ["undo-charge"]
+
+    assert await flows.engine.retry_flow("w") == 1
+
+    assert await flows.claim() == []
+    await flows.queue.check()
+    assert await flows.state() == "compensating"
+    await flows.end("undo-charge")
+    assert await flows.state() == "compensated"
+
+
+@pytest.mark.parametrize("early", [False, True])
+async def test_compensation_that_succeeds_by_hand_is_done(flows: Flows, early: bool) -> None:
+    """A failed compensation that somebody retries by itself has taken the work back: it is not tried again."""
+    await failed_compensation(flows)
+    if not early:
+        await flows.end("undo-reserve")
+        assert await flows.state() == "compensation_failed"
+
+    await let_run(flows, "undo-charge")
+    assert await flows.claim() == ["undo-charge"]
+    await flows.end("undo-charge")
+
+    if early:
+        assert await flows.state() == "compensating"
+        await flows.end("undo-reserve")
+    assert await flows.state() == "compensated"
+    assert await flows.engine.retry_flow("w") == 3
+
+
+async def test_compensation_that_succeeds_by_hand_before_its_turn(flows: Flows) -> None:
+    """A compensation that waits to be tried again, and succeeds by hand meanwhile, is not tried again."""
+    await failed_compensation(flows)
+    await flows.end("undo-reserve", letter="F")
+    assert await flows.engine.retry_flow("w") == 2
+    assert await flows.claim() == ["undo-charge"]
+    await let_run(flows, "undo-reserve")
+    assert await flows.claim() == ["undo-reserve"]
+    await flows.end("undo-reserve")
+
+    await flows.end("undo-charge")
+
+    assert await flows.claim() == []
+    assert await flows.state() == "compensated"
