@@ -100,7 +100,7 @@ async def test_compensation_runs_once_though_both_retry_it(flows: Flows) -> None
 
 @pytest.mark.parametrize("early", [False, True])
 async def test_compensation_that_succeeds_by_hand_is_done(flows: Flows, early: bool) -> None:
-    """A failed compensation that somebody retries by itself has taken the work back: it is not tried again."""
+    """A failed compensation that somebody retries by itself took the work back, and is not tried again."""
     await failed_compensation(flows)
     if not early:
         await flows.end("undo-reserve")
