@@ -13,6 +13,8 @@ from .calls import Call, call
 from .placeholders import Placeholder, Previous, ResultOf, placeholders_in, replaced
 
 MOST_STEPS = 10_000
+# One script goes through those of all steps that end at once.
+MOST_LINKS = 100_000
 DEFAULT_KEEP_S = 86_400
 _LONGEST_NAME = 200
 _OTHERS = "delay, at, queue, priority, max_attempts, first_try, tags and meta"
@@ -117,6 +119,7 @@ class Workflow:
         lasts_s = keep if keep == float("inf") else checks.seconds("keep", keep, 0)
         self.keep_ms = -1 if lasts_s == float("inf") else to_ms(lasts_s)
         self._steps: dict[str, Step[Any]] = {}
+        self._links = 0
 
     @property
     def steps(self) -> Sequence[Step[Any]]:
@@ -148,21 +151,24 @@ class Workflow:
             The step; its `result` stands for what it will give.
 
         Raises:
-            ConfigurationError: the name is taken or none, something is no step of this workflow, or one of
-                the options is not for steps.
+            ConfigurationError: the name is taken or none, something is no step of this workflow, one of the
+                options is not for steps, or steps wait for others more than 100,000 times in all.
             InvalidArguments: the compensation cannot be called so.
         """
         _checked_name("a step", name)
         if name in self._steps:
             raise ConfigurationError(f"there are two steps {name!r} in workflow {self.name!r}")
         _check_call(f"step {name!r}", call)
+        taken = 0
         for waited_for in self._results_in(call):
+            taken += 1
             if isinstance(waited_for, Previous):
                 raise ConfigurationError(
                     f"step {name!r}: nothing comes before it; "
                     "PREVIOUS is for chains, callbacks and compensations"
                 )
         before = tuple(one for given in _listed(after) for one in self._waited_for(name, given))
+        self._count_links(max(taken, len(before)))
         step = Step(self, name, call, before, bool(even_if_failed), None)
         if compensate is not None:
             step.compensation = self._compensation(step, compensate)
@@ -252,6 +258,15 @@ class Workflow:
             if isinstance(placeholder, ResultOf):
                 self._own(cast("Step[Any]", placeholder.step))
             yield placeholder
+
+    def _count_links(self, count: int) -> None:
+        self._links += count
+        if self._links > MOST_LINKS:
+            raise ConfigurationError(
+                f"the steps of workflow {self.name!r} wait for others, or take their results, more than "
+                f"{MOST_LINKS} times; let one step wait for many and the others for that one, as with "
+                "group(..., callback=...)"
+            )
 
     def _own(self, step: Step[Any]) -> Step[Any]:
         if step.workflow is not self:

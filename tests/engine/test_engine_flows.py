@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from engine_toys import FOREVER, HOUR, Queue, ids
 
-from arqlite import PREVIOUS
-from arqlite.engine import Ended, NewFlow, NewStep
+from arqlite import PREVIOUS, ArqRedis
+from arqlite.engine import Ended, NewFlow, NewStep, RedisEngine
 from arqlite.engine.flows import COMPOSE_CHUNK
 from arqlite.engine.management import Revival
 from arqlite.errors import Cancel
@@ -555,3 +555,50 @@ async def test_step_that_was_retried_alone(flows: Flows) -> None:
 
     assert await flows.claim() == ["left", "right"]
     assert await flows.args("left") == [4]
+
+
+def layers(width: int) -> Workflow:
+    """Each of the second layer waits for all of the first, and takes what they give."""
+    flow = Workflow("layers")
+    first = [flow.add(f"a{n}", call("f")) for n in range(width)]
+    for n in range(width):
+        flow.add(f"b{n}", call("f", [step.result for step in first]))
+    return flow
+
+
+@pytest.mark.parametrize("letter", ["S", "F", "C"])
+async def test_many_that_wait_for_many(flows: Flows, letter: str) -> None:
+    """Steps that end in one turn let all run that waited for them, or end them, each once."""
+    await flows.compose(layers(20))
+    claimed = await flows.claim()
+    assert await flows.end(*claimed[1:], value=1) == []
+
+    await flows.end(claimed[0], letter=letter, value=1)
+
+    states = await flows.states()
+    assert {states[f"b{n}"] for n in range(20)} == {"available" if letter == "S" else "cancelled"}
+    if letter == "S":
+        assert await flows.args("b7") == [[1] * 20]
+    await flows.queue.check()
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("letter", ["S", "F"])
+async def test_cost_of_many_that_wait_for_many(real_url: str, letter: str) -> None:
+    """What the end of a layer costs grows with the steps of both, and not with each pair of them."""
+    pool = ArqRedis.from_url(real_url)
+    engine = RedisEngine(pool, "q")
+    calls = []
+    for width in (20, 40):
+        await pool.flushdb()
+        await engine.open("s", HOUR)
+        await engine.compose(flow_of(layers(width)))
+        claimed = ids(await engine.turn("s", 100, {}, ()))
+        await pool.config_resetstat()
+        bodies = [body(job_id, letter, 1) for job_id in claimed]
+        await engine.turn("s", 0, {HOUR: Ended(claimed, bodies)}, ())
+        calls.append(sum(stat["calls"] for stat in (await pool.info("commandstats")).values()))
+
+    assert calls[1] < 2.1 * calls[0]
+    await engine.close()
+    await pool.aclose(close_connection_pool=True)

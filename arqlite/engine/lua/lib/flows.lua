@@ -29,7 +29,15 @@ local function moves_of_flows(base, jobs, wait, channel, now)
     }
   end
 
-  local function step_of(flow, n) return read_plan(n, redis.call('HGET', flow, 'p:' .. n)) end
+  -- Many may wait for one, and many take what one gave: each is read once.
+  local plans, results = {}, {}
+
+  local function step_of(flow, n)
+    local known = plans[flow] or {}
+    plans[flow] = known
+    known[n] = known[n] or read_plan(n, redis.call('HGET', flow, 'p:' .. n))
+    return known[n]
+  end
 
   local function has(step, flag) return string.find(step.flags, flag, 1, true) ~= nil end
 
@@ -47,12 +55,15 @@ local function moves_of_flows(base, jobs, wait, channel, now)
   local function job_made_of(flow, template)
     local head_end = string.find(template, '\n', 1, true)
     local cursor, parts = head_end + 1, {}
+    local known = results[flow] or {}
+    results[flow] = known
     for kind, number in string.gmatch(string.sub(template, 1, head_end - 1), '(%u)(%d+)') do
       if kind == 'L' then
         parts[#parts + 1] = string.sub(template, cursor, cursor + tonumber(number) - 1)
         cursor = cursor + tonumber(number)
       else
-        parts[#parts + 1] = result_of(flow, kind, number)
+        known[kind .. number] = known[kind .. number] or result_of(flow, kind, number)
+        parts[#parts + 1] = known[kind .. number]
       end
     end
     return table.concat(parts)
@@ -151,6 +162,7 @@ local function moves_of_flows(base, jobs, wait, channel, now)
   -- A step that waited is over without a run: what is to be done of it in `spread`, and its body. Nothing of one
   -- that somebody let run by hand: that one has its own end.
   local function swept(flow, step, reason)
+    if redis.call('HGET', flow, 's:' .. step.n) ~= 'W' then return end
     if redis.call('ZREM', susp, step.id) == 0 then
       redis.call('HSET', flow, 's:' .. step.n, 'L')
       return
@@ -165,7 +177,7 @@ local function moves_of_flows(base, jobs, wait, channel, now)
   -- its own end, the reason. Ids and bodies of those that end with them are added to `ids` and `bodies`: they
   -- are taken out, and still to be settled.
   local function spread(wid, flow, todo, ids, bodies)
-    local is_over, counts = {}, {S = 0, F = 0, C = 0}
+    local is_over, less, counts = {}, {}, {S = 0, F = 0, C = 0}
     for _, ended in ipairs(todo) do is_over[ended.step.n] = true end
     local place = 1
     while todo[place] do
@@ -174,23 +186,26 @@ local function moves_of_flows(base, jobs, wait, channel, now)
       keep_end(wid, flow, step, ended.letter, ended.raw, ended.blob)
       counts[ended.letter] = counts[ended.letter] + 1
       for n in string.gmatch(step.dependents, '%d+') do
-        local known = redis.call('HMGET', flow, 's:' .. n, 'p:' .. n)
-        if known[1] == 'W' and not is_over[n] then
-          local other = read_plan(n, known[2])
-          if not is_good and not has(other, 'e') then
+        if not is_over[n] then
+          if is_good or has(step_of(flow, n), 'e') then
+            less[n] = (less[n] or 0) + 1
+          else
+            is_over[n] = true
             local how = ended.letter == 'C' and 'was cancelled' or 'failed'
             local reason = ended.reason or cjson.encode("step '" .. step.name .. "' " .. how)
-            is_over[n] = true
-            local also, body = swept(flow, other, reason)
+            local also, body = swept(flow, step_of(flow, n), reason)
             if also then
-              todo[#todo + 1], ids[#ids + 1], bodies[#bodies + 1] = also, other.id, body
+              todo[#todo + 1], ids[#ids + 1], bodies[#bodies + 1] = also, also.step.id, body
             end
-          elseif redis.call('HINCRBY', flow, 'n:' .. n, -1) == 0 then
-            release(flow, other)
           end
         end
       end
       place = place + 1
+    end
+    for n, count in pairs(less) do
+      if not is_over[n] and redis.call('HINCRBY', flow, 'n:' .. n, -count) == 0 then
+        if redis.call('HGET', flow, 's:' .. n) == 'W' then release(flow, step_of(flow, n)) end
+      end
     end
     if counts.F > 0 then redis.call('HINCRBY', flow, 'failed', counts.F) end
     if counts.C > 0 then redis.call('HINCRBY', flow, 'cancelled', counts.C) end
@@ -220,7 +235,7 @@ local function moves_of_flows(base, jobs, wait, channel, now)
 
   -- Jobs have ended. Returns ids and bodies of those that end with them; see `spread`.
   moves.ended = function(job_ids, job_bodies)
-    local ids, bodies = {}, {}
+    local ids, bodies, moved, todos = {}, {}, {}, {}
     for i, place in ipairs(redis.call('HMGET', steps, unpack(job_ids))) do
       local n, wid = string.match(place or '', '^(%d+):(.*)$')
       local flow = n and flow_of(wid)
@@ -233,12 +248,16 @@ local function moves_of_flows(base, jobs, wait, channel, now)
         if has(step, 'c') then
           compensation_ended(wid, flow, step, letter, raw)
         else
-          spread(wid, flow, {{step = step, letter = letter, raw = raw, blob = blob}}, ids, bodies)
+          if not todos[wid] then
+            moved[#moved + 1], todos[wid] = wid, {}
+          end
+          table.insert(todos[wid], {step = step, letter = letter, raw = raw, blob = blob})
         end
       elseif state == 'F' or state == 'C' then
         retried_alone(wid, flow, n, state, job_bodies[i])
       end
     end
+    for _, wid in ipairs(moved) do spread(wid, flow_of(wid), todos[wid], ids, bodies) end
     return ids, bodies
   end
 
