@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from typing import Any
+
 import pytest
 from engine_toys import HOUR, Queue
 from test_engine_flows import Flows, end_of_cancelled, saga
@@ -131,3 +134,66 @@ async def test_compensation_that_succeeds_by_hand_before_its_turn(flows: Flows) 
 
     assert await flows.claim() == []
     assert await flows.state() == "compensated"
+
+
+class Portions:
+    """Stores a workflow in two calls, with something done in between."""
+
+    def __init__(self, flows: Flows, between: Callable[[], Awaitable[Any]]) -> None:
+        self.whole = flows.engine._call
+        self.between = between
+        self.calls = 0
+
+    async def __call__(self, script: Any, *args: Any, **kwargs: Any) -> Any:
+        reply = await self.whole(script, *args, **kwargs)
+        if script.name == "compose":
+            self.calls += 1
+            if self.calls == 1:
+                await self.between()
+                # The answer was lost, and the call is made again.
+                assert await self.whole(script, *args, **kwargs) == 1
+        return reply
+
+
+@pytest.mark.parametrize("what", ["cancel", "delete", "run", "fail", "start", "revive"])
+async def test_steps_moved_while_the_others_are_stored(
+    flows: Flows, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """What is done by hand to a step of a workflow that is stored in part counts once it begins."""
+    monkeypatch.setattr("arqlite.engine.flows.COMPOSE_CHUNK", 1)
+    flow = Workflow("parts")
+    first = flow.add("first", call("f"))
+    flow.add("last", call("f", first.result))
+
+    async def move() -> None:
+        if what == "cancel":
+            assert await flows.engine.cancel("first", end_of_cancelled("first"), HOUR) == "cancelled"
+        elif what == "delete":
+            assert await flows.engine.drop_many(["first"]) == ["done"]
+        else:
+            await let_run(flows, "first")
+            assert await flows.claim() == ["first"]
+        if what in ("run", "fail", "revive"):
+            await flows.end("first", letter="S" if what == "run" else "F", value=7)
+        if what == "revive":
+            await let_run(flows, "first")
+
+    monkeypatch.setattr(flows.engine, "_call", Portions(flows, move))
+
+    await flows.compose(flow)
+
+    await flows.queue.check()
+    if what == "revive":
+        assert await flows.claim() == ["first"]
+    if what in ("start", "revive"):
+        assert await flows.state() == "running"
+        await flows.end("first", value=7)
+    if what in ("run", "start", "revive"):
+        assert await flows.args("last") == [7]
+        assert await flows.claim() == ["last"]
+        await flows.end("last")
+        assert await flows.state() == "completed"
+    else:
+        assert (await flows.states())["last"] == "cancelled"
+        assert await flows.state() == ("failed" if what == "fail" else "cancelled")
+        assert await flows.queue.home("last") == "finished"

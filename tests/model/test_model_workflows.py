@@ -206,7 +206,7 @@ def test_a_composition_of_ones_own_says_how_it_joins() -> None:
 
 
 def test_groups_that_wait_for_groups_are_bounded() -> None:
-    """Each job of a group waits for each of the one before: that grows fast, and there is another way to say it."""
+    """Each job of a group waits for each of the one before: what grows that fast is refused."""
     with pytest.raises(ConfigurationError, match=r"more than 100000 times; let one step wait for many"):
         chain(group(["f"] * 700), group(["f"] * 700)).workflow()
 

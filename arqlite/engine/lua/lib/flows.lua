@@ -2,6 +2,7 @@
 -- (ms, -1 for ever), `total`, `open` (steps that have not ended), `failed` and `cancelled`. Of step n it tells
 -- `p:n` its plan (see model/flowcode.py), `s:n` its state, `n:n` how many others it waits for, `t:n` what its
 -- job is made of, if it is not in `jobs` as it shall run, and `r:n` a letter and the end, if that is needed.
+-- `b:n` is a body that came before all steps were stored, and `early` names those steps.
 -- States of steps: W waits for others, L may run or runs, S F C ended as in a body; of compensations also
 -- H not asked for. `undo:<id>` lists the steps that can be taken back, in the order they ended.
 -- `steps` tells of a job which step it is; `flows` when a workflow was stored, `over` when it may be forgotten.
@@ -233,6 +234,12 @@ local function moves_of_flows(base, jobs, wait, channel, now)
     end
   end
 
+  local function ended_with(step, body)
+    local size = tonumber(string.sub(body, 2, 9), 16) or 0
+    local raw, blob = string.sub(body, 10, 9 + size), string.sub(body, 10 + size)
+    return {step = step, letter = string.match(body, '^[SC]') or 'F', raw = raw, blob = blob}
+  end
+
   -- Jobs have ended. Returns ids and bodies of those that end with them; see `spread`.
   moves.ended = function(job_ids, job_bodies)
     local ids, bodies, moved, todos = {}, {}, {}, {}
@@ -241,17 +248,18 @@ local function moves_of_flows(base, jobs, wait, channel, now)
       local flow = n and flow_of(wid)
       local state = n and redis.call('HGET', flow, 's:' .. n)
       if state == 'L' or state == 'W' then
-        local step, body = step_of(flow, n), job_bodies[i]
-        local size = tonumber(string.sub(body, 2, 9), 16) or 0
-        local letter = string.match(body, '^[SC]') or 'F'
-        local raw, blob = string.sub(body, 10, 9 + size), string.sub(body, 10 + size)
-        if has(step, 'c') then
-          compensation_ended(wid, flow, step, letter, raw)
+        local step = step_of(flow, n)
+        local ended = ended_with(step, job_bodies[i])
+        if state == 'W' and moves.state(wid) == 'planting' then
+          local early = redis.call('HGET', flow, 'early') or ''
+          redis.call('HSET', flow, 'b:' .. n, job_bodies[i], 'early', early .. n .. ',')
+        elseif has(step, 'c') then
+          compensation_ended(wid, flow, step, ended.letter, ended.raw)
         else
           if not todos[wid] then
             moved[#moved + 1], todos[wid] = wid, {}
           end
-          table.insert(todos[wid], {step = step, letter = letter, raw = raw, blob = blob})
+          table.insert(todos[wid], ended)
         end
       elseif state == 'F' or state == 'C' then
         retried_alone(wid, flow, n, state, job_bodies[i])
@@ -261,12 +269,28 @@ local function moves_of_flows(base, jobs, wait, channel, now)
     return ids, bodies
   end
 
-  -- Let the steps run that wait for nothing.
+  -- Let the steps run that wait for nothing. Some may have ended before, as somebody cancelled or deleted them or let
+  -- them run. Returns ids and bodies as `ended` does.
   moves.begin = function(wid, roots)
     local flow = flow_of(wid)
+    local early = redis.call('HGET', flow, 'early') or ''
+    local todo, is_over, ids, bodies = {}, {}, {}, {}
     redis.call('HSET', flow, 'state', 'running')
+    redis.call('HDEL', flow, 'early')
     redis.call('ZREM', over, wid)
-    for n in string.gmatch(roots, '%d+') do release(flow, step_of(flow, n)) end
+    for n in string.gmatch(early, '%d+') do
+      local step, body = step_of(flow, n), redis.call('HGET', flow, 'b:' .. n)
+      if body and not is_live(step.id) then
+        is_over[n] = true
+        todo[#todo + 1] = ended_with(step, body)
+      end
+      redis.call('HDEL', flow, 'b:' .. n)
+    end
+    for n in string.gmatch(roots, '%d+') do
+      if not is_over[n] then release(flow, step_of(flow, n)) end
+    end
+    if #todo > 0 then spread(wid, flow, todo, ids, bodies) end
+    return ids, bodies
   end
 
   -- Cancel the steps that wait for others. Returns ids and bodies, still to be settled, and the ids of the
