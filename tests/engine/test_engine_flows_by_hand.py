@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 from engine_toys import HOUR, Queue
-from test_engine_flows import Flows, end_of_cancelled, saga
+from test_engine_flows import Flows, body, end_of_cancelled, saga
 
+from arqlite.engine import Ended, Failure
 from arqlite.engine.management import Revival
 from arqlite.model.calls import call
 from arqlite.model.workflows import Workflow
@@ -197,3 +198,63 @@ async def test_steps_moved_while_the_others_are_stored(
         assert (await flows.states())["last"] == "cancelled"
         assert await flows.state() == ("failed" if what == "fail" else "cancelled")
         assert await flows.queue.home("last") == "finished"
+
+
+async def test_step_that_succeeds_alone_can_be_taken_back(flows: Flows) -> None:
+    """A failed step that somebody retries by itself has done its work, and that is taken back like any."""
+    flow = Workflow("order")
+    first = flow.add("reserve", call("f"), compensate=call("release"))
+    flow.add("ship", call("f"), after=[first])
+    await flows.compose(flow)
+    await flows.claim()
+    await flows.end("reserve", letter="F")
+    await let_run(flows, "reserve")
+    await flows.claim()
+    await flows.end("reserve")
+    assert await flows.engine.retry_flow("w") == 1
+    assert await flows.claim() == ["ship"]
+
+    await flows.end("ship", letter="F")
+
+    assert await flows.claim() == ["undo-reserve"]
+    await flows.end("undo-reserve")
+    assert await flows.state() == "compensated"
+
+
+@pytest.mark.parametrize("letter", ["F", "C"])
+async def test_workflow_whose_steps_all_succeeded_alone(flows: Flows, letter: str) -> None:
+    """When the last step that had not ended well succeeds by itself, its workflow is completed."""
+    flow = Workflow("both")
+    flow.add("first", call("f"))
+    flow.add("last", call("f"), compensate=call("release"))
+    await flows.compose(flow)
+    await flows.claim()
+    await flows.end("first", "last", letter=letter)
+    for job_id in ("first", "last"):
+        assert await flows.state() == ("failed" if letter == "F" else "cancelled")
+        await let_run(flows, job_id)
+        await flows.claim()
+        await flows.end(job_id)
+
+    assert await flows.state() == "completed"
+    assert await flows.claim() == []
+    assert await flows.engine.retry_flow("w") == 0
+    assert await flows.queue.client.exists(f"{flows.queue.keys.base}undo:w") == 0
+
+
+async def test_errors_go_with_the_end_of_a_retried_step(flows: Flows) -> None:
+    """What the attempts of a step left stays while it is retried, and is kept no longer than its end then."""
+    await flows.compose(pair())
+    await flows.claim()
+    ends = {HOUR: Ended(["first"], [body("first", "F")])}
+    await flows.engine.turn("s", 0, ends, (), failures=[Failure("first", HOUR, "an error")])
+    errors = flows.queue.keys.errors("first")
+    assert 0 < await flows.queue.client.pttl(errors) <= HOUR
+
+    assert await flows.engine.retry_flow("w") == 2
+
+    assert await flows.queue.client.pttl(errors) == -1
+    await flows.claim()
+    await flows.end("first", keep_ms=HOUR)
+    assert 0 < await flows.queue.client.pttl(errors) <= HOUR
+    await flows.queue.check()

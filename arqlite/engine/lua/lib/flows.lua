@@ -8,6 +8,7 @@
 -- `steps` tells of a job which step it is; `flows` when a workflow was stored, `over` when it may be forgotten.
 -- Needs score, announce and wake.
 local PLAN = '^([^\n]*)\n(%d+)\n(%d+)\n(%d+)\n(%a*)\n(%d*)\n([%d,]*)\n([^\n]*)\n'
+local NOTHING_TRIED = '0:0:0:0:0:0:0'
 local GOING_ON = {running = true, compensating = true}
 
 -- One function that makes the others: a script that meets no workflow pays for one.
@@ -221,8 +222,8 @@ local function moves_of_flows(base, jobs, wait, channel, now)
     if again == '' and moves.state(wid) == 'compensation_failed' then close(wid, flow, 'compensated') end
   end
 
-  -- A step that somebody let run again by itself moves no other, but the workflow goes on from it if retried. The
-  -- work of a compensation is done then as well.
+  -- A step that somebody let run again by itself moves no other, but the workflow goes on from it if retried; with the
+  -- last of them it is completed. The work of a compensation is done then as well.
   local function retried_alone(wid, flow, n, state, body)
     if string.sub(body, 1, 1) ~= 'S' then return end
     local step, size = step_of(flow, n), tonumber(string.sub(body, 2, 9), 16)
@@ -231,6 +232,10 @@ local function moves_of_flows(base, jobs, wait, channel, now)
       undone_alone(wid, flow, step)
     else
       redis.call('HINCRBY', flow, state == 'C' and 'cancelled' or 'failed', -1)
+      if step.undo ~= '' then redis.call('RPUSH', undo_of(wid), n) end
+      local counts = redis.call('HMGET', flow, 'failed', 'cancelled', 'open', 'state')
+      local had_failed = counts[4] == 'failed' or counts[4] == 'cancelled'
+      if had_failed and counts[1] == '0' and counts[2] == '0' and counts[3] == '0' then conclude(wid, flow) end
     end
   end
 
@@ -318,6 +323,13 @@ local function moves_of_flows(base, jobs, wait, channel, now)
     return ids, bodies, live
   end
 
+  -- The errors of a job that lives again are its own while it does; who ends it finds them by its tries.
+  local function keep_troubles(id)
+    if redis.call('EXISTS', base .. 'err:' .. id) == 0 then return end
+    redis.call('PERSIST', base .. 'err:' .. id)
+    redis.call('HSET', base .. 'tries', id, NOTHING_TRIED)
+  end
+
   -- Steps that did not end well, or whose work was taken back, live again. Returns how many.
   moves.retry = function(wid)
     local flow = flow_of(wid)
@@ -353,7 +365,7 @@ local function moves_of_flows(base, jobs, wait, channel, now)
       if not is_live(step.id) then
         redis.call('HSET', jobs, step.id, job_made_of(flow, redis.call('HGET', flow, 't:' .. n)))
         redis.call('ZADD', susp, ready_score(step.priority, now), step.id)
-        redis.call('PERSIST', base .. 'err:' .. step.id)
+        keep_troubles(step.id)
       end
     end
     for n in pairs(anew) do
