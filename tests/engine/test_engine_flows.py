@@ -602,3 +602,54 @@ async def test_cost_of_many_that_wait_for_many(real_url: str, letter: str) -> No
     assert calls[1] < 2.1 * calls[0]
     await engine.close()
     await pool.aclose(close_connection_pool=True)
+
+
+async def swept(flows: Flows) -> None:
+    """End `fetch` so that three other steps end with it."""
+    await flows.compose(diamond())
+    await flows.claim()
+    await flows.end("fetch", letter="F")
+
+
+async def test_swept_steps_are_told_by_one_until_it_has_told(flows: Flows) -> None:
+    """Word of steps that ended with another comes to one session, and again until that says it has told."""
+    await flows.queue.open("t")
+    await swept(flows)
+    turn, leave = flows.engine.turn, flows.engine.leave
+
+    first = (await turn("s", 0, {}, (), told=())).swept
+    assert sorted(first) == [b"join", b"left", b"right"]
+    assert sorted((await turn("s", 0, {}, (), told=())).swept) == sorted(first)
+    assert (await turn("t", 0, {}, (), told=())).swept == ()
+    assert (await turn("s", 0, {}, (), told=first[:2])).swept == [first[2]]
+    assert (await turn("s", 0, {}, (), told=first[:2])).swept == [first[2]]
+    await leave("s", first[2:])
+    assert (await turn("t", 0, {}, (), told=())).swept == ()
+    await leave("t")
+    assert not await flows.queue.client.keys("*telling*")
+
+
+@pytest.mark.parametrize("dies", [False, True])
+async def test_swept_steps_are_told_by_others(flows: Flows, dies: bool) -> None:
+    """What a session was given to tell, and did not before its end, another one tells."""
+    await swept(flows)
+    assert len((await flows.engine.turn("s", 0, {}, (), told=())).swept) == 3
+    await flows.queue.open("t")
+
+    if dies:
+        await flows.queue.end_lease("s")
+        await flows.engine.rescue("t")
+    else:
+        await flows.engine.leave("s")
+
+    assert len((await flows.engine.turn("t", 0, {}, (), told=())).swept) == 3
+
+
+async def test_who_tells_nobody_leaves_word_of_swept_steps(flows: Flows) -> None:
+    """A session without anybody to tell takes no word of them; without anybody at all it goes after a day."""
+    await swept(flows)
+
+    assert (await flows.engine.turn("s", 0, {}, ())).swept == ()
+
+    assert 0 < await flows.queue.client.pttl(f"{flows.queue.keys.base}swept") <= 24 * HOUR
+    assert len((await flows.engine.turn("s", 0, {}, (), told=())).swept) == 3

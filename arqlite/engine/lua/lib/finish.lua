@@ -33,9 +33,9 @@ local function forget_troubles(base, tries, ttl, ids)
 end
 
 -- The ends of jobs, with all that goes with them; whoever ends a job calls this and nothing less. With a step
--- of a workflow, others may end that wait for it, any number of them. Nobody runs those, so that the next turn
--- brings word of them (`swept`) to somebody who tells it.
-local UNPACKED, UNTOLD = 1000, 20000
+-- of a workflow, others may end that wait for it, any number of them. Nobody runs those, so that a turn brings word of
+-- them (`swept`, see lib/swept.lua) to somebody who tells it, for a day: there may be nobody.
+local UNPACKED, UNTOLD, UNTOLD_FOR = 1000, 20000, 86400000
 
 local function in_portions(base, ids, bodies)
   local portions = {}
@@ -46,6 +46,7 @@ local function in_portions(base, ids, bodies)
   end
   if #ids > 0 then
     redis.call('LTRIM', base .. 'swept', -UNTOLD, -1)
+    redis.call('PEXPIRE', base .. 'swept', UNTOLD_FOR)
     leave_token(base .. 'wake')
   end
   return portions
