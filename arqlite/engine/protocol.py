@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple, Protocol
 Place = Literal["ready", "scheduled", "held", "sorted"]
 Home = Literal["absent", "finished", "ready", "held", "scheduled", "suspended", "running"]
 CancelAnswer = Literal["unknown", "cancelled", "asked", "ended", "elsewhere"]
-RewriteAnswer = Literal["done", "changed", "unknown"]
+RewriteAnswer = Literal["done", "changed", "unknown", "waits"]
 
 
 class Lock(NamedTuple):
@@ -526,7 +526,8 @@ class Engine(Protocol):
         """Change a job that has not ended: its record, its priority and, unless `when` is None, its due time.
 
         Nothing is done where its record is another one than `expected`, or its state none of those whose
-        letters are in `states`. A job that runs keeps its due time, and goes on with what it was given.
+        letters are in `states`. A job that runs keeps its due time, and goes on with what it was given. One
+        that `waits` for results of other jobs, to be written into it, stays as it is.
         """
 
     async def peek(self, job_id: str) -> Peek:

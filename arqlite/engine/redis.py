@@ -60,7 +60,7 @@ _WILL_MS = 30 * 86_400_000
 _TOKEN_MS = 30 * 86_400_000
 # Somebody else who read the same batch may still be about to plant it.
 _LATE_PLANTER_MS = 600_000
-_REWRITE_ANSWERS: dict[int, RewriteAnswer] = {1: "done", 0: "changed", -1: "unknown"}
+_REWRITE_ANSWERS: dict[int, RewriteAnswer] = {1: "done", 0: "changed", -1: "unknown", -2: "waits"}
 # In the place of what a session has told of.
 _TELLS_NOBODY = "\0"
 # Where a turn tells what was settled, if anything was.

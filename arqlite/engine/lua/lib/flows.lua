@@ -80,13 +80,17 @@ local function moves_of_flows(base, jobs, wait, channel, now)
     redis.call('HSET', flow, 's:' .. step.n, 'L')
     -- Somebody may have let it run by hand.
     if redis.call('ZREM', susp, step.id) == 0 and not (has(step, 'c') and not is_live(step.id)) then return end
-    local template = redis.call('HGET', flow, 't:' .. step.n)
-    if template then redis.call('HSET', jobs, step.id, job_made_of(flow, template)) end
+    local template, priority = redis.call('HGET', flow, 't:' .. step.n), step.priority
+    if template then
+      local record = job_made_of(flow, template)
+      redis.call('HSET', jobs, step.id, record)
+      priority = priority_of(record)
+    end
     local at = math.max(now + step.delay, step.at)
     if at <= now then
-      redis.call('ZADD', ready, ready_score(step.priority, now), step.id)
+      redis.call('ZADD', ready, ready_score(priority, now), step.id)
     else
-      local score = sched_score(step.priority, at)
+      local score = sched_score(priority, at)
       local head = redis.call('ZRANGE', sched, 0, 0, 'WITHSCORES')[2]
       redis.call('ZADD', sched, score, step.id)
       if head and tonumber(head) <= score then return end
@@ -402,6 +406,19 @@ local function moves_of_flows(base, jobs, wait, channel, now)
     redis.call('DEL', flow, undo_of(wid))
     redis.call('ZREM', flows, wid)
     redis.call('ZREM', over, wid)
+  end
+
+  -- Somebody changed a job; if it is a step, its workflow must not make it again as it was. `at` is when it is due from
+  -- now on, at the earliest, of one that waits for others.
+  moves.changed = function(id, record, at)
+    local n, wid = string.match(redis.call('HGET', steps, id) or '', '^(%d+):(.*)$')
+    local plan = n and redis.call('HGET', flow_of(wid), 'p:' .. n)
+    if not plan then return end
+    redis.call('HSET', flow_of(wid), 't:' .. n, template_of(record))
+    if at then
+      plan = string.gsub(plan, '^([^\n]*\n%d+)\n%d+\n%d+', '%1\n0\n' .. string.format('%.0f', math.max(at, 0)))
+      redis.call('HSET', flow_of(wid), 'p:' .. n, plan)
+    end
   end
 
   -- Whether a job that waits for others could run without what they give.
