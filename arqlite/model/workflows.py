@@ -120,6 +120,7 @@ class Workflow:
         self.keep_ms = -1 if lasts_s == float("inf") else to_ms(lasts_s)
         self._steps: dict[str, Step[Any]] = {}
         self._links = 0
+        self._outcome: Any = None
 
     @property
     def steps(self) -> Sequence[Step[Any]]:
@@ -173,6 +174,7 @@ class Workflow:
         if compensate is not None:
             step.compensation = self._compensation(step, compensate)
         self._steps[name] = step
+        self._outcome = None
         return step
 
     def include(
@@ -249,6 +251,20 @@ class Workflow:
             )
             for step in undoing
         ]  # fmt: skip
+
+    def gives(self, plan: Sequence[PlannedStep]) -> Any:
+        """Tell what it gives as a whole: the number of a step, or a list of such, in lists where groups nest.
+
+        None where that is not clear: it was not made by `chain` or `group`, and ends with several steps.
+
+        Args:
+            plan: what `plan` made of it.
+        """
+        if self._outcome is not None:
+            number_of = {step.name: step.number for step in plan if not step.undoes}
+            return _numbers(self._outcome, number_of)
+        last = [step.number for step in plan if not step.undoes and not step.dependents]
+        return last[0] if len(last) == 1 else None
 
     def __repr__(self) -> str:
         return f"<workflow {self.name!r} of {len(self._steps)} steps>"
@@ -344,7 +360,7 @@ class Composition:
     def workflow(self, *, queue: str | None = None, keep: SecondsTimedelta = DEFAULT_KEEP_S) -> Workflow:
         """Make the workflow of it; see `Workflow`."""
         made = Workflow(self.name, queue=queue, keep=keep)
-        self.join(made, "", None, ())
+        made._outcome = self.join(made, "", None, ()).result
         return made
 
 
@@ -365,6 +381,12 @@ def takes_previous(call: Call[Any]) -> bool:
     return any(
         isinstance(one, Previous) for one in (*placeholders_in(call.args), *placeholders_in(call.kwargs))
     )
+
+
+def _numbers(outcome: Any, number_of: dict[str, int]) -> Any:
+    if isinstance(outcome, list):
+        return [_numbers(part, number_of) for part in outcome]
+    return number_of[cast("ResultOf", outcome).step.name]
 
 
 def _check_call(what: str, given: Any) -> None:

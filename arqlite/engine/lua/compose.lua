@@ -15,6 +15,7 @@
 --          wait    set   ids whose end somebody awaits
 --          ttls    set   result lifetimes in use
 -- ARGV     base, channel, wid, name, keep_ms
+--          gives   with the first call what it gives as a whole, as Python wrote it
 --          total   steps of the workflow proper
 --          first   '1' with the first call
 --          roots   with the last call the numbers of the steps that wait for nothing, separated by commas; else ''
@@ -31,7 +32,7 @@ if state ~= '' and state ~= 'planting' then return 2 end
 if state == '' then
   if first ~= '1' then return 0 end
   redis.call('HSET', flow, 'name', name, 'state', 'planting', 'at', string.format('%.0f', now), 'keep', keep_ms,
-    'total', total, 'open', total, 'failed', '0', 'cancelled', '0')
+    'total', total, 'open', total, 'failed', '0', 'cancelled', '0', 'gives', gives)
   redis.call('ZADD', flows, now, wid)
   redis.call('ZADD', over, now + UNFINISHED_FOR, wid)
 end

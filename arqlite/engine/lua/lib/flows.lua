@@ -1,5 +1,6 @@
 -- A workflow is a hash, `wf:<id>`. Of itself it tells `name`, `state`, `at` and `ended` (ms since 1970), `keep`
--- (ms, -1 for ever), `total`, `open` (steps that have not ended), `failed` and `cancelled`. Of step n it tells
+-- (ms, -1 for ever), `total`, `open` (steps that have not ended), `failed`, `cancelled` and `gives` (JSON: a step, or a list of
+-- such, whose results are its own; '' if that is not clear). Of step n it tells
 -- `p:n` its plan (see model/flowcode.py), `s:n` its state, `n:n` how many others it waits for, `t:n` what its
 -- job is made of, if it is not in `jobs` as it shall run, and `r:n` a letter and the end, if that is needed.
 -- `b:n` is a body that came before all steps were stored, and `early` names those steps.
