@@ -334,7 +334,7 @@ class Crew:
             await self.engine.nudge()
             if self.producer.active or self.producer.session is None:
                 return  # what still runs here must not be started elsewhere before this process is gone
-            others = await self.engine.leave(self.producer.session)
+            others = await self.engine.leave(self.producer.session, self.producer.told)
             if others == 0:
                 async with asyncio.timeout(_FLUSH_PATIENCE_S):
                     await self._pool.delete(self._options.health_key)

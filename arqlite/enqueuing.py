@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextvars import ContextVar
-from typing import Any, Concatenate, TypeAlias, overload
+from typing import Any, Concatenate, NoReturn, TypeAlias, overload
 
 from typing_extensions import Unpack
 
@@ -154,6 +154,18 @@ class Enqueuer(Enqueuing):
     def __init__(self, client: QueueClient, options: Options) -> None:
         self._client = client
         self._options = options
+
+    def enqueue_workflow(self, flow: Any) -> NoReturn:
+        """Workflows are enqueued by the pool itself: what is said here is said of jobs, one by one.
+
+        Raises:
+            ConfigurationError: always; it tells what to write instead.
+        """
+        raise ConfigurationError(
+            "options(...) are of single jobs; the steps of a workflow have their own, "
+            "call(...).options(delay=60), and Workflow(name, queue=...) or chain(...).workflow(queue=...) "
+            "says its queue: then pool.enqueue_workflow(...)"
+        )
 
     def _target(self) -> tuple[QueueClient, Options]:
         return self._client, self._options

@@ -94,7 +94,7 @@ class JobNotFound(ArqliteError, LookupError):
 
 
 class JobBusy(ArqliteError, RuntimeError):
-    """A job cannot be changed now: a worker runs it, or it changed each time it was to be changed.
+    """A job cannot be changed now: a worker runs it, it waits for results, or it changed each time.
 
     Attributes:
         job_id: its id.

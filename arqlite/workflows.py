@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+import json
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from redis.exceptions import RedisError
@@ -17,7 +18,7 @@ from .model import checks
 from .model.calls import PLAIN, Options
 from .model.codec import Codec
 from .model.compositions import Chain, Group, chain, group
-from .model.flowcode import encode_step, read_plan, read_result
+from .model.flowcode import ReadPlan, encode_step, read_plan, read_result
 from .model.flowviews import StepView, WorkflowState, WorkflowView, moving_jobs, read_workflow, with_states
 from .model.placeholders import PREVIOUS
 from .model.states import JobState
@@ -144,37 +145,26 @@ class WorkflowRun:
             ConfigurationError: there is no such step.
             ResultNotFound: the workflow is unknown, or was forgotten.
         """
-        name = step.name if isinstance(step, Step) else step
-        facts = await self._engine.look_at_flow(self.id)
-        if not facts:
-            raise ResultNotFound(f"workflow {self.id} is unknown, or was forgotten")
-        plans = [read_plan(value.decode()) for field, value in facts.items() if field.startswith("p:")]
-        for plan in plans:
-            if plan.name == name and "c" not in plan.flags:
-                return Job(plan.job_id, self._client, self.queue)
-        known = ", ".join(sorted({plan.name for plan in plans}))
-        raise ConfigurationError(f"there is no step {name!r} in workflow {self.id}; there are {known}")
+        _, plans = await self._plans()
+        return self._job_of(plans[_number(self.id, plans, step)])
 
-    async def result(self, step: str | Step[Any], timeout: float | None = None) -> Any:
+    async def result(self, step: str | Step[Any] | None = None, timeout: float | None = None) -> Any:
         """Wait for the end of a step and return what it gave; what ended it otherwise is raised.
 
         Args:
-            step: the step, or its name.
+            step: the step, or its name. None is the whole: the last step of a chain or of a workflow that
+                ends with one, the list of their results where a group without a callback comes last.
             timeout: seconds to wait; None waits for ever.
 
         Raises:
-            ConfigurationError: there is no such step.
+            ConfigurationError: there is no such step, or none was given and the workflow ends with several.
             ResultNotFound: the workflow is unknown, or the result of the step is not kept.
             TimeoutError: it has not ended in time.
         """
-        job = await self.job(step)
-        try:
-            return await job.result(timeout)
-        except ResultNotFound:
-            value = await self._kept_result(job.job_id)
-        if isinstance(value, BaseException):
-            raise value
-        return value
+        facts, plans = await self._plans()
+        wanted = _whole(self.id, facts, plans) if step is None else _number(self.id, plans, step)
+        async with asyncio.timeout(timeout):
+            return await self._given(wanted, plans)
 
     async def cancel(self) -> bool:
         """Cancel it: steps that wait are cancelled, those that run are asked to end, as by `Job.abort`.
@@ -220,14 +210,39 @@ class WorkflowRun:
             raise ResultNotFound(f"workflow {self.id} is unknown, or was forgotten")
         return state
 
-    async def _kept_result(self, job_id: str) -> Any:
-        """A workflow keeps what others needed, also where the queue keeps no results."""
+    async def _plans(self) -> tuple[dict[str, bytes], dict[int, ReadPlan]]:
+        """Read what is known of it, and the plans of its steps by their numbers."""
         facts = await self._engine.look_at_flow(self.id)
-        for field, value in facts.items():
-            if field.startswith("p:") and read_plan(value.decode()).job_id == job_id:
-                kept = facts.get(f"r:{field[2:]}", b"")
-                if len(kept) > 1:
-                    return read_result(kept, self._codec)
+        if not facts:
+            raise ResultNotFound(f"workflow {self.id} is unknown, or was forgotten")
+        plans = {
+            int(field[2:]): read_plan(value.decode())
+            for field, value in facts.items()
+            if field.startswith("p:")
+        }
+        return facts, plans
+
+    def _job_of(self, plan: ReadPlan) -> Job[Any]:
+        return Job(plan.job_id, self._client, self.queue)
+
+    async def _given(self, wanted: Any, plans: dict[int, ReadPlan]) -> Any:
+        """Wait for what a step gives, told by its number, or for each of a list."""
+        if isinstance(wanted, list):
+            return [await self._given(part, plans) for part in wanted]
+        try:
+            return await self._job_of(plans[wanted]).result()
+        except ResultNotFound:
+            value = await self._kept_result(wanted)
+        if isinstance(value, BaseException):
+            raise value
+        return value
+
+    async def _kept_result(self, number: int) -> Any:
+        """A workflow keeps what others needed, also where the queue keeps no results."""
+        field = f"r:{number}"
+        kept = (await self._engine.look_at_flow(self.id, field)).get(field, b"")
+        if len(kept) > 1:
+            return read_result(kept, self._codec)
         raise ResultNotFound(
             "The result of this step is not kept. Is the worker function configured to keep result?"
         )
@@ -257,9 +272,10 @@ async def send_workflow(client: Any, flow: Workflow | Composition) -> WorkflowRu
     steps = [
         _new_step(codec, step, own, flow_id, now_ms, numbers) for step, own in zip(plan, options, strict=True)
     ]
-    total = len(numbers)
+    total, gives = len(numbers), workflow.gives(plan)
     engine: RedisEngine = client.queue(queue).engine
-    if not await engine.compose(NewFlow(flow_id, workflow.name, workflow.keep_ms, total, steps)):
+    outcome = "" if gives is None else json.dumps(gives)
+    if not await engine.compose(NewFlow(flow_id, workflow.name, workflow.keep_ms, total, steps, outcome)):
         raise ConfigurationError(
             f"workflow {workflow.name!r} was forgotten before all of it was stored; nothing of it runs"
         )
@@ -267,6 +283,26 @@ async def send_workflow(client: Any, flow: Workflow | Composition) -> WorkflowRu
         for step, stored in zip(plan[:total], steps, strict=False):
             execute(JobEnqueued(queue, stored.job_id, step.call.function))
     return WorkflowRun(flow_id, client, queue)
+
+
+def _number(flow_id: str, plans: Mapping[int, ReadPlan], step: str | Step[Any]) -> int:
+    name = step.name if isinstance(step, Step) else step
+    for number, plan in plans.items():
+        if plan.name == name and "c" not in plan.flags:
+            return number
+    known = ", ".join(sorted({plan.name for plan in plans.values()}))
+    raise ConfigurationError(f"there is no step {name!r} in workflow {flow_id}; there are {known}")
+
+
+def _whole(flow_id: str, facts: Mapping[str, bytes], plans: Mapping[int, ReadPlan]) -> Any:
+    """Tell which steps give what the workflow gives as a whole."""
+    gives = facts.get("gives", b"")
+    if gives:
+        return json.loads(gives)
+    last = (plan.name for _, plan in sorted(plans.items()) if not plan.dependents and "c" not in plan.flags)
+    raise ConfigurationError(
+        f"workflow {flow_id} ends with several steps: say whose result is meant, {', '.join(last)}"
+    )
 
 
 def _settled(step: PlannedStep) -> Options:

@@ -291,6 +291,89 @@ async def test_workflows_are_listed_and_forgotten(arq_redis: ArqRedis, make_work
     assert len(await inspector.workflows()) == 2
 
 
+async def test_workflows_in_some_states(arq_redis: ArqRedis, make_worker: MakeWorker) -> None:
+    """Workflows are found by their state, or by several, counted among those; no other word is."""
+    inspector = Inspector(arq_redis)
+    for name in ("a", "b", "c", "d"):
+        await arq_redis.enqueue_workflow(chain(fail if name in "bd" else call(number, 1), name=name))
+        await asyncio.sleep(0.002)
+    await make_worker(FUNCTIONS).main()
+    await arq_redis.enqueue_workflow(chain(call(number, 1), name="e"))
+
+    async def names(state: Any, **page: int) -> list[str]:
+        return [view.name for view in await inspector.workflows(state=state, **page)]
+
+    assert await names("failed") == ["d", "b"]
+    assert await names(WorkflowState.FAILED, limit=1) == ["d"]
+    assert await names("failed", offset=1) == ["b"]
+    assert await names("failed", limit=0) == []
+    assert await names(["running", WorkflowState.COMPLETED]) == ["e", "c", "a"]
+    with pytest.raises(ConfigurationError, match="'fail' is no state of a workflow; did you mean 'failed'"):
+        await names("fail")
+    with pytest.raises(ConfigurationError, match="state takes a state of workflows, or several, got 3"):
+        await names(3)
+
+
+@pytest.mark.parametrize(
+    ("flow", "result"),
+    [
+        (chain(call(number, 2), double, double), 8),
+        (group([call(number, 1), chain(call(number, 2), double)]), [1, 4]),
+        (group([group([call(number, 1), call(number, 2)]), call(number, 3)]), [[1, 2], 3]),
+        (group([call(number, 1), call(number, 2)], callback=total), 3),
+        (chain(call(number, 1), group([double, double])), [2, 2]),
+    ],
+    ids=["chain", "group", "nested", "callback", "ends with a group"],
+)
+async def test_result_of_the_whole(
+    arq_redis: ArqRedis, make_worker: MakeWorker, flow: Any, result: Any
+) -> None:
+    """Without a step, a chain gives what its last job gave, and a group the list of its results."""
+    run = await arq_redis.enqueue_workflow(flow)
+    await make_worker(FUNCTIONS).main()
+
+    assert await run.result(timeout=5) == result
+    assert await WorkflowRun(run.id, arq_redis).result() == result
+
+
+async def test_result_of_a_whole_workflow(arq_redis: ArqRedis, make_worker: MakeWorker) -> None:
+    """A workflow gives what the step gave that it ends with; if these are several, one must be named."""
+    flow = Workflow("w")
+    one = flow.add("one", call(number, 1), compensate=call(number, 1))
+    flow.add("two", call(double, one.result))
+    run = await arq_redis.enqueue_workflow(flow)
+    flow.add("three", call(fail, one.result))
+    wide = await arq_redis.enqueue_workflow(flow)
+    failing = await arq_redis.enqueue_workflow(chain(call(number, 1), fail))
+    with pytest.raises(TimeoutError):
+        await run.result(timeout=0.01)
+    await make_worker(FUNCTIONS).main()
+
+    assert await run.result() == 2
+    with pytest.raises(
+        ConfigurationError, match="ends with several steps: say whose result is meant, two, three"
+    ):
+        await wide.result()
+    with pytest.raises(ValueError, match="no luck"):
+        await failing.result()
+
+
+async def test_result_of_a_chain_with_more_steps(arq_redis: ArqRedis, make_worker: MakeWorker) -> None:
+    """Who adds steps to the workflow of a chain gets what it gives with those."""
+    flow = chain(call(number, 2), double).workflow()
+    flow.add("more", call(double, flow.steps[-1].result))
+    run = await arq_redis.enqueue_workflow(flow)
+    await make_worker(FUNCTIONS).main()
+
+    assert await run.result() == 8
+
+
+async def test_options_of_jobs_are_not_for_workflows(arq_redis: ArqRedis) -> None:
+    """Options of single jobs do not enqueue a workflow, and say how it is done."""
+    with pytest.raises(ConfigurationError, match="the steps of a workflow have their own"):
+        arq_redis.options(delay=60).enqueue_workflow(chain(call(number, 1)))
+
+
 async def test_result_of_a_step_outlives_its_job(arq_redis: ArqRedis, make_worker: MakeWorker) -> None:
     """What a step gave to others can be read although the worker keeps no results."""
     flow = Workflow("short")

@@ -41,6 +41,7 @@ class NewFlow(NamedTuple):
         keep_ms: how long it is known after its end, -1 for ever.
         total: how many steps it has, compensations left out.
         steps: all of them, compensations included.
+        gives: what it gives as a whole, for whoever reads it.
     """
 
     flow_id: str
@@ -48,6 +49,7 @@ class NewFlow(NamedTuple):
     keep_ms: int
     total: int
     steps: Sequence[NewStep]
+    gives: str = ""
 
 
 class FlowStopped(NamedTuple):
@@ -78,7 +80,7 @@ class FlowVerbs:
         roots = ",".join(str(step.number) for step in flow.steps if step.record and step.needs == 0)
         args = {
             "wid": flow.flow_id, "name": flow.name, "keep_ms": flow.keep_ms, "total": flow.total,
-            "first": "1", "roots": "",
+            "first": "1", "roots": "", "gives": flow.gives,
         }  # fmt: skip
         for start in range(0, len(flow.steps), COMPOSE_CHUNK):
             rest: list[Any] = []
@@ -88,7 +90,7 @@ class FlowVerbs:
                 args["roots"] = roots
             if not await self._call(load("compose"), args, rest, {"flow": self.keys.flow(flow.flow_id)}):
                 return False
-            args["first"] = ""
+            args["first"] = args["gives"] = ""
         return True
 
     async def look_at_flow(self, flow_id: str, *fields: str) -> dict[str, bytes]:

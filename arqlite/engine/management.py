@@ -165,9 +165,12 @@ class Management:
         calls = [(_notes(self.keys, job_id), {"id": job_id, "states": states}) for job_id in job_ids]
         return [_HAND_ANSWERS[reply] for reply in await self._call_many(load("drop"), calls)]
 
-    async def amend(self, job_id: str, expected: bytes, record: bytes) -> HandAnswer:
-        """Change what is kept of a job that ended, where nobody has changed it since it was read."""
-        args = {"id": job_id, "expected": expected, "record": record}
+    async def amend(self, job_id: str, expected: bytes, record: bytes, live: bytes) -> HandAnswer:
+        """Change what is kept of a job that ended, where nobody has changed it since it was read.
+
+        `live` is the same job as it is enqueued: a workflow that is retried makes its steps anew.
+        """
+        args = {"id": job_id, "expected": expected, "record": record, "live": live}
         return _HAND_ANSWERS[await self._call(load("amend"), args)]
 
     async def depth(self) -> Depth:

@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple, Protocol
 Place = Literal["ready", "scheduled", "held", "sorted"]
 Home = Literal["absent", "finished", "ready", "held", "scheduled", "suspended", "running"]
 CancelAnswer = Literal["unknown", "cancelled", "asked", "ended", "elsewhere"]
-RewriteAnswer = Literal["done", "changed", "unknown"]
+RewriteAnswer = Literal["done", "changed", "unknown", "waits"]
 
 
 class Lock(NamedTuple):
@@ -291,8 +291,8 @@ class Turn(NamedTuple):
             put back again, until `cancel` was called for them.
         errors: of jobs claimed that were tried before: id and what its failed attempts left, the newest 20.
         settled: what was settled for the queue.
-        swept: jobs that nobody ran and that were cancelled as a job they waited for did not end well; told
-            once, to whoever turns first.
+        swept: jobs that nobody ran and that were cancelled as a job they waited for did not end well, for one
+            session to tell; again until it says that it has told, or is over, and then another one.
     """
 
     now_ms: int
@@ -466,10 +466,12 @@ class Engine(Protocol):
         rooms: Sequence[Room] | None = None,
         failures: Sequence[Failure] = (),
         started: Sequence[str] = (),
+        told: Sequence[bytes] | None = None,
     ) -> Turn:
         """End jobs (running -> finished), put jobs back (running -> ready, scheduled or held) and claim
         up to `want` (ready or held -> running), in one step. `ended` maps the ms a result is kept (0 not
         at all, -1 for ever) to its jobs. `failures` are added to the errors of jobs that end or go back.
+        `told` are the `swept` jobs of which it has told since its last turn; None if it tells of none.
 
         Held jobs are claimed only where `rooms` say so, and the eldest first, be they ready or held.
         None is for workers without limits: they need no moments. A hold that no living session vouches
@@ -502,8 +504,11 @@ class Engine(Protocol):
     async def rescue(self, session: str) -> Rescued:
         """Running -> ready, for all jobs of sessions whose lease ended; `session` is who asks."""
 
-    async def leave(self, session: str) -> int:
-        """End a session; its jobs are rescued at once. Returns how many sessions live on."""
+    async def leave(self, session: str, told: Sequence[bytes] = ()) -> int:
+        """End a session; its jobs are rescued at once. Returns how many sessions live on.
+
+        `told` is as in `turn`.
+        """
 
     async def bequeath(self, session: str, soon_ms: int) -> bool:
         """End a session in so many ms: its process is about to be gone. Its jobs are rescued then, and no
@@ -521,7 +526,8 @@ class Engine(Protocol):
         """Change a job that has not ended: its record, its priority and, unless `when` is None, its due time.
 
         Nothing is done where its record is another one than `expected`, or its state none of those whose
-        letters are in `states`. A job that runs keeps its due time, and goes on with what it was given.
+        letters are in `states`. A job that runs keeps its due time, and goes on with what it was given. One
+        that `waits` for results of other jobs, to be written into it, stays as it is.
         """
 
     async def peek(self, job_id: str) -> Peek:

@@ -60,7 +60,9 @@ _WILL_MS = 30 * 86_400_000
 _TOKEN_MS = 30 * 86_400_000
 # Somebody else who read the same batch may still be about to plant it.
 _LATE_PLANTER_MS = 600_000
-_REWRITE_ANSWERS: dict[int, RewriteAnswer] = {1: "done", 0: "changed", -1: "unknown"}
+_REWRITE_ANSWERS: dict[int, RewriteAnswer] = {1: "done", 0: "changed", -1: "unknown", -2: "waits"}
+# In the place of what a session has told of.
+_TELLS_NOBODY = "\0"
 # Where a turn tells what was settled, if anything was.
 _SETTLED_AT = 13
 _PLACES = {"ready": "r", "scheduled": "s", "held": "h", "sorted": "l"}
@@ -118,11 +120,13 @@ class RedisEngine(Management, Duties, FlowVerbs, Steering):
         rooms: Sequence[Room] | None = None,
         failures: Sequence[Failure] = (),
         started: Sequence[str] = (),
+        told: Sequence[bytes] | None = None,
     ) -> Turn:
         """See `Engine.turn`."""
         call = self._turn_head(session)
         rooms_given = -1 if rooms is None else len(rooms)
-        call = [*call, "\0".join(started), min(want, TURN_LIMIT), rooms_given]
+        told_of = _TELLS_NOBODY if told is None else b"\0".join(told)
+        call = [*call, "\0".join(started), told_of, min(want, TURN_LIMIT), rooms_given]
         for room in rooms or ():
             call += room
         call.append(len(failures))
@@ -167,10 +171,10 @@ class RedisEngine(Management, Duties, FlowVerbs, Steering):
         per_session = {moved[i].decode(): int(moved[i + 1]) for i in range(0, len(moved), 2)}
         return Rescued(per_session, int(earliest))
 
-    async def leave(self, session: str) -> int:
+    async def leave(self, session: str, told: Sequence[bytes] = ()) -> int:
         """See `Engine.leave`."""
         keys = {"run": self.keys.run(session), "inbox": self.keys.inbox(session)}
-        return int(await self._call(load("leave"), {"sid": session}, keys=keys))
+        return int(await self._call(load("leave"), {"sid": session, "told": b"\0".join(told)}, keys=keys))
 
     async def bequeath(self, session: str, soon_ms: int) -> bool:
         """See `Engine.bequeath`."""
@@ -340,9 +344,10 @@ class RedisEngine(Management, Duties, FlowVerbs, Steering):
                 "sid": session,
                 **self._standpoint(session),
                 "started": "",
+                "told": "",
                 "want": 0,
             }
-            self._turn_keys = (session, self._turn_script.arguments(names, args)[:-2])
+            self._turn_keys = (session, self._turn_script.arguments(names, args)[:-3])
         return self._turn_keys[1]
 
     def _drop_twin(self) -> None:

@@ -41,7 +41,8 @@ class Changing(Moving):
 
         Raises:
             JobNotFound: there is no such job.
-            JobBusy: a worker runs it, or it changed each time that it was to be changed.
+            JobBusy: a worker runs it, it waits for results of other steps that will be written into it, or it
+                changed each time that it was to be changed.
             ConfigurationError: the changes are no dict, or name or hold what cannot be.
             SerializationError: they cannot be written.
         """
@@ -72,10 +73,16 @@ class Changing(Moving):
         written = changed(envelope, changes)
         due_ms = changes.get("scheduled_at")
         blob = self._blob(written)
+        record = queued_record(written.get("p") or 0, blob)
         if not found.state.is_final:
-            record = queued_record(written.get("p") or 0, blob)
             when = None if due_ms is None else f"={due_ms}"
-            return await engine.rewrite(found.job_id, found.record, record, _CHANGED_IN, when) == "done"
+            answer = await engine.rewrite(found.job_id, found.record, record, _CHANGED_IN, when)
+            if answer == "waits":
+                raise JobBusy(
+                    found.job_id, "it waits for results of other steps that will be written into it"
+                )
+            return answer == "done"
         if due_ms is None:
-            return await engine.amend(found.job_id, found.record, with_blob(found.record, blob)) == "done"
+            amended = with_blob(found.record, blob)
+            return await engine.amend(found.job_id, found.record, amended, record) == "done"
         return await engine.revive_many([self._revival(found, due_ms, written)]) == ["done"]

@@ -13,6 +13,8 @@ from .calls import Call, call
 from .placeholders import Placeholder, Previous, ResultOf, placeholders_in, replaced
 
 MOST_STEPS = 10_000
+# One script goes through those of all steps that end at once.
+MOST_LINKS = 100_000
 DEFAULT_KEEP_S = 86_400
 _LONGEST_NAME = 200
 _OTHERS = "delay, at, queue, priority, max_attempts, first_try, tags and meta"
@@ -118,6 +120,8 @@ class Workflow:
         self.keep_ms = -1 if lasts_s == float("inf") else to_ms(lasts_s)
         self._namesakes: dict[str, int] = {}
         self._steps: dict[str, Step[Any]] = {}
+        self._links = 0
+        self._outcome: Any = None
 
     @property
     def steps(self) -> Sequence[Step[Any]]:
@@ -149,25 +153,29 @@ class Workflow:
             The step; its `result` stands for what it will give.
 
         Raises:
-            ConfigurationError: the name is taken or none, something is no step of this workflow, or one of
-                the options is not for steps.
+            ConfigurationError: the name is taken or none, something is no step of this workflow, one of the
+                options is not for steps, or steps wait for others more than 100,000 times in all.
             InvalidArguments: the compensation cannot be called so.
         """
         _checked_name("a step", name)
         if name in self._steps:
             raise ConfigurationError(f"there are two steps {name!r} in workflow {self.name!r}")
         _check_call(f"step {name!r}", call)
+        taken = 0
         for waited_for in self._results_in(call):
+            taken += 1
             if isinstance(waited_for, Previous):
                 raise ConfigurationError(
                     f"step {name!r}: nothing comes before it; "
                     "PREVIOUS is for chains, callbacks and compensations"
                 )
         before = tuple(one for given in _listed(after) for one in self._waited_for(name, given))
+        self._count_links(max(taken, len(before)))
         step = Step(self, name, call, before, bool(even_if_failed), None)
         if compensate is not None:
             step.compensation = self._compensation(step, compensate)
         self._steps[name] = step
+        self._outcome = None
         return step
 
     def include(
@@ -247,6 +255,20 @@ class Workflow:
             for step in undoing
         ]  # fmt: skip
 
+    def gives(self, plan: Sequence[PlannedStep]) -> Any:
+        """Tell what it gives as a whole: the number of a step, or a list of such, in lists where groups nest.
+
+        None where that is not clear: it was not made by `chain` or `group`, and ends with several steps.
+
+        Args:
+            plan: what `plan` made of it.
+        """
+        if self._outcome is not None:
+            number_of = {step.name: step.number for step in plan if not step.undoes}
+            return _numbers(self._outcome, number_of)
+        last = [step.number for step in plan if not step.undoes and not step.dependents]
+        return last[0] if len(last) == 1 else None
+
     def __repr__(self) -> str:
         return f"<workflow {self.name!r} of {len(self._steps)} steps>"
 
@@ -255,6 +277,15 @@ class Workflow:
             if isinstance(placeholder, ResultOf):
                 self._own(cast("Step[Any]", placeholder.step))
             yield placeholder
+
+    def _count_links(self, count: int) -> None:
+        self._links += count
+        if self._links > MOST_LINKS:
+            raise ConfigurationError(
+                f"the steps of workflow {self.name!r} wait for others, or take their results, more than "
+                f"{MOST_LINKS} times; let one step wait for many and the others for that one, as with "
+                "group(..., callback=...)"
+            )
 
     def _own(self, step: Step[Any]) -> Step[Any]:
         if step.workflow is not self:
@@ -332,7 +363,7 @@ class Composition:
     def workflow(self, *, queue: str | None = None, keep: SecondsTimedelta = DEFAULT_KEEP_S) -> Workflow:
         """Make the workflow of it; see `Workflow`."""
         made = Workflow(self.name, queue=queue, keep=keep)
-        self.join(made, "", None, ())
+        made._outcome = self.join(made, "", None, ()).result
         return made
 
 
@@ -353,6 +384,12 @@ def takes_previous(call: Call[Any]) -> bool:
     return any(
         isinstance(one, Previous) for one in (*placeholders_in(call.args), *placeholders_in(call.kwargs))
     )
+
+
+def _numbers(outcome: Any, number_of: dict[str, int]) -> Any:
+    if isinstance(outcome, list):
+        return [_numbers(part, number_of) for part in outcome]
+    return number_of[cast("ResultOf", outcome).step.name]
 
 
 def _check_call(what: str, given: Any) -> None:

@@ -96,6 +96,7 @@ class Producer(Service):
         self.owned: dict[str, Run | None] = {}
         self.active: set[Run] = set()
         self.executor: Executor
+        self.told: Sequence[bytes] = ()
         self._engine = engine
         self._acker = acker
         self._intake = intake
@@ -291,7 +292,7 @@ class Producer(Service):
             asked = self._capacity.reach(want)
             turn = await self._engine.turn(
                 self.session, asked, batch.ended, batch.returned, self._capacity.rooms(),
-                tuple(batch.failures.values()), started,
+                tuple(batch.failures.values()), started, self.told if has_handlers(JobStopped) else None,
             )  # fmt: skip
         except SessionLost:
             await self._begin_anew()
@@ -316,8 +317,10 @@ class Producer(Service):
         self._take_in(turn, want)
         if want:
             self._hungry = self._hungry or self._has_left_some(turn, asked)
-        if turn.swept and has_handlers(JobStopped):
+        self.told = turn.swept
+        if turn.swept:
             tell_swept(self._engine.queue, turn)
+            self._owes_turn = True
         if recalled:
             await cancel_returned(self._engine, self.executor, self.session, recalled)
         self._stager.arm(self._next_look_ms(turn) if self._claiming else -1)

@@ -97,7 +97,7 @@ async def main() -> None:
     pages = [chain(call(fetch, page), count_words) for page in range(1, 4)]
     counted = await pool.enqueue_workflow(group(pages, callback=call(add_up, PREVIOUS, label="words in all")))
     await worker.async_run()
-    print(await counted.result("add_up"))
+    print(await counted.result())
 
     await worker.close()
     await pool.aclose()

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from engine_toys import FOREVER, HOUR, Queue, ids
 
-from arqlite import PREVIOUS
-from arqlite.engine import Ended, NewFlow, NewStep
+from arqlite import PREVIOUS, ArqRedis
+from arqlite.engine import Ended, NewFlow, NewStep, RedisEngine
 from arqlite.engine.flows import COMPOSE_CHUNK
 from arqlite.engine.management import Revival
 from arqlite.errors import Cancel
@@ -555,3 +555,101 @@ async def test_step_that_was_retried_alone(flows: Flows) -> None:
 
     assert await flows.claim() == ["left", "right"]
     assert await flows.args("left") == [4]
+
+
+def layers(width: int) -> Workflow:
+    """Each of the second layer waits for all of the first, and takes what they give."""
+    flow = Workflow("layers")
+    first = [flow.add(f"a{n}", call("f")) for n in range(width)]
+    for n in range(width):
+        flow.add(f"b{n}", call("f", [step.result for step in first]))
+    return flow
+
+
+@pytest.mark.parametrize("letter", ["S", "F", "C"])
+async def test_many_that_wait_for_many(flows: Flows, letter: str) -> None:
+    """Steps that end in one turn let all run that waited for them, or end them, each once."""
+    await flows.compose(layers(20))
+    claimed = await flows.claim()
+    assert await flows.end(*claimed[1:], value=1) == []
+
+    await flows.end(claimed[0], letter=letter, value=1)
+
+    states = await flows.states()
+    assert {states[f"b{n}"] for n in range(20)} == {"available" if letter == "S" else "cancelled"}
+    if letter == "S":
+        assert await flows.args("b7") == [[1] * 20]
+    await flows.queue.check()
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("letter", ["S", "F"])
+async def test_cost_of_many_that_wait_for_many(real_url: str, letter: str) -> None:
+    """What the end of a layer costs grows with the steps of both, and not with each pair of them."""
+    pool = ArqRedis.from_url(real_url)
+    engine = RedisEngine(pool, "q")
+    calls = []
+    for width in (20, 40):
+        await pool.flushdb()
+        await engine.open("s", HOUR)
+        await engine.compose(flow_of(layers(width)))
+        claimed = ids(await engine.turn("s", 100, {}, ()))
+        await pool.config_resetstat()
+        bodies = [body(job_id, letter, 1) for job_id in claimed]
+        await engine.turn("s", 0, {HOUR: Ended(claimed, bodies)}, ())
+        calls.append(sum(stat["calls"] for stat in (await pool.info("commandstats")).values()))
+
+    assert calls[1] < 2.1 * calls[0]
+    await engine.close()
+    await pool.aclose(close_connection_pool=True)
+
+
+async def swept(flows: Flows) -> None:
+    """End `fetch` so that three other steps end with it."""
+    await flows.compose(diamond())
+    await flows.claim()
+    await flows.end("fetch", letter="F")
+
+
+async def test_swept_steps_are_told_by_one_until_it_has_told(flows: Flows) -> None:
+    """Word of steps that ended with another comes to one session, and again until that says it has told."""
+    await flows.queue.open("t")
+    await swept(flows)
+    turn, leave = flows.engine.turn, flows.engine.leave
+
+    first = (await turn("s", 0, {}, (), told=())).swept
+    assert sorted(first) == [b"join", b"left", b"right"]
+    assert sorted((await turn("s", 0, {}, (), told=())).swept) == sorted(first)
+    assert (await turn("t", 0, {}, (), told=())).swept == ()
+    assert (await turn("s", 0, {}, (), told=first[:2])).swept == [first[2]]
+    assert (await turn("s", 0, {}, (), told=first[:2])).swept == [first[2]]
+    await leave("s", first[2:])
+    assert (await turn("t", 0, {}, (), told=())).swept == ()
+    await leave("t")
+    assert not await flows.queue.client.keys("*telling*")
+
+
+@pytest.mark.parametrize("dies", [False, True])
+async def test_swept_steps_are_told_by_others(flows: Flows, dies: bool) -> None:
+    """What a session was given to tell, and did not before its end, another one tells."""
+    await swept(flows)
+    assert len((await flows.engine.turn("s", 0, {}, (), told=())).swept) == 3
+    await flows.queue.open("t")
+
+    if dies:
+        await flows.queue.end_lease("s")
+        await flows.engine.rescue("t")
+    else:
+        await flows.engine.leave("s")
+
+    assert len((await flows.engine.turn("t", 0, {}, (), told=())).swept) == 3
+
+
+async def test_who_tells_nobody_leaves_word_of_swept_steps(flows: Flows) -> None:
+    """A session without anybody to tell takes no word of them; without anybody at all it goes after a day."""
+    await swept(flows)
+
+    assert (await flows.engine.turn("s", 0, {}, ())).swept == ()
+
+    assert 0 < await flows.queue.client.pttl(f"{flows.queue.keys.base}swept") <= 24 * HOUR
+    assert len((await flows.engine.turn("s", 0, {}, (), told=())).swept) == 3

@@ -316,10 +316,10 @@ async def test_amend(queue: Queue) -> None:
     await queue.finish("s", "a")
     before = await record_of(queue, "a")
 
-    assert await queue.engine.amend("a", before, before + b"!") == "done"
-    assert await queue.engine.amend("a", before, before + b"!") == "done"
-    assert await queue.engine.amend("a", before, before + b"?") == "changed"
-    assert await queue.engine.amend("b", before, before) == "unknown"
+    assert await queue.engine.amend("a", before, before + b"!", b"Q") == "done"
+    assert await queue.engine.amend("a", before, before + b"!", b"Q") == "done"
+    assert await queue.engine.amend("a", before, before + b"?", b"Q") == "changed"
+    assert await queue.engine.amend("b", before, before, b"Q") == "unknown"
 
     assert (await record_of(queue, "a")).endswith(b"!")
 

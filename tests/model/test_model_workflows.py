@@ -11,7 +11,7 @@ from arqlite.model.calls import call
 from arqlite.model.compositions import chain, group
 from arqlite.model.placeholders import PREVIOUS, placeholders_in
 from arqlite.model.unique import Unique
-from arqlite.model.workflows import MOST_STEPS, Composition, Step, Workflow
+from arqlite.model.workflows import MOST_LINKS, MOST_STEPS, Composition, Step, Workflow
 
 
 async def number(ctx: Any, n: int) -> int:
@@ -225,3 +225,14 @@ def test_a_composition_of_ones_own_says_how_it_joins() -> None:
     """The base class joins nothing by itself."""
     with pytest.raises(NotImplementedError):
         Composition().join(Workflow("w"), "", None, ())
+
+
+def test_groups_that_wait_for_groups_are_bounded() -> None:
+    """Each job of a group waits for each of the one before: what grows that fast is refused."""
+    with pytest.raises(ConfigurationError, match=r"more than 100000 times; let one step wait for many"):
+        chain(group(["f"] * 700), group(["f"] * 700)).workflow()
+
+    plan = chain(group(["f"] * 700, callback="g"), group(["f"] * 700)).workflow().plan()
+
+    assert sum(len(step.needs) for step in plan) == 1400
+    assert MOST_LINKS > 300 * 300

@@ -15,11 +15,5 @@ local state = moves.state(wid)
 if state == 'compensating' then return {-1} end
 if state ~= 'running' then return {0} end
 local ids, bodies, live = moves.cancel(wid)
-for i = 1, #ids, UNPACKED do
-  local last = math.min(i + UNPACKED - 1, #ids)
-  redis.call('RPUSH', base .. 'swept', unpack(ids, i, last))
-  finish(base, jobs, ttls, tries, wait, channel, tonumber(ttl_ms), now, {unpack(ids, i, last)},
-    {unpack(bodies, i, last)})
-end
-if #ids > 0 then leave_token(base .. 'wake') end
+finish_swept(base, jobs, ttls, tries, wait, channel, tonumber(ttl_ms), now, ids, bodies)
 return {1, #ids, live}

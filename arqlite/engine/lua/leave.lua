@@ -4,9 +4,11 @@
 --          run     set   ids that this session owns
 --          inbox   set   ids that this session was asked to cancel
 --          sessions  hash  session -> what it tells of itself
--- ARGV     sid
+-- ARGV     base, sid
+--          told    as in turn
 -- RETURNS  sessions that live on
 -- COST     O(log sessions)
+-- USES     swept
 if redis.call('EXISTS', run) == 1 then
   redis.call('ZADD', live, 'XX', 0, sid)
 else
@@ -14,4 +16,6 @@ else
   redis.call('HDEL', sessions, sid)
 end
 redis.call('DEL', inbox)
+told_of_swept(base, sid, told)
+leave_swept(base, sid)
 return redis.call('ZCOUNT', live, 1, '+inf')

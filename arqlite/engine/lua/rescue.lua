@@ -9,7 +9,7 @@
 -- ARGV     base, sid, limit
 -- RETURNS  {ms to the earliest end of a lease other than sid's or -1, session, moved, session, moved, ...}
 -- COST     O(moved log N)
--- USES     clock lease score wake rules grants lanes limits
+-- USES     clock lease score wake swept rules grants lanes limits
 local now = clock()
 local rules = rules_of(base, '', '')
 local limits = rules and limits_of(base, rules, now)
@@ -47,6 +47,7 @@ for _, over in ipairs(redis.call('ZRANGEBYSCORE', live, '-inf', now, 'LIMIT', 0,
   else
     redis.call('ZREM', live, over)
     redis.call('HDEL', sessions, over)
+    leave_swept(base, over)
     redis.call('DEL', base .. 'cancel:' .. over, base .. 'will:' .. over)
   end
 end

@@ -35,7 +35,12 @@ redis.call('HSET', jobs, id, record)
 if memory == '' then redis.call('HDEL', tries, id) else redis.call('HSET', tries, id, memory) end
 -- Its errors so far are a live job's again.
 redis.call('PERSIST', base .. 'err:' .. id)
-if had_ended then moves_of_locks(base).revived(id) end
+if had_ended then
+  moves_of_locks(base).revived(id)
+  local size = tonumber(string.sub(old, 16, 23), 16) or 0
+  local is_changed = string.sub(old, 24 + size) ~= string.sub(record, 3)
+  if is_changed then moves_of_flows(base, jobs, '', '', now).changed(id, record) end
+end
 local at = due == '' and now or tonumber(due)
 if at > now then
   local score = sched_score(priority_of(record), at)

@@ -13,9 +13,9 @@
 --          record    the new one; its priority is that of the job from now on
 --          when      as in enqueue when it is due; 'keep' leaves that as it is, as it is for a job that runs
 -- RETURNS  1 done (a repetition included), 0 it was changed meanwhile or is in another state, -1 it is
---          unknown
+--          unknown, -2 it waits for results that will be written into it
 -- COST     O(log N + holds + sessions)
--- USES     clock score settle wake holds lanes homes state locks
+-- USES     clock score settle announce wake holds lanes homes state locks flows
 local now = clock()
 local old = redis.call('HGET', jobs, id)
 if not old or is_forgotten(old, now) then return -1 end
@@ -26,6 +26,13 @@ if string.sub(old, 1, 1) == 'R' then return 0 end
 local state = state_of(base, id, now)
 if not string.find(states, state, 1, true) then return 0 end
 
+local sign = string.sub(when, 1, 1)
+local at = sign == '' and now or sign == '=' and tonumber(string.sub(when, 2)) or when ~= 'keep' and now + tonumber(when)
+if redis.call('EXISTS', base .. 'steps') == 1 then
+  local flows = moves_of_flows(base, jobs, '', '', now)
+  if state == 'u' and not flows.can_run_alone(id) then return -2 end
+  flows.changed(id, record, state == 'u' and at)
+end
 redis.call('HSET', jobs, id, record)
 local priority = priority_of(record)
 
@@ -44,8 +51,6 @@ if when == 'keep' then
   return 1
 end
 
-local sign = string.sub(when, 1, 1)
-local at = sign == '' and now or sign == '=' and tonumber(string.sub(when, 2)) or now + tonumber(when)
 local is_suspended = redis.call('ZADD', susp, 'XX', 'CH', ready_score(priority, at), id) == 1
 local waits = not is_suspended and homes.take(id)
 if not waits and not is_suspended then return 1 end

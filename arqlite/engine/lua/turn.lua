@@ -15,6 +15,7 @@
 --          since   how often the queue had been resumed when the session began paused; '' if it did not
 --          control  where those listen who wait for a paused queue to be idle
 --          started  ids of jobs that have started, with NUL between
+--          told    ids of `swept` jobs of which this session has told, with NUL between; NUL alone if it tells of none
 --          want
 --          work*   number of rooms, or -1 from those who have none and need no moments, then per room:
 --                  name of the hold, how many jobs it may give, its pool or '', how many its pool may give;
@@ -26,7 +27,7 @@
 --                  's'), tries ('' leaves it as it is)
 -- RETURNS  {0} when the session is dead, else {1, now, ms to the next due job or -1, jobs owned now,
 --          1 if ready work remains, ids, records, tries, ids whose end or return was refused, and after a NUL those
---          of jobs that ended with other jobs and of which nobody has told}; and, if
+--          of jobs that ended with other jobs and of which this session is to tell}; and, if
 --          rooms were given or any of it is there: when each claimed job was ready, the names of all
 --          holds, ids put back although their cancellation was asked for (until `cancel` is done for them),
 --          {id, its newest errors} per claimed job that was tried before; and, if anything is settled for the
@@ -34,7 +35,7 @@
 --          (ms since 1970), 1 if it has a limit, 1 if it has a rate, how often it was resumed, how many claimed
 --          jobs, the last ones, are only to be sorted, generation and fields of its lanes
 -- COST     O((ended + claimed) log N)
--- USES     clock lease score settle announce wake locks flows finish holds rules grants lanes limits
+-- USES     clock lease score settle announce wake locks flows finish swept holds rules grants lanes limits
 local NEWEST_ERRORS = 20 -- travel with a job: each may take some 10 kB
 local now = clock()
 if not is_alive(live, sid) then return {0} end
@@ -205,8 +206,9 @@ local owned_now = redis.call('SCARD', run)
 if rules and rules.is_paused and owned_now == 0 and (lifetimes > 0 or cursor <= #ARGV) then
   redis.call('PUBLISH', control, 'idle')
 end
-local swept = redis.call('LPOP', base .. 'swept', 1000)
-for _, id in ipairs(swept or {}) do lost[#lost + 1] = '\0' .. id end
+if told ~= '\0' then
+  for _, id in ipairs(swept_for(base, sid, told)) do lost[#lost + 1] = '\0' .. id end
+end
 local reply = {1, now, next_due, owned_now, more, ids, records, memories, lost}
 if gives_rooms or has_holds or rules or #recalled > 0 or #errors > 0 then
   reply[10], reply[11], reply[12], reply[13] = {}, {}, recalled, errors

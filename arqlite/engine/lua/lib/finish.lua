@@ -33,9 +33,24 @@ local function forget_troubles(base, tries, ttl, ids)
 end
 
 -- The ends of jobs, with all that goes with them; whoever ends a job calls this and nothing less. With a step
--- of a workflow, others may end that wait for it, any number of them. Nobody runs those, so that the next turn
--- brings word of them (`swept`) to somebody who tells it.
-local UNPACKED, UNTOLD = 1000, 20000
+-- of a workflow, others may end that wait for it, any number of them. Nobody runs those, so that a turn brings word of
+-- them (`swept`, see lib/swept.lua) to somebody who tells it, for a day: there may be nobody.
+local UNPACKED, UNTOLD, UNTOLD_FOR = 1000, 20000, 86400000
+
+local function in_portions(base, ids, bodies)
+  local portions = {}
+  for i = 1, #ids, UNPACKED do
+    local last = math.min(i + UNPACKED - 1, #ids)
+    redis.call('RPUSH', base .. 'swept', unpack(ids, i, last))
+    portions[#portions + 1] = {ids = {unpack(ids, i, last)}, bodies = {unpack(bodies, i, last)}, is_swept = true}
+  end
+  if #ids > 0 then
+    redis.call('LTRIM', base .. 'swept', -UNTOLD, -1)
+    redis.call('PEXPIRE', base .. 'swept', UNTOLD_FOR)
+    leave_token(base .. 'wake')
+  end
+  return portions
+end
 
 local function finish(base, jobs, ttls, tries, wait, channel, ttl, now, ids, bodies)
   -- Mostly there is nobody and nothing else to think of: one look for all of it.
@@ -53,17 +68,14 @@ local function finish(base, jobs, ttls, tries, wait, channel, ttl, now, ids, bod
     if has_locks then moves_of_locks(base).ended(ttl, now, batch.ids, batch.bodies) end
     announce(wait, channel, batch.ids, batch.bodies)
     if flows and not batch.is_swept then
-      local more_ids, more_bodies = flows.ended(batch.ids, batch.bodies)
-      for i = 1, #more_ids, UNPACKED do
-        local last = math.min(i + UNPACKED - 1, #more_ids)
-        redis.call('RPUSH', base .. 'swept', unpack(more_ids, i, last))
-        local rest = {ids = {unpack(more_ids, i, last)}, bodies = {unpack(more_bodies, i, last)}, is_swept = true}
-        ended[#ended + 1] = rest
-      end
-      if #more_ids > 0 then
-        redis.call('LTRIM', base .. 'swept', -UNTOLD, -1)
-        leave_token(base .. 'wake')
-      end
+      for _, swept in ipairs(in_portions(base, flows.ended(batch.ids, batch.bodies))) do ended[#ended + 1] = swept end
     end
+  end
+end
+
+-- As `finish`, of steps that end without a run.
+local function finish_swept(base, jobs, ttls, tries, wait, channel, ttl, now, ids, bodies)
+  for _, swept in ipairs(in_portions(base, ids, bodies)) do
+    finish(base, jobs, ttls, tries, wait, channel, ttl, now, swept.ids, swept.bodies)
   end
 end

@@ -1,12 +1,15 @@
 -- A workflow is a hash, `wf:<id>`. Of itself it tells `name`, `state`, `at` and `ended` (ms since 1970), `keep`
--- (ms, -1 for ever), `total`, `open` (steps that have not ended), `failed` and `cancelled`. Of step n it tells
+-- (ms, -1 for ever), `total`, `open` (steps that have not ended), `failed`, `cancelled` and `gives` (JSON: a step, or a list of
+-- such, whose results are its own; '' if that is not clear). Of step n it tells
 -- `p:n` its plan (see model/flowcode.py), `s:n` its state, `n:n` how many others it waits for, `t:n` what its
 -- job is made of, if it is not in `jobs` as it shall run, and `r:n` a letter and the end, if that is needed.
+-- `b:n` is a body that came before all steps were stored, and `early` names those steps.
 -- States of steps: W waits for others, L may run or runs, S F C ended as in a body; of compensations also
 -- H not asked for. `undo:<id>` lists the steps that can be taken back, in the order they ended.
 -- `steps` tells of a job which step it is; `flows` when a workflow was stored, `over` when it may be forgotten.
 -- Needs score, announce and wake.
 local PLAN = '^([^\n]*)\n(%d+)\n(%d+)\n(%d+)\n(%a*)\n(%d*)\n([%d,]*)\n([^\n]*)\n'
+local NOTHING_TRIED = '0:0:0:0:0:0:0'
 local GOING_ON = {running = true, compensating = true}
 
 -- One function that makes the others: a script that meets no workflow pays for one.
@@ -29,7 +32,15 @@ local function moves_of_flows(base, jobs, wait, channel, now)
     }
   end
 
-  local function step_of(flow, n) return read_plan(n, redis.call('HGET', flow, 'p:' .. n)) end
+  -- Many may wait for one, and many take what one gave: each is read once.
+  local plans, results = {}, {}
+
+  local function step_of(flow, n)
+    local known = plans[flow] or {}
+    plans[flow] = known
+    known[n] = known[n] or read_plan(n, redis.call('HGET', flow, 'p:' .. n))
+    return known[n]
+  end
 
   local function has(step, flag) return string.find(step.flags, flag, 1, true) ~= nil end
 
@@ -47,16 +58,21 @@ local function moves_of_flows(base, jobs, wait, channel, now)
   local function job_made_of(flow, template)
     local head_end = string.find(template, '\n', 1, true)
     local cursor, parts = head_end + 1, {}
+    local known = results[flow] or {}
+    results[flow] = known
     for kind, number in string.gmatch(string.sub(template, 1, head_end - 1), '(%u)(%d+)') do
       if kind == 'L' then
         parts[#parts + 1] = string.sub(template, cursor, cursor + tonumber(number) - 1)
         cursor = cursor + tonumber(number)
       else
-        parts[#parts + 1] = result_of(flow, kind, number)
+        known[kind .. number] = known[kind .. number] or result_of(flow, kind, number)
+        parts[#parts + 1] = known[kind .. number]
       end
     end
     return table.concat(parts)
   end
+
+  local function is_live(id) return string.sub(redis.call('HGET', jobs, id) or '', 1, 1) == 'Q' end
 
   local function template_of(record) return string.format('L%d\n', #record) .. record end
 
@@ -64,14 +80,18 @@ local function moves_of_flows(base, jobs, wait, channel, now)
   local function release(flow, step)
     redis.call('HSET', flow, 's:' .. step.n, 'L')
     -- Somebody may have let it run by hand.
-    if redis.call('ZREM', susp, step.id) == 0 and not has(step, 'c') then return end
-    local template = redis.call('HGET', flow, 't:' .. step.n)
-    if template then redis.call('HSET', jobs, step.id, job_made_of(flow, template)) end
+    if redis.call('ZREM', susp, step.id) == 0 and not (has(step, 'c') and not is_live(step.id)) then return end
+    local template, priority = redis.call('HGET', flow, 't:' .. step.n), step.priority
+    if template then
+      local record = job_made_of(flow, template)
+      redis.call('HSET', jobs, step.id, record)
+      priority = priority_of(record)
+    end
     local at = math.max(now + step.delay, step.at)
     if at <= now then
-      redis.call('ZADD', ready, ready_score(step.priority, now), step.id)
+      redis.call('ZADD', ready, ready_score(priority, now), step.id)
     else
-      local score = sched_score(step.priority, at)
+      local score = sched_score(priority, at)
       local head = redis.call('ZRANGE', sched, 0, 0, 'WITHSCORES')[2]
       redis.call('ZADD', sched, score, step.id)
       if head and tonumber(head) <= score then return end
@@ -89,12 +109,14 @@ local function moves_of_flows(base, jobs, wait, channel, now)
   -- Take back what is next, or end.
   local function compensate(wid, flow)
     local n = redis.call('RPOP', undo_of(wid))
-    if n then
-      release(flow, step_of(flow, step_of(flow, n).undo))
-    else
-      local is_undone = (redis.call('HGET', flow, 'again') or '') == ''
-      close(wid, flow, is_undone and 'compensated' or 'compensation_failed')
+    while n do
+      local undo = step_of(flow, step_of(flow, n).undo)
+      -- Somebody may have let it run by hand before its turn came again.
+      if redis.call('HGET', flow, 's:' .. undo.n) ~= 'S' then return release(flow, undo) end
+      n = redis.call('RPOP', undo_of(wid))
     end
+    local is_undone = (redis.call('HGET', flow, 'again') or '') == ''
+    close(wid, flow, is_undone and 'compensated' or 'compensation_failed')
   end
 
   -- All that can run has ended.
@@ -144,11 +166,16 @@ local function moves_of_flows(base, jobs, wait, channel, now)
     return '{"s":false,"t":0,"st":' .. moment .. ',"ft":' .. moment .. ',"e":' .. error .. '}'
   end
 
-  -- A step that waited is over without a run: what is to be done of it in `spread`, and its body.
-  local function swept(step, reason)
+  -- A step that waited is over without a run: what is to be done of it in `spread`, and its body. Nothing of one
+  -- that somebody let run by hand: that one has its own end.
+  local function swept(flow, step, reason)
+    if redis.call('HGET', flow, 's:' .. step.n) ~= 'W' then return end
+    if redis.call('ZREM', susp, step.id) == 0 then
+      redis.call('HSET', flow, 's:' .. step.n, 'L')
+      return
+    end
     local raw = cancelled_end(reason)
     local blob = string.sub(redis.call('HGET', jobs, step.id) or '', 3)
-    redis.call('ZREM', susp, step.id)
     return {step = step, letter = 'C', raw = raw, blob = blob, reason = reason},
       'C' .. string.format('%08x', #raw) .. raw .. blob
   end
@@ -157,7 +184,7 @@ local function moves_of_flows(base, jobs, wait, channel, now)
   -- its own end, the reason. Ids and bodies of those that end with them are added to `ids` and `bodies`: they
   -- are taken out, and still to be settled.
   local function spread(wid, flow, todo, ids, bodies)
-    local is_over, counts = {}, {S = 0, F = 0, C = 0}
+    local is_over, less, counts = {}, {}, {S = 0, F = 0, C = 0}
     for _, ended in ipairs(todo) do is_over[ended.step.n] = true end
     local place = 1
     while todo[place] do
@@ -166,21 +193,26 @@ local function moves_of_flows(base, jobs, wait, channel, now)
       keep_end(wid, flow, step, ended.letter, ended.raw, ended.blob)
       counts[ended.letter] = counts[ended.letter] + 1
       for n in string.gmatch(step.dependents, '%d+') do
-        local known = redis.call('HMGET', flow, 's:' .. n, 'p:' .. n)
-        if known[1] == 'W' and not is_over[n] then
-          local other = read_plan(n, known[2])
-          if not is_good and not has(other, 'e') then
+        if not is_over[n] then
+          if is_good or has(step_of(flow, n), 'e') then
+            less[n] = (less[n] or 0) + 1
+          else
+            is_over[n] = true
             local how = ended.letter == 'C' and 'was cancelled' or 'failed'
             local reason = ended.reason or cjson.encode("step '" .. step.name .. "' " .. how)
-            is_over[n] = true
-            todo[#todo + 1], bodies[#bodies + 1] = swept(other, reason)
-            ids[#ids + 1] = other.id
-          elseif redis.call('HINCRBY', flow, 'n:' .. n, -1) == 0 then
-            release(flow, other)
+            local also, body = swept(flow, step_of(flow, n), reason)
+            if also then
+              todo[#todo + 1], ids[#ids + 1], bodies[#bodies + 1] = also, also.step.id, body
+            end
           end
         end
       end
       place = place + 1
+    end
+    for n, count in pairs(less) do
+      if not is_over[n] and redis.call('HINCRBY', flow, 'n:' .. n, -count) == 0 then
+        if redis.call('HGET', flow, 's:' .. n) == 'W' then release(flow, step_of(flow, n)) end
+      end
     end
     if counts.F > 0 then redis.call('HINCRBY', flow, 'failed', counts.F) end
     if counts.C > 0 then redis.call('HINCRBY', flow, 'cancelled', counts.C) end
@@ -188,44 +220,87 @@ local function moves_of_flows(base, jobs, wait, channel, now)
     if open == 0 and moves.state(wid) == 'running' then conclude(wid, flow) end
   end
 
-  -- A step that somebody let run again by itself moves no other, but the workflow goes on from it if retried.
-  local function retried_alone(flow, n, state, body)
-    if string.sub(body, 1, 1) ~= 'S' or has(step_of(flow, n), 'c') then return end
-    local size = tonumber(string.sub(body, 2, 9), 16)
+  local function undone_alone(wid, flow, step)
+    local again = ',' .. (redis.call('HGET', flow, 'again') or '')
+    again = string.sub(string.gsub(again, ',' .. step.undo .. ',', ','), 2)
+    redis.call('HSET', flow, 'again', again)
+    if again == '' and moves.state(wid) == 'compensation_failed' then close(wid, flow, 'compensated') end
+  end
+
+  -- A step that somebody let run again by itself moves no other, but the workflow goes on from it if retried; with the
+  -- last of them it is completed. The work of a compensation is done then as well.
+  local function retried_alone(wid, flow, n, state, body)
+    if string.sub(body, 1, 1) ~= 'S' then return end
+    local step, size = step_of(flow, n), tonumber(string.sub(body, 2, 9), 16)
     redis.call('HSET', flow, 's:' .. n, 'S', 'r:' .. n, 'S' .. string.sub(body, 10, 9 + size))
-    redis.call('HINCRBY', flow, state == 'C' and 'cancelled' or 'failed', -1)
+    if has(step, 'c') then
+      undone_alone(wid, flow, step)
+    else
+      redis.call('HINCRBY', flow, state == 'C' and 'cancelled' or 'failed', -1)
+      if step.undo ~= '' then redis.call('RPUSH', undo_of(wid), n) end
+      local counts = redis.call('HMGET', flow, 'failed', 'cancelled', 'open', 'state')
+      local had_failed = counts[4] == 'failed' or counts[4] == 'cancelled'
+      if had_failed and counts[1] == '0' and counts[2] == '0' and counts[3] == '0' then conclude(wid, flow) end
+    end
+  end
+
+  local function ended_with(step, body)
+    local size = tonumber(string.sub(body, 2, 9), 16) or 0
+    local raw, blob = string.sub(body, 10, 9 + size), string.sub(body, 10 + size)
+    return {step = step, letter = string.match(body, '^[SC]') or 'F', raw = raw, blob = blob}
   end
 
   -- Jobs have ended. Returns ids and bodies of those that end with them; see `spread`.
   moves.ended = function(job_ids, job_bodies)
-    local ids, bodies = {}, {}
+    local ids, bodies, moved, todos = {}, {}, {}, {}
     for i, place in ipairs(redis.call('HMGET', steps, unpack(job_ids))) do
       local n, wid = string.match(place or '', '^(%d+):(.*)$')
       local flow = n and flow_of(wid)
       local state = n and redis.call('HGET', flow, 's:' .. n)
       if state == 'L' or state == 'W' then
-        local step, body = step_of(flow, n), job_bodies[i]
-        local size = tonumber(string.sub(body, 2, 9), 16) or 0
-        local letter = string.match(body, '^[SC]') or 'F'
-        local raw, blob = string.sub(body, 10, 9 + size), string.sub(body, 10 + size)
-        if has(step, 'c') then
-          compensation_ended(wid, flow, step, letter, raw)
+        local step = step_of(flow, n)
+        local ended = ended_with(step, job_bodies[i])
+        if state == 'W' and moves.state(wid) == 'planting' then
+          local early = redis.call('HGET', flow, 'early') or ''
+          redis.call('HSET', flow, 'b:' .. n, job_bodies[i], 'early', early .. n .. ',')
+        elseif has(step, 'c') then
+          compensation_ended(wid, flow, step, ended.letter, ended.raw)
         else
-          spread(wid, flow, {{step = step, letter = letter, raw = raw, blob = blob}}, ids, bodies)
+          if not todos[wid] then
+            moved[#moved + 1], todos[wid] = wid, {}
+          end
+          table.insert(todos[wid], ended)
         end
       elseif state == 'F' or state == 'C' then
-        retried_alone(flow, n, state, job_bodies[i])
+        retried_alone(wid, flow, n, state, job_bodies[i])
       end
     end
+    for _, wid in ipairs(moved) do spread(wid, flow_of(wid), todos[wid], ids, bodies) end
     return ids, bodies
   end
 
-  -- Let the steps run that wait for nothing.
+  -- Let the steps run that wait for nothing. Some may have ended before, as somebody cancelled or deleted them or let
+  -- them run. Returns ids and bodies as `ended` does.
   moves.begin = function(wid, roots)
     local flow = flow_of(wid)
+    local early = redis.call('HGET', flow, 'early') or ''
+    local todo, is_over, ids, bodies = {}, {}, {}, {}
     redis.call('HSET', flow, 'state', 'running')
+    redis.call('HDEL', flow, 'early')
     redis.call('ZREM', over, wid)
-    for n in string.gmatch(roots, '%d+') do release(flow, step_of(flow, n)) end
+    for n in string.gmatch(early, '%d+') do
+      local step, body = step_of(flow, n), redis.call('HGET', flow, 'b:' .. n)
+      if body and not is_live(step.id) then
+        is_over[n] = true
+        todo[#todo + 1] = ended_with(step, body)
+      end
+      redis.call('HDEL', flow, 'b:' .. n)
+    end
+    for n in string.gmatch(roots, '%d+') do
+      if not is_over[n] then release(flow, step_of(flow, n)) end
+    end
+    if #todo > 0 then spread(wid, flow, todo, ids, bodies) end
+    return ids, bodies
   end
 
   -- Cancel the steps that wait for others. Returns ids and bodies, still to be settled, and the ids of the
@@ -241,12 +316,23 @@ local function moves_of_flows(base, jobs, wait, channel, now)
         live[#live + 1] = step_of(flow, n).id
       elseif state == 'W' then
         local step = step_of(flow, n)
-        todo[#todo + 1], bodies[#bodies + 1] = swept(step, reason)
-        ids[#ids + 1] = step.id
+        local also, body = swept(flow, step, reason)
+        if also then
+          todo[#todo + 1], ids[#ids + 1], bodies[#bodies + 1] = also, step.id, body
+        else
+          live[#live + 1] = step.id
+        end
       end
     end
     if #todo > 0 then spread(wid, flow, todo, ids, bodies) end
     return ids, bodies, live
+  end
+
+  -- The errors of a job that lives again are its own while it does; who ends it finds them by its tries.
+  local function keep_troubles(id)
+    if redis.call('EXISTS', base .. 'err:' .. id) == 0 then return end
+    redis.call('PERSIST', base .. 'err:' .. id)
+    redis.call('HSET', base .. 'tries', id, NOTHING_TRIED)
   end
 
   -- Steps that did not end well, or whose work was taken back, live again. Returns how many.
@@ -281,10 +367,10 @@ local function moves_of_flows(base, jobs, wait, channel, now)
     for n, step in pairs(anew) do
       redis.call('HSET', flow, 's:' .. n, 'W', 'n:' .. n, string.format('%d', left[n]))
       -- Somebody may have let it run again by itself.
-      if string.sub(redis.call('HGET', jobs, step.id) or '', 1, 1) ~= 'Q' then
+      if not is_live(step.id) then
         redis.call('HSET', jobs, step.id, job_made_of(flow, redis.call('HGET', flow, 't:' .. n)))
         redis.call('ZADD', susp, ready_score(step.priority, now), step.id)
-        redis.call('PERSIST', base .. 'err:' .. step.id)
+        keep_troubles(step.id)
       end
     end
     for n in pairs(anew) do
@@ -321,6 +407,19 @@ local function moves_of_flows(base, jobs, wait, channel, now)
     redis.call('DEL', flow, undo_of(wid))
     redis.call('ZREM', flows, wid)
     redis.call('ZREM', over, wid)
+  end
+
+  -- Somebody changed a job; if it is a step, its workflow must not make it again as it was. `at` is when it is due from
+  -- now on, at the earliest, of one that waits for others.
+  moves.changed = function(id, record, at)
+    local n, wid = string.match(redis.call('HGET', steps, id) or '', '^(%d+):(.*)$')
+    local plan = n and redis.call('HGET', flow_of(wid), 'p:' .. n)
+    if not plan then return end
+    redis.call('HSET', flow_of(wid), 't:' .. n, template_of(record))
+    if at then
+      plan = string.gsub(plan, '^([^\n]*\n%d+)\n%d+\n%d+', '%1\n0\n' .. string.format('%.0f', math.max(at, 0)))
+      redis.call('HSET', flow_of(wid), 'p:' .. n, plan)
+    end
   end
 
   -- Whether a job that waits for others could run without what they give.
