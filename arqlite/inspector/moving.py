@@ -16,7 +16,7 @@ from ..jobs import CANCELLED_KEEP_MS, cancelled_body
 from ..model import checks
 from ..model.codec import blob_behind_end, queued_record
 from ..model.filters import JobConditions, JobFilter
-from ..model.memory import Memory
+from ..model.memory import Memory, counted
 from ..model.states import FINAL_STATES, INCOMPLETE_STATES, JobState, letters_of
 from ..telemetry import JobsManaged, JobStopped, execute, has_handlers
 from ..telemetry.jobevents import ManagedAs
@@ -183,8 +183,7 @@ class Moving(Finding):
             # It would only be refused again.
             written = {name: value for name, value in found.envelope.items() if name != "x"}
         is_over = found.state.is_final
-        attempt = self._attempts_of(found) if is_over else found.attempt
-        past = Memory(tries=max(attempt - found.first_try + 1, 0)) if is_over else found.memory
+        attempt, past = self._past_of(found) if is_over else (found.attempt, found.memory)
         memory = past._replace(
             due_ms=now_ms if due_ms is None else due_ms,
             unknown_since_ms=0,
@@ -211,15 +210,17 @@ class Moving(Finding):
         args, kwargs = tuple(written.get("a") or ()), dict(written.get("k") or {})
         return self._codec.encode_job(written["f"], args, kwargs, written.get("t"), written["et"], **extras)
 
-    def _attempts_of(self, found: Found) -> int:
-        """Tell how many attempts a job had that ended."""
+    def _past_of(self, found: Found) -> tuple[int, Memory]:
+        """Tell how many attempts a job had that ended, and what to remember of them if it runs again."""
         try:
-            return self._codec.decode_end(found.record)[0]["t"] or 0
+            attempt, crashes, snoozes = counted(self._codec.decode_end(found.record)[0])
         except DeserializationError:
-            return 0
+            attempt = crashes = snoozes = 0
+        tries = max(attempt - found.first_try + 1, 0)
+        return attempt, Memory(tries=tries, crashes=crashes, snoozes=snoozes, pardoned=crashes)
 
     def _cancelled(self, engine: RedisEngine, found: Found) -> bytes:
-        return cancelled_body(self._codec, engine.queue, found.job_id, found.attempt)
+        return cancelled_body(self._codec, engine.queue, found.job_id, found.attempt, found.memory)
 
 
 def _one(job_id: str) -> JobFilter:

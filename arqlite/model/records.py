@@ -37,7 +37,7 @@ class JobView:
     Attributes:
         id, queue, function, args, kwargs, tags, meta, priority: as it was enqueued.
         state: where it is in its life.
-        attempt: how many attempts were begun and count, 0 before the first.
+        attempt: how many attempts were begun and count, 0 before the first; snoozes and dead workers do not.
         max_attempts: how many it may have; None is for its worker to say.
         snoozes: how often it asked to run later.
         crashes: how many workers died while they ran it.

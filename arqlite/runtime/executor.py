@@ -179,6 +179,7 @@ class Executor:
 
     def _report_start(self, run: Run) -> None:
         running_job.set(run)
+        run.has_begun = True
         run.started_ms = timestamp_ms()
         self._log.started(run)
         tell_start(run)
@@ -277,11 +278,11 @@ class Executor:
         times = run.job_try, run.started_ms, run.finished_ms
         job = None if self._codec.serializer is None else run.envelope()
         try:
-            body = self._codec.encode_end(end.state, end.value, *times, run.blob, job)
+            body = self._codec.encode_end(end.state, end.value, *times, run.blob, job, run.counters)
         except SerializationError as error:
             self._log.unserializable(run, error)
             end = End(JobState.DISCARDED, error)
-            body = self._codec.encode_unserializable(error, *times, run.blob, job)
+            body = self._codec.encode_unserializable(error, *times, run.blob, job, run.counters)
         if end.state is JobState.COMPLETED:
             self._acker.end(run.job_id, run.terms.keep_ms, body)
             return end

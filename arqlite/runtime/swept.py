@@ -1,4 +1,4 @@
-"""Jobs that were cancelled without a run: steps of workflows, since another one did not end well, and those of a
+"""Jobs that were cancelled without a run: steps of workflows, since another did not end well, and those of a
 worker that died before it did as it was asked to.
 """
 
