@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import secrets
 import warnings
 from collections.abc import AsyncIterator
 from typing import Any, Generic, cast
@@ -383,7 +384,8 @@ def cancelled_body(
     starts = attempts + past.crashes
     return codec.encode_end(
         JobState.CANCELLED, asyncio.CancelledError(), starts, now_ms, now_ms, b"", job,
-        memory.counters(attempts, starts, past),
+        # A number of its own, so that its repetition after a lost reply is known from another cancellation.
+        {**memory.counters(attempts, starts, past), "n": secrets.randbits(48)},
     )  # fmt: skip
 
 
