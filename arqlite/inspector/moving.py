@@ -135,8 +135,10 @@ class Moving(Finding):
         return moved
 
     async def _retry(self, engine: RedisEngine, wanted: JobFilter, jobs: list[Found]) -> int:
-        """Make these jobs available; those that changed since they were read are read again."""
-        moved = 0
+        """Make these jobs available. Those that changed since they were read are read again, and left alone if
+        they have run since: somebody else has retried them, or this did and its first reply was lost.
+        """
+        moved, meant = 0, {found.job_id: self._life_of(found) for found in jobs}
         for _ in range(TRIALS):
             answers = await engine.revive_many([self._revival(found) for found in jobs])
             report_managed(engine.queue, "retry", jobs, answers)
@@ -145,7 +147,12 @@ class Moving(Finding):
                 found.job_id for found, answer in zip(jobs, answers, strict=True) if answer == "changed"
             ]
             again = dataclasses.replace(wanted, ids=tuple(changed))
-            jobs = [one async for page, _ in self._movable(engine, again, RETRIED_FROM) for one in page]
+            jobs = [
+                one
+                async for page, _ in self._movable(engine, again, RETRIED_FROM)
+                for one in page
+                if self._life_of(one) == meant[one.job_id]
+            ]
             if not jobs:
                 break
         return moved
@@ -209,6 +216,12 @@ class Moving(Finding):
         extras = {name: value for name, value in written.items() if name not in ("f", "a", "k", "t", "et")}
         args, kwargs = tuple(written.get("a") or ()), dict(written.get("k") or {})
         return self._codec.encode_job(written["f"], args, kwargs, written.get("t"), written["et"], **extras)
+
+    def _life_of(self, found: Found) -> tuple[Any, ...]:
+        """Tell what is the same of a job for as long as it does not run, whatever is changed of it."""
+        if not found.state.is_final:
+            return found.enqueue_ms, False, found.memory.tries, found.memory.crashes, found.memory.snoozes
+        return found.enqueue_ms, True, found.record[: -len(blob_behind_end(found.record)) or None]
 
     def _past_of(self, found: Found) -> tuple[int, Memory]:
         """Tell how many attempts a job had that ended, and what to remember of them if it runs again."""

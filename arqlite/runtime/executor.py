@@ -23,7 +23,7 @@ from ..typing import AsyncHook
 from ..utils import get_tz, timestamp_ms
 from .acker import Acker
 from .deadlines import Deadlines
-from .discards import tell_of_discard
+from .discards import hears_of, tell_of_discard
 from .ends import as_failure
 from .joblog import JobLog
 from .run import Run
@@ -117,6 +117,9 @@ class Executor:
                     await self._conclude(run, verdict)
                 if run.terms.task is not None:
                     await tell_of_discard(run, verdict)
+            except asyncio.CancelledError:
+                verdict = self._unless_unheard(run, verdict)
+                raise
             finally:  # a shutdown may cancel what is awaited here; the job has ended all the same
                 stored = self._hand_over(run, verdict)
             if stored is not verdict:
@@ -135,10 +138,19 @@ class Executor:
 
     async def refuse_aloud(self, run: Run, error: Exception) -> None:
         """End a job that is not run at all, after its task has heard of it."""
+        run.started_ms = timestamp_ms()  # from here on a shutdown may interrupt it
+        verdict: Verdict = End(JobState.DISCARDED, error)
         try:
-            await tell_of_discard(run, End(JobState.DISCARDED, error))
+            await tell_of_discard(run, verdict)
+        except asyncio.CancelledError:
+            verdict = self._unless_unheard(run, verdict)
+            raise
         finally:
-            self.refuse(run, error)
+            if isinstance(verdict, End):
+                self.refuse(run, error)
+            else:
+                run.finished_ms = timestamp_ms()
+                self._hand_over(run, verdict)
             self._on_done(run)
 
     def abort(self, run: Run) -> None:
@@ -248,6 +260,13 @@ class Executor:
             await hook(run.ctx)
         except Exception:  # a hook's fault is not the job's, and never the worker's
             logger.exception("%s of %s failed; the job's outcome stands", name, run.ref)
+
+    def _unless_unheard(self, run: Run, verdict: Verdict) -> Verdict:
+        """Give a job back whose `on_discard` a shutdown interrupted: it is to hear of the end, elsewhere."""
+        if run.cancel_reason != "shutdown" or not self._retry_jobs or not hears_of(run, verdict):
+            return verdict
+        self._log.unheard(run)
+        return Again(None, counts=False)
 
     def _hand_over(self, run: Run, verdict: Verdict) -> Verdict:
         """Put the fate of a run where it is acknowledged; returns it as it is stored."""
