@@ -68,6 +68,7 @@ class Offer:
         settled = call.settled(options)
         now_ms = timestamp_ms()
         when, envelope = _envelope(client, settled, now_ms)
+        envelope |= call.known_attempts(settled)
         self._client, self._options, self._has_own_id = client, options, settled.job_id is not None
         self.call = call
         self.queue = settled.queue or client.default_queue_name

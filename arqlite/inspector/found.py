@@ -89,7 +89,7 @@ def view_of(found: Found, queue: str, codec: Codec, errors: Sequence[bytes] = ()
     if found.state.is_final:
         runs, attempted_ms, finished_ms, result = _end_of(found, codec)
     meta = dict(envelope.get("m") or {})
-    allowed = envelope.get("ma")
+    allowed = envelope.get("ma") or envelope.get("tm")
     return JobView(
         id=found.job_id,
         queue=queue,
@@ -101,7 +101,7 @@ def view_of(found: Found, queue: str, codec: Codec, errors: Sequence[bytes] = ()
         meta={**meta, "snoozed": runs.snoozes} if runs.snoozes else meta,
         priority=envelope.get("p") or 0,
         attempt=runs.attempt,
-        max_attempts=max(allowed, memory.granted) if allowed else None,
+        max_attempts=max(allowed, memory.granted) if isinstance(allowed, int) else None,
         snoozes=runs.snoozes,
         crashes=runs.crashes,
         errors=decode_attempts(errors, found.enqueue_ms),

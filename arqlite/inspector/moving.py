@@ -135,8 +135,8 @@ class Moving(Finding):
         return moved
 
     async def _retry(self, engine: RedisEngine, wanted: JobFilter, jobs: list[Found]) -> int:
-        """Make these jobs available. Those that changed since they were read are read again, and left alone if
-        they have run since: somebody else has retried them, or this did and its first reply was lost.
+        """Make these jobs available. Those that changed since they were read are read again, and left alone
+        if they have run since: somebody else has retried them, or this did and its first reply was lost.
         """
         moved, meant = 0, {found.job_id: self._life_of(found) for found in jobs}
         for _ in range(TRIALS):

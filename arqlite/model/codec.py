@@ -66,7 +66,8 @@ class Codec:
             job_try: the number of its first start, if not 1.
             enqueue_ms: now, in ms since 1970.
             extras: what only some jobs have: `x` when it expires and `at` when it is due (ms since
-                1970), `n` a nonce, `p` a priority, `ma` how often it may fail, `g` tags, `m` meta.
+                1970), `n` a nonce, `p` a priority, `ma` how often it may fail, `tm` how often its
+                task said, `g` tags, `m` meta.
 
         Raises:
             SerializationError: an argument cannot be written.

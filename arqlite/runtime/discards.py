@@ -28,7 +28,7 @@ async def tell_of_discard(run: Run, verdict: Verdict) -> None:
     It is called before the end is stored: a worker that dies in between calls it once more, elsewhere.
     """
     task = run.terms.task
-    if task is None or task.on_discard is None or not hears_of(run, verdict):
+    if not isinstance(verdict, End) or task is None or task.on_discard is None or not hears_of(run, verdict):
         return
     try:
         if is_coroutine_function(task.on_discard):

@@ -90,7 +90,7 @@ def view_of(
         meta={**meta, "snoozed": past.snoozes} if past.snoozes else meta,
         priority=envelope.get("p") or 0,
         attempt=(envelope.get("t") or 1) - 1 + past.tries if attempt is None else attempt,
-        max_attempts=envelope.get("ma"),
+        max_attempts=envelope.get("ma") or envelope.get("tm"),
         snoozes=past.snoozes,
         crashes=past.crashes,
         errors=(),

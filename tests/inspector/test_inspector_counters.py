@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from inspector_toys import Fault
 
-from arqlite import ArqRedis, Discard, Inspector, JobState, Snooze, current_job, task
+from arqlite import ArqRedis, Discard, Inspector, JobState, Snooze, Workflow, call, cron, current_job, task
 from arqlite.engine import RedisEngine
 from arqlite.model.records import JobView
 
@@ -170,3 +170,52 @@ async def test_pardoned_job_may_wait_for_another_try(arq_redis: ArqRedis, make_w
     seen = await view(arq_redis, job.job_id)
     assert (seen.state, seen.attempt, seen.crashes) == (JobState.RETRYABLE, 2, 1)
     assert (await inspector.count_by_state())[JobState.RETRYABLE] == 1
+
+
+@pytest.mark.parametrize("way", ["enqueue", "options", "many", "workflow", "cron", "run_cron"])
+async def test_maximum_of_a_task_is_known(arq_redis: ArqRedis, make_worker: Any, way: str) -> None:
+    """Whoever looks at a job of a task sees how often its task said that it may be tried."""
+
+    @task(name="toy", max_attempts=7)
+    async def toy(ctx: dict[str, Any]) -> None: ...
+
+    inspector = Inspector(arq_redis)
+    match way:
+        case "enqueue":
+            await arq_redis.enqueue(toy)
+        case "options":
+            await arq_redis.options(priority=1).enqueue(toy)
+        case "many":
+            await arq_redis.enqueue_many([call(toy)])
+        case "workflow":
+            flow = Workflow("flow")
+            flow.add("a", call(toy))
+            await arq_redis.enqueue_workflow(flow)
+        case _:
+            await make_worker([toy], cron_jobs=[cron(toy, run_at_startup=way == "cron", month=1)]).main()
+            if way == "run_cron":
+                await inspector.run_cron("cron:toy")
+
+    [job] = await inspector.jobs()
+    assert job.max_attempts == 7
+
+
+async def test_maximum_of_the_worker_counts(arq_redis: ArqRedis, make_worker: Any) -> None:
+    """A worker goes by its own task, by whichever the job was enqueued; a maximum of the job's own wins."""
+    seen: list[int] = []
+
+    def made(most: int) -> Any:
+        @task(name="toy", max_attempts=most)
+        async def toy(ctx: dict[str, Any]) -> None:
+            seen.append(ctx["job"].max_attempts)
+
+        return toy
+
+    old = made(7)
+    jobs = [await arq_redis.enqueue(old), await arq_redis.options(max_attempts=3).enqueue(old)]
+    by_name = await arq_redis.enqueue("toy")
+    assert [(await view(arq_redis, job.job_id)).max_attempts for job in (*jobs, by_name)] == [7, 3, None]
+
+    await make_worker([made(9)], max_jobs=1).main()
+
+    assert seen == [9, 3, 9]
