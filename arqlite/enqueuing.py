@@ -16,12 +16,14 @@ from .model import checks
 from .model.calls import Call, JobOptions, Options
 from .model.functions import Function
 from .model.states import STATES_BY_LETTER
-from .offering import Offer, QueueClient
+from .offering import Offer, QueueClient, codec_of
 from .telemetry import JobEnqueued, execute, has_handlers
 from .typing import P, R
 
 Diversion: TypeAlias = Callable[[QueueClient, Call[Any], NewJob, str], Awaitable[Job[Any]]]
 """Takes a job that was written for a queue, instead of the queue, and gives the caller a handle on it."""
+
+_LEFT_OUT: tuple[Any, ...] = (None, (), {})
 
 diversion: ContextVar[Diversion | None] = ContextVar("arqlite_diversion", default=None)
 """Where jobs go that are enqueued in this context; None is to their queues. The testing kit sets it."""
@@ -153,7 +155,7 @@ class Enqueuer(Enqueuing):
 
 async def send(client: QueueClient, call: Call[R], options: Options) -> Job[R]:
     """Enqueue one call."""
-    offer = Offer(client, call, options)
+    offer = Offer(client, codec_of(client), call, options)
     if (divert := diversion.get()) is not None:
         return await divert(client, call, offer.job, offer.queue)
     batch = client.queue(offer.queue)
@@ -161,16 +163,17 @@ async def send(client: QueueClient, call: Call[R], options: Options) -> Job[R]:
     if holder is None or not offer.is_in_conflict(holder):
         if has_handlers(JobEnqueued):
             execute(JobEnqueued(offer.queue, offer.job.job_id, call.function))
-        return _handle(client, offer, None)
+        return Job.of_call(offer.job.job_id, client, offer.queue, call.signature)
     if offer.must_raise(holder):
         raise _conflict(offer, holder)
     await offer.settle_conflict(batch.engine, holder)
-    return _handle(client, offer, holder)
+    return Job.of_call(holder.job_id, client, offer.queue, call.signature, conflict=True)
 
 
 async def send_many(client: QueueClient, calls: list[Call[Any]], common: Options) -> list[Job[Any]]:
     """Enqueue many calls, queue by queue."""
-    offers = [Offer(client, call, common) for call in calls]
+    codec = codec_of(client)
+    offers = [Offer(client, codec, call, common) for call in calls]
     if (divert := diversion.get()) is not None:
         return [await divert(client, offer.call, offer.job, offer.queue) for offer in offers]
     holders = await _store(client, offers)
@@ -179,9 +182,11 @@ async def send_many(client: QueueClient, calls: list[Call[Any]], common: Options
     tells = has_handlers(JobEnqueued)
     jobs: list[Job[Any]] = []
     for place, offer in enumerate(offers):
-        jobs.append(_handle(client, offer, holders.get(place)))
-        if tells and place not in holders:
-            execute(JobEnqueued(offer.queue, offer.job.job_id, offer.call.function))
+        conflict = place in holders
+        job_id = holders[place].job_id if conflict else offer.job.job_id
+        jobs.append(Job.of_call(job_id, client, offer.queue, offer.call.signature, conflict=conflict))
+        if tells and not conflict:
+            execute(JobEnqueued(offer.queue, job_id, offer.call.function))
     for place, holder in sorted(holders.items()):
         if offers[place].must_raise(holder):
             raise _conflict(offers[place], holder, jobs)
@@ -214,12 +219,6 @@ async def _store(client: QueueClient, offers: list[Offer]) -> dict[int, Holder]:
     return holders
 
 
-def _handle(client: QueueClient, offer: Offer, holder: Holder | None) -> Job[Any]:
-    job_id = offer.job.job_id if holder is None else holder.job_id
-    conflict = holder is not None
-    return Job.of_call(job_id, client, offer.queue, offer.call.signature, conflict=conflict)
-
-
 def _conflict(offer: Offer, holder: Holder, jobs: Sequence[Job[Any]] = ()) -> JobConflict:
     refused = sum(job.conflict for job in jobs)
     others = f"; of {len(jobs)} jobs {refused} were not enqueued, and the others were" if jobs else ""
@@ -240,7 +239,7 @@ def _call(given: Call[Any] | tuple[Any, ...]) -> Call[Any]:
         raise ConfigurationError(
             f"a call is what arqlite.call makes, or (function, args, kwargs), got {given!r}"
         )
-    function, args, kwargs = (*given, (), {})[:3] if len(given) == 1 else (*given, {})[:3]
+    function, args, kwargs = given + _LEFT_OUT[len(given) :]
     checks.instance("args", args, (tuple, list), "a tuple or a list")
     checks.instance("kwargs", kwargs, dict, "a dict")
     return made.call(function, *args, **kwargs)

@@ -118,7 +118,7 @@ class Job(Generic[ResultT]):
 
     @classmethod
     def of_call(
-        cls, job_id: str, redis: Any, queue: str, signature: Signature | None, *, conflict: bool
+        cls, job_id: str, redis: Any, queue: str, signature: Signature | None, *, conflict: bool = False
     ) -> Job[ResultT]:
         """Make the handle that a call is answered with; `signature` tells what the job gives."""
         job: Job[ResultT] = cls(job_id, redis, queue)

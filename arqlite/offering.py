@@ -9,7 +9,7 @@ from .constants import expires_extra_ms as _default_expires_extra_ms
 from .engine import EnqueueBatch, Holder, Lock, NewJob, Peek, RedisEngine
 from .errors import ConfigurationError
 from .model import checks, memory
-from .model.calls import Call, Options, merged
+from .model.calls import PLAIN, Call, Options, merged
 from .model.codec import Codec, blob_of, queued_record
 from .model.fingerprint import fingerprint
 from .model.replacing import replacement
@@ -48,6 +48,7 @@ class Offer:
 
     Args:
         client: the pool.
+        codec: how its jobs are written, see `codec_of`.
         call: the call.
         options: what is said of it and of others; its own options win, its function's are the last.
 
@@ -62,19 +63,20 @@ class Offer:
         SerializationError: an argument cannot be written.
     """
 
-    __slots__ = ("_client", "_has_own_id", "_options", "call", "job", "queue", "unique")
+    __slots__ = ("_client", "_codec", "_has_own_id", "_options", "call", "job", "queue", "unique")
 
-    def __init__(self, client: JobWriting, call: Call[Any], options: Options) -> None:
+    def __init__(self, client: JobWriting, codec: Codec, call: Call[Any], options: Options) -> None:
         settled = call.settled(options)
         now_ms = timestamp_ms()
         when, envelope = _envelope(client, settled, now_ms)
-        envelope |= call.known_attempts(settled)
-        self._client, self._options, self._has_own_id = client, options, settled.job_id is not None
+        if call.defaults is not None:
+            envelope |= call.known_attempts(settled)
+        self._client, self._codec, self._options = client, codec, options
+        self._has_own_id = settled.job_id is not None
         self.call = call
         self.queue = settled.queue or client.default_queue_name
         self.unique: Unique | None = rule(settled.unique) if settled.unique else None
         lock = None if self.unique is None else _lock(self.unique, call, settled)
-        codec = Codec(client.job_serializer, client.job_deserializer)
         blob = codec.encode_job(call.function, call.args, call.kwargs, settled.first_try, now_ms, **envelope)
         if len(blob) > LARGE_BYTES:
             _tell_of_size(call.function, len(blob))
@@ -113,10 +115,15 @@ class Offer:
             return True
         record = queued_record(
             peek.record[1] if priority is None else priority,
-            Codec(client.job_serializer, client.job_deserializer).change_job(blob_of(peek.record), changes),
+            self._codec.change_job(blob_of(peek.record), changes),
         )
         states = letters_of(state for state, same in self.unique.replaced_in.items() if same == names)
         return await engine.rewrite(job_id, peek.record, record, states, new_when) != "changed"
+
+
+def codec_of(client: JobWriting) -> Codec:
+    """Tell how the jobs of a pool are written."""
+    return Codec(client.job_serializer, client.job_deserializer)
 
 
 def _lock(unique: Unique, call: Call[Any], settled: Options) -> Lock:
@@ -125,21 +132,11 @@ def _lock(unique: Unique, call: Call[Any], settled: Options) -> Lock:
 
 
 def _envelope(client: JobWriting, options: Options, now_ms: int) -> tuple[str, dict[str, Any]]:
-    """Tell when a job is due, and what its envelope has that not every job's has."""
-    extras: dict[str, Any] = {}
-    when, due = "", now_ms
-    if options.at_ms is not None:
-        due = options.at_ms
-        when = f"={due}"
-    elif options.delay_ms:
-        due = max(now_ms + options.delay_ms, 0)
-        when = f"{options.delay_ms:+d}"
-    if when:
-        extras["at"] = due
-        if due > checks.LAST_MS:
-            raise ConfigurationError(
-                f"a job cannot be deferred beyond the year 9999, got {(options.delay_ms or 0) / 1000} seconds"
-            )
+    """Tell when a job is due, and what its envelope has that not every job's has: of most jobs nothing."""
+    if options == PLAIN and client.expires_extra_ms == _default_expires_extra_ms:
+        return "", {}
+    when, due = _due(options, now_ms)
+    extras: dict[str, Any] = {"at": due} if when else {}
     if options.expires_ms is not None:
         extras["x"] = now_ms + options.expires_ms
     elif client.expires_extra_ms != _default_expires_extra_ms:
@@ -156,6 +153,22 @@ def _envelope(client: JobWriting, options: Options, now_ms: int) -> tuple[str, d
     if options.meta:
         extras["m"] = options.meta
     return when, extras
+
+
+def _due(options: Options, now_ms: int) -> tuple[str, int]:
+    """Tell when a job is due, as the queue is told it ('' is now) and in ms since 1970."""
+    when, due = "", now_ms
+    if options.at_ms is not None:
+        due = options.at_ms
+        when = f"={due}"
+    elif options.delay_ms:
+        due = max(now_ms + options.delay_ms, 0)
+        when = f"{options.delay_ms:+d}"
+    if when and due > checks.LAST_MS:
+        raise ConfigurationError(
+            f"a job cannot be deferred beyond the year 9999, got {(options.delay_ms or 0) / 1000} seconds"
+        )
+    return when, due
 
 
 def _state_of(peek: Peek) -> JobState:

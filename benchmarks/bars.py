@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from .catalogue import OUR_OWN
+from .catalogue import OUR_LIMITED, OUR_OWN
 from .rounds import Results
 from .stats import Spread, percentile, ratio, spread
 
@@ -70,6 +70,8 @@ def judge(results: Results, *, is_redis_7: bool, server: str) -> list[Bar]:
         _most(results, "round trips per drained job", "round_trips", 0.1, ""),
         _most(results, "commands per second of an idle worker", "idle_commands", 3, "/s"),
         _most(results, "server memory per queued small job", "queued_bytes", 350, "B", note=memory_note),
+        _claim_as_worker(results),
+        _share_of_plain(results),
         _claim_growth(results),
         _share_of_floor(results),
         _times(results, "design: enqueue, 32 callers: times arq", "callers", ["arq"], 7),
@@ -113,19 +115,33 @@ def _most(
     return Bar(text, limit, at_least=False, measured=spread(values) if values else None, unit=unit, note=note)
 
 
+def _claim_as_worker(results: Results) -> Bar:
+    return _claim(results, "claim cost, server and worker", "_whole_us", "CPU of both", 1.3)
+
+
 def _claim_growth(results: Results) -> Bar:
-    deep, shallow = results.of(OUR_OWN, "claim_deep_us"), results.of(OUR_OWN, "claim_shallow_us")
+    return _claim(results, "claim cost, the server's script alone", "_us", "server", 2.5)
+
+
+def _claim(results: Results, text: str, figure: str, where: str, limit: float) -> Bar:
+    """Compare a claim from a deep backlog with one from a shallow one."""
+    deep, shallow = (results.of(OUR_OWN, f"claim_{backlog}{figure}") for backlog in ("deep", "shallow"))
     depth = results.of(OUR_OWN, "claim_depth")
-    text = (
-        f"claim cost with {depth[0]:,.0f} jobs queued against 1,000"
-        if depth
-        else "claim cost, deep against shallow"
-    )
+    if depth:
+        text += f": {depth[0]:,.0f} queued against 1,000"
     measured = ratio(deep, shallow) if deep and shallow else None
-    note = f"server {shallow[0]:.2f} -> {deep[0]:.2f} µs per job" if measured else ""
+    note = f"{where} {shallow[0]:.2f} -> {deep[0]:.2f} µs per job" if measured else ""
     if depth and depth[0] < 1_000_000:
         note += "; the bar is meant for 1,000,000"
-    return Bar(text, 2.5, at_least=False, measured=measured, unit="x", note=note)
+    return Bar(text, limit, at_least=False, measured=measured, unit="x", note=note)
+
+
+def _share_of_plain(results: Results) -> Bar:
+    """Compare the drain with everything on that counts each job with that of the same round without."""
+    limited, plain = results.of(OUR_LIMITED, "rate"), results.of(OUR_OWN, "rate")
+    text = "drain with hooks, global limit and rate limit: share of the plain one"
+    measured = ratio(limited, plain) if limited and plain else None
+    return Bar(text, 0.6, at_least=True, measured=measured, unit="x")
 
 
 def _share_of_floor(results: Results) -> Bar:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from .wire import Wire
 
 OUR_OWN = "arqlite"
+OUR_LIMITED = "arqlite limits"
 
 
 @dataclass(frozen=True)
@@ -137,6 +138,18 @@ SYSTEMS: tuple[System, ...] = (
         _arqlite_left,
         _arqlite_kept,
         "Worker, results kept 1 h, uvloop",
+    ),
+    System(
+        OUR_LIMITED,
+        "arqlite",
+        (),
+        ("arqlite",),
+        75_000,
+        _arqlite_left,
+        _arqlite_kept,
+        "the same with on_job_start, on_job_end, a global limit and a rate limit, neither ever reached",
+        measures=frozenset({"drain"}),
+        options={"limits": 1.0},
     ),
     System(
         "arq",

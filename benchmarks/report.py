@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from .bars import Bar
 from .catalogue import OUR_OWN, System
 from .measures.features import PREFIX as FEATURE
+from .measures.features import SERVER as ON_SERVER
 from .measures.where import PREFIX
 from .rounds import Results
 from .stats import Spread, percentile, ratio, spread
@@ -120,9 +121,11 @@ def _standing(results: Results, names: Sequence[str]) -> str:
 
 def _features(results: Results) -> str:
     """List what each feature adds; the first row is what a job costs without any."""
-    found = results.values.get(OUR_OWN, {}).items()
-    rows = [[name.removeprefix(FEATURE), _number(us[0])] for name, us in found if name.startswith(FEATURE)]
-    return _table(["feature", "client CPU µs it adds per job"], rows)
+    found = results.values.get(OUR_OWN, {})
+    names = [figure.removeprefix(FEATURE) for figure in found if figure.startswith(FEATURE)]
+    figures = [(name, FEATURE + name, ON_SERVER + name) for name in names]
+    rows = [[name, *(_median(results, OUR_OWN, figure) for figure in both)] for name, *both in figures]
+    return _table(["feature", "client CPU µs it adds per job", "server CPU µs"], rows)
 
 
 def _where(results: Results) -> str:

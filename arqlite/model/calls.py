@@ -228,6 +228,8 @@ def merged(own: Options, common: Options) -> Options:
     Raises:
         ConfigurationError: what they say of `unique` does not go together.
     """
+    if own == PLAIN:
+        return common
     if own.delay_ms is not None or own.at_ms is not None:
         common = common._replace(delay_ms=None, at_ms=None)
     both = Options._make(shared if mine is None else mine for mine, shared in zip(own, common, strict=True))
@@ -267,10 +269,11 @@ def options_of_arq(
 
 def _refuse_options_of_arq(task: Any, kwargs: dict[str, Any]) -> None:
     """An option of `enqueue_job` here is a slip of those who come from there, unless the function has it."""
-    slips = kwargs.keys() & _OPTIONS_OF_ARQ.keys()
-    if not slips or (not isinstance(task, str) and signature_of(_function(task).coroutine).takes(min(slips))):
+    if _OPTIONS_OF_ARQ.keys().isdisjoint(kwargs):
         return
-    slip = min(slips)
+    slip = min(kwargs.keys() & _OPTIONS_OF_ARQ.keys())
+    if not isinstance(task, str) and signature_of(_function(task).coroutine).takes(slip):
+        return
     raise InvalidArguments(
         f"{slip} is an option of enqueue_job; say pool.options({_OPTIONS_OF_ARQ[slip]}=...).enqueue(...)"
     )

@@ -20,7 +20,7 @@ from . import checks
 from .failures import describe, message_of, rebuild
 from .placeholders import BUNDLE, read_end, unbundled
 from .records import JobDef, JobResult
-from .states import FINAL_STATES, STATE_LETTERS, JobState
+from .states import COMPLETED, FINAL_STATES, STATE_LETTERS, JobState
 
 _LETTERS = {state: STATE_LETTERS[state].encode() for state in FINAL_STATES}
 _STATES = {letter: state for state, letter in _LETTERS.items()}
@@ -41,6 +41,8 @@ class Codec:
         serializer: turns an envelope (a dict) into bytes; None is JSON.
         deserializer: turns those bytes into the dict.
     """
+
+    __slots__ = ("deserializer", "serializer")
 
     def __init__(
         self, serializer: Serializer | None = None, deserializer: Deserializer | None = None
@@ -160,12 +162,12 @@ class Codec:
         if self.serializer is not None:
             told = {**(job or {}), **(counters or {})}
             result = self._encode_foreign(state, value, job_try, start_ms, finish_ms, told)
-        elif state is JobState.COMPLETED:
+        elif state is COMPLETED:
             result = _plain_result(value, job_try, start_ms, finish_ms, counters)
         else:
             result = to_json(_failure(value, job_try, start_ms, finish_ms, counters or {}))
         # Enums hash in Python; the common case must not pay for a look-up.
-        letter = b"S" if state is JobState.COMPLETED else _LETTERS[state]
+        letter = b"S" if state is COMPLETED else _LETTERS[state]
         return b"%c%08x%b%b" % (letter, len(result), result, blob)
 
     def encode_unserializable(
@@ -269,7 +271,7 @@ class Codec:
         job: Mapping[str, Any],
     ) -> bytes:
         assert self.serializer is not None  # noqa: S101 (the caller asked)
-        success = state is JobState.COMPLETED
+        success = state is COMPLETED
         envelope = {"t": job_try, **job, "s": success, "r": value, "st": start_ms, "ft": finish_ms}
         try:
             return _bytes_of(self.serializer(envelope))

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias, assert_never
 from ..errors import Cancel, Discard, JobControl, JobExecutionFailed, Postpone, Retry, RetryJob, Snooze
 from .backoff import Chance, FailedJob, delay_of
 from .context import CancelReason, RunningJob
-from .states import JobState
+from .states import COMPLETED, JobState
 from .tasks import Task
 
 
@@ -99,7 +99,7 @@ def decide(
     if isinstance(outcome, Returned):  # ahead of the match, which costs twice as much as the decision
         if isinstance(outcome.value, JobControl):
             return _after_returning(outcome.value, retry_jobs, task, job, chance)
-        return End(JobState.COMPLETED, outcome.value)
+        return End(COMPLETED, outcome.value)
     match outcome:
         case Raised(error):
             return _asked(error) or _after_failure(error, retry_jobs, task, job, chance)
@@ -123,7 +123,7 @@ def _after_returning(
     fate = _asked(value)
     if fate is None and task is not None:
         return _after_failure(value, retry_jobs, task, job, chance)
-    return fate or End(JobState.COMPLETED, value)  # arq gives a `Retry` that was returned as the result
+    return fate or End(COMPLETED, value)  # arq gives a `Retry` that was returned as the result
 
 
 def _asked(control: BaseException) -> Verdict | None:

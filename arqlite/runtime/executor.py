@@ -17,7 +17,7 @@ from ..model.codec import Codec
 from ..model.context import running_job
 from ..model.outcomes import Again, End, Gone, Interrupted, Outcome, Raised, Verdict, decide
 from ..model.outcomes import Returned as ReturnedValue
-from ..model.states import JobState
+from ..model.states import COMPLETED, JobState
 from ..telemetry.events import StoppedState
 from ..typing import AsyncHook
 from ..utils import get_tz, timestamp_ms
@@ -287,7 +287,7 @@ class Executor:
         return verdict
 
     def _end(self, run: Run, end: End) -> None:
-        if end.state is JobState.COMPLETED:
+        if end.state is COMPLETED:
             self.counters.complete += 1
         else:
             self.counters.failed += 1
@@ -302,7 +302,7 @@ class Executor:
             self._log.unserializable(run, error)
             end = End(JobState.DISCARDED, error)
             body = self._codec.encode_unserializable(error, *times, run.blob, job, run.counters)
-        if end.state is JobState.COMPLETED:
+        if end.state is COMPLETED:
             self._acker.end(run.job_id, run.terms.keep_ms, body)
             return end
         keep_ms = run.terms.keep_ms_of(end.state)

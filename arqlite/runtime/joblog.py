@@ -12,7 +12,7 @@ from typing import Any, assert_never
 from ..errors import Cancel, Discard, InvalidArguments, Retry, RetryJob
 from ..model.failures import message_of
 from ..model.outcomes import Again, End, Gone, Outcome, Raised, Verdict
-from ..model.states import JobState
+from ..model.states import COMPLETED, JobState
 from ..utils import DEFAULT_CURTAIL, args_to_string, timestamp_ms, truncate
 from .run import Run
 
@@ -45,7 +45,7 @@ class JobLog:
 
     def ended(self, run: Run, outcome: Outcome, verdict: Verdict) -> None:
         """A run ended."""
-        if isinstance(verdict, End) and verdict.state is JobState.COMPLETED:
+        if isinstance(verdict, End) and verdict.state is COMPLETED:
             if logger.isEnabledFor(logging.INFO):
                 logger.info("%6.2fs ← %s ● %s", _took(run), run.ref, self._shown(verdict.value))
             return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..model.functions import Function
-from ..model.states import JobState
+from ..model.states import COMPLETED, JobState
 from ..model.tasks import Task
 
 # How long the end of a task's job that did not complete is kept, for people to look at.
@@ -34,7 +34,7 @@ class Terms:
 
     def keep_ms_of(self, state: JobState) -> int:
         """Ms that an end in this state is kept."""
-        if state is JobState.COMPLETED:
+        if state is COMPLETED:
             return self.keep_ms
         return self.keep_cancelled_ms if state is JobState.CANCELLED else self.keep_discarded_ms
 

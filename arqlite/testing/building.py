@@ -21,7 +21,7 @@ from ..model.memory import Memory
 from ..model.records import JobView
 from ..model.states import JobState
 from ..model.unique import Unique
-from ..offering import Offer
+from ..offering import Offer, codec_of
 from ..typing import Deserializer, SecondsTimedelta, Serializer
 from ..utils import timestamp_ms
 from .listing import view_of
@@ -110,7 +110,7 @@ def build_job(
             call.target, {*own, *(["attempt"] if attempt else ()), *(["errors"] if errors else ())}
         )
     client = Blank() if pool is None else pool
-    offer = Offer(client, call, calls.checked(**cast("JobOptions", own)))
+    offer = Offer(client, codec_of(client), call, calls.checked(**cast("JobOptions", own)))
     return _built(client, call, offer.job, offer.queue, attempt or len(errors) + 1, errors)
 
 

@@ -13,6 +13,18 @@ from benchmarks.roles import RESULT_TTL_S, Recorder, System, run
 CHUNK = 10_000
 
 
+async def _hook(ctx: dict[str, Any]) -> None: ...
+
+
+# Counted at each start and each end, and never reached: what is measured is the counting.
+LIMITS: dict[str, Any] = {
+    "on_job_start": _hook,
+    "on_job_end": _hook,
+    "global_limit": 1_000,
+    "rate_limit": (10_000_000, 60),
+}
+
+
 class Arqlite(System):
     pool: ArqRedis
 
@@ -23,6 +35,7 @@ class Arqlite(System):
             max_jobs=self.order.concurrency,
             keep_result=RESULT_TTL_S,
             handle_signals=False,
+            **(LIMITS if self.order.options.get("limits") else {}),
         )
         await worker.async_run()
 

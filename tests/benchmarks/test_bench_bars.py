@@ -69,3 +69,25 @@ def test_percentiles_come_from_all_rounds_together():
     bar = bar_about("p99", results)
 
     assert (bar.measured is not None and bar.measured.median, bar.verdict) == (0.7, "PASS")
+
+
+def test_limits_may_cost_a_share_of_the_plain_drain():
+    """With hooks and both limits on, 60 % of the plain drain clears the bar and less does not."""
+    enough = results_of(**{"arqlite": {"rate": 10_000.0}, "arqlite limits": {"rate": 6_000.0}})
+    less = results_of(**{"arqlite": {"rate": 10_000.0}, "arqlite limits": {"rate": 5_900.0}})
+
+    assert bar_about("share of the plain", enough).verdict == "PASS"
+    assert bar_about("share of the plain", less).verdict == "FAIL"
+
+
+def test_claims_are_judged_on_both_sides_and_on_the_server_alone():
+    """A deep backlog may slow the script down, and a claim as a whole by three tenths."""
+    results = results_of(
+        arqlite={
+            "claim_depth": 1_000_000, "claim_shallow_us": 3.0, "claim_deep_us": 4.8,
+            "claim_shallow_whole_us": 6.0, "claim_deep_whole_us": 8.1,
+        }
+    )  # fmt: skip
+
+    assert bar_about("the server's script alone", results).verdict == "PASS"
+    assert bar_about("server and worker", results).verdict == "FAIL"

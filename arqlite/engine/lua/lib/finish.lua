@@ -38,6 +38,11 @@ end
 local UNPACKED, UNTOLD = 1000, 20000
 
 local function finish(base, jobs, ttls, tries, wait, channel, ttl, now, ids, bodies)
+  -- Mostly there is nobody and nothing else to think of: one look for all of it.
+  if redis.call('EXISTS', tries, wait, base .. 'locks', base .. 'steps') == 0 then
+    settle(base, jobs, ttls, ttl, now, ids, bodies)
+    return
+  end
   local ended = {{ids = ids, bodies = bodies}}
   local has_locks = redis.call('EXISTS', base .. 'locks') == 1
   local flows = redis.call('EXISTS', base .. 'steps') == 1 and moves_of_flows(base, jobs, wait, channel, now)
