@@ -136,7 +136,7 @@ class Moving(Finding):
 
     async def _retry(self, engine: RedisEngine, wanted: JobFilter, jobs: list[Found]) -> int:
         """Make these jobs available. Those that changed since they were read are read again, and left alone
-        if they have run since: somebody else has retried them, or this did and its first reply was lost.
+        if they have ended since: somebody else has retried them, or this did and its first reply was lost.
         """
         moved, meant = 0, {found.job_id: self._life_of(found) for found in jobs}
         for _ in range(TRIALS):
@@ -217,11 +217,11 @@ class Moving(Finding):
         args, kwargs = tuple(written.get("a") or ()), dict(written.get("k") or {})
         return self._codec.encode_job(written["f"], args, kwargs, written.get("t"), written["et"], **extras)
 
-    def _life_of(self, found: Found) -> tuple[Any, ...]:
-        """Tell what is the same of a job for as long as it does not run, whatever is changed of it."""
+    def _life_of(self, found: Found) -> tuple[int, bytes]:
+        """Tell what is the same of a job while it waits, or since it ended, whatever is changed of it."""
         if not found.state.is_final:
-            return found.enqueue_ms, False, found.memory.tries, found.memory.crashes, found.memory.snoozes
-        return found.enqueue_ms, True, found.record[: -len(blob_behind_end(found.record)) or None]
+            return found.enqueue_ms, b""
+        return found.enqueue_ms, found.record[: -len(blob_behind_end(found.record)) or None]
 
     def _past_of(self, found: Found) -> tuple[int, Memory]:
         """Tell how many attempts a job had that ended, and what to remember of them if it runs again."""
