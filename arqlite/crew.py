@@ -10,7 +10,6 @@ import socket
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from signal import Signals
 from typing import Any
 
 from .connections import ArqRedis
@@ -163,7 +162,7 @@ class Crew:
             lease_ms / 1000 / heartbeats_per_lease,
         )
         self._lifeline = Lifeline(self.engine, lambda: self.producer.session, lambda: self._heartbeat.doubt_s)
-        self._control = Listener(pool)
+        self._control = Listener(pool, subscribed=self._hears_from_now_on)
         self._follower: asyncio.Task[None] | None = None
         self._vigil: asyncio.Task[None] | None = None
         self._vigil_may_end = False
@@ -176,8 +175,7 @@ class Crew:
             pool, options.queue, frozenset(functions), codec.serializer, codec.deserializer,
             lambda: self.leadership.is_leader,
         )  # fmt: skip
-        for service in options.services:
-            service.introduce(host)
+        self._introduce(host)
         pruner = Pruner(self.engine, options.prune_interval, options.prune_limit)
         self._services: list[Service] = [
             self._plain, *options.services, self._lifeline, self._health, pruner, self._notes
@@ -198,6 +196,18 @@ class Crew:
         if options.cron_jobs:
             self._services.append(self._scheduler)
 
+    def _introduce(self, host: Host) -> None:
+        """Tell the user's services for whom they work; all of them or none."""
+        told: list[Service] = []
+        try:
+            for service in self._options.services:
+                service.introduce(host)
+                told.append(service)
+        except BaseException:
+            for service in told:
+                service.dismiss()
+            raise
+
     async def work(self) -> None:
         """Start everything and run until a burst is over."""
         with spans_of(self.engine.queue):
@@ -216,14 +226,14 @@ class Crew:
             worker, max_jobs = self.producer.session or "", self._options.max_jobs
             execute(WorkerStarted(self.engine.queue, worker, tuple(self._functions), os.getpid(), max_jobs))
 
-    async def shut_down(self, signum: Signals, patience_s: float, hurry: asyncio.Event) -> None:
+    async def shut_down(self, why: str, patience_s: float, hurry: asyncio.Event) -> None:
         """Stop claiming, let jobs end for a while, give back the rest."""
-        self.say_shutdown(signum, patience_s)
+        self.say_shutdown(why, patience_s)
         began = time.monotonic()
         self.producer.stop_claiming()
         if patience_s and self.producer.active:
             await _first_of(self.producer.drained(), hurry.wait(), patience_s)
-            logger.info("shutdown on %s, wait complete ◆ %s", signum.name, self._summary("ongoing to cancel"))
+            logger.info("shutdown on %s, wait complete ◆ %s", why, self._summary("ongoing to cancel"))
         self._report_shutdown(began)
         for run in list(self.producer.active):
             run.cancel("shutdown")
@@ -249,6 +259,8 @@ class Crew:
                 await service.stop()
             except Exception:  # it must keep neither the others from stopping nor the lease from ending
                 logger.exception("service %s failed to stop", service.name)
+        for service in self._options.services:
+            service.dismiss()
         self._deadlines.stop()
         if had_stubborn_jobs and not self.producer.active:
             await self.producer.flush(_FLUSH_PATIENCE_S)
@@ -371,6 +383,10 @@ class Crew:
                 self._cancel(run)
         self.producer.lease_was_kept()
 
+    def _hears_from_now_on(self, channel: str) -> None:
+        if channel == self.engine.keys.queue_channel:
+            self.producer.look_at_orders()  # what was settled just before is told by no message
+
     def _look_by_message(self, message: bytes) -> None:
         if message == LOOK:
             self.producer.look_at_orders()
@@ -397,10 +413,10 @@ class Crew:
         done = self._counters
         return done.complete, done.failed, done.retried, len(self.producer.active)
 
-    def say_shutdown(self, signum: Signals, patience_s: float) -> None:
+    def say_shutdown(self, why: str, patience_s: float) -> None:
         """Tell why the worker ends, what it has done, and what becomes of what it does."""
         fate = "to be completed" if patience_s else "ongoing to cancel"
-        logger.info("shutdown on %s ◆ %s", signum.name, self._summary(fate))
+        logger.info("shutdown on %s ◆ %s", why, self._summary(fate))
 
     def _summary(self, fate: str) -> str:
         complete, failed, retried, ongoing = self._counts()

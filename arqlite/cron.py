@@ -9,8 +9,9 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from .errors import ConfigurationError
+from .errors import ConfigurationError, InvalidArguments
 from .model import calls, checks
+from .model.arguments import signature_of
 from .model.cronjob import MISSED, CronJob, Missed, call_digest, first_time, later
 from .model.crontab import Crontab, is_reboot
 from .model.functions import Function, func
@@ -139,6 +140,8 @@ def cron(
         _check_rules_of_task(task, timeout, keep_result, keep_result_forever, max_tries)
     elif max_attempts is not None:
         raise ConfigurationError("max_attempts is for a task; a bare function has max_tries")
+    if name is not None:
+        _check_text("name", name, _LONGEST_NAME)
     once, lock = _uniqueness(unique)
     call = _checked_call(made, args, kwargs)
     digest = call_digest(call.args, call.kwargs)
@@ -163,6 +166,7 @@ def cron(
     if crontab is not None and not is_reboot(crontab):
         for doubt in Crontab(crontab, microsecond).doubts:
             logger.warning("cron job %s: %s", job.name, doubt)
+    _tell_of_missing_arguments(job)
     return job
 
 
@@ -274,6 +278,16 @@ def _checked_call(
     if not args and not kwargs and not isinstance(made, Task):
         return calls.Call(made.name, (), {})  # as in arq: it is called with ctx, whatever it takes
     return calls.call(made, *args, **(kwargs or {}))
+
+
+def _tell_of_missing_arguments(job: CronJob) -> None:
+    """A bare function is called whatever it takes, as in arq; that each of its jobs will fail is told."""
+    if job.args or job.kwargs or job.task is not None:
+        return
+    try:
+        signature_of(job.coroutine).check_names(getattr(job.coroutine, "__qualname__", job.name), (), {})
+    except InvalidArguments as error:
+        logger.warning("cron job %s: its jobs will fail, give it args or kwargs: %s", job.name, error)
 
 
 def _check_rules_of_task(

@@ -19,6 +19,7 @@ from .model.functions import Function, by_name, func, is_coroutine_function
 from .runtime.executor import Hooks
 from .runtime.limits import Limits
 from .service import Service
+from .service import check as check_service
 from .typing import AsyncHook, Deserializer, Serializer, WorkerSettingsType
 from .utils import to_ms
 
@@ -214,6 +215,7 @@ class WorkerOptions:
             checks.instance(name, getattr(self, name), Iterable, "a list")
         for service in self.services:
             checks.instance("services", service, Service, "instances of Service")
+            check_service(service)
 
     def _listed_cron_jobs(self) -> list[CronJob]:
         given = self.cron_jobs or ()

@@ -229,6 +229,7 @@ class Worker:
         self._crew: Crew | None = None
         self._counters = Counters()
         self._shutdown_started = False
+        self._ends_with_queue = False
         self._stop: asyncio.Future[Signals] | None = None
         self._hurry = asyncio.Event()
         self._closed = False
@@ -311,7 +312,7 @@ class Worker:
         """Connect, start up, and run jobs until told to stop."""
         self._stop = asyncio.get_running_loop().create_future()
         self._hurry.clear()
-        self._shutdown_started = False
+        self._shutdown_started = self._ends_with_queue = False
         with signals_handled(self.handle_sig, when=self.options.handle_signals):
             await self._connect()
             await self._work()
@@ -325,7 +326,7 @@ class Worker:
             self.handle_sig(Signals.SIGUSR1)
             await asyncio.gather(self.main_task, return_exceptions=True)
         elif self._crew is not None and not self.options.handle_signals and not self._shutdown_started:
-            self._crew.say_shutdown(Signals.SIGUSR1, 0)
+            self._crew.say_shutdown(Signals.SIGUSR1.name, 0)
         if self._pool is None:
             return
         try:
@@ -360,7 +361,12 @@ class Worker:
             await self.close()
 
     def _end_with_queue(self) -> None:
+        self._ends_with_queue = not self._shutdown_started
         self.handle_sig(Signals.SIGTERM)
+
+    def _why(self, signum: Signals) -> str:
+        """Say on what it shuts down: nobody sent a signal to one whose queue was stopped."""
+        return f"the stop of queue {self.queue_name}" if self._ends_with_queue else signum.name
 
     async def _connect(self) -> None:
         options = self.options
@@ -399,12 +405,14 @@ class Worker:
             waits: list[asyncio.Future[Any]] = [working, self._stop]
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
             if self._stop.done():
-                await crew.shut_down(self._stop.result(), self.options.job_completion_wait, self._hurry)
+                await crew.shut_down(
+                    self._why(self._stop.result()), self.options.job_completion_wait, self._hurry
+                )
             else:
                 working.result()
         except asyncio.CancelledError:
             self._hurry.set()
-            await asyncio.shield(crew.shut_down(Signals.SIGTERM, 0, self._hurry))
+            await asyncio.shield(crew.shut_down(Signals.SIGTERM.name, 0, self._hurry))
             raise
         finally:
             await end_task(working)

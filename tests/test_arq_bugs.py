@@ -311,7 +311,7 @@ async def test_backlog_older_than_a_day_runs(
         return text
 
     days_ago = int(time.time() * 1000) - 3 * 86_400_000
-    monkeypatch.setattr("arqlite.enqueuing.timestamp_ms", lambda: days_ago)
+    monkeypatch.setattr("arqlite.offering.timestamp_ms", lambda: days_ago)
     old = await enqueue(arq_redis, "echo", "kept")
     monkeypatch.undo()
 

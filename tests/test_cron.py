@@ -131,6 +131,7 @@ def test_time_that_comes_twice() -> None:
         ("minute", True, "minute must be 0 to 59, got True"),
         ("microsecond", None, "microsecond must be 0 to 999999, got None"),
         ("name", "a\nb", "name must have 1 to 480 characters, all printable, got 'a\\nb'"),
+        ("name", "", "name must have 1 to 480 characters, all printable, got ''"),
         ("name", "n" * 481, "name must have 1 to 480 characters"),
         ("job_id", 5, "job_id must be a text, got 5"),
         ("job_id", "", "job_id must have 1 to 512 characters"),

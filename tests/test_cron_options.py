@@ -186,6 +186,18 @@ def test_task_of_another_queue_is_refused() -> None:
     assert WorkerOptions(cron_jobs=[job], queue_name="mail").queue == "mail"
 
 
+def test_function_that_needs_arguments_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    """A bare function that takes more than `ctx` and is given nothing passes as in arq; the log tells."""
+    assert cron(report, minute=0).name == "cron:report"
+    cron(report, args=("mon",), minute=0)
+    cron(tick, minute=0)
+
+    assert caplog.messages == [
+        "cron job cron:report: its jobs will fail, give it args or kwargs: "
+        "report(): missing a required argument: 'day'"
+    ]
+
+
 def test_step_that_never_steps_is_told(caplog: pytest.LogCaptureFixture) -> None:
     """`*/90` runs every hour and not every 90 minutes: the log says so."""
     caplog.set_level(logging.WARNING)

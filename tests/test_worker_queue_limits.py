@@ -315,6 +315,16 @@ async def test_settings_that_change_a_limit_say_so(
     await make_worker([crowd]).async_run()
 
     assert any("global_limit of queue arq:queue is none from now on" in line for line in lines(caplog))
+    rate = RateLimit(10, 0.5, ["args.tenant", "function"])
+    await make_worker([crowd], global_limit=GlobalLimit(2, "args.tenant")).async_run()
+    await make_worker([crowd], rate_limit=rate).async_run()
+    said = "{} of queue arq:queue is {} from now on, as the settings of this worker say; it was {}".format
+    for told in (
+        ("global_limit", "2, by args.tenant", "none"),
+        ("global_limit", "none", "2, by args.tenant"),
+        ("rate_limit", "10 per 0.5 s, by args.tenant and function", "none"),
+    ):
+        assert any(said(*told) in line for line in lines(caplog))
 
 
 async def test_worker_whose_limits_cannot_be_kept_does_not_start(

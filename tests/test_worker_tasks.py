@@ -394,7 +394,7 @@ async def test_job_without_attempts_is_not_run(arq_redis: ArqRedis, make_worker:
     await make_worker([of(script, max_attempts=4)]).main()
 
     assert script.seen == []
-    with pytest.raises(JobExecutionFailed, match="max 4 retries exceeded"):
+    with pytest.raises(JobExecutionFailed, match="all of its attempts are used up, max_attempts is 4"):
         await job.result()
 
 

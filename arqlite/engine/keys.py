@@ -39,7 +39,7 @@ class Keys:
         wake: list with at most one token; its popper goes and claims.
         wait: set of ids whose end somebody awaits.
         cron: hash, name and schedule of a cron job -> its last tick in ms.
-        cronctl: hash, name of a paused cron job -> since when, in ms.
+        cronctl: hash, name of a cron job -> when its pauses began and ended, in ms.
         crons: hash, name and schedule of a cron job -> when it was told, 13 digits of ms, and what it is.
         leader: text, the session that leads while it lives.
         holds: hash, name of a hold -> the session that vouches for it; `?` and a moment in ms: nobody.

@@ -2,7 +2,8 @@
 and a follower of its notes.
 
 All of these are hints over Redis; each has a slower way that works when the hint is lost: an idle
-worker looks again after `BLOCK_S`, a heartbeat brings the cancellations, a caller asks again.
+worker looks again after `BLOCK_S`, a heartbeat brings the cancellations and tells whether something was
+settled for the queue, a caller asks again.
 """
 
 from __future__ import annotations
@@ -83,11 +84,16 @@ class Listener:
     Args:
         client: a `redis.asyncio.Redis`.
         patience: seconds between two attempts to listen again.
+        subscribed: called with a channel once its messages come, at first and after each lost connection:
+            what was said before is not repeated.
     """
 
-    def __init__(self, client: Any, patience: float = 1.0) -> None:
+    def __init__(
+        self, client: Any, patience: float = 1.0, subscribed: Callable[[str], None] = lambda channel: None
+    ) -> None:
         self._client = client
         self._patience = patience
+        self._subscribed = subscribed
         self._callbacks: dict[str, Callable[[bytes], None]] = {}
         self._pubsub: Any = None
         self._task: asyncio.Task[None] | None = None
@@ -143,6 +149,7 @@ class Listener:
             return
         if message["type"] == "subscribe":
             self._listening.set()
+            self._subscribed(message["channel"].decode())
         elif message["type"] == "message":
             callback = self._callbacks.get(message["channel"].decode())
             if callback is not None:

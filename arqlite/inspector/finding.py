@@ -11,6 +11,7 @@ from typing_extensions import Unpack
 
 from ..engine import RedisEngine
 from ..engine.management import PAGE, Depth
+from ..errors import ConfigurationError
 from ..model import checks
 from ..model.codec import state_of_record
 from ..model.filters import JobConditions, JobFilter
@@ -39,7 +40,8 @@ class Finding(Looking):
 
     Conditions are those of `JobConditions`: `state=`, `function=`, `tags=`, `args=`, `kwargs=`, `meta=`,
     `priority=` and `ids=`. All that are given must hold. A queue is walked page by page, beside the workers:
-    a job that is there all the time is found, one that comes or goes meanwhile may be.
+    a job that is there all the time is found, one that comes or goes meanwhile may be. Where no queue is
+    named it is that of the functions that are meant, if they are tasks of one.
     """
 
     async def jobs(
@@ -54,19 +56,20 @@ class Finding(Looking):
         """Find jobs, the one that was enqueued first at the head.
 
         Args:
-            queue: the queue; the pool's default.
+            queue: the queue; that of the functions meant, else the pool's default.
             limit: at most so many; without it the list holds all that are found, see `iter_jobs`.
             newest_first: the job that was enqueued last at the head.
             with_errors: read their failed attempts, too; one more question per job.
             conditions: which jobs, see `JobConditions`; none is all.
 
         Raises:
-            ConfigurationError: a condition is unknown, None, empty, or can hold for no job.
+            ConfigurationError: a condition is unknown, None, empty, or can hold for no job; or no queue is
+                named, and the functions meant belong to several.
         """
         wanted = JobFilter.of(**conditions)
         if limit is not None:
             checks.count("limit", limit, 1)
-        engine = self._engine(queue)
+        engine = self._engine_meant(queue, wanted)
         kept: dict[str, Found] = {}
         async for page in self._pages(engine, wanted):
             kept.update((found.job_id, found) for found in page)
@@ -81,7 +84,8 @@ class Finding(Looking):
 
         One job may be told twice while the queue grows or shrinks a lot.
         """
-        wanted, engine = JobFilter.of(**conditions), self._engine(queue)
+        wanted = JobFilter.of(**conditions)
+        engine = self._engine_meant(queue, wanted)
         async for page in self._pages(engine, wanted):
             for view in await self._views(engine, page, with_errors=with_errors):
                 yield view
@@ -114,7 +118,7 @@ class Finding(Looking):
         jobs of the queue are read.
         """
         wanted = JobFilter.of(**conditions)
-        engine = self._engine(queue)
+        engine = self._engine_meant(queue, wanted)
         if wanted.asks_only_for_states:
             states = wanted.states or frozenset(JobState)
             counts = await self._count(engine, states)
@@ -144,6 +148,18 @@ class Finding(Looking):
                 since.append(envelope.get("at") or envelope["et"])
         waits_ms = max(depth.now_ms - min(since), 0) if since else 0
         return QueueDepth(depth.available, timedelta(milliseconds=waits_ms))
+
+    def _engine_meant(self, queue: str | None, wanted: JobFilter) -> RedisEngine:
+        """Find the queue that is named, or that the functions meant belong to."""
+        if queue is None and wanted.queues:
+            queues = {own or self.pool.default_queue_name for own in wanted.queues}
+            if len(queues) > 1:
+                raise ConfigurationError(
+                    f"the functions meant belong to the queues {', '.join(sorted(queues))}: "
+                    f"say which with queue=..., or ask for each"
+                )
+            [queue] = queues
+        return self._engine(queue)
 
     async def _count(self, engine: RedisEngine, states: frozenset[JobState]) -> dict[JobState, int]:
         depth = await engine.depth()

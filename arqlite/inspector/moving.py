@@ -69,7 +69,7 @@ class Moving(Finding):
         """Cancel all jobs that the conditions hold for and that have not ended; see `cancel_job`.
 
         Args:
-            queue: the queue; the pool's default.
+            queue: the queue; that of the functions meant, else the pool's default.
             conditions: which jobs, see `JobConditions`; `state="all"` are all.
 
         Returns:
@@ -78,7 +78,8 @@ class Moving(Finding):
         Raises:
             ConfigurationError: there is no condition, or one that cannot be meant.
         """
-        return await self._cancel_meant(self._engine(queue), _meant(conditions))
+        wanted = _meant(conditions)
+        return await self._cancel_meant(self._engine_meant(queue, wanted), wanted)
 
     async def retry_job(self, job_id: str, queue: str | None = None) -> bool:
         """Make a job available now that ended, or that waits for its time or for other jobs.
@@ -96,7 +97,8 @@ class Moving(Finding):
 
     async def retry_jobs(self, queue: str | None = None, **conditions: Unpack[JobConditions]) -> int:
         """Make all jobs available that the conditions hold for, see `retry_job` and `cancel_jobs`."""
-        return await self._retry_meant(self._engine(queue), _meant(conditions))
+        wanted = _meant(conditions)
+        return await self._retry_meant(self._engine_meant(queue, wanted), wanted)
 
     async def delete_job(self, job_id: str, queue: str | None = None) -> bool:
         """Delete a job with its result, its notes and its errors, unless a worker runs it.
@@ -112,7 +114,8 @@ class Moving(Finding):
 
     async def delete_jobs(self, queue: str | None = None, **conditions: Unpack[JobConditions]) -> int:
         """Delete all jobs that the conditions hold for and that nobody runs, see `cancel_jobs`."""
-        return await self._delete_meant(self._engine(queue), _meant(conditions))
+        wanted = _meant(conditions)
+        return await self._delete_meant(self._engine_meant(queue, wanted), wanted)
 
     async def _cancel_meant(self, engine: RedisEngine, wanted: JobFilter) -> int:
         moved, asked = 0, set[str]()

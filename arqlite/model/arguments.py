@@ -159,6 +159,25 @@ class Signature:
         """Tell whether there is a parameter of this name."""
         return name in self._named
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of its parameters."""
+        return tuple(self._signature.parameters)
+
+    def can_have(self, name: str) -> bool:
+        """Tell whether a call may have an argument of this name."""
+        parameters = self._signature.parameters
+        return name in parameters or any(one.kind is _NAMED_REST for one in parameters.values())
+
+    def may_take_one_dict(self) -> bool:
+        """Tell whether the only argument of a call may be a dict, as far as the annotations say."""
+        if self._required > 1 or self._needs_names:
+            return False
+        if not self._positional:
+            return self._takes_rest
+        field = self._positional[0]
+        return field is None or field.plain in (None, dict)
+
     def fit_result(self, value: Any) -> tuple[Any, list[Problem]]:
         """Make a result fit; one that does not is left as it came and told as a problem."""
         problems: list[Problem] = []

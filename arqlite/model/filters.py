@@ -6,6 +6,7 @@ import contextlib
 import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, TypeAlias, TypedDict, cast
 
 from pydantic_core import to_jsonable_python
@@ -17,6 +18,7 @@ from .arguments import Signature, signature_of
 from .calls import LOWEST_PRIORITY
 from .functions import Function, func
 from .states import STATE_GROUPS, JobState
+from .tasks import Task
 
 FunctionLike: TypeAlias = str | Callable[..., Any] | Function[..., Any]
 
@@ -29,7 +31,8 @@ class JobConditions(TypedDict, total=False):
         function: a function, its name, or a list of either.
         tags: a tag, or a list of tags of which the job has all.
         args: a dict: the job's arguments by name have all of it, at any depth. A tuple: its arguments by
-            position are these. Or a list of either.
+            position are these. Or a list of either. Names that no function meant has are refused if the
+            functions themselves are given.
         kwargs: a dict, or a list of them: what was given by name has all of it.
         meta: a dict, or a list of them: what the job carries has all of it.
         priority: 0 to 9, or a list of them.
@@ -59,6 +62,7 @@ class JobFilter:
         args, kwargs, meta: one of these patterns.
         signatures: by their names the functions that were handed in: of their jobs it is known which
             argument by position has which name.
+        queues: where the jobs of the functions go, None for the default of whoever asks; empty without any.
     """
 
     states: frozenset[JobState] | None = None
@@ -70,6 +74,7 @@ class JobFilter:
     priorities: frozenset[int] | None = None
     ids: tuple[str, ...] | None = None
     signatures: Mapping[str, Signature] = field(default_factory=dict, compare=False)
+    queues: frozenset[str | None] = field(default=frozenset(), compare=False)
 
     @classmethod
     def of(cls, **conditions: Unpack[JobConditions]) -> JobFilter:
@@ -87,7 +92,7 @@ class JobFilter:
         if "state" in given:
             parts["states"] = _states(given["state"])
         if "function" in given:
-            parts["functions"], parts["signatures"] = _functions(given["function"])
+            parts["functions"], parts["signatures"], parts["queues"] = _functions(given["function"])
         if "tags" in given:
             tags = given["tags"]
             parts["tags"] = checks.tags([tags] if isinstance(tags, str) else tags)
@@ -99,6 +104,7 @@ class JobFilter:
             parts["priorities"] = frozenset(_priority(one) for one in _listed(given["priority"], int))
         if "ids" in given:
             parts["ids"] = tuple(dict.fromkeys(checks.job_id(one) for one in _listed(given["ids"], str)))
+        _refuse_unknown_arguments(**parts)
         return cls(**parts)
 
     @property
@@ -218,19 +224,46 @@ def _states(value: Any) -> frozenset[JobState]:
     return frozenset(states)
 
 
-def _functions(value: Any) -> tuple[frozenset[str], dict[str, Signature]]:
+def _functions(value: Any) -> tuple[frozenset[str], dict[str, Signature], frozenset[str | None]]:
     names: set[str] = set()
+    queues: set[str | None] = set()
     signatures: dict[str, Signature] = {}
     for one in [value] if callable(value) else _listed(value, str | Function):  # type: ignore[arg-type]
         if isinstance(one, str):
             names.add(one)
+            queues.add(None)
             continue
         if not isinstance(one, Function) and not callable(one):
             raise ConfigurationError(f"function must be a function or its name, got {one!r}")
         function = one if isinstance(one, Function) else func(one)
         names.add(function.name)
+        queues.add(function.queue if isinstance(function, Task) else None)
         signatures[function.name] = signature_of(function.coroutine)
-    return frozenset(names), signatures
+    return frozenset(names), signatures, frozenset(queues)
+
+
+def _refuse_unknown_arguments(
+    functions: frozenset[str] = frozenset(),
+    signatures: Mapping[str, Signature] = MappingProxyType({}),
+    args: tuple[Any, ...] = (),
+    kwargs: tuple[Any, ...] = (),
+    **_: Any,
+) -> None:
+    """Where all functions are at hand, their arguments are known: a slip must not mean no job."""
+    if not functions or len(signatures) < len(functions):
+        return
+    may_be_inside = any(one.may_take_one_dict() for one in signatures.values())
+    for pattern in (*(() if may_be_inside else args), *kwargs):
+        for name in pattern if isinstance(pattern, Mapping) else ():
+            if not any(one.can_have(name) for one in signatures.values()):
+                raise no_argument(name, signatures)
+
+
+def no_argument(name: Any, signatures: Mapping[str, Signature]) -> ConfigurationError:
+    """Say that none of these functions has an argument of this name, and which may have been meant."""
+    known = list(dict.fromkeys(one for signature in signatures.values() for one in signature.names))
+    there = closest(str(name), known) if known else "there are none"
+    return ConfigurationError(f"{', '.join(sorted(signatures))} has no argument {name!r}; {there}")
 
 
 def _patterns(name: str, value: Any, kinds: type | tuple[type, ...]) -> tuple[Any, ...]:

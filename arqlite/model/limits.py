@@ -54,6 +54,11 @@ class GlobalLimit:
         """Write it as the queue keeps it."""
         return f"{self.allowed} {_written(self.fields)}".rstrip()
 
+    @property
+    def words(self) -> str:
+        """What it says, for people: `2, by args.tenant`."""
+        return f"{self.allowed}{_by(self.fields)}"
+
 
 @dataclass(frozen=True)
 class RateLimit:
@@ -99,6 +104,11 @@ class RateLimit:
     def encode(self) -> str:
         """Write it as the queue keeps it."""
         return f"{self.allowed} {self.period_ms} {_written(self.fields)}".rstrip()
+
+    @property
+    def words(self) -> str:
+        """What it says, for people: `10 per 0.5 s, by args.tenant`."""
+        return f"{self.allowed} per {self.period_ms / 1000:g} s{_by(self.fields)}"
 
 
 def global_limit(value: Any) -> GlobalLimit | None:
@@ -180,6 +190,12 @@ def decode_rate(text: str | None) -> RateLimit | None:
     return RateLimit(int(allowed), int(period_ms) / 1000, _read("".join(fields)))
 
 
+def in_words(name: str, text: str | None) -> str:
+    """Tell for people what `encode` of a limit wrote; `none` where there is no limit."""
+    limit = decode_global(text) if name == "global_limit" else decode_rate(text)
+    return "none" if limit is None else limit.words
+
+
 class Partition(NamedTuple):
     """By which fields the jobs of a queue are told apart.
 
@@ -256,6 +272,10 @@ def _fields(name: str, given: Any) -> tuple[str, ...] | None:
                 f' "args.tenant_id", got {field!r}'
             )
     return tuple(fields)
+
+
+def _by(fields: Sequence[str]) -> str:
+    return f", by {' and '.join(fields)}" if fields else ""
 
 
 def _written(fields: Sequence[str]) -> str:

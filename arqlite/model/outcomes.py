@@ -194,7 +194,14 @@ def _after_interruption(reason: CancelReason, retry_jobs: bool) -> Verdict:
 
 
 def refuse(
-    *, tries: int, crashes: int, max_tries: int, max_rescues: int, expires_ms: int | None, now_ms: int
+    *,
+    tries: int,
+    crashes: int,
+    max_tries: int,
+    max_rescues: int,
+    expires_ms: int | None,
+    now_ms: int,
+    is_task: bool = False,
 ) -> JobExecutionFailed | None:
     """Say why a claimed job must not be started any more, or None.
 
@@ -205,11 +212,14 @@ def refuse(
         max_rescues: how many workers a job may take down.
         expires_ms: when it must have been started, in ms since 1970; None is never.
         now_ms: the server's clock.
+        is_task: whether it is a task's, whose runs are called attempts; of others it is told as in arq.
     """
     if expires_ms is not None and now_ms > expires_ms:
         return JobExecutionFailed("job expired")
     if crashes >= max_rescues:
         return JobExecutionFailed(f"worker died {crashes} times")
     if tries >= max_tries:
+        if is_task:
+            return JobExecutionFailed(f"all of its attempts are used up, max_attempts is {max_tries}")
         return JobExecutionFailed(f"max {max_tries} retries exceeded")
     return None

@@ -116,6 +116,7 @@ class Workflow:
         self.queue = queue
         lasts_s = keep if keep == float("inf") else checks.seconds("keep", keep, 0)
         self.keep_ms = -1 if lasts_s == float("inf") else to_ms(lasts_s)
+        self._namesakes: dict[str, int] = {}
         self._steps: dict[str, Step[Any]] = {}
 
     @property
@@ -192,10 +193,12 @@ class Workflow:
 
     def free_name(self, name: str) -> str:
         """Make a name that no step has yet: `name`, `name-2`, `name-3` ..."""
-        count, free = 1, name
+        count = self._namesakes.get(name, 1)  # no step is ever taken out: those before are in use still
+        free = name if count == 1 else f"{name}-{count}"
         while free in self._steps:
             count += 1
             free = f"{name}-{count}"
+        self._namesakes[name] = count
         return free
 
     def plan(self) -> list[PlannedStep]:

@@ -124,6 +124,7 @@ class Intake:
             max_rescues=self._limits.max_rescues,
             expires_ms=expires_ms,
             now_ms=now_ms,
+            is_task=run.terms.task is not None,
         )
 
     def _of_unknown_function(

@@ -120,7 +120,7 @@ class Orders:
             if old != declared:
                 logger.warning(
                     "%s of queue %s is %s from now on, as the settings of this worker say; it was %s",
-                    name, self._queue, declared or "none", old or "none",
+                    name, self._queue, limits.in_words(name, declared), limits.in_words(name, old),
                 )  # fmt: skip
 
     # -- hearing

@@ -6,13 +6,14 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, TypeVar
 
 from ..cron import CronJob
 from ..engine import Engine, Fired, Lock
 from ..model.arguments import signature_of
+from ..model.calls import Options
 from ..model.codec import Codec, queued_record
 from ..model.crons import cron_meta, describe
 from ..model.fingerprint import fingerprint
@@ -100,6 +101,7 @@ class Scheduler(Service):
     async def begin(self) -> None:
         """Fire what runs at startup, and plan the rest."""
         self._tell_of_shared_names()
+        _tell_of_lost_times(entry.job for entry in self._entries if entry.job.unique)
         last = await self._look_at_server()
         for entry in self._entries:
             if entry.job.run_at_startup and not entry.job.is_reboot:
@@ -308,6 +310,23 @@ class Scheduler(Service):
                     job.name,
                 )
                 limits[job.name] = own
+
+
+def _tell_of_lost_times(jobs: Iterable[CronJob]) -> None:
+    """One name comes once at a time over all workers, whatever else its jobs are."""
+    known: dict[str, CronJob] = {}
+    for job in jobs:
+        other = known.setdefault(job.name, job)
+        mine, others = job.settled(), other.settled()
+        differing = ["function"] if job.coroutine != other.coroutine else []
+        differing += [name for name in Options._fields if getattr(mine, name) != getattr(others, name)]
+        if differing:
+            logger.warning(
+                "cron jobs named %s differ in %s: where two of them come at one time only one is enqueued; "
+                "give each a name",
+                job.name,
+                ", ".join(differing),
+            )
 
 
 def _lock(job: CronJob) -> Lock | None:

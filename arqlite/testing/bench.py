@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..engine import Returned
+from ..engine import RedisEngine, Returned
 from ..errors import ConfigurationError, JobControl
 from ..model.codec import Codec
 from ..model.functions import Function
@@ -19,6 +19,7 @@ from ..runtime.executor import Counters, Executor
 from ..runtime.intake import Intake, Refused
 from ..runtime.joblog import JobLog
 from ..runtime.plain import PlainFunctions
+from ..runtime.recall import cancel_returned
 from ..runtime.reporting import equip
 from ..runtime.run import Run
 from ..settings import WorkerOptions, get_kwargs
@@ -142,6 +143,12 @@ class Bench:
                 await self._store()
         return seen
 
+    async def call_off(self, engine: RedisEngine, session: str, jobs: Mapping[str, Run | None]) -> None:
+        """Cancel jobs that went back to the queue although somebody had asked for that; None stands for one
+        that cannot be run here.
+        """
+        await cancel_returned(engine, self._executor, session, jobs)
+
     async def close(self) -> None:
         """End the threads and processes of plain functions."""
         self._deadlines.stop()
@@ -197,18 +204,23 @@ def options_of(given: Any, queue: str | None = None, extra: Function | None = No
     Raises:
         ConfigurationError: it is none of these, or an option cannot work.
     """
-    if is_function(given):
-        given = [given]
-    if given is None or isinstance(given, list | tuple | set | frozenset):
-        told: dict[str, Any] = {"functions": list(given or ())}
-    else:
-        told = get_kwargs(given)
-    told.pop("redis_pool", None)
+    told = told_by(given)
     if queue is not None:
         told["queue_name"] = queue
     if extra is not None:
         told["functions"] = [*told.get("functions", ()), extra]
     return WorkerOptions(**told)
+
+
+def told_by(given: Any) -> dict[str, Any]:
+    """Take what a worker is told out of functions, of one function, or of worker settings; not its pool."""
+    if is_function(given):
+        given = [given]
+    if given is None or isinstance(given, list | tuple | set | frozenset):
+        return {"functions": list(given or ())}
+    told = get_kwargs(given)
+    told.pop("redis_pool", None)
+    return told
 
 
 def options_for(function: str, target: Function | None, queue: str, known: Any) -> WorkerOptions:

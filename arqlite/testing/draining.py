@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 from datetime import datetime
@@ -11,16 +12,21 @@ from ..client import ArqRedis
 from ..engine import RedisEngine, Returned, Turn
 from ..engine.link import call_on_pool
 from ..engine.scripts import load
+from ..errors import ConfigurationError
 from ..model import checks
 from ..model.codec import Codec
+from ..model.functions import Function, func
 from ..model.outcomes import Again, End
 from ..model.states import JobState
+from ..model.tasks import Task
 from ..runtime.intake import Refused
 from ..runtime.notekeeper import NoteKeeper
 from ..runtime.run import Run
 from ..settings import WorkerOptions, get_kwargs
 from .bench import Bench, Seen, error_of, is_function, options_of, run_of
 from .listing import PACKAGE, PATIENCE_S
+
+logger = logging.getLogger("arqlite.testing")
 
 # There is no heartbeat: whoever steps through a job in a debugger keeps it for a day.
 _LEASE_MS = 86_400_000
@@ -62,8 +68,9 @@ async def drain_queue(
 
     Args:
         pool: where the queue is.
-        functions: what can be run: functions, or worker settings.
-        queue: the queue; else that of the settings, else the pool's default.
+        functions: what can be run: functions, one function, or worker settings.
+        queue: the queue; else that of the settings, else the one that all of the functions belong to, else
+            the pool's default. What waits elsewhere for one of the tasks is told by the log then.
         with_limit: how many jobs a pass runs at most; None all.
         with_recursion: whether to make passes until one finds nothing to do. With `with_scheduled` it runs
             retryable and snoozed jobs again, too: one that always snoozes never lets it end.
@@ -77,15 +84,21 @@ async def drain_queue(
     """
     if with_limit is not None:
         checks.count("with_limit", with_limit, 1)
+    checks.instance("with_recursion", with_recursion, bool, "True or False")
+    checks.instance("with_safety", with_safety, bool, "True or False")
     until_ms = _until(with_scheduled)
     options = options_of(functions, queue_of(pool, functions, queue))
     drain = _Drain(pool, options, {} if ctx is None else ctx, with_safety=with_safety)
-    await drain.open(calls_startup=ctx is None)
+    await drain.open()
     try:
+        if ctx is None:
+            await drain.start_up()
         while await drain.one_pass(with_limit, until_ms) and with_recursion:
             pass
     finally:
-        await drain.close(calls_shutdown=ctx is None)
+        await drain.close()
+    if queue is None:
+        await _tell_of_others(pool, options, counts_waiting=until_ms is not None)
     return DrainCounts(**drain.counts)
 
 
@@ -102,6 +115,8 @@ class _Drain:
         self._ctx["redis"] = pool
         self._with_safety = with_safety
         self._session = f"testing:{os.getpid()}:{secrets.token_hex(8)}"
+        self._has_started = False
+        self._at_hand: dict[str, Run] = {}
         self._engine = RedisEngine(pool, options.queue, timeout=PATIENCE_S)
         self._notes = NoteKeeper(self._engine)
         codec = Codec(
@@ -109,15 +124,19 @@ class _Drain:
         )
         self._bench = Bench(options, ctx, codec, store=self._store, conclude=self._notes.conclude)
 
-    async def open(self, *, calls_startup: bool) -> None:
+    async def open(self) -> None:
         """Begin a session."""
         await self._engine.open(self._session, _LEASE_MS)
         self._notes.opened(self._session)
         await self._notes.start()
-        if calls_startup and self._options.on_startup is not None:
-            await self._options.on_startup(self._ctx)
 
-    async def close(self, *, calls_shutdown: bool) -> None:
+    async def start_up(self) -> None:
+        """Begin as a worker does; its end is that of a worker, too, then."""
+        if self._options.on_startup is not None:
+            await self._options.on_startup(self._ctx)
+        self._has_started = True
+
+    async def close(self) -> None:
         """End the session; what it has not run is as it was."""
         try:
             await self._bench.close()
@@ -125,7 +144,7 @@ class _Drain:
             await self._engine.leave(self._session)
             await self._engine.close()
         finally:
-            if calls_shutdown and self._options.on_shutdown is not None:
+            if self._has_started and self._options.on_shutdown is not None:
                 await self._options.on_shutdown(self._ctx)
 
     async def one_pass(self, limit: int | None, until_ms: int | str | None) -> bool:
@@ -151,8 +170,18 @@ class _Drain:
                 waiting.discard(raw_id)
                 done += await self._deal_with(job)
         finally:
-            await self._engine.turn(self._session, 0, {}, aside)
+            await self._give_back(aside)
         return done > 0
+
+    async def _give_back(self, jobs: list[Returned]) -> None:
+        """Put jobs back as they were; those that somebody asked to cancel meanwhile are cancelled there."""
+        turn = await self._engine.turn(self._session, 0, {}, jobs)
+        await self._call_off(turn)
+
+    async def _call_off(self, turn: Turn) -> None:
+        recalled = {raw_id.decode(): self._at_hand.get(raw_id.decode()) for raw_id in turn.recalled}
+        if recalled:
+            await self._bench.call_off(self._engine, self._session, recalled)
 
     def _read(self, turn: Turn) -> Run | Refused | Returned | None:
         """Read the one job that a turn brought."""
@@ -162,14 +191,17 @@ class _Drain:
         job_id = raw_id.decode(errors="backslashreplace")
         memory = turn.memories[0] if turn.memories else None
         past = dict(turn.errors).get(raw_id, ())
-        return self._bench.read(job_id, record, memory, turn.now_ms, self._session, past)
+        job = self._bench.read(job_id, record, memory, turn.now_ms, self._session, past)
+        if not isinstance(job, Returned):
+            self._at_hand[job_id] = run_of(job)
+        return job
 
     async def _deal_with(self, job: Run | Refused | Returned | None) -> int:
         """Run a claimed job; 1 when that counts. One of an unknown function goes back for others."""
         if job is None:
             return 0
         if isinstance(job, Returned):
-            await self._engine.turn(self._session, 0, {}, [job])
+            await self._give_back([job])
             return 0
         seen = await self._bench.run(job)
         kind = kind_of(seen)
@@ -182,7 +214,10 @@ class _Drain:
         batch = self._bench.acker.take()
         if batch:
             failures = tuple(batch.failures.values())
-            await self._engine.turn(self._session, 0, batch.ended, batch.returned, failures=failures)
+            turn = await self._engine.turn(self._session, 0, batch.ended, batch.returned, failures=failures)
+            await self._call_off(turn)
+            for job_id in batch.job_ids():
+                self._at_hand.pop(job_id, None)
 
     async def _stage(self, until_ms: int | str) -> None:
         script, keys = load("stage", PACKAGE), self._engine.keys
@@ -218,10 +253,46 @@ def _until(with_scheduled: bool | datetime) -> int | str | None:
 
 
 def queue_of(pool: ArqRedis, given: Any, queue: str | None) -> str:
-    """Tell which queue is meant: the one named, else that of the settings, else the pool's default."""
+    """Tell which queue is meant: the one named, else that of the settings or of all the functions, else the
+    pool's default.
+    """
     if queue is None:
-        is_settings = not isinstance(given, list | tuple | set | frozenset)
-        queue = get_kwargs(given).get("queue_name") if is_settings and not is_function(given) else None
-    if queue is not None:
-        checks.instance("queue", queue, str, "a text")
-    return queue or pool.default_queue_name
+        return _own_queue(given) or pool.default_queue_name
+    checks.instance("queue", queue, str, "a text")
+    if not queue:
+        raise ConfigurationError("queue must be the name of one, got ''")
+    return queue
+
+
+def _own_queue(given: Any) -> str | None:
+    """Tell which queue settings name, or all of some functions belong to; None for the pool's default."""
+    if is_function(given):
+        given = [given]
+    if not isinstance(given, list | tuple | set | frozenset):
+        queue = get_kwargs(given).get("queue_name")
+        if queue is not None:
+            checks.instance("queue_name", queue, str, "a text")
+        return queue
+    functions: list[Function[..., Any]] = [func(one) for one in given]
+    queues = {one.queue if isinstance(one, Task) else None for one in functions}
+    return queues.pop() if len(queues) == 1 else None
+
+
+async def _tell_of_others(pool: ArqRedis, options: WorkerOptions, *, counts_waiting: bool) -> None:
+    """Tell of jobs that wait in other queues, where they belong."""
+    elsewhere: dict[str, list[str]] = {}
+    for function in options.table().values():
+        if isinstance(function, Task) and function.queue not in (None, options.queue):
+            elsewhere.setdefault(function.queue, []).append(function.name)
+    for queue, names in elsewhere.items():
+        engine = RedisEngine(pool, queue, timeout=PATIENCE_S)
+        try:
+            depth = await engine.depth()
+        finally:
+            await engine.close()
+        waiting = depth.available + (depth.waiting if counts_waiting else 0)
+        if waiting:
+            logger.warning(
+                "drain_queue ran the jobs of queue %s; %d wait in queue %s, where %s belongs: say queue=%r",
+                options.queue, waiting, queue, ", ".join(sorted(names)), queue,
+            )  # fmt: skip

@@ -10,6 +10,7 @@ from typing import Any, TypedDict
 from ..errors import ConfigurationError
 from ..model import checks
 from ..model.arguments import Signature, signature_of
+from ..model.filters import no_argument
 from ..model.functions import Function, func
 from ..model.records import JobView
 from ..model.states import JobState
@@ -87,7 +88,7 @@ class Expected:
     def _args(self, job: JobView, wanted: Any) -> Any:
         if not isinstance(wanted, Mapping):
             return list(job.args)
-        if self.signature is None:
+        if self.signature is None or job.function != self.function:
             return job.kwargs
         try:
             return self.signature.by_name(job.args, job.kwargs)
@@ -111,9 +112,11 @@ class Expected:
         if not isinstance(self.told["args"], Mapping):
             return repr(list(job.args))
         shown = repr(self._args(job, self.told["args"]))
-        if self.signature is None and job.args:
+        if not job.args:
+            return shown
+        if self.signature is None:
             return f"{shown} and {list(job.args)!r} (which get names only from the function itself)"
-        return shown
+        return shown if job.function == self.function else f"{shown} and {list(job.args)!r}"
 
 
 def expected(task: Named | None, filters: Filters) -> Expected:
@@ -135,6 +138,8 @@ def expected(task: Named | None, filters: Filters) -> Expected:
             checks.instance(name, told[name], Mapping, "a dict")
     if "args" in told and (isinstance(told["args"], str) or not isinstance(told["args"], Mapping | Sequence)):
         raise ConfigurationError(f"args must be a dict by parameter names or a list, got {told['args']!r}")
+    if function is not None and signature is not None:
+        _refuse_unknown_arguments(function, signature, told)
     if "tags" in told:
         told["tags"] = checks.tags(told["tags"])
     if "state" in told:
@@ -146,6 +151,15 @@ def expected(task: Named | None, filters: Filters) -> Expected:
     if "delay" in told and "at" in told:
         raise ConfigurationError("use either delay or at or neither, not both")
     return Expected(told, function, signature, checks.seconds("delta", filters.get("delta", 1), 0))
+
+
+def _refuse_unknown_arguments(function: str, signature: Signature, told: Mapping[str, Any]) -> None:
+    """A slip in a name must not prove that there is no such job."""
+    for part in ("args", "kwargs"):
+        pattern = told.get(part)
+        for name in pattern if isinstance(pattern, Mapping) else ():
+            if not signature.can_have(name):
+                raise no_argument(name, {function: signature})
 
 
 def _delay_s(job: JobView, now_ms: int) -> float:

@@ -53,7 +53,7 @@ async def perform_job(
     Args:
         task: as for `build_job`, or what that gave.
         args, kwargs: what to call it with.
-        ctx: what a worker's `on_startup` would have made.
+        ctx: what a worker's `on_startup` would have made. `ctx["redis"]` is the `pool` if it has none.
         functions: worker settings whose hooks and limits hold, or functions to find a name in.
         attempt, errors, pool: as for `build_job`.
         delay, at, queue, job_id, priority, expires, max_attempts, tags, meta, unique: as for `build_job`; not
@@ -76,7 +76,7 @@ async def perform_job(
         unique=unique,
     )  # fmt: skip
     options = options_for(job.function, job.target, job.queue, functions)
-    own_ctx = {} if ctx is None else copy.copy(ctx)
+    own_ctx = _Ctx() if ctx is None else _Ctx(ctx) if type(ctx) is dict else copy.copy(ctx)
     if pool is not None:
         own_ctx.setdefault("redis", pool)
     bench = Bench(options, own_ctx, job.codec)
@@ -87,6 +87,22 @@ async def perform_job(
         return result_of(await bench.run(admitted))
     finally:
         await bench.close()
+
+
+class _Ctx(dict[Any, Any]):
+    """What jobs get; it says how to have a client in it."""
+
+    def copy(self) -> _Ctx:
+        """Make another one with the same in it; that of a dict would be a plain one."""
+        return _Ctx(self)
+
+    def __missing__(self, key: Any) -> Any:
+        if key == "redis":
+            raise ConfigurationError(
+                'a job that is performed has no ctx["redis"] of its own: give perform_job(..., pool=...), or '
+                'ctx={"redis": ...}'
+            )
+        raise KeyError(key)
 
 
 def result_of(seen: Seen) -> Any:

@@ -74,18 +74,21 @@ async def arqlite_valkey(arqlite_valkey_server: EmbeddedServer) -> AsyncIterator
 
 @_fixture
 async def arqlite_worker(arqlite_redis: ArqRedis) -> AsyncIterator[Callable[..., Worker]]:
-    """Make workers: `arqlite_worker([pay], ctx={...})`, with the options of `Worker`.
+    """Make workers: `arqlite_worker([pay], ctx={...})`, with the options of `Worker`, or of worker settings:
+    `arqlite_worker(WorkerSettings)`.
 
-    They are burst workers on `arqlite_redis` without signal handlers, unless told otherwise; they are closed,
-    with their pool, at the end of the test.
+    They are burst workers on `arqlite_redis` without signal handlers, unless told otherwise here, whatever
+    Redis settings name; they are closed, with their pool, at the end of the test.
     """
     from ..worker import Worker
+    from .bench import told_by
 
     workers: list[Worker] = []
 
     def make(functions: Any = (), **options: Any) -> Worker:
-        options = {"redis_pool": arqlite_redis, "burst": True, "handle_signals": False, **options}
-        worker = Worker(functions, **options)
+        told = {name: value for name, value in told_by(functions).items() if name != "redis_settings"}
+        own = {"redis_pool": arqlite_redis, "burst": True, "handle_signals": False}
+        worker = Worker(**{**told, **own, **options})
         workers.append(worker)
         return worker
 

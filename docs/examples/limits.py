@@ -3,14 +3,7 @@ import logging
 import os
 from collections import Counter
 
-from arqlite import (
-    GlobalLimit,
-    Inspector,
-    RateLimit,
-    RedisSettings,
-    Worker,
-    create_pool,
-)
+from arqlite import GlobalLimit, Inspector, RateLimit, RedisSettings, Worker, create_pool
 from arqlite.embedded import EmbeddedServer
 
 # Your own Redis or Valkey, or without one a real Valkey that is started for you.

@@ -141,6 +141,24 @@ def test_tasks(tmp_path: Path) -> None:
     ]
 
 
+def test_invoicing(tmp_path: Path) -> None:
+    """The task that the README shows snoozes, is tried again, and is enqueued once."""
+    said = _run("invoicing.py", tmp_path, tmp_path)
+
+    assert said == "sent invoice 1 again: True ['connection lost']\nTrue\n"
+
+
+def test_from_oban(tmp_path: Path) -> None:
+    """The worker of Oban's that the page translates is unique, snoozes, discards, and is steered by hand."""
+    assert _run("from_oban.py", tmp_path, tmp_path).splitlines() == [
+        "the same job True conflict True",
+        "waiting 4",
+        "cancelled 1",
+        "welcome (4,) there is no user 4",
+        "{'completed': 2, 'discarded': 1, 'cancelled': 1}",
+    ]
+
+
 def test_cancel(tmp_path: Path) -> None:
     """Running and waiting jobs are aborted, and a shutdown gives a job back."""
     assert _run("cancel.py", tmp_path, tmp_path).splitlines() == [
@@ -176,7 +194,7 @@ def test_examples_of_the_verbs_are_typed() -> None:
         EXAMPLES / f"{page}.py"
         for page in (
             *("define", "enqueue", "schedule", "unique", "retry"),
-            *("tasks", "cancel", "services", "shop", "workflows"),
+            *("tasks", "cancel", "services", "shop", "workflows", "from_oban", "invoicing"),
             *("invoices", "payments", "after_commit", "training", "packages"),
             *("patterns", "analytics", "metrics", "alert", "operations"),
         )

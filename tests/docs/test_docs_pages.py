@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import json
 import re
@@ -18,6 +19,9 @@ from arqlite.model.states import ARQ_STATUS, LEDGER_STATUS, MOVES, JobState
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 PAGES = [CHECKOUT / "README.md", CHECKOUT / "CHANGELOG.md", *sorted((CHECKOUT / "docs").glob("*.md"))]
+FEATURES = [  # of the others, the programs and the application are linked, with all that they import
+    *(page for page in sorted((CHECKOUT / "docs").glob("*.md")) if page.stem not in ("cookbook", "app")),
+]
 SOURCES = [*(CHECKOUT / "docs" / "examples").glob("*.py"), *(CHECKOUT / "app").rglob("*.py")]
 
 # `ctx["progress"](3)` is a call, not a link.
@@ -48,6 +52,37 @@ def test_code_is_shown_as_it_runs(page: Path) -> None:
     ]
 
     assert unknown == []
+
+
+@pytest.mark.parametrize("page", FEATURES, ids=lambda page: page.name)
+def test_names_are_imported_on_the_page(page: Path) -> None:
+    """What a block takes from arqlite is imported by a block of the same page: a reader can copy both."""
+    blocks = _PYTHON.findall(page.read_text())
+    imported = set().union(*map(_imported, blocks))
+
+    missing = {
+        name
+        for block in blocks
+        for source in SOURCES
+        if block in (text := source.read_text())
+        for name in _imported(text)
+        if re.search(rf"\b{name}\b", block)
+    } - imported
+    assert missing == set()
+
+
+def _imported(code: str) -> set[str]:
+    """Which names `code` imports from arqlite; a part of a function imports none."""
+    try:
+        tree = ast.parse(code)
+    except SyntaxError:
+        return set()
+    return {
+        alias.asname or alias.name
+        for node in tree.body
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("arqlite")
+        for alias in node.names
+    }
 
 
 def test_settings_page_has_every_option_with_its_default() -> None:
@@ -82,9 +117,8 @@ def test_views_of_the_states_are_told_right() -> None:
 
 def test_files_of_the_tour_are_there() -> None:
     """Every module that the tour names exists."""
-    named = re.findall(
-        r"(?<![\w/])((?:model|engine|runtime|ledger|telemetry|lua)/[\w/]+\.(?:py|lua))", _page("internals.md")
-    )
+    rooms = "model|engine|runtime|ledger|telemetry|lua|inspector|testing|migration|cli"
+    named = re.findall(rf"(?<![\w/])((?:{rooms})/[\w/]+\.(?:py|lua))", _page("internals.md"))
 
     missing = [
         name

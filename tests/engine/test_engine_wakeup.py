@@ -81,11 +81,14 @@ async def _published(client: ArqRedis, heard: list[tuple[str, bytes]]) -> bool:
 async def test_listener_survives_a_lost_connection(real_url: str, eventually: Any) -> None:
     """A listener whose connection was killed listens again by itself."""
     client, other = ArqRedis.from_url(real_url), ArqRedis.from_url(real_url)
-    listener = Listener(client, patience=0.02)
+    subscribed: list[str] = []
+    listener = Listener(client, patience=0.02, subscribed=subscribed.append)
     heard: list[bytes] = []
     await listener.follow("channel", heard.append)
+    assert subscribed == ["channel"]
 
     await other.client_kill_filter(_type="pubsub")
+    await eventually(lambda: subscribed == ["channel", "channel"])
 
     async def told() -> bool:
         await other.publish("channel", "again")

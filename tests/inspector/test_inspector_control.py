@@ -12,7 +12,7 @@ import pytest
 from worker_toys import Ctx, at_work, enqueue, lines
 
 from arqlite import ArqRedis, GlobalLimit, Inspector, RateLimit, func
-from arqlite.engine import RedisEngine, Turn
+from arqlite.engine import Listener, RedisEngine, Turn
 from arqlite.errors import ConfigurationError
 from arqlite.jobs import JobStatus
 
@@ -295,6 +295,38 @@ async def test_scaling_up_starts_more_at_once(
         await eventually(lambda: worker.jobs_complete == 8)
 
 
+async def test_scaling_up_before_the_worker_listens(
+    arq_redis: ArqRedis,
+    make_worker: Any,
+    inspector: Inspector,
+    stay: Stay,
+    monkeypatch: pytest.MonkeyPatch,
+    eventually: Any,
+) -> None:
+    """A worker without a free slot that was scaled before it could hear of that learns it once it listens."""
+    listens, follow = asyncio.Event(), Listener.follow
+
+    async def follow_late(listener: Listener, channel: str, callback: Any) -> None:
+        if channel.endswith(":all"):
+            await listens.wait()
+        await follow(listener, channel, callback)
+
+    monkeypatch.setattr(Listener, "follow", follow_late)
+    worker = make_worker([func(stay, name="stay")], max_jobs=1)
+    for _ in range(5):
+        await enqueue(arq_redis, "stay")
+    async with at_work(worker):
+        await eventually(lambda: len(stay.inside) == 1)
+        await inspector.scale_queue(QUEUE, limit=5)
+        await asyncio.sleep(0.05)
+        assert len(stay.inside) == 1
+
+        listens.set()
+
+        await eventually(lambda: len(stay.inside) == 5, 2)
+        stay.door.set()
+
+
 async def test_limit_of_one_node(make_worker: Any, inspector: Inspector, eventually: Any) -> None:
     """A node has its own limit before that of all; None gives it back, and later workers have it, too."""
     await inspector.scale_queue(QUEUE, limit=4)
@@ -420,9 +452,15 @@ async def test_queue_that_exists_nowhere_may_be_steered(inspector: Inspector) ->
 
 
 async def test_stop_ends_the_workers_of_one_queue(
-    arq_redis: ArqRedis, make_worker: Any, inspector: Inspector, stay: Stay, eventually: Any
+    arq_redis: ArqRedis,
+    make_worker: Any,
+    inspector: Inspector,
+    stay: Stay,
+    caplog: pytest.LogCaptureFixture,
+    eventually: Any,
 ) -> None:
     """The workers of a queue end when their jobs have; those of others, and those that start later, work."""
+    caplog.set_level(logging.INFO, "arqlite.worker")
     first = make_worker([func(stay, name="stay")], job_completion_wait=5)
     other = make_worker([func(noop, name="noop")], queue_name="other")
     async with at_work(other):
@@ -434,6 +472,9 @@ async def test_stop_ends_the_workers_of_one_queue(
             stay.door.set()
             await asyncio.wait_for(asyncio.shield(task), 5)
         assert await job.result(timeout=1) is None
+        told = [line for line in lines(caplog) if line.startswith("shutdown on ")]
+        assert len(told) == 2
+        assert all(line.startswith("shutdown on the stop of queue arq:queue") for line in told)
         elsewhere = await enqueue(arq_redis, "noop", _queue_name="other")
         assert await elsewhere.result(timeout=2) is None
     later = make_worker([func(noop, name="noop")])

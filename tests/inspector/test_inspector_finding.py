@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from inspector_toys import HOUR, Fault, enqueue, enqueue_everywhere
 
-from arqlite import ArqRedis, Inspector, JobState
+from arqlite import ArqRedis, Inspector, JobState, task
 from arqlite.engine import RedisEngine
 from arqlite.errors import ConfigurationError, DeserializationError
 from arqlite.inspector import QueueDepth
@@ -68,6 +68,42 @@ async def test_conditions_must_mean_something(arq_redis: ArqRedis) -> None:
             await inspector.jobs(**conditions)  # type: ignore[arg-type]
     with pytest.raises(ConfigurationError, match="limit must be a whole number of at least 1"):
         await inspector.jobs(limit=0)
+
+
+@task(queue="payments")
+async def pay(ctx: Any) -> None: ...
+
+
+@task(queue="payments")
+async def refund(ctx: Any) -> None: ...
+
+
+async def toy(ctx: Any) -> None: ...
+
+
+async def test_queue_is_that_of_the_functions_meant(arq_redis: ArqRedis) -> None:
+    """Jobs of tasks are looked for, and moved, in the queue of the tasks, unless another one is named."""
+    inspector = Inspector(arq_redis)
+    for job_id, queue in (("mine", "payments"), ("stray", "arq:queue")):
+        await arq_redis.options(job_id=job_id, queue=queue).enqueue(pay)
+
+    assert await ids(inspector, function=pay) == {"mine"}
+    assert await ids(inspector, function=[pay, refund], queue="arq:queue") == {"stray"}
+    assert [job.id async for job in inspector.iter_jobs(function=[pay, refund])] == ["mine"]
+    assert await inspector.count_jobs(function=pay) == 1
+    assert await inspector.cancel_jobs(function=pay) == 1
+    assert await inspector.retry_jobs(function=pay) == 1
+    assert await inspector.delete_jobs(function=pay) == 1
+    assert await ids(inspector) == {"stray"}
+
+
+@pytest.mark.parametrize("functions", [[pay, toy], [pay, "toy"]])
+async def test_functions_of_several_queues_need_one_named(arq_redis: ArqRedis, functions: Any) -> None:
+    """Functions whose jobs are in several queues are refused in words rather than found in one of them."""
+    with pytest.raises(ConfigurationError, match="belong to the queues arq:queue, payments: say which with"):
+        await Inspector(arq_redis).jobs(function=functions)
+
+    assert await Inspector(arq_redis).jobs("payments", function=functions) == []
 
 
 async def test_newest_jobs(arq_redis: ArqRedis) -> None:

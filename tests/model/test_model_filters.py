@@ -84,6 +84,52 @@ def test_arguments_in_one_dict() -> None:
     assert not wanted.matches_job({"f": "x"})
 
 
+async def pay(ctx: Any, account: int, note: str = "") -> None: ...
+
+
+async def note(ctx: Any, order: dict[str, Any]) -> None: ...
+
+
+async def anything(ctx: Any, **fields: Any) -> None: ...
+
+
+@pytest.mark.parametrize(
+    "conditions",
+    [
+        {"function": pay, "args": {"acount": 3}},
+        {"function": pay, "args": [{"account": 3}, {"acount": 3}]},
+        {"function": [pay, note], "kwargs": {"acount": 3}},
+        {"function": note, "kwargs": {"acount": 3}},
+    ],
+)
+def test_argument_that_no_function_has_is_refused(conditions: dict[str, Any]) -> None:
+    """A slip in the name of an argument is told where the functions are at hand: it would mean no job."""
+    with pytest.raises(ConfigurationError, match=r"has no argument 'acount'; .*there are "):
+        JobFilter.of(**conditions)
+
+
+def test_nearest_argument_is_told() -> None:
+    """The complaint says which argument was meant."""
+    with pytest.raises(ConfigurationError, match="pay has no argument 'acount'; did you mean 'account'"):
+        JobFilter.of(function=pay, args={"acount": 3})
+
+
+@pytest.mark.parametrize(
+    "conditions",
+    [
+        {"function": "pay", "args": {"acount": 3}},
+        {"function": [pay, "other"], "args": {"acount": 3}},
+        {"function": note, "args": {"id": 3}},
+        {"function": [pay, note], "args": {"id": 3}},
+        {"function": anything, "kwargs": {"id": 3}},
+        {"function": [pay, note], "kwargs": {"order": {"id": 3}}},
+    ],
+)
+def test_argument_that_may_be_there_is_looked_for(conditions: dict[str, Any]) -> None:
+    """What a name, a dict as the only argument, or `**` may stand for is not refused."""
+    assert not JobFilter.of(**conditions).is_empty
+
+
 @pytest.mark.parametrize(
     ("state", "states"),
     [

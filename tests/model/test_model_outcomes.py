@@ -107,6 +107,10 @@ FINE = {"tries": 0, "crashes": 0, "max_tries": 5, "max_rescues": 3, "expires_ms"
         ({"tries": 4}, None),
         ({"tries": 5}, "max 5 retries exceeded"),
         ({"tries": 9, "max_tries": 2}, "max 2 retries exceeded"),
+        (
+            {"tries": 2, "max_tries": 2, "is_task": True},
+            "all of its attempts are used up, max_attempts is 2",
+        ),
         ({"crashes": 2}, None),
         ({"crashes": 3}, "worker died 3 times"),
         ({"crashes": 3, "tries": 5}, "worker died 3 times"),

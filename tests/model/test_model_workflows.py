@@ -199,6 +199,28 @@ def test_composition_is_a_part_with_names() -> None:
     assert (repr(last), repr(flow)) == ("<step 'last' of 'w'>", "<workflow 'w' of 5 steps>")
 
 
+def test_names_of_many_namesakes_are_found_at_once() -> None:
+    """A name for one more step is looked for a bounded number of times, however many have that name."""
+
+    class Counted(dict[str, Step[Any]]):
+        looks = 0
+
+        def __contains__(self, name: object) -> bool:
+            Counted.looks += 1
+            return super().__contains__(name)
+
+    flow = Workflow("w")
+    flow.add("part.number-3", call(number, 3))
+    flow._steps = Counted(flow._steps)
+
+    flow.include("part", group([call(number, n) for n in range(200)]))
+
+    names = [step.name for step in flow.steps]
+    assert names[:5] == ["part.number-3", "part.number", "part.number-2", "part.number-4", "part.number-5"]
+    assert len(names) == 201
+    assert Counted.looks < 5 * 200
+
+
 def test_a_composition_of_ones_own_says_how_it_joins() -> None:
     """The base class joins nothing by itself."""
     with pytest.raises(NotImplementedError):

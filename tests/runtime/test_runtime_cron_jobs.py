@@ -306,6 +306,54 @@ async def test_paused_cron_job_lets_its_times_pass(fleet: CronFleet) -> None:
     assert await fleet.times() == ["01. 04:00:00", "01. 04:00:00"]
 
 
+@pytest.mark.parametrize("missed", ["all", "once"])
+async def test_times_of_a_pause_are_not_made_up_for_after_it(fleet: CronFleet, missed: Any) -> None:
+    """What passed in a pause runs never, though no worker ran from its beginning until after its end; what
+    was missed before and after it is made up for.
+    """
+    job = at(0, name="t", missed=missed)
+    await fleet.run_until("2024-01-01 02:10", await fleet.start([job]))
+    await fleet.jobs()
+    for since, until in (("04:10", "06:10"), ("07:10", "08:10")):
+        fleet.set(f"2024-01-01 {since}")
+        await fleet.engine.switch_cron("t", pauses=True)
+        fleet.set(f"2024-01-01 {until}")
+        await fleet.engine.switch_cron("t", pauses=False)
+
+    fleet.set("2024-01-01 08:20")
+    await fleet.run_until("2024-01-01 09:10", await fleet.start([at(0, name="t", missed=missed)]))
+
+    made_up_for = ["01. 03:00:00", "01. 04:00:00", "01. 07:00:00"] if missed == "all" else []
+    assert await fleet.times() == [*made_up_for, "01. 09:00:00"]
+
+
+@pytest.mark.parametrize("unique", [True, False])
+async def test_worker_that_slept_makes_up_for_no_pause(fleet: CronFleet, unique: bool) -> None:
+    """A worker whose machine slept from before a pause until after it fires nothing of it."""
+    scheduler = await fleet.start([at(0, name="t", unique=unique)])
+    await fleet.engine.switch_cron("t", pauses=True)
+    fleet.set("2024-01-01 06:10")
+    await fleet.engine.switch_cron("t", pauses=False)
+
+    await scheduler.fire_due()
+    assert await fleet.jobs() == {}
+
+    await fleet.run_until("2024-01-01 07:10", scheduler)
+    assert len(await fleet.jobs()) == 1
+
+
+async def test_pause_of_a_clock_that_was_wrong_is_void(fleet: CronFleet) -> None:
+    """A pause that ended years ahead, by a clock that has been set right since, swallows nothing."""
+    await fleet.engine.switch_cron("t", pauses=True)
+    fleet.set("2034-01-01 00:10")
+    await fleet.engine.switch_cron("t", pauses=False)
+    fleet.set("2024-01-01 01:10")
+
+    await fleet.run_until("2024-01-01 02:10", await fleet.start([at(0, name="t")]))
+
+    assert await fleet.times() == ["01. 02:00:00"]
+
+
 async def test_pause_holds_for_each_worker_of_its_own(fleet: CronFleet) -> None:
     """A cron job that every worker runs by itself is paused on each of them."""
     jobs = [at(0, name="t", unique=False)]

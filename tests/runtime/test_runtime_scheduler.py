@@ -161,6 +161,19 @@ async def test_schedule_changed_in_a_deploy(fleet: Fleet) -> None:
     assert await fleet.fired() == ["01. 01:15:00", "01. 02:00:00", "01. 02:05:00"]
 
 
+async def test_entries_of_one_name_that_are_not_alike_are_told(
+    fleet: Fleet, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Cron jobs of one name that differ are told, since of those that come at one time one is dropped."""
+    jobs = [at(0, name="t", meta={"for": mark}, priority=place) for place, mark in enumerate("ab")]
+    await fleet.start([*jobs, at(0, name="u", unique=False), at(0, name="u", unique=False, tags=["x"])])
+
+    assert lines(caplog) == [
+        "cron jobs named t differ in priority, meta: where two of them come at one time only one is enqueued;"
+        " give each a name"
+    ]
+
+
 async def test_limits_of_one_name_are_the_last_ones(fleet: Fleet, caplog: pytest.LogCaptureFixture) -> None:
     """Cron jobs of one name with different limits, of which only the last's hold, are told."""
     caplog.set_level(logging.INFO)

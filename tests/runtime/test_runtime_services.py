@@ -7,12 +7,15 @@ import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import Any, cast
 
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
+from arqlite import Worker
 from arqlite.engine import Beat, Engine, Rescued, Size, Token, Waker
+from arqlite.errors import ConfigurationError
 from arqlite.runtime.doorbell import Doorbell
 from arqlite.runtime.health import HealthRecorder
 from arqlite.runtime.heartbeat import Heartbeat
@@ -343,6 +346,123 @@ async def test_ticker_survives_an_error(eventually: Any, caplog: pytest.LogCaptu
     await ticker.stop()
 
     assert caplog.messages == ["service Failing failed, trying again in 0.0s"]
+
+
+class Broken(Ticker):
+    """A ticker that fails in two ways in turn."""
+
+    def __init__(self) -> None:
+        super().__init__(timedelta(milliseconds=1), at_once=True)
+        self.ticks = 0
+
+    async def tick(self) -> None:
+        self.ticks += 1
+        if self.ticks % 2:
+            raise ValueError(self.ticks)
+        raise KeyError(self.ticks)
+
+
+async def test_ticker_tells_a_failure_in_full_once(eventually: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """The traceback of each kind of failure is shown once; after that a line tells that it failed again."""
+    ticker = Broken()
+    await ticker.start()
+    await eventually(lambda: ticker.ticks >= 5)
+    await ticker.stop()
+
+    told = [(record.levelname, record.getMessage(), bool(record.exc_info)) for record in caplog.records[:4]]
+    failed = "service Broken failed, trying again in 0.0s"
+    assert told == [
+        ("ERROR", failed, True),
+        ("ERROR", failed, True),
+        ("ERROR", "service Broken failed again, trying again in 0.0s: ValueError: 3", False),
+        ("ERROR", "service Broken failed again, trying again in 0.0s: KeyError: 4", False),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ({"interval": 0}, "interval of Plain must be more than 0 seconds or a timedelta, got 0"),
+        ({"interval": -1}, "interval of Plain must be more than 0"),
+        ({"interval": timedelta(0)}, "interval of Plain must be more than 0"),
+        ({"interval": "5"}, "interval of Plain must be .* got '5'"),
+        ({"interval": True}, "interval of Plain must be"),
+        ({"interval": float("nan")}, "interval of Plain must be"),
+        ({"interval": None}, "interval of Plain must be"),
+        ({"interval": 1, "jitter": -0.1}, "jitter of Plain must be a share of its interval such as 0.1"),
+        ({"interval": 1, "jitter": "1"}, "jitter of Plain must be"),
+        ({"interval": 1, "leader_only": "x"}, "leader_only of Plain must be True or False, got 'x'"),
+        ({"interval": 1, "at_once": 1}, "at_once of Plain must be True or False, got 1"),
+    ],
+)
+def test_ticker_that_cannot_work_is_refused(options: dict[str, Any], complaint: str) -> None:
+    """What would tick without a pause, or never, is refused in words when it is made."""
+
+    class Plain(Ticker):
+        async def tick(self) -> None: ...
+
+    with pytest.raises(ConfigurationError, match=complaint):
+        Plain(**options)
+
+
+class Forgetful(Ticker):
+    """Says nothing to those above it."""
+
+    def __init__(self) -> None: ...
+
+    async def tick(self) -> None: ...
+
+
+class Idle(Ticker):
+    """Has no duty."""
+
+
+class Blocking(Ticker):
+    """Has one that nobody can await."""
+
+    def tick(self) -> None: ...  # type: ignore[override]
+
+
+class Hasty(Service):
+    """Starts before it is awaited."""
+
+    def start(self) -> None: ...  # type: ignore[override]
+
+
+@pytest.mark.parametrize(
+    ("make", "complaint"),
+    [
+        (Forgetful, r"Forgetful.__init__ must call super\(\).__init__\(interval=...\): it is a Ticker"),
+        (lambda: Idle(1), r"the service Idle has no duty: give it one with async def tick\(self\)"),
+        (lambda: Blocking(1), r"tick of the service Blocking must be async: async def tick\(self\)"),
+        (Hasty, "start of the service Hasty must be async"),
+    ],
+)
+def test_worker_refuses_services_that_cannot_work(make: Callable[[], Service], complaint: str) -> None:
+    """A slip in a service is told in words when the worker is made, and not by a worker that ends."""
+    with pytest.raises(ConfigurationError, match=complaint):
+        Worker([_job], services=[make()])
+
+
+async def _job(ctx: dict[Any, Any]) -> None: ...
+
+
+class Silent(Service):
+    """Says nothing to those above it, as those who keep no state there may."""
+
+    def __init__(self) -> None:
+        self.is_over = asyncio.Event()
+
+    async def run(self) -> None:
+        self.is_over.set()
+
+
+async def test_service_need_not_call_what_is_above_it() -> None:
+    """A service of its own runs without `super().__init__()`."""
+    service = Silent()
+    await service.start()
+    await service.is_over.wait()
+    await service.stop()
 
 
 async def test_service_without_work() -> None:

@@ -236,7 +236,7 @@ async def test_loop_that_stands_still(
     pool = ArqRedis(fakeredis.FakeAsyncRedis(server=fakeredis.FakeServer()).connection_pool)
     worker = Worker(functions, redis_pool=pool, rescue_after=rescue_after)
 
-    crew = Crew(worker.options, worker.functions, pool, {}, worker._counters)
+    crew = Crew(worker.options, worker.functions, pool, {}, worker._counters, lambda: None)
 
     assert crew._heartbeat._hang_s == expected
     await pool.aclose(close_connection_pool=True)

@@ -12,7 +12,7 @@ import cpu_jobs
 import pytest
 from testing_toys import Broken, act, brief, oban, plain
 
-from arqlite import ArqRedis, JobStatus, func
+from arqlite import ArqRedis, Inspector, JobState, JobStatus, Snooze, func, task
 from arqlite.engine import RedisEngine
 from arqlite.errors import ConfigurationError
 from arqlite.telemetry import JobStarted, JobStopped, WorkerStarted, attach, detach
@@ -207,6 +207,38 @@ async def test_other_queues_are_left_alone(arq_redis: ArqRedis) -> None:
     assert [job.queue for job in await all_enqueued(arq_redis)] == ["two"]
 
 
+@task(queue="payments")
+async def pay(ctx: dict[str, Any]) -> None: ...
+
+
+@task(queue="payments")
+async def refund(ctx: dict[str, Any]) -> None: ...
+
+
+@pytest.mark.parametrize("functions", [pay, [pay], (pay, refund)])
+async def test_functions_bring_their_queue(arq_redis: ArqRedis, functions: Any) -> None:
+    """Without a queue it is that of the tasks, where they agree; one function need not be in a list."""
+    await arq_redis.enqueue(pay)
+
+    assert await drain_queue(arq_redis, functions) == DrainCounts(success=1)
+
+
+@pytest.mark.parametrize("functions", [[pay, act], {"functions": [pay]}])
+async def test_jobs_that_wait_elsewhere_are_told(
+    arq_redis: ArqRedis, caplog: pytest.LogCaptureFixture, functions: Any
+) -> None:
+    """Where tasks belong to another queue than the one that was run, the log tells what waits there."""
+    await arq_redis.enqueue(pay)
+    await arq_redis.options(delay=60).enqueue(pay)
+
+    assert await drain_queue(arq_redis, functions) == DrainCounts()
+    assert await drain_queue(arq_redis, functions, with_scheduled=True) == DrainCounts()
+    assert await drain_queue(arq_redis, functions, queue="arq:queue") == DrainCounts()
+
+    told = "drain_queue ran the jobs of queue arq:queue; {} wait in queue payments, where pay belongs: {}"
+    assert caplog.messages == [told.format(count, "say queue='payments'") for count in (1, 2)]
+
+
 async def test_settings_bring_their_queue_hooks_and_startup(arq_redis: ArqRedis) -> None:
     """Of worker settings the queue, the limits and all hooks count, in the order of a worker."""
     told: list[str] = []
@@ -271,6 +303,66 @@ async def test_nothing_remains_of_the_session(arq_redis: ArqRedis) -> None:
     assert (await engine.size()).jobs == 0
 
 
+@pytest.mark.parametrize("name", ["act", "stranger"])
+async def test_job_held_aside_can_be_cancelled(arq_redis: ArqRedis, name: str) -> None:
+    """A job that a pass claimed and holds for the next one, or cannot run, is cancelled when it goes back."""
+    inspector = Inspector(arq_redis)
+
+    async def ahead(ctx: dict[str, Any]) -> None:
+        await arq_redis.options(job_id="late").enqueue(name)
+
+    async def cancels(ctx: dict[str, Any]) -> None:
+        await inspector.cancel_job("late")
+
+    await arq_redis.options(priority=1).enqueue(ahead)
+    await arq_redis.options(priority=5).enqueue(cancels)
+    stops: list[JobStopped] = []
+    attach("test", JobStopped, stops.append)
+    try:
+        counts = await drain_queue(arq_redis, [act, ahead, cancels], with_recursion=True)
+    finally:
+        detach("test")
+
+    assert counts == DrainCounts(success=2)
+    view = await inspector.job("late")
+    assert view is not None
+    assert view.state is JobState.CANCELLED
+    assert [stop.state for stop in stops].count("cancelled") == 1
+
+
+async def test_job_that_snoozes_though_it_was_cancelled_is_cancelled(arq_redis: ArqRedis) -> None:
+    """A job that is cancelled while it runs, and would run again, is cancelled when it goes back."""
+    inspector = Inspector(arq_redis)
+
+    async def stubborn(ctx: dict[str, Any]) -> Any:
+        await inspector.cancel_job(ctx["job_id"])
+        return Snooze(60)
+
+    job = await arq_redis.enqueue(stubborn)
+    await drain_queue(arq_redis, [stubborn])
+
+    view = await inspector.job(job.job_id)
+    assert view is not None
+    assert view.state is JobState.CANCELLED
+
+
+async def test_startup_that_raises_leaves_nothing_behind(arq_redis: ArqRedis) -> None:
+    """What `on_startup` raises comes out, nothing is shut down that never was up, and the session ends."""
+
+    async def broken(ctx: dict[str, Any]) -> None:
+        raise Broken
+
+    async def never(ctx: dict[str, Any]) -> None:
+        raise AssertionError
+
+    settings = {"functions": [act], "on_startup": broken, "on_shutdown": never}
+    with pytest.raises(Broken):
+        await drain_queue(arq_redis, settings)
+
+    info = await Inspector(arq_redis).check_queue("arq:queue")
+    assert info is None or info.sessions == []
+
+
 async def test_cancelled_drain_gives_its_job_back(arq_redis: ArqRedis) -> None:
     """Whoever stops waiting for a drain leaves the queue as it was: the job costs no try."""
     job = await arq_redis.enqueue(act, "hang")
@@ -320,6 +412,9 @@ async def test_progress_and_lines_are_kept(arq_redis: ArqRedis) -> None:
         ({"with_limit": 0}, "with_limit must be a whole number of at least 1"),
         ({"with_scheduled": "now"}, "with_scheduled must be a datetime"),
         ({"queue": 3}, "queue must be a text"),
+        ({"queue": ""}, "queue must be the name of one, got ''"),
+        ({"with_safety": "no"}, "with_safety must be True or False, got 'no'"),
+        ({"with_recursion": 1}, "with_recursion must be True or False, got 1"),
     ],
 )
 async def test_option_that_cannot_work_is_refused(

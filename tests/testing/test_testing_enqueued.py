@@ -32,6 +32,26 @@ async def test_lists_what_waits_newest_first(arq_redis: ArqRedis) -> None:
     assert (jobs[0].queue, jobs[0].priority, jobs[0].tags, jobs[0].meta) == ("other", 3, ("a",), {"m": 1})
 
 
+async def test_other_functions_are_shown_without_names(arq_redis: ArqRedis) -> None:
+    """A failed assertion gives the arguments of another function no names of the one that was expected."""
+    await arq_redis.enqueue(act, "ok", 7)
+
+    with pytest.raises(AssertionError, match=r"function='act', args={} and \['ok', 7\]"):
+        await assert_enqueued(arq_redis, take, args={"user": {}})
+
+
+@pytest.mark.parametrize("part", ["args", "kwargs"])
+async def test_argument_that_the_function_has_not_is_refused(arq_redis: ArqRedis, part: str) -> None:
+    """A slip in the name of an argument is told, rather than proving that there is no such job."""
+    filters: Any = {part: {"usr": {}}}
+    for look in (refute_enqueued, all_enqueued, assert_enqueued):
+        with pytest.raises(ConfigurationError, match="take has no argument 'usr'; did you mean 'user'"):
+            await look(arq_redis, take, **filters)
+
+    await refute_enqueued(arq_redis, act, args={"user": {}})
+    await refute_enqueued(arq_redis, "take", **filters)
+
+
 async def test_suspended_jobs_are_listed(arq_redis: ArqRedis) -> None:
     """A job that waits for others is enqueued as well."""
     job = await arq_redis.enqueue(act)
@@ -79,7 +99,7 @@ async def test_by_function_queue_args_and_meta(arq_redis: ArqRedis) -> None:
     await refute_enqueued(arq_redis, act)
     await refute_enqueued(arq_redis, take, args={"user": {"id": 8}})
     await refute_enqueued(arq_redis, take, args=[{"id": 7}])
-    await refute_enqueued(arq_redis, take, args={"absent": ANY})
+    await refute_enqueued(arq_redis, take, args={"user": {"absent": ANY}})
     await refute_enqueued(arq_redis, take, meta={"b": {"e": ANY}})
     await refute_enqueued(arq_redis, take, tags=["z"])
     await refute_enqueued(arq_redis, take, state="scheduled")

@@ -179,6 +179,27 @@ def test_build_job_keeps_what_is_given() -> None:
     assert (job.priority, job.max_attempts, job.tags, job.state) == (3, 9, ("a",), JobState.SCHEDULED)
 
 
+async def test_client_in_ctx(arq_redis: ArqRedis) -> None:
+    """`ctx["redis"]` is the pool; without one the job is told how to have it, and what else is missing is."""
+
+    async def ask(ctx: dict[str, Any], name: str) -> Any:
+        return ctx[name] is arq_redis
+
+    assert await perform_job(ask, "redis", pool=arq_redis)
+    assert await perform_job(ask, "redis", ctx={"redis": arq_redis})
+    for ctx in (None, {"other": 1}):
+        with pytest.raises(ConfigurationError, match=r"give perform_job\(..., pool=...\), or ctx="):
+            await perform_job(ask, "redis", ctx=ctx)
+        with pytest.raises(KeyError, match="db"):
+            await perform_job(ask, "db", ctx=ctx)
+
+
+async def test_task_without_attempts_left_is_not_run() -> None:
+    """An attempt of a task beyond its last is refused in the words of tasks."""
+    with pytest.raises(JobExecutionFailed, match="all of its attempts are used up, max_attempts is 20"):
+        await perform_job(oban, attempt=21)
+
+
 async def test_job_without_tries_left_is_not_run() -> None:
     """An attempt beyond the last is refused as by a worker."""
     with pytest.raises(JobExecutionFailed, match="max 2 retries exceeded"):

@@ -12,6 +12,7 @@ import pytest
 from testing_toys import act
 
 from arqlite import ArqRedis, Worker
+from arqlite.connections import RedisSettings
 from arqlite.testing import Clock, InlineJob, Ledger, all_enqueued, drain_queue, testing_mode
 
 PATIENCE_S = 60.0
@@ -41,6 +42,27 @@ async def test_worker_is_a_burst_worker(arqlite_redis: ArqRedis, arqlite_worker:
 
     assert await arqlite_worker([act]).run_check() == 1
     assert await job.result() == ["ok", 1]
+
+
+class Settings:
+    """Of a worker on a server that no test has."""
+
+    functions = (act,)
+    queue_name = "own"
+    redis_settings = RedisSettings(host="nowhere.invalid")
+    max_jobs = 3
+
+
+async def test_worker_of_settings(arqlite_redis: ArqRedis, arqlite_worker: MakeWorker) -> None:
+    """`arqlite_worker` takes worker settings, but for their Redis; what it is told itself comes first."""
+    job = await arqlite_redis.options(queue="own").enqueue(act, "ok", 1)
+
+    worker = arqlite_worker(Settings, max_jobs=2)
+
+    assert (worker.queue_name, worker.max_jobs, worker.burst) == ("own", 2, True)
+    assert await worker.run_check() == 1
+    assert await job.result() == ["ok", 1]
+    assert await arqlite_worker(act).run_check() == 0
 
 
 async def test_ledger_has_its_table(

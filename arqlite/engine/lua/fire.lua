@@ -1,11 +1,11 @@
--- fire: enqueue a cron job for one tick, once, however many workers ask; nothing while it is paused.
+-- fire: enqueue a cron job for one tick, once, however many workers ask; nothing for one in a pause.
 --
 -- A job may have several schedules; those that name this tick are told together and enqueue it once. Without
 -- any it is enqueued whenever that is asked for. A tick that a pause swallows is a thing of the past as well.
 -- A schedule's last tick that is hours ahead is of a clock that has been set back since: it is void.
 --
 -- KEYS     cron     hash  name and schedule -> its last tick, ms since 1970
---          cronctl  hash  name of a paused cron job -> since when, ms since 1970
+--          cronctl  hash  name of a cron job -> its pauses
 --          jobs     hash  id -> record
 --          ready    zset  id -> priority and time
 --          wake     list  the token
@@ -15,8 +15,7 @@
 -- RETURNS  {1 enqueued, 0 fired before or too early or paused or the id is in use; the clock, ms since 1970},
 --          and {0, clock, id, state} of the equal job of a unique one that is not enqueued, its tick being fired
 -- COST     O(log N), once per new schedule O(schedules); per conflict O(sessions)
--- USES     clock score settle wake state locks conflict
-local FAR_AHEAD_MS = 3 * 3600 * 1000
+-- USES     clock score settle wake state locks conflict pauses
 local FORGET_AFTER_MS = 400 * 24 * 3600 * 1000
 local now = clock()
 tick = tonumber(tick)
@@ -37,7 +36,8 @@ if is_new then
     if tonumber(known[i + 1]) < math.min(now - FORGET_AFTER_MS, tick) then redis.call('HDEL', cron, known[i]) end
   end
 end
-if fired or redis.call('HEXISTS', cronctl, name) == 1 then return {0, now} end
+local known = pauses_in(redis.call('HGET', cronctl, name))
+if fired or is_on(known) or was_on(known, tick, now) then return {0, now} end
 local old = redis.call('HGET', jobs, id)
 if old and not is_forgotten(old, now) then return {0, now} end
 if digest ~= '' then

@@ -1,9 +1,14 @@
 -- switch: pause a cron job over all workers, or let it go on.
 --
--- KEYS     cronctl  hash  name of a paused cron job -> since when, ms since 1970
+-- When it was paused is kept, lest a worker that looks later make up for it.
+--
+-- KEYS     cronctl  hash  name of a cron job -> its pauses
 -- ARGV     name, pauses
 -- RETURNS  1 done, 0 it was so already
 -- COST     O(1)
--- USES     clock
-if pauses == '0' then return redis.call('HDEL', cronctl, name) end
-return redis.call('HSETNX', cronctl, name, string.format('%.0f', clock()))
+-- USES     clock pauses
+local known = pauses_in(redis.call('HGET', cronctl, name))
+if is_on(known) == (pauses ~= '0') then return 0 end
+known[#known + 1] = clock()
+redis.call('HSET', cronctl, name, written(known))
+return 1
