@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import secrets
 import warnings
 from collections.abc import AsyncIterator
 from typing import Any, Generic, cast
@@ -374,11 +375,18 @@ class Job(Generic[ResultT]):
             )
 
 
-def cancelled_body(codec: Codec, queue: str, job_id: str, attempts: int = 0) -> bytes:
+def cancelled_body(
+    codec: Codec, queue: str, job_id: str, attempts: int = 0, past: memory.Memory = memory.NOTHING
+) -> bytes:
     """Write the end of a job that is cancelled while it waits, after so many attempts."""
     now_ms = timestamp_ms()
     job = {"f": "<unknown>", "a": (), "k": {}, "et": 0, "q": queue, "id": job_id}
-    return codec.encode_end(JobState.CANCELLED, asyncio.CancelledError(), attempts, now_ms, now_ms, b"", job)
+    starts = attempts + past.crashes
+    return codec.encode_end(
+        JobState.CANCELLED, asyncio.CancelledError(), starts, now_ms, now_ms, b"", job,
+        # A number of its own, so that its repetition after a lost reply is known from another cancellation.
+        {**memory.counters(attempts, starts, past), "n": secrets.randbits(48)},
+    )  # fmt: skip
 
 
 def _progress_of(noted: Noted, job: JobDef, *, of_any_run: bool = False) -> Progress | None:

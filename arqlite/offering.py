@@ -69,6 +69,8 @@ class Offer:
         settled = call.settled(options)
         now_ms = timestamp_ms()
         when, envelope = _envelope(client, settled, now_ms)
+        if call.defaults is not None:
+            envelope |= call.known_attempts(settled)
         self._client, self._codec, self._options = client, codec, options
         self._has_own_id = settled.job_id is not None
         self.call = call

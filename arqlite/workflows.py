@@ -330,7 +330,7 @@ def _queue_of(workflow: Workflow, plan: list[PlannedStep], options: list[Options
 def _new_step(
     codec: Codec, step: PlannedStep, options: Options, flow_id: str, now_ms: int, numbers: dict[str, int]
 ) -> NewStep:
-    extras: dict[str, Any] = {"w": {"id": flow_id, "step": step.name}}
+    extras: dict[str, Any] = {"w": {"id": flow_id, "step": step.name}, **step.call.known_attempts(options)}
     if options.priority:
         extras["p"] = options.priority
     if options.max_attempts is not None:

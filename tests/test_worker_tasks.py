@@ -598,6 +598,59 @@ async def test_broken_on_discard_harms_nobody(
     assert any("on_discard of" in line and "is discarded all the same" in line for line in lines(caplog))
 
 
+@pytest.mark.parametrize("cause", ["failed", "expired"])
+async def test_interrupted_on_discard_is_called_again(
+    arq_redis: ArqRedis, make_worker: Any, cause: str
+) -> None:
+    """A shutdown in the middle of `on_discard` gives the job back: it is called again by the next worker."""
+    begun = asyncio.Event()
+    heard: list[str] = []
+
+    async def on_discard(job: Any, error: BaseException) -> None:
+        heard.append(f"attempt {job.attempt}")
+        if len(heard) == 1:
+            begun.set()
+            await asyncio.Event().wait()
+
+    options: dict[str, Any] = {"_expires": 0.001} if cause == "expired" else {}
+    job = await enqueue(arq_redis, "script", **options)
+    await asyncio.to_thread(time.sleep, 0.01)
+    function = of(Script(ValueError("no"), ValueError("no")), max_attempts=1, on_discard=on_discard)
+    async with at_work(worker := make_worker([function])):
+        await asyncio.wait_for(begun.wait(), 5)
+    assert await job.status() is JobStatus.queued
+    assert counts(worker) == (0, 0, 1)
+
+    await make_worker([function]).main()
+
+    assert heard == ["attempt 1", "attempt 1"]
+    assert await state_of(job) == "discarded"
+
+
+async def test_discard_behind_an_interrupted_hook_is_heard_of(arq_redis: ArqRedis, make_worker: Any) -> None:
+    """Where a shutdown interrupts what comes before `on_discard`, the job is given back, too."""
+    begun, heard = asyncio.Event(), list[str]()
+
+    async def wait(ctx: Ctx) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    job = await enqueue(arq_redis, "script")
+    function = of(
+        Script(ValueError("no"), ValueError("no")),
+        max_attempts=1,
+        on_discard=lambda _, error: heard.append("x"),
+    )
+    async with at_work(make_worker([function], on_job_end=wait)):
+        await asyncio.wait_for(begun.wait(), 5)
+    assert heard == []
+
+    await make_worker([function]).main()
+
+    assert heard == ["x"]
+    assert await state_of(job) == "discarded"
+
+
 async def test_slot_is_held_while_on_discard_runs(
     arq_redis: ArqRedis, make_worker: Any, eventually: Any
 ) -> None:

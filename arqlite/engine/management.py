@@ -191,8 +191,8 @@ class Management:
         total, cursor = 0, 0
         while True:
             cursor, found = await self.client.hscan(self.keys.tries, cursor, count=PAGE)
-            # The last of seven numbers tells it, see `model.memory`.
-            again = [job_id for job_id, text in found.items() if text.count(b":") == 6 and text[-2:] == b":1"]
+            # The last of seven numbers or more tells it, see `model.memory`.
+            again = [job_id for job_id, text in found.items() if text.count(b":") >= 6 and text[-2:] == b":1"]
             if again:
                 scores = await self.client.zmscore(self.keys.sched, again)
                 total += sum(score is not None and due_ms(score) > now_ms for score in scores)

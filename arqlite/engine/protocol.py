@@ -292,7 +292,8 @@ class Turn(NamedTuple):
         errors: of jobs claimed that were tried before: id and what its failed attempts left, the newest 20.
         settled: what was settled for the queue.
         swept: jobs that nobody ran and that were cancelled as a job they waited for did not end well, for one
-            session to tell; again until it says that it has told, or is over, and then another one.
+            session to tell; again until it says that it has told, or is over, and then another one. One that
+            a rescue cancelled has a NUL before its id.
     """
 
     now_ms: int
@@ -402,7 +403,7 @@ class Survey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Rescued:
-    """What a rescue did: jobs moved per dead session, and when the next other lease ends (-1 never)."""
+    """What a rescue did: jobs put back per dead session, and when the next other lease ends (-1 never)."""
 
     moved: Mapping[str, int]
     next_deadline_ms: int
@@ -502,7 +503,9 @@ class Engine(Protocol):
         """Keep the lease; blocking, for the heartbeat's own thread."""
 
     async def rescue(self, session: str) -> Rescued:
-        """Running -> ready, for all jobs of sessions whose lease ended; `session` is who asks."""
+        """Running -> ready, for all jobs of sessions whose lease ended; `session` is who asks. Jobs whose
+        cancellation they had been asked for -> finished; a turn brings word of those as `swept`.
+        """
 
     async def leave(self, session: str, told: Sequence[bytes] = ()) -> int:
         """End a session; its jobs are rescued at once. Returns how many sessions live on.

@@ -11,6 +11,9 @@ import redis
 from redis.exceptions import NoScriptError
 
 from ..errors import SessionLost
+from ..model.codec import Codec
+from ..model.states import JobState
+from ..utils import timestamp_ms
 from .duties import Duties
 from .flows import FlowVerbs
 from .keys import Keys
@@ -63,6 +66,10 @@ _LATE_PLANTER_MS = 600_000
 _REWRITE_ANSWERS: dict[int, RewriteAnswer] = {1: "done", 0: "changed", -1: "unknown", -2: "waits"}
 # In the place of what a session has told of.
 _TELLS_NOBODY = "\0"
+# How long the end of a job is kept that a rescue cancels: nobody there knows its function. Its end is JSON,
+# which every codec reads.
+_CANCELLED_KEEP_MS = 3_600_000
+_CODEC = Codec()
 # Where a turn tells what was settled, if anything was.
 _SETTLED_AT = 13
 _PLACES = {"ready": "r", "scheduled": "s", "held": "h", "sorted": "l"}
@@ -167,7 +174,10 @@ class RedisEngine(Management, Duties, FlowVerbs, Steering):
 
     async def rescue(self, session: str) -> Rescued:
         """See `Engine.rescue`."""
-        earliest, *moved = await self._call(load("rescue"), {"sid": session, "limit": TURN_LIMIT})
+        now_ms = timestamp_ms()
+        body = _CODEC.encode_end(JobState.CANCELLED, asyncio.CancelledError(), 0, now_ms, now_ms, b"")
+        args = {"sid": session, "limit": TURN_LIMIT, "body": body, "ttl_ms": _CANCELLED_KEEP_MS}
+        earliest, *moved = await self._call(load("rescue"), args)
         per_session = {moved[i].decode(): int(moved[i + 1]) for i in range(0, len(moved), 2)}
         return Rescued(per_session, int(earliest))
 

@@ -27,7 +27,8 @@ class Changing(Moving):
         """Change a job that nobody runs.
 
         A job that ended may be changed, too, before it is retried. `scheduled_at` makes a job scheduled,
-        whatever it was; one of the past makes it available.
+        whatever it was; one of the past makes it available. A unique job keeps the lock of the arguments
+        it was enqueued with.
 
         Args:
             job_id: its id.

@@ -12,7 +12,7 @@ from ..utils import new_job_id, timestamp_ms
 from .base import Looking
 
 # Priority, attempts, tags and meta; a job of now is due at no time of the cron job's.
-_KEPT = ("p", "ma", "g", "m")
+_KEPT = ("p", "ma", "tm", "g", "m")
 
 
 class CronControl(Looking):

@@ -12,7 +12,7 @@ from ..errors import DeserializationError
 from ..model import memory as memories
 from ..model.attempts import decode_attempts
 from ..model.codec import Codec, blob_behind_end, blob_of
-from ..model.memory import Memory
+from ..model.memory import Counted, Memory, counted
 from ..model.records import JobView
 from ..model.states import JobState
 from ..utils import ms_to_datetime
@@ -84,10 +84,12 @@ def view_of(found: Found, queue: str, codec: Codec, errors: Sequence[bytes] = ()
     """
     envelope = found.envelope or {}
     memory = found.memory
-    result, attempt, attempted_ms, finished_ms = None, found.attempt, None, None
+    result, attempted_ms, finished_ms = None, None, None
+    runs = Counted(found.attempt, memory.crashes, memory.snoozes)
     if found.state.is_final:
-        attempt, attempted_ms, finished_ms, result = _end_of(found, codec)
-    allowed = envelope.get("ma")
+        runs, attempted_ms, finished_ms, result = _end_of(found, codec)
+    meta = dict(envelope.get("m") or {})
+    allowed = envelope.get("ma") or envelope.get("tm")
     return JobView(
         id=found.job_id,
         queue=queue,
@@ -96,12 +98,12 @@ def view_of(found: Found, queue: str, codec: Codec, errors: Sequence[bytes] = ()
         args=tuple(envelope.get("a") or ()),
         kwargs=dict(envelope.get("k") or {}),
         tags=tuple(envelope.get("g") or ()),
-        meta=dict(envelope.get("m") or {}),
+        meta={**meta, "snoozed": runs.snoozes} if runs.snoozes else meta,
         priority=envelope.get("p") or 0,
-        attempt=attempt,
-        max_attempts=max(allowed, memory.granted) if allowed else None,
-        snoozes=memory.snoozes,
-        crashes=memory.crashes,
+        attempt=runs.attempt,
+        max_attempts=max(allowed, memory.granted) if isinstance(allowed, int) else None,
+        snoozes=runs.snoozes,
+        crashes=runs.crashes,
         errors=decode_attempts(errors, found.enqueue_ms),
         inserted_at=ms_to_datetime(found.enqueue_ms),
         scheduled_at=ms_to_datetime(_due_ms(found, envelope)),
@@ -112,16 +114,16 @@ def view_of(found: Found, queue: str, codec: Codec, errors: Sequence[bytes] = ()
     )
 
 
-def _end_of(found: Found, codec: Codec) -> tuple[int, int | None, int | None, Any]:
-    """Tell of a job that ended its attempts, when the last one began and was over, and what came of it."""
+def _end_of(found: Found, codec: Codec) -> tuple[Counted, int | None, int | None, Any]:
+    """Tell of a job that ended its runs, when the last one began and was over, and what came of it."""
     try:
         ended, value = codec.decode_end(found.record)
     except DeserializationError as error:
-        return 0, None, None, error
-    attempt = ended["t"] or 0
+        return Counted(0, 0, 0), None, None, error
+    runs = counted(ended)
     # A job that was cancelled while it waited has the moment of that only.
-    has_run = attempt > 0 and (found.state is not JobState.CANCELLED or ended["st"] != ended["ft"])
-    return attempt, ended["st"] if has_run else None, ended["ft"], value
+    has_run = runs.attempt > 0 and (found.state is not JobState.CANCELLED or ended["st"] != ended["ft"])
+    return runs, ended["st"] if has_run else None, ended["ft"], value
 
 
 def _due_ms(found: Found, envelope: dict[str, Any]) -> int:

@@ -16,7 +16,7 @@ from ..jobs import CANCELLED_KEEP_MS, cancelled_body
 from ..model import checks
 from ..model.codec import blob_behind_end, queued_record
 from ..model.filters import JobConditions, JobFilter
-from ..model.memory import Memory
+from ..model.memory import Memory, counted
 from ..model.states import FINAL_STATES, INCOMPLETE_STATES, JobState, letters_of
 from ..telemetry import JobsManaged, JobStopped, execute, has_handlers
 from ..telemetry.jobevents import ManagedAs
@@ -138,8 +138,10 @@ class Moving(Finding):
         return moved
 
     async def _retry(self, engine: RedisEngine, wanted: JobFilter, jobs: list[Found]) -> int:
-        """Make these jobs available; those that changed since they were read are read again."""
-        moved = 0
+        """Make these jobs available. Those that changed since they were read are read again, and left alone
+        if they have ended since: somebody else has retried them, or this did and its first reply was lost.
+        """
+        moved, meant = 0, {found.job_id: self._life_of(found) for found in jobs}
         for _ in range(TRIALS):
             answers = await engine.revive_many([self._revival(found) for found in jobs])
             report_managed(engine.queue, "retry", jobs, answers)
@@ -148,7 +150,12 @@ class Moving(Finding):
                 found.job_id for found, answer in zip(jobs, answers, strict=True) if answer == "changed"
             ]
             again = dataclasses.replace(wanted, ids=tuple(changed))
-            jobs = [one async for page, _ in self._movable(engine, again, RETRIED_FROM) for one in page]
+            jobs = [
+                one
+                async for page, _ in self._movable(engine, again, RETRIED_FROM)
+                for one in page
+                if self._life_of(one) == meant[one.job_id]
+            ]
             if not jobs:
                 break
         return moved
@@ -186,8 +193,7 @@ class Moving(Finding):
             # It would only be refused again.
             written = {name: value for name, value in found.envelope.items() if name != "x"}
         is_over = found.state.is_final
-        attempt = self._attempts_of(found) if is_over else found.attempt
-        past = Memory(tries=max(attempt - found.first_try + 1, 0)) if is_over else found.memory
+        attempt, past = self._past_of(found) if is_over else (found.attempt, found.memory)
         memory = past._replace(
             due_ms=now_ms if due_ms is None else due_ms,
             unknown_since_ms=0,
@@ -214,15 +220,23 @@ class Moving(Finding):
         args, kwargs = tuple(written.get("a") or ()), dict(written.get("k") or {})
         return self._codec.encode_job(written["f"], args, kwargs, written.get("t"), written["et"], **extras)
 
-    def _attempts_of(self, found: Found) -> int:
-        """Tell how many attempts a job had that ended."""
+    def _life_of(self, found: Found) -> tuple[int, bytes]:
+        """Tell what is the same of a job while it waits, or since it ended, whatever is changed of it."""
+        if not found.state.is_final:
+            return found.enqueue_ms, b""
+        return found.enqueue_ms, found.record[: -len(blob_behind_end(found.record)) or None]
+
+    def _past_of(self, found: Found) -> tuple[int, Memory]:
+        """Tell how many attempts a job had that ended, and what to remember of them if it runs again."""
         try:
-            return self._codec.decode_end(found.record)[0]["t"] or 0
+            attempt, crashes, snoozes = counted(self._codec.decode_end(found.record)[0])
         except DeserializationError:
-            return 0
+            attempt = crashes = snoozes = 0
+        tries = max(attempt - found.first_try + 1, 0)
+        return attempt, Memory(tries=tries, crashes=crashes, snoozes=snoozes, pardoned=crashes)
 
     def _cancelled(self, engine: RedisEngine, found: Found) -> bytes:
-        return cancelled_body(self._codec, engine.queue, found.job_id, found.attempt)
+        return cancelled_body(self._codec, engine.queue, found.job_id, found.attempt, found.memory)
 
 
 def _one(job_id: str) -> JobFilter:

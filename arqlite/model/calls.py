@@ -127,6 +127,14 @@ class Call(Generic[ResultT]):
             common = merged(self.made_with, common)
         return common if self.defaults is None else merged(common, self.defaults)
 
+    def known_attempts(self, settled: Options) -> dict[str, int]:
+        """Tell what is written of its task's maximum of attempts, for those who look at the job. How often it
+        may fail its worker knows, whose task may say otherwise by then. Nothing for a job with its own.
+        """
+        if settled.max_attempts is not None or not isinstance(self.target, Task):
+            return {}
+        return {"tm": self.target.max_attempts}
+
     def __repr__(self) -> str:
         return f"<call of {self.function}>"
 

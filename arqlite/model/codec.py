@@ -29,6 +29,7 @@ _FINISHED_HEAD, _QUEUED_HEAD = 14, 2
 # Readers of JSON refuse longer ones: turning their digits into a number takes too long.
 _LONGEST_NUMBER = 4300
 _TOO_LONG_A_NUMBER = re.compile(rb"\d{4301}")
+_COUNTERS = ("at", "cr", "sn")
 _PLAIN_KEYS = frozenset(("f", "a", "k", "t", "et"))
 UNSERIALIZABLE = "unable to serialize result"
 
@@ -67,7 +68,8 @@ class Codec:
             job_try: the number of its first start, if not 1.
             enqueue_ms: now, in ms since 1970.
             extras: what only some jobs have: `x` when it expires and `at` when it is due (ms since
-                1970), `n` a nonce, `p` a priority, `ma` how often it may fail, `g` tags, `m` meta.
+                1970), `n` a nonce, `p` a priority, `ma` how often it may fail, `tm` how often its
+                task said, `g` tags, `m` meta.
 
         Raises:
             SerializationError: an argument cannot be written.
@@ -140,6 +142,7 @@ class Codec:
         finish_ms: int,
         blob: bytes,
         job: Mapping[str, Any] | None = None,
+        counters: Mapping[str, int] | None = None,
     ) -> bytes:
         """Write how a job ended.
 
@@ -151,17 +154,18 @@ class Codec:
             finish_ms: when that was over.
             blob: the job as it was enqueued, to stand behind its end.
             job: what else arq's envelope of a result tells; only a user's own serializer meets it.
+            counters: what `model.memory.counters` tells of its runs; of most jobs nothing.
 
         Raises:
             SerializationError: the result cannot be written; `encode_unserializable` can.
         """
         if self.serializer is not None:
-            result = self._encode_foreign(state, value, job_try, start_ms, finish_ms, job or {})
+            told = {**(job or {}), **(counters or {})}
+            result = self._encode_foreign(state, value, job_try, start_ms, finish_ms, told)
         elif state is COMPLETED:
-            result = _plain_result(value, job_try, start_ms, finish_ms)
+            result = _plain_result(value, job_try, start_ms, finish_ms, counters)
         else:
-            failure = {"s": False, "t": job_try, "st": start_ms, "ft": finish_ms, "e": describe(value)}
-            result = to_json(failure)
+            result = to_json(_failure(value, job_try, start_ms, finish_ms, counters or {}))
         # Enums hash in Python; the common case must not pay for a look-up.
         letter = b"S" if state is COMPLETED else _LETTERS[state]
         return b"%c%08x%b%b" % (letter, len(result), result, blob)
@@ -174,13 +178,14 @@ class Codec:
         finish_ms: int,
         blob: bytes,
         job: Mapping[str, Any] | None = None,
+        counters: Mapping[str, int] | None = None,
     ) -> bytes:
         """Write that a job ended, but that its result could not be written and why."""
         reason = message_of(error)
         failure = SerializationError(
             reason if reason.startswith(UNSERIALIZABLE) else f"{UNSERIALIZABLE}: {reason}"
         )
-        return self.encode_end(JobState.DISCARDED, failure, job_try, start_ms, finish_ms, blob, job)
+        return self.encode_end(JobState.DISCARDED, failure, job_try, start_ms, finish_ms, blob, job, counters)
 
     def decode_record(
         self, record: bytes, job_id: str, queue: str, score: int | None = None, started: int | None = None
@@ -274,7 +279,8 @@ class Codec:
             if success:
                 raise SerializationError(f"{UNSERIALIZABLE}{_reason(error)}") from error
         # Whatever it was that could not be written: the job stands behind its end.
-        failure = {"s": False, "t": job_try, "st": start_ms, "ft": finish_ms, "e": describe(value)}
+        counters = {name: job[name] for name in _COUNTERS if name in job}
+        failure = _failure(value, job_try, start_ms, finish_ms, counters)
         try:
             return _bytes_of(self.serializer({**envelope, "a": (), "k": {}, "r": UNSERIALIZABLE, **failure}))
         except Exception:  # noqa: BLE001 (a serializer that cannot even this must not keep the job from ending)
@@ -325,8 +331,17 @@ def _end_of_result(record: bytes) -> int:
     return _FINISHED_HEAD + 9 + int(record[_FINISHED_HEAD + 1 : _FINISHED_HEAD + 9], 16)
 
 
-def _plain_result(value: Any, job_try: int, start_ms: int, finish_ms: int) -> bytes:
-    head = f'{{"s":true,"t":{job_try},"st":{start_ms},"ft":{finish_ms},"r":'
+def _failure(
+    value: Any, job_try: int, start_ms: int, finish_ms: int, counters: Mapping[str, int]
+) -> dict[str, Any]:
+    return {"s": False, "t": job_try, "st": start_ms, "ft": finish_ms, **counters, "e": describe(value)}
+
+
+def _plain_result(
+    value: Any, job_try: int, start_ms: int, finish_ms: int, counters: Mapping[str, int] | None
+) -> bytes:
+    more = "".join([f'"{name}":{number},' for name, number in counters.items()]) if counters else ""
+    head = f'{{"s":true,"t":{job_try},"st":{start_ms},"ft":{finish_ms},{more}"r":'
     if value is None:
         return (head + "null}").encode()
     try:

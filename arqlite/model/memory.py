@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 
 class Memory(NamedTuple):
@@ -17,6 +18,7 @@ class Memory(NamedTuple):
         granted: how many attempts somebody granted it by hand, all in all: it has at least so many, whatever
             its maximum is.
         is_retryable: 1 while it waits for another try after one that failed; 0 if it waits for anything else.
+        pardoned: how many of its crashes do not speak against it any more, since somebody let it run again.
     """
 
     tries: int = 0
@@ -26,13 +28,16 @@ class Memory(NamedTuple):
     snoozes: int = 0
     granted: int = 0
     is_retryable: int = 0
+    pardoned: int = 0
 
     def encode(self) -> str:
-        """Write it as the queue keeps it; scripts read the first two numbers and the last."""
-        return ":".join(map(str, self))
+        """Write it as the queue keeps it; scripts read the first two numbers and the last, `is_retryable`."""
+        *others, is_retryable, pardoned = self
+        return ":".join(map(str, (*others, pardoned, is_retryable) if pardoned else (*others, is_retryable)))
 
 
 NOTHING = Memory()
+_WITHOUT_PARDON = len(NOTHING) - 1
 
 
 def decode(text: bytes | str | None) -> Memory:
@@ -41,4 +46,43 @@ def decode(text: bytes | str | None) -> Memory:
         return NOTHING
     if isinstance(text, bytes):
         text = text.decode()
-    return Memory(*(int(part or 0) for part in text.split(":")))
+    numbers = [int(part or 0) for part in text.split(":")]
+    if len(numbers) > _WITHOUT_PARDON:
+        numbers[-2:] = reversed(numbers[-2:])
+    return Memory(*numbers)
+
+
+class Counted(NamedTuple):
+    """What a job that ended had gone through.
+
+    Attributes:
+        attempt: how many attempts were begun and count, its first number included.
+        crashes: runs that ended with their worker.
+        snoozes: how often it asked to run later.
+    """
+
+    attempt: int
+    crashes: int
+    snoozes: int
+
+
+def counters(attempt: int, start: int, memory: Memory) -> dict[str, int]:
+    """Tell what an end holds beside the number of the last start: nothing of the common job.
+
+    Args:
+        attempt: how many attempts were begun and count.
+        start: the number of its last start.
+        memory: what is remembered of it.
+    """
+    told = {} if attempt == start else {"at": attempt}
+    if memory.crashes:
+        told["cr"] = memory.crashes
+    if memory.snoozes:
+        told["sn"] = memory.snoozes
+    return told
+
+
+def counted(ended: Mapping[str, Any]) -> Counted:
+    """Read it from the envelope of an end; what is no number is 0."""
+    told = ended.get("at", ended.get("t")), ended.get("cr"), ended.get("sn")
+    return Counted(*(number if isinstance(number, int) else 0 for number in told))

@@ -37,8 +37,10 @@ class JobView:
     Attributes:
         id, queue, function, args, kwargs, tags, meta, priority: as it was enqueued.
         state: where it is in its life.
-        attempt: how many attempts were begun and count, 0 before the first.
-        max_attempts: how many it may have; None is for its worker to say.
+        attempt: how many attempts were begun and count, 0 before the first; snoozes and dead workers do not.
+        max_attempts: how many it may have. What its task said when it was enqueued, if it was given none of
+            its own: a worker with a newer task goes by that. None is for its worker to say, of a job enqueued
+            by name or of a bare function.
         snoozes: how often it asked to run later.
         crashes: how many workers died while they ran it.
         errors: its failed attempts, oldest first.

@@ -23,7 +23,7 @@ from ..typing import AsyncHook
 from ..utils import get_tz, timestamp_ms
 from .acker import Acker
 from .deadlines import Deadlines
-from .discards import tell_of_discard
+from .discards import hears_of, tell_of_discard
 from .ends import as_failure
 from .joblog import JobLog
 from .run import Run
@@ -117,6 +117,9 @@ class Executor:
                     await self._conclude(run, verdict)
                 if run.terms.task is not None:
                     await tell_of_discard(run, verdict)
+            except asyncio.CancelledError:
+                verdict = self._unless_unheard(run, verdict)
+                raise
             finally:  # a shutdown may cancel what is awaited here; the job has ended all the same
                 stored = self._hand_over(run, verdict)
             if stored is not verdict:
@@ -135,10 +138,19 @@ class Executor:
 
     async def refuse_aloud(self, run: Run, error: Exception) -> None:
         """End a job that is not run at all, after its task has heard of it."""
+        run.started_ms = timestamp_ms()  # from here on a shutdown may interrupt it
+        verdict: Verdict = End(JobState.DISCARDED, error)
         try:
-            await tell_of_discard(run, End(JobState.DISCARDED, error))
+            await tell_of_discard(run, verdict)
+        except asyncio.CancelledError:
+            verdict = self._unless_unheard(run, verdict)
+            raise
         finally:
-            self.refuse(run, error)
+            if isinstance(verdict, End):
+                self.refuse(run, error)
+            else:
+                run.finished_ms = timestamp_ms()
+                self._hand_over(run, verdict)
             self._on_done(run)
 
     def abort(self, run: Run) -> None:
@@ -179,6 +191,7 @@ class Executor:
 
     def _report_start(self, run: Run) -> None:
         running_job.set(run)
+        run.has_begun = True
         run.started_ms = timestamp_ms()
         self._log.started(run)
         tell_start(run)
@@ -248,6 +261,13 @@ class Executor:
         except Exception:  # a hook's fault is not the job's, and never the worker's
             logger.exception("%s of %s failed; the job's outcome stands", name, run.ref)
 
+    def _unless_unheard(self, run: Run, verdict: Verdict) -> Verdict:
+        """Give a job back whose `on_discard` a shutdown interrupted: it is to hear of the end, elsewhere."""
+        if run.cancel_reason != "shutdown" or not self._retry_jobs or not hears_of(run, verdict):
+            return verdict
+        self._log.unheard(run)
+        return Again(None, counts=False)
+
     def _hand_over(self, run: Run, verdict: Verdict) -> Verdict:
         """Put the fate of a run where it is acknowledged; returns it as it is stored."""
         if run.cancel_reason == "lost_lease":
@@ -277,11 +297,11 @@ class Executor:
         times = run.job_try, run.started_ms, run.finished_ms
         job = None if self._codec.serializer is None else run.envelope()
         try:
-            body = self._codec.encode_end(end.state, end.value, *times, run.blob, job)
+            body = self._codec.encode_end(end.state, end.value, *times, run.blob, job, run.counters)
         except SerializationError as error:
             self._log.unserializable(run, error)
             end = End(JobState.DISCARDED, error)
-            body = self._codec.encode_unserializable(error, *times, run.blob, job)
+            body = self._codec.encode_unserializable(error, *times, run.blob, job, run.counters)
         if end.state is COMPLETED:
             self._acker.end(run.job_id, run.terms.keep_ms, body)
             return end

@@ -119,7 +119,7 @@ class Intake:
     def _refusal(self, run: Run, expires_ms: int | None, now_ms: int) -> JobExecutionFailed | None:
         return refuse(
             tries=run.attempt - 1,
-            crashes=run.memory.crashes,
+            crashes=run.memory.crashes - run.memory.pardoned,
             max_tries=run.max_attempts,
             max_rescues=self._limits.max_rescues,
             expires_ms=expires_ms,

@@ -77,6 +77,12 @@ class JobLog:
         else:
             logger.warning("job %s, %s", run.job_id, text)
 
+    def unheard(self, run: Run) -> None:
+        """A shutdown interrupted `on_discard`."""
+        logger.info(
+            "%6.2fs ↻ on_discard of %s was interrupted, the job will be run again", _took(run), run.ref
+        )
+
     def unserializable(self, run: Run, error: Exception) -> None:
         """A result could not be written."""
         _jobs_logger.warning("error serializing result of %s: %s", run.ref, message_of(error))

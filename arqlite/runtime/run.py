@@ -10,7 +10,7 @@ from typing import Any
 from ..model.attempts import decode_attempts
 from ..model.context import CancelReason, WorkflowStep
 from ..model.functions import CronFunction, Function
-from ..model.memory import Memory
+from ..model.memory import NOTHING, Memory, counters
 from ..model.records import FailedAttempt
 from .limits import NO_TERMS, Terms
 from .notes import Notes
@@ -35,6 +35,7 @@ class Run:
         timeout_s: seconds it may run, None for ever.
         claimed_at: when this process heard of its claim, by `time.monotonic`.
         started_ms, finished_ms: when the function was called and was over; 0 before.
+        has_begun: whether it was started at all: it may be refused, or cancelled before.
         deadline: when it is timed out, on the event loop's clock.
         ctx: what the function and the hooks share.
         task: where it runs; None while it waits for a slot.
@@ -56,6 +57,7 @@ class Run:
         "enqueue_ms",
         "finished_ms",
         "function",
+        "has_begun",
         "job_id",
         "job_try",
         "kwargs",
@@ -109,6 +111,7 @@ class Run:
         self.past: Sequence[bytes] = ()
         self.timeout_s = terms.timeout_s
         self.claimed_at = 0.0
+        self.has_begun = False
         self.started_ms = 0
         self.finished_ms = 0
         self.deadline: float | None = None
@@ -176,6 +179,14 @@ class Run:
     def crashes(self) -> int:
         """How many runs before this one ended with their worker."""
         return self.memory.crashes
+
+    @property
+    def counters(self) -> dict[str, int] | None:
+        """What its end tells of its runs beside the number of the last start; None of the common job."""
+        if self.memory is NOTHING and self.has_begun:
+            return None
+        attempt = self.attempt if self.has_begun else self.attempt - 1
+        return counters(attempt, self.job_try, self.memory)
 
     @property
     def ref(self) -> str:

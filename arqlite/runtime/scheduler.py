@@ -195,7 +195,10 @@ class Scheduler(Service):
         options = job.settled()
         extras: dict[str, Any] = {"at": planned_ms, "m": cron_meta(job, entry.zone)}
         extras |= {"p": options.priority} if options.priority else {}
-        extras |= {"ma": options.max_attempts} if options.max_attempts is not None else {}
+        if options.max_attempts is not None:
+            extras["ma"] = options.max_attempts
+        elif job.task is not None:
+            extras["tm"] = job.task.max_attempts
         extras |= {"g": options.tags} if options.tags else {}
         name = job.registered().name
         return self._codec.encode_job(name, job.args, job.kwargs, None, timestamp_ms(), **extras)

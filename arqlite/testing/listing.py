@@ -78,6 +78,7 @@ def view_of(
     attempt: int | None = None,
 ) -> JobView:
     """Show a job that has not ended."""
+    meta = envelope.get("m") or {}
     return JobView(
         id=job_id,
         queue=queue,
@@ -86,10 +87,10 @@ def view_of(
         args=tuple(envelope.get("a") or ()),
         kwargs=envelope.get("k") or {},
         tags=tuple(envelope.get("g") or ()),
-        meta=envelope.get("m") or {},
+        meta={**meta, "snoozed": past.snoozes} if past.snoozes else meta,
         priority=envelope.get("p") or 0,
-        attempt=past.tries + past.crashes if attempt is None else attempt,
-        max_attempts=envelope.get("ma"),
+        attempt=(envelope.get("t") or 1) - 1 + past.tries if attempt is None else attempt,
+        max_attempts=envelope.get("ma") or envelope.get("tm"),
         snoozes=past.snoozes,
         crashes=past.crashes,
         errors=(),

@@ -8,6 +8,7 @@ import pytest
 from engine_toys import FOREVER, HOUR, Queue, job, record
 
 from arqlite.engine import EndWatch
+from arqlite.engine.management import Stop
 
 
 async def test_cancel_in_ready(queue: Queue) -> None:
@@ -101,9 +102,21 @@ async def test_cancel_twice(queue: Queue) -> None:
     """The second of two cancellations finds the job ended."""
     await queue.fill("a")
 
-    answers = [await queue.engine.cancel("a", b"C", HOUR) for _ in range(2)]
+    answers = [await queue.engine.cancel("a", body, HOUR) for body in (b"C1", b"C2")]
 
     assert answers == ["cancelled", "ended"]
+
+
+@pytest.mark.parametrize("states", ["", "ase"])
+async def test_cancel_sent_again_after_its_reply_was_lost(queue: Queue, states: str) -> None:
+    """The repetition of a cancellation is answered like the first: its caller has to tell of the end."""
+    await queue.fill("a")
+    stop = Stop("a", b"C000000021")
+
+    answers = [await queue.engine.cancel_many([stop], HOUR, states) for _ in range(2)]
+
+    assert answers == [["cancelled"], ["cancelled"]]
+    await queue.check()
 
 
 async def test_cancellation_is_announced(queue: Queue) -> None:

@@ -130,7 +130,7 @@ async def test_cancel_of_a_suspended_job(queue: Queue) -> None:
 async def test_cancel_many_in_some_states(queue: Queue) -> None:
     """Only jobs in the states asked for are cancelled, whatever they have become since they were read."""
     await everywhere(queue)
-    stops = [Stop(job_id, b"C") for job_id in EVERYWHERE]
+    stops = [Stop(job_id, b"C1") for job_id in EVERYWHERE]
 
     answers = await queue.engine.cancel_many(stops, HOUR, "sre")
 

@@ -6,10 +6,11 @@ import asyncio
 from typing import Any
 
 import pytest
-from engine_toys import FOREVER, HOUR, Queue
+from engine_toys import FOREVER, HOUR, Queue, record
 
 from arqlite.engine import EndWatch, Note, Noted
 from arqlite.engine import redis as engine_redis
+from arqlite.engine.management import Revival
 
 
 def note(
@@ -179,6 +180,18 @@ async def test_cancelled_job_keeps_its_notes_as_long_as_its_end(queue: Queue) ->
     assert await queue.engine.cancel("a", b"C", HOUR) == "cancelled"
 
     assert all(0 < life <= HOUR for life in await lives(queue))
+
+
+async def test_notes_of_a_job_that_runs_again_live_on(queue: Queue) -> None:
+    """What an ended job noted is a live job's again when somebody lets it run once more."""
+    await running(queue, "a")
+    await queue.engine.note("s", "1", [note("a", b"line", progress=b"1")])
+    await queue.finish("s", "a")
+    found = (await queue.engine.peek("a")).record
+
+    assert await queue.engine.revive_many([Revival("a", found, "", record(), "1:0:0:0:0:2:0")]) == ["done"]
+
+    assert await lives(queue, "a") == (-1, -1)
 
 
 async def test_followers_hear_of_notes(queue: Queue, eventually: Any) -> None:

@@ -32,6 +32,7 @@ from arqlite.model.limits import GlobalLimit, RateLimit
 from arqlite.model.memory import NOTHING, Memory
 
 T = TypeVar("T")
+_bodies = itertools.count()  # two cancellations are not the same bytes
 # 2020-01-01, where scores begin: whatever was due right after it stands before all jobs of today.
 LONG_AGO = 1_577_836_800_000
 UNFINISHED, ANY_STATE = "aersu", "CFSaersu"
@@ -174,7 +175,7 @@ class QueueMachine(RuleBasedStateMachine):
             expected = "asked"
         else:
             expected = "cancelled"
-        assert self.do(self.engine.cancel(job_id, b"C", HOUR)) == expected
+        assert self.do(self.engine.cancel(job_id, b"C%d" % next(_bodies), HOUR)) == expected
         if expected == "cancelled":
             self.end(job_id, "C")
 

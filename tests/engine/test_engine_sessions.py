@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 from engine_toys import HOUR, LEASE, Queue
 
+from arqlite.engine import Note
 from arqlite.engine.redis import TURN_LIMIT
 from arqlite.errors import SessionLost
+from arqlite.model.codec import Codec
 
 
 async def test_open_tells_the_next_end_of_another_lease(queue: Queue) -> None:
@@ -187,22 +190,72 @@ async def test_cancel_request_ends_with_its_job(queue: Queue) -> None:
     assert queue.engine.beat("s", LEASE, ()).cancel == {"b"}
 
 
-async def test_inbox_goes_with_its_session(queue: Queue) -> None:
-    """What a dead session was asked to cancel is forgotten with it; the job itself was put back."""
+@pytest.mark.parametrize("is_killed", [True, False], ids=["dies", "leaves"])
+async def test_cancel_request_outlives_its_session(queue: Queue, is_killed: bool) -> None:
+    """A job whose session ends before it did as it was asked is cancelled by the rescue, and runs nowhere."""
     await queue.fill("a", "b")
     await queue.open("s", "t")
-    await queue.claim("s", 1)
-    await queue.claim("t", 1)
+    await queue.claim("s")
+    assert await queue.engine.cancel("a", b"C", HOUR) == "asked"
+    if is_killed:
+        await queue.end_lease("s")
+    else:
+        await queue.engine.leave("s")
+    await queue.take_token()
+
+    rescued = await queue.engine.rescue("t")
+
+    assert rescued.moved == {"s": 1}
+    assert await queue.take_token()
+    record = (await queue.engine.peek("a")).record
+    assert record[:1] + record[14:15] == b"RC"
+    ended, value = Codec().decode_end(record)
+    assert (ended["s"], type(value)) == (False, asyncio.CancelledError)
+    turn = await queue.engine.turn("t", 9, {}, ())
+    assert (turn.job_ids, turn.swept) == ([b"b"], [b"\0a"])
+    await queue.check()
+
+
+async def test_cancelled_by_a_rescue_leaves_nothing(queue: Queue) -> None:
+    """A rescue ends a job as any end does: waiters hear of it, its notes go, what was remembered of it is
+    forgotten; a repetition does nothing more.
+    """
+    await queue.fill("a")
+    await queue.open("s")
+    await queue.claim("s")
+    await queue.engine.note("s", "1", [Note("a", 5, "0.5", HOUR, 0, ["line"])])
+    await queue.client.hset(queue.keys.tries, "a", "1:0:0:0:0:0:0")
     await queue.engine.cancel("a", b"C", HOUR)
-    await queue.engine.cancel("b", b"C", HOUR)
     await queue.end_lease("s")
+    pubsub = queue.client.pubsub()
+    await pubsub.subscribe(queue.keys.finished_channel)
+    await pubsub.get_message(timeout=1)
+    assert await queue.engine.mind_many(["a"]) == [True]
 
-    await queue.engine.rescue("u")
-    await queue.engine.leave("t")
+    assert (await queue.engine.rescue("")).moved == {"s": 0}
+    assert (await queue.engine.rescue("")).moved == {}
 
-    assert await queue.client.exists(queue.keys.inbox("s"), queue.keys.inbox("t")) == 0
-    await queue.engine.rescue("u")
-    assert (await queue.engine.size()).ready == 2
+    assert await pubsub.get_message(timeout=1) is not None
+    await pubsub.aclose()
+    assert await queue.memory("a") is None
+    assert 0 < await queue.client.pttl(queue.keys.note("a")) <= HOUR
+    assert await queue.client.exists(queue.keys.inbox("s"), queue.keys.run("s")) == 0
+    await queue.check()
+
+
+async def test_inbox_goes_with_its_session(queue: Queue) -> None:
+    """What a session was asked to cancel is forgotten with it where it has no job any more."""
+    await queue.fill("a")
+    await queue.open("s")
+    await queue.claim("s")
+    await queue.engine.cancel("a", b"C", HOUR)
+    await queue.client.sadd(queue.keys.inbox("s"), "stranger")
+    await queue.finish("s", "a")
+    assert await queue.client.exists(queue.keys.inbox("s")) == 1
+
+    await queue.engine.leave("s")
+
+    assert await queue.client.exists(queue.keys.inbox("s")) == 0
 
 
 async def test_nudge_leaves_a_token_only_for_work(queue: Queue) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +14,7 @@ from arqlite.engine import Ended, Lock, Returned, Room
 from arqlite.errors import SessionLost
 
 STEPS = 220
+_bodies = itertools.count()  # two cancellations are not the same bytes
 HOLDS = ("f", "g")
 UNFINISHED, ANY_STATE = "aersu", "CFSaersu"
 
@@ -214,7 +216,7 @@ class Walk:
             expected = "cancelled"
         elif job_id in self.running:
             expected = "asked"
-        assert await self.engine.cancel(job_id, b"C", HOUR) == expected
+        assert await self.engine.cancel(job_id, b"C%d" % next(_bodies), HOUR) == expected
         if expected == "cancelled":
             self._over(job_id)
             self.finished.add(job_id)

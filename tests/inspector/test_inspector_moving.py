@@ -466,3 +466,57 @@ async def test_moves_are_bound_to_their_queue(arq_redis: ArqRedis) -> None:
     assert await inspector.delete_jobs(state="all") == 0
     assert await inspector.cancel_jobs("other", state="available") == 1
     assert await inspector.count_jobs("other", state="cancelled") == 2
+
+
+@pytest.mark.parametrize("fate", ["completed", "discarded"])
+async def test_one_retry_runs_a_job_once(
+    arq_redis: ArqRedis, make_worker: Any, monkeypatch: pytest.MonkeyPatch, fate: str
+) -> None:
+    """A job that somebody else retried, and that has run since, is not run once more, however that ended."""
+    runs: list[int] = []
+
+    async def toy(ctx: dict[str, Any]) -> None:
+        runs.append(ctx["job_try"])
+        if len(runs) == 1 or fate == "discarded":
+            raise Fault("broken")
+
+    await enqueue(arq_redis, "a")
+    functions = [func(toy, name="toy", max_tries=9)]
+    await make_worker(functions).main()
+    revive = RedisEngine.revive_many
+
+    async def late(engine: RedisEngine, revivals: Any) -> Any:
+        monkeypatch.setattr(RedisEngine, "revive_many", revive)
+        assert await Inspector(arq_redis).retry_job("a") is True
+        await make_worker(functions).main()
+        return await revive(engine, revivals)
+
+    monkeypatch.setattr(RedisEngine, "revive_many", late)
+
+    assert await Inspector(arq_redis).retry_job("a") is False
+
+    await make_worker(functions).main()
+    assert runs == [1, 2]
+
+
+async def test_retry_of_a_job_that_was_only_changed(
+    arq_redis: ArqRedis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A job that somebody changes while it is to be retried is retried as it is then."""
+    await enqueue_everywhere(arq_redis)
+    inspector, revive = Inspector(arq_redis), RedisEngine.revive_many
+
+    async def late(engine: RedisEngine, revivals: Any) -> Any:
+        monkeypatch.setattr(RedisEngine, "revive_many", revive)
+        for revival in revivals:
+            await inspector.update_job(revival.job_id, {"tags": ["changed"]})
+        return await revive(engine, revivals)
+
+    monkeypatch.setattr(RedisEngine, "revive_many", late)
+
+    assert await inspector.retry_jobs(state=["discarded", "scheduled"]) == 2
+
+    for job_id in ("discarded", "scheduled"):
+        job = await inspector.job(job_id)
+        assert job is not None
+        assert (job.state, job.tags) == (JobState.AVAILABLE, ("changed",))

@@ -11,6 +11,7 @@ from worker_toys import Ctx, Gate, at_work, counts, enqueue, lines
 
 from arqlite import ArqRedis, func
 from arqlite.engine import RedisEngine
+from arqlite.telemetry import JobStopped, attach, detach
 
 LEASE = 0.5
 
@@ -54,7 +55,8 @@ async def _rescue_in_a_thread(pool: ArqRedis, engine: RedisEngine) -> dict[str, 
 
     script = load("rescue")
     keys = {name: getattr(engine.keys, name) for name in script.contract.keys}
-    call = script.arguments(keys, {"base": engine.keys.base, "sid": "other", "limit": 1000})
+    args = {"base": engine.keys.base, "channel": engine.keys.finished_channel, "sid": "other", "limit": 1000}
+    call = script.arguments(keys, {**args, "body": b"C", "ttl_ms": 1000})
 
     def look() -> dict[str, int]:
         twin: Any = blocking_twin(pool, 2)
@@ -203,3 +205,29 @@ async def test_worker_survives_killed_connections(
         assert await (await enqueue(arq_redis, "ok")).result(timeout=10) == "ok"
 
     assert counts(worker) == (2, 0, 0)
+
+
+async def test_cancelled_job_of_a_worker_that_died_is_told_of(arq_redis: ArqRedis, make_worker: Any) -> None:
+    """A job whose worker died before it heard that it is to cancel it runs nowhere, and telemetry is told."""
+    told: list[JobStopped] = []
+    engine = RedisEngine(arq_redis, "arq:queue")
+    job = await enqueue(arq_redis, "gate")
+    await engine.open("dead", 60_000)
+    assert (await engine.turn("dead", 1, {}, ())).job_ids == [job.job_id.encode()]
+    with pytest.raises(TimeoutError):
+        await job.abort(timeout=0)
+    attach("test", JobStopped, told.append)
+    gate = Gate()
+    try:
+        await kill_session(arq_redis)
+        await make_worker([func(gate, name="gate")]).main()
+    finally:
+        detach("test")
+
+    assert gate.calls == []
+    assert [(stop.job_id, stop.state, type(stop.error)) for stop in told] == [
+        (job.job_id, "cancelled", asyncio.CancelledError)
+    ]
+    with pytest.raises(asyncio.CancelledError):
+        await job.result(timeout=1)
+    await engine.close()

@@ -19,6 +19,8 @@ local now = clock()
 local record = redis.call('HGET', jobs, id)
 if not record or is_forgotten(record, now) then return 0 end
 local homes = homes_of(base)
+-- The same bytes again, with the moment of the cancellation in them, are a resend whose first reply was lost.
+if string.sub(record, 1, 1) == 'R' and string.sub(record, 15, 14 + #body) == body then return 1 end
 if states ~= '' and not string.find(states, homes.letter_of(id, record, now) or '?', 1, true) then return 4 end
 if string.sub(record, 1, 1) == 'R' then return 3 end
 local is_free, owner = homes.free(id, now)

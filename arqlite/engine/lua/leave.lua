@@ -1,4 +1,5 @@
--- leave: end a session of one's own will; what it still owns is for the next rescue, at once.
+-- leave: end a session of one's own will; what it still owns is for the next rescue, at once, and so is
+-- what it was asked to cancel of that.
 --
 -- KEYS     live    zset  session -> lease deadline, ms; 0 when it ended and jobs remain to be moved
 --          run     set   ids that this session owns
@@ -14,8 +15,8 @@ if redis.call('EXISTS', run) == 1 then
 else
   redis.call('ZREM', live, sid)
   redis.call('HDEL', sessions, sid)
+  redis.call('DEL', inbox)
 end
-redis.call('DEL', inbox)
 told_of_swept(base, sid, told)
 leave_swept(base, sid)
 return redis.call('ZCOUNT', live, 1, '+inf')

@@ -33,8 +33,8 @@ end
 
 redis.call('HSET', jobs, id, record)
 if memory == '' then redis.call('HDEL', tries, id) else redis.call('HSET', tries, id, memory) end
--- Its errors so far are a live job's again.
-redis.call('PERSIST', base .. 'err:' .. id)
+-- Its errors and its notes so far are a live job's again.
+for _, kept in ipairs({'err:', 'note:', 'log:'}) do redis.call('PERSIST', base .. kept .. id) end
 if had_ended then
   moves_of_locks(base).revived(id)
   local size = tonumber(string.sub(old, 16, 23), 16) or 0

@@ -61,7 +61,7 @@ local memory = redis.call('HGET', tries, id)
 local tried, crashed, rest = string.match(memory or '', '^(%d+):(%d+):%d*(.*)$')
 if tried then
   local due = string.format('%.0f', at)
-  redis.call('HSET', tries, id, tried .. ':' .. crashed .. ':' .. due .. string.gsub(rest, '^(:%d+:%d+:%d+):1$', '%1:0'))
+  redis.call('HSET', tries, id, tried .. ':' .. crashed .. ':' .. due .. string.gsub(rest, '^(:%d+:%d+:%d+[:%d]*):1$', '%1:0'))
 end
 if at > now then
   local head = redis.call('ZRANGE', sched, 0, 0, 'WITHSCORES')[2]

@@ -4,7 +4,7 @@
 -- A state is a letter: a available, s scheduled, r retryable, u suspended, e executing, and as in its body
 -- S completed, F discarded, C cancelled.
 local STATE_OF_HOME = {ready = 'a', held = 'a', suspended = 'u'}
-local AWAITS_A_TRY = '^%d+:%d+:%d+:%d+:%d+:%d+:1$'
+local AWAITS_A_TRY = '^%d+:%d+:%d+:%d+:%d+:%d+[:%d]*:1$'
 
 local function homes_of(base)
   local homes = {}

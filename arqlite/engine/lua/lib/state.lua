@@ -7,7 +7,7 @@ local function state_of(base, id, now)
     local due = due_of(tonumber(score))
     if due <= now then return 'a', due end
     local memory = redis.call('HGET', base .. 'tries', id)
-    return memory and string.match(memory, '^%d+:%d+:%d+:%d+:%d+:%d+:1$') and 'r' or 's', due
+    return memory and string.match(memory, '^%d+:%d+:%d+:%d+:%d+:%d+[:%d]*:1$') and 'r' or 's', due
   end
   if redis.call('ZSCORE', base .. 'ready', id) then return 'a' end
   if redis.call('ZSCORE', base .. 'susp', id) then return 'u' end

@@ -1,4 +1,5 @@
--- Steps of workflows that ended without a run, and of which nobody has told, are in the list `swept`. A session that
+-- Steps of workflows that ended without a run, and of which nobody has told, are in the list `swept`, and so are jobs
+-- that a rescue cancelled, these with a NUL before their id. A session that
 -- tells of them takes some along, `telling:<session>`, until it says that it has told: the reply that brought them may be
 -- lost, and so may the session.
 local MOST_TOLD, SWEPT_FOR = 1000, 86400000
@@ -6,7 +7,7 @@ local MOST_TOLD, SWEPT_FOR = 1000, 86400000
 local function telling_of(base, sid) return base .. 'telling:' .. sid end
 
 local function told_of_swept(base, sid, told)
-  for id in string.gmatch(told, '[^%z]+') do redis.call('SREM', telling_of(base, sid), id) end
+  for id in string.gmatch(told, '[^%z]+') do redis.call('SREM', telling_of(base, sid), id, '\0' .. id) end
 end
 
 -- Returns the ids of which this session is to tell.
