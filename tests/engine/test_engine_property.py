@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import fakeredis
@@ -49,6 +49,7 @@ class Known:
         rank: its place among the ready jobs of its priority.
         memory: its troubles.
         letter: how it ended.
+        asked: the sessions that were asked to cancel it, when they ran it.
         is_granted: whether its run counts against a rate, though it is not known yet to have started.
     """
 
@@ -57,6 +58,7 @@ class Known:
     rank: tuple[int, int, str]
     memory: Memory = NOTHING
     letter: str = ""
+    asked: set[str] = field(default_factory=set)
     is_granted: bool = False
 
     @property
@@ -178,6 +180,8 @@ class QueueMachine(RuleBasedStateMachine):
         assert self.do(self.engine.cancel(job_id, b"C%d" % next(_bodies), HOUR)) == expected
         if expected == "cancelled":
             self.end(job_id, "C")
+        elif expected == "asked":
+            job.asked.add(job.home)
 
     @rule()
     def time_passes(self) -> None:
@@ -314,12 +318,18 @@ class QueueMachine(RuleBasedStateMachine):
     @rule(session=consumes(sessions))
     @precondition(lambda self: len(self.live) > 1)
     def die_and_be_rescued(self, session: str) -> None:
-        """A lease ends; its jobs come first among their equals, with a crash each."""
+        """A lease ends; its jobs come first among their equals, with a crash each, but for those that it was
+        asked to cancel: they are cancelled.
+        """
         self.do(self.queue.end_lease(session))
         self.live.discard(session)
         mine = self.at(session)
         moved = self.do(self.engine.rescue("somebody")).moved
-        assert moved == ({session: len(mine)} if mine else {})
+        asked = [job_id for job_id in mine if session in self.jobs[job_id].asked]
+        assert moved == ({session: len(mine) - len(asked)} if mine else {})
+        for job_id in asked:
+            mine.remove(job_id)
+            self.end(job_id, "C")
         assert self.do(self.engine.rescue("somebody")).moved == {}
         for job_id in mine:
             job = self.jobs[job_id]

@@ -211,7 +211,7 @@ async def test_cancel_request_outlives_its_session(queue: Queue, is_killed: bool
     assert record[:1] + record[14:15] == b"RC"
     ended, value = Codec().decode_end(record)
     assert (ended["s"], type(value)) == (False, asyncio.CancelledError)
-    turn = await queue.engine.turn("t", 9, {}, ())
+    turn = await queue.engine.turn("t", 9, {}, (), told=())
     assert (turn.job_ids, turn.swept) == ([b"b"], [b"\0a"])
     await queue.check()
 
