@@ -15,6 +15,7 @@ from ..errors import SerializationError
 from ..model.attempts import encode_attempt
 from ..model.codec import Codec
 from ..model.context import running_job
+from ..model.memory import NOTHING
 from ..model.outcomes import Again, End, Gone, Interrupted, Outcome, Raised, Verdict, decide
 from ..model.outcomes import Returned as ReturnedValue
 from ..model.states import COMPLETED, JobState
@@ -296,12 +297,14 @@ class Executor:
     def _store_end(self, run: Run, end: End) -> End:
         times = run.job_try, run.started_ms, run.finished_ms
         job = None if self._codec.serializer is None else run.envelope()
+        # The common job has none, and need not pay for being asked.
+        counters = None if run.memory is NOTHING and run.has_begun else run.counters
         try:
-            body = self._codec.encode_end(end.state, end.value, *times, run.blob, job, run.counters)
+            body = self._codec.encode_end(end.state, end.value, *times, run.blob, job, counters)
         except SerializationError as error:
             self._log.unserializable(run, error)
             end = End(JobState.DISCARDED, error)
-            body = self._codec.encode_unserializable(error, *times, run.blob, job, run.counters)
+            body = self._codec.encode_unserializable(error, *times, run.blob, job, counters)
         if end.state is COMPLETED:
             self._acker.end(run.job_id, run.terms.keep_ms, body)
             return end

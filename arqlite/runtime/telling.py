@@ -30,7 +30,7 @@ def tell_stop(run: Run, state: StoppedState, value: Any) -> None:
         state: what became of the job.
         value: what the function returned, or why the run ended otherwise.
     """
-    is_error = isinstance(value, BaseException) and state != "completed"
+    is_error = state != "completed" and isinstance(value, BaseException)
     if is_error and has_handlers(JobException) and is_failure(state, value):
         _tell_failure(run, state, value)
     if has_handlers(JobStopped):
