@@ -32,6 +32,14 @@ _TOO_LONG_A_NUMBER = re.compile(rb"\d{4301}")
 _COUNTERS = ("at", "cr", "sn")
 _PLAIN_KEYS = frozenset(("f", "a", "k", "t", "et"))
 UNSERIALIZABLE = "unable to serialize result"
+# The function and the time, without which an envelope is none.
+_LEAST_KEYS = 2
+_NUMBER, _LIST, _DICT = (int, type(None)), (list, tuple), (dict,)
+_KINDS: dict[str, tuple[type, ...]] = {
+    "a": _LIST, "k": _DICT,
+    **dict.fromkeys(("t", "x", "at", "ma", "p"), _NUMBER),
+    "g": (*_LIST, type(None)), "m": (*_DICT, type(None)),
+}  # fmt: skip
 
 
 class Codec:
@@ -123,12 +131,8 @@ class Codec:
             envelope = from_json(blob) if self.deserializer is None else self._foreign_envelope(blob)
             if not isinstance(envelope["f"], str) or not 0 <= envelope["et"] <= checks.LAST_MS:
                 raise TypeError("the envelope names no function or no time")
-            if "t" in envelope or "x" in envelope or "at" in envelope:
-                _check_numbers(envelope)
-            if "a" in envelope or "k" in envelope:
-                _check_arguments(envelope)
-            if "ma" in envelope or "g" in envelope or "m" in envelope or "p" in envelope:
-                _check_carried(envelope)
+            if len(envelope) > _LEAST_KEYS:
+                _check_kinds(envelope)
         except Exception as error:
             raise DeserializationError("unable to deserialize job") from error
         return cast("dict[str, Any]", envelope)
@@ -357,24 +361,10 @@ def _plain_result(
         ) from error
 
 
-def _check_arguments(envelope: dict[str, Any]) -> None:
-    if not isinstance(envelope.get("a", ()), list | tuple) or not isinstance(envelope.get("k", {}), dict):
-        raise TypeError("the envelope's arguments are no list and dict")
-
-
-def _check_carried(envelope: dict[str, Any]) -> None:
-    if not isinstance(envelope.get("ma"), int | None) or not isinstance(envelope.get("p"), int | None):
-        raise TypeError("max_attempts or priority is no number in the envelope")
-    if not isinstance(envelope.get("g"), list | tuple | None) or not isinstance(
-        envelope.get("m"), dict | None
-    ):
-        raise TypeError("the envelope's tags and meta are no list and dict")
-
-
-def _check_numbers(envelope: dict[str, Any]) -> None:
-    for name in ("t", "x", "at"):
-        if not isinstance(envelope.get(name), int | None):
-            raise TypeError(f"{name} is no number in the envelope")
+def _check_kinds(envelope: dict[str, Any]) -> None:
+    for name, value in envelope.items():
+        if name in _KINDS and not isinstance(value, _KINDS[name]):
+            raise TypeError(f"{name!r} of the envelope is of the wrong kind: {type(value).__name__}")
 
 
 def job_def(envelope: dict[str, Any], job_id: str | None, score: int | None, started: int | None) -> JobDef:
