@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import calendar
 from bisect import bisect_left
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
 from typing import Protocol
 
@@ -46,70 +46,7 @@ class Timetable(Protocol):
         """
 
 
-class Calendar:
-    """A timetable of days, and of times that come on each of them.
-
-    Args:
-        is_day: tells whether a day of one of the months is meant.
-        months: the months, 1 to 12.
-        hours, minutes, seconds: the times of a day are all that these make together.
-        microsecond: what all times end in.
-        never: what to say when no such day ever comes.
-    """
-
-    def __init__(
-        self,
-        is_day: Callable[[date], bool],
-        months: Iterable[int],
-        hours: Iterable[int],
-        minutes: Iterable[int],
-        seconds: Iterable[int],
-        microsecond: int,
-        never: str,
-    ) -> None:
-        self.microsecond = microsecond
-        self._is_day = is_day
-        self._months = frozenset(months)
-        self._hours, self._minutes, self._seconds = sorted(hours), sorted(minutes), sorted(seconds)
-        self._never = never
-        self.every_hour = len(self._hours) == 24
-
-    def first_from(self, wall: datetime) -> datetime:
-        """See `Timetable.first_from`."""
-        start = whole_second_from(wall, self.microsecond)
-        today = start.date()
-        at = self._time_from(start.hour, start.minute, start.second) if self._has(today) else None
-        if at is None:
-            today = self._date_after(today)
-            at = time(self._hours[0], self._minutes[0], self._seconds[0])
-        return datetime.combine(today, at.replace(microsecond=self.microsecond))
-
-    def _has(self, day: date) -> bool:
-        return day.month in self._months and self._is_day(day)
-
-    def _date_after(self, day: date) -> date:
-        last_year = min(day.year + _HORIZON_YEARS, 9999)
-        while day.year < last_year:
-            if day.month not in self._months:
-                day = day.replace(day=calendar.monthrange(day.year, day.month)[1])
-            day += timedelta(days=1)
-            if self._has(day):
-                return day
-        raise ConfigurationError(self._never)
-
-    def _time_from(self, hour: int, minute: int, second: int) -> time | None:
-        """Find the first time of a day that is not before this one."""
-        if hour in self._hours:
-            if minute in self._minutes and (later := _first_from(self._seconds, second)) is not None:
-                return time(hour, minute, later)
-            if (later := _first_from(self._minutes, minute + 1)) is not None:
-                return time(hour, later, self._seconds[0])
-        if (later := _first_from(self._hours, hour + 1)) is not None:
-            return time(later, self._minutes[0], self._seconds[0])
-        return None
-
-
-class Fields(Calendar):
+class Fields:
     """The timetable of `cron(month=, day=, ...)`: a time has to match every field.
 
     Attributes:
@@ -141,12 +78,47 @@ class Fields(Calendar):
             if field in values and len(values[field]) <= high - low
         }
         dates = ", ".join(text for field, text in named.items() if field in _DATE_FIELDS)
-        super().__init__(
-            lambda day: day.day in days and day.weekday() in weekdays,
-            months, hours, minutes, seconds, microsecond, f"no date has {dates}",
-        )  # fmt: skip
+        self._months, self._days, self._weekdays = map(frozenset, (months, days, weekdays))
+        self._hours, self._minutes, self._seconds = map(sorted, (hours, minutes, seconds))
+        self._never = f"no date has {dates}"
+        self.microsecond = microsecond
+        self.every_hour = len(self._hours) == 24
         self.words = " ".join(named.values()) or "every second"
         self.text = " ".join([*named.values(), f"microsecond={microsecond}"])
+
+    def first_from(self, wall: datetime) -> datetime:
+        """See `Timetable.first_from`."""
+        start = whole_second_from(wall, self.microsecond)
+        today = start.date()
+        at = self._time_from(start.hour, start.minute, start.second) if self._has(today) else None
+        if at is None:
+            today = self._date_after(today)
+            at = time(self._hours[0], self._minutes[0], self._seconds[0])
+        return datetime.combine(today, at.replace(microsecond=self.microsecond))
+
+    def _has(self, day: date) -> bool:
+        return day.month in self._months and day.day in self._days and day.weekday() in self._weekdays
+
+    def _date_after(self, day: date) -> date:
+        last_year = min(day.year + _HORIZON_YEARS, 9999)
+        while day.year < last_year:
+            if day.month not in self._months:
+                day = day.replace(day=calendar.monthrange(day.year, day.month)[1])
+            day += timedelta(days=1)
+            if self._has(day):
+                return day
+        raise ConfigurationError(self._never)
+
+    def _time_from(self, hour: int, minute: int, second: int) -> time | None:
+        """Find the first time of a day that is not before this one."""
+        if hour in self._hours:
+            if minute in self._minutes and (later := _first_from(self._seconds, second)) is not None:
+                return time(hour, minute, later)
+            if (later := _first_from(self._minutes, minute + 1)) is not None:
+                return time(hour, later, self._seconds[0])
+        if (later := _first_from(self._hours, hour + 1)) is not None:
+            return time(later, self._minutes[0], self._seconds[0])
+        return None
 
 
 def whole_second_from(wall: datetime, microsecond: int) -> datetime:

@@ -13,7 +13,7 @@
 -- RETURNS  per refused job its position (from 1) if its id is in use, or {position, id, state} of the equal
 --          job
 -- COST     O(n log N); per conflict O(sessions)
--- USES     clock score settle wake state locks conflict
+-- USES     clock score settle wake holds lanes homes locks conflict
 local now = clock()
 local jobs_in = work + 5 * tonumber(unique)
 local next_unique, locks = work, jobs_in > work and moves_of_locks(base)

@@ -15,7 +15,7 @@
 -- RETURNS  {1 enqueued, 0 fired before or too early or paused or the id is in use; the clock, ms since 1970},
 --          and {0, clock, id, state} of the equal job of a unique one that is not enqueued, its tick being fired
 -- COST     O(log N), once per new schedule O(schedules); per conflict O(sessions)
--- USES     clock score settle wake state locks conflict pauses
+-- USES     clock score settle wake holds lanes homes locks conflict pauses
 local FORGET_AFTER_MS = 400 * 24 * 3600 * 1000
 local now = clock()
 tick = tonumber(tick)

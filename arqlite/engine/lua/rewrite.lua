@@ -15,7 +15,7 @@
 -- RETURNS  1 done (a repetition included), 0 it was changed meanwhile or is in another state, -1 it is
 --          unknown, -2 it waits for results that will be written into it
 -- COST     O(log N + holds + sessions)
--- USES     clock score settle announce wake holds lanes homes state locks flows
+-- USES     clock score settle announce wake holds lanes homes locks flows
 local now = clock()
 local old = redis.call('HGET', jobs, id)
 if not old or is_forgotten(old, now) then return -1 end
@@ -23,7 +23,9 @@ if old == record and old ~= expected then return 1 end
 if old ~= expected then return 0 end
 -- What ended is told by its own record, which stays as it is.
 if string.sub(old, 1, 1) == 'R' then return 0 end
-local state = state_of(base, id, now)
+local homes = homes_of(base)
+local state = homes.letter_of(id, old, now)
+if not state then return -1 end
 if not string.find(states, state, 1, true) then return 0 end
 
 local sign = string.sub(when, 1, 1)
@@ -45,7 +47,6 @@ if lanes.remove(id) then
 end
 if state ~= 'e' then lanes.forget(id) end
 
-local homes = homes_of(base)
 if when == 'keep' then
   homes.rank(id, priority)
   return 1

@@ -13,7 +13,8 @@ local function conflict_of(base, jobs, locks, digest, now, period, states, by_du
     local is_known = record and not is_forgotten(record, now)
     if letter == '' then
       if not is_known or string.sub(record, 1, 1) == 'R' then return nil end
-      letter, due = state_of(base, lock.id, now)
+      letter, due = homes_of(base).letter_of(lock.id, record, now)
+      if not letter then return nil end
     elseif lock.until_ms <= now or lock.ends < 0 and not is_known then
       return nil
     end

@@ -60,11 +60,15 @@ local function homes_of(base)
     return memory and string.match(memory, AWAITS_A_TRY) and 'r' or 's', due
   end
 
-  -- Returns the letter of a job, whatever it is; nothing for one that is nowhere.
+  -- Returns the letter of a job, whatever it is, and when it is due if it waits for that; nothing for one that
+  -- is nowhere.
   homes.letter_of = function(id, record, now)
     if string.sub(record, 1, 1) == 'R' then return string.sub(record, 15, 15) end
     local name, score = homes.of(id)
-    if name then return (homes.letter_in(name, score, redis.call('HGET', base .. 'tries', id), now)) end
+    if name then
+      local letter, moment = homes.letter_in(name, score, redis.call('HGET', base .. 'tries', id), now)
+      return letter, name == 'scheduled' and moment or nil
+    end
     return homes.owner_of(id) and 'e'
   end
 
