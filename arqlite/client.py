@@ -32,6 +32,7 @@ class ArqRedis(Enqueuing, Redis):  # type: ignore[misc]  # redis-py's own bases 
         default_queue_name: where jobs go unless told otherwise.
         expires_extra_ms: kept for arq. A job expires only if `_expires` says so, or if this differs
             from arq's default of one day; then so many ms after it was due.
+        ledger: the `Ledger` that has a row for every job enqueued here; None is none.
         kwargs: as for `redis.asyncio.Redis`.
     """
 
@@ -42,8 +43,10 @@ class ArqRedis(Enqueuing, Redis):  # type: ignore[misc]  # redis-py's own bases 
         job_deserializer: Deserializer | None = None,
         default_queue_name: str = _default_queue_name,
         expires_extra_ms: int = _default_expires_extra_ms,
+        ledger: Any = None,
         **kwargs: Any,
     ) -> None:
+        self.ledger = ledger
         self.job_serializer = job_serializer
         self.job_deserializer = job_deserializer
         self.default_queue_name = default_queue_name

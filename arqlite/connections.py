@@ -152,6 +152,7 @@ async def create_pool(
     job_deserializer: Deserializer | None = None,
     default_queue_name: str = default_queue_name,
     expires_extra_ms: int = expires_extra_ms,
+    ledger: Any = None,
 ) -> ArqRedis:
     """Connect to Redis, trying again for a while.
 
@@ -162,6 +163,7 @@ async def create_pool(
         job_deserializer: see `ArqRedis`.
         default_queue_name: see `ArqRedis`.
         expires_extra_ms: see `ArqRedis`.
+        ledger: the `Ledger` that has a row for every job enqueued here; None is none.
 
     Raises:
         redis.exceptions.ConnectionError: it could not be reached, after `conn_retries` more attempts.
@@ -200,6 +202,7 @@ async def create_pool(
     pool.job_deserializer = job_deserializer
     pool.default_queue_name = default_queue_name
     pool.expires_extra_ms = expires_extra_ms
+    pool.ledger = ledger
     return pool
 
 

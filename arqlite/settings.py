@@ -121,6 +121,7 @@ class WorkerOptions:
     rate_limit: Any = None
     paused: bool = False
     node: str | None = None
+    ledger: Any = None
 
     def __post_init__(self) -> None:
         self._check_counts()

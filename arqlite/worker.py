@@ -209,6 +209,7 @@ class Worker:
         rate_limit: tuple[int, SecondsTimedelta] | RateLimit | None = None,
         paused: bool = False,
         node: str | None = None,
+        ledger: Any = None,
     ) -> None:
         given = {name: value for name, value in locals().items() if name != "self"}
         self.options = options = WorkerOptions(**given)

@@ -53,7 +53,6 @@ class JobDetail(JobSummary):
     input_payload: Any
     output_payload: Any
     error_payload: Any
-    error_history: list[dict[str, Any]]
 
 
 class JobPage(BaseModel):

@@ -10,20 +10,29 @@ except ImportError as error:
 
     raise MissingExtra("The SQL ledger", "ledger") from error
 
-from ..model.states import LedgerStatus
+from ..model.states import Cause, LedgerStatus
 from . import store
 from .jobs import BaseJob
+from .ledger import Ledger
 from .recorder import Recorder
 from .rows import OPEN_STATUSES, JobRowMixin, UtcDateTime, utc_now
 from .runner import JobRunner
 from .schema import create_missing_tables
 from .sqlite import configure_sqlite
+from .tables import TABLE_PREFIX, AttemptRow, AuditRow, JobRow, LedgerBase
 
 __all__ = (
     "OPEN_STATUSES",
+    "TABLE_PREFIX",
+    "AttemptRow",
+    "AuditRow",
     "BaseJob",
+    "Cause",
+    "JobRow",
     "JobRowMixin",
     "JobRunner",
+    "Ledger",
+    "LedgerBase",
     "LedgerStatus",
     "Recorder",
     "UtcDateTime",

@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
-from typing import Any
 
 from ..model.states import LedgerStatus
-from .payloads import HISTORY_LENGTH
 from .rows import JobRowMixin
 
 
@@ -66,32 +64,3 @@ def _is_of_an_earlier_job(row: JobRowMixin, run: Run) -> bool:
     known = row.enqueued_at or row.finished_at or row.started_at
     return run.enqueued_at is not None and known is not None and run.enqueued_at > known
 
-
-def history_after(row: JobRowMixin, run: Run, now: datetime) -> list[dict[str, Any]]:
-    """The row's error history, with what ended the run before this one added to it.
-
-    The recorder may have told of a dead worker already, so deaths are counted, not compared by attempt.
-    """
-    history = list(row.error_history or [])
-    if run.crashes > sum(entry.get("type") == "WorkerDied" for entry in history):
-        history.append(_entry(row, now, "WorkerDied", _obituary(row, run)))
-    elif row.error_payload:
-        error = row.error_payload
-        history.append(_entry(row, row.updated_at, str(error.get("type")), str(error.get("message"))))
-    return history[-HISTORY_LENGTH:]
-
-
-def _entry(row: JobRowMixin, at: datetime, error_type: str, message: str) -> dict[str, Any]:
-    return {
-        "attempt": row.attempt,
-        "worker": row.worker,
-        "at": at.isoformat(),
-        "type": error_type,
-        "message": message,
-    }
-
-
-def _obituary(row: JobRowMixin, run: Run) -> str:
-    if row.attempt == 0 or row.attempt >= run.attempt:
-        return "a worker died, or lost its lease, before it told the ledger that it ran this job"
-    return f"worker {row.worker} died, or lost its lease"

@@ -9,8 +9,6 @@ from pydantic_core import to_jsonable_python
 
 MESSAGE_LENGTH = 2_000
 TRACEBACK_LENGTH = 16_000
-HISTORY_LENGTH = 20
-"""A job that is retried for weeks must not grow a row without end; the oldest entries go first."""
 
 
 def jsonable(value: Any, what: str = "output") -> Any:

@@ -16,7 +16,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 from ..errors import LedgerError, Postpone, Retry, RetryJob
 from ..model.context import CancelReason, current_job
 from . import store
-from .adoption import Adoption, Run, decide, history_after
+from .adoption import Adoption, Run, decide
 from .identity import run_of
 from .jobs import BaseJob
 from .outage import DATABASE_AWAY, Outage
@@ -161,7 +161,6 @@ class JobRunner(Generic[RowT]):
             input_payload=payload,
             triggered_by=triggered_by,
             user_id=user_id,
-            error_history=history_after(row, run, utc_now()),
         )
 
     async def _reopen(

@@ -105,6 +105,31 @@ class LedgerStatus(StrEnum):
     CANCELLED = "CANCELLED"
 
 
+class Cause(StrEnum):
+    """Why a job, or one of its attempts, ended otherwise than well, or did not end at all."""
+
+    ERROR = "ERROR"
+    """It raised."""
+    TIMEOUT = "TIMEOUT"
+    """Its time was up."""
+    CANCELLED = "CANCELLED"
+    """Somebody cancelled it, or it said so itself."""
+    SHUTDOWN = "SHUTDOWN"
+    """Its worker shut down and gave it back."""
+    LOST = "LOST"
+    """Its worker died or lost its lease."""
+    EXPIRED = "EXPIRED"
+    """It was not started in time, or nobody knew its function."""
+    REFUSED = "REFUSED"
+    """It could not be run: its arguments do not fit, or it cannot be read."""
+    DUPLICATE = "DUPLICATE"
+    """When it reached the queue an equal job was there already."""
+    RETRY = "RETRY"
+    """It asked to run again."""
+    SNOOZE = "SNOOZE"
+    """It asked to run later."""
+
+
 ARQ_STATUS: dict[JobState, JobStatus] = {
     JobState.SUSPENDED: JobStatus.deferred,
     JobState.SCHEDULED: JobStatus.deferred,

@@ -36,6 +36,10 @@ class JobStarted:
         args, kwargs: what the function is called with; the very objects, no copies.
         scheduled_ms: since when it could have been started, in ms since 1970.
         counted_attempt: which attempt of `max_attempts` it is, from 1; 0 where that is not known.
+        crashes: how many of the starts before ended with their worker.
+        record: the job as its queue stores it.
+        parent: the id of the job that enqueued it; empty if none did.
+        triggered_by: who asked for it; empty where nobody said.
     """
 
     name: ClassVar[str] = "job.start"
@@ -55,6 +59,10 @@ class JobStarted:
     kwargs: Mapping[str, Any] = field(default_factory=dict)
     scheduled_ms: int = 0
     counted_attempt: int = 0
+    crashes: int = 0
+    record: bytes = b""
+    parent: str = ""
+    triggered_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +80,9 @@ class JobStopped:
         enqueue_ms: as in `JobStarted`; 0 where the job could not be read.
         max_attempts, tags, meta, priority, args, kwargs, scheduled_ms, counted_attempt: as in `JobStarted`.
         queue_time_ms: how long it had waited from `scheduled_ms` to its start, never negative.
+        crashes, record, parent, triggered_by: as in `JobStarted`.
+        cause: why it did not end well, in the words of `model.states.Cause`; empty where it did.
+        memory: what the queue remembers of the job's runs from now on; empty is nothing.
     """
 
     name: ClassVar[str] = "job.stop"
@@ -96,6 +107,12 @@ class JobStopped:
     scheduled_ms: int = 0
     queue_time_ms: int = 0
     counted_attempt: int = 0
+    crashes: int = 0
+    record: bytes = b""
+    parent: str = ""
+    triggered_by: str = ""
+    cause: str = ""
+    memory: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ async def insert_queued(
             id=checked_id(job_id),
             job_type=job_type,
             function=function,
-            queue=queue,
+            queue=queue or "",
             status=QUEUED,
             input_payload=input_payload,
             triggered_by=triggered_by,

@@ -54,7 +54,7 @@ class _Telling:
         self.old, self.new = table.c, self.insert.excluded
         self.is_later_job = self._is_later_job()
         self.statement = self.insert.on_conflict_do_update(
-            index_elements=[table.c.id],
+            index_elements=[table.c.id, table.c.queue],
             set_=self._begun_anew() | self._moved() | self._dead_worker_noted(),
             where=or_(self.is_later_job, and_(not_(self._is_of_earlier_job()), self._may_move())),
         )
@@ -72,7 +72,6 @@ class _Telling:
             "function": value("function"),
             "queue": value("queue"),
             "status": value("status"),
-            "error_history": self._no_history(),
             "triggered_by": literal(BY_QUEUE),
             "attempt": value("attempt"),
             "crashes": literal(0),
@@ -143,7 +142,7 @@ class _Telling:
 
     def _begun_anew(self) -> dict[str, ColumnElement[Any]]:
         """What stays as it is, unless the row is now that of a later job."""
-        names = ("job_type", "function", "queue", "triggered_by", "created_at", "user_id", "input_payload")
+        names = ("job_type", "function", "triggered_by", "created_at", "user_id", "input_payload")
         return {name: self._unless_later_job(name) for name in names}
 
     def _unless_later_job(self, name: str) -> ColumnElement[Any]:
@@ -155,18 +154,4 @@ class _Telling:
         has_died = and_(old.status == RUNNING, old.attempt < self.new.attempt)
         return {
             "crashes": case((self.is_later_job, 0), (has_died, old.crashes + 1), else_=old.crashes),
-            "error_history": case(
-                (self.is_later_job, self._no_history()),
-                (has_died, self._longer_history()),
-                else_=old.error_history,
-            ),
         }
-
-    def _no_history(self) -> ColumnElement[Any]:
-        return self.unpacking.json(literal("[]"), self.table.c.error_history.type)
-
-    def _longer_history(self) -> ColumnElement[Any]:
-        old = self.old
-        message = "worker " + func.coalesce(old.worker, "?") + " died, or lost its lease"
-        entry = ("attempt", old.attempt, "worker", old.worker, "type", "WorkerDied", "message", message, "at")
-        return self.unpacking.longer(old.error_history, entry, self.new.updated_at)

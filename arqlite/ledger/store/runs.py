@@ -31,7 +31,7 @@ async def open_row(
             id=checked_id(run.job_id),
             job_type=job_type,
             function=run.function,
-            queue=run.queue,
+            queue=run.queue or "",
             status=RUNNING,
             input_payload=input_payload,
             triggered_by=triggered_by,
@@ -57,7 +57,6 @@ async def adopt(
     input_payload: Any,
     triggered_by: str,
     user_id: int | None,
-    error_history: list[dict[str, Any]],
 ) -> bool:
     """Make the row RUNNING for this run. False if it changed since it was `seen`: look again."""
     columns = table_of(row_model).c
@@ -75,7 +74,6 @@ async def adopt(
         crashes=max(run.crashes, seen.crashes),
         worker=run.worker,
         error_payload=None,
-        error_history=error_history,
         enqueued_at=run.enqueued_at or seen.enqueued_at,
         started_at=None,
         finished_at=None,
@@ -104,11 +102,9 @@ async def reopen(
         status=RUNNING,
         job_type=job_type,
         function=run.function,
-        queue=run.queue,
         input_payload=input_payload,
         output_payload=None,
         error_payload=None,
-        error_history=[],
         triggered_by=triggered_by,
         user_id=user_id,
         attempt=run.attempt,

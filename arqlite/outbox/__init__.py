@@ -1,0 +1,1 @@
+"""Jobs that are enqueued with the caller's own data: their rows first, and Redis after the commit."""

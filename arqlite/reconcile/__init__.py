@@ -1,0 +1,1 @@
+"""Rows and Redis compared: what one of them has lost, the other gives back."""
