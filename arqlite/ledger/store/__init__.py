@@ -8,18 +8,21 @@ except by a new job that was enqueued under the id of one that has ended.
 
 from .accepting import cancel_queued, fail_unpushed, insert_queued
 from .events import record_told
+from .finals import FinalRow, finals
 from .looking import MAX_PAGE, count_open, find, page
 from .moves import table_of
 from .runs import adopt, cancel, fail, give_back, mark_started, open_row, reopen, succeed
 
 __all__ = (
     "MAX_PAGE",
+    "FinalRow",
     "adopt",
     "cancel",
     "cancel_queued",
     "count_open",
     "fail",
     "fail_unpushed",
+    "finals",
     "find",
     "give_back",
     "insert_queued",
