@@ -149,7 +149,7 @@ class Precheck(Service):
 
 
 def _is_of(run: Run, row: FinalRow) -> bool:
-    """Tell whether a row tells of this job, not of an earlier one of its id, nor of its end before somebody let
+    """Tell whether a row tells of this job, not of an earlier one of its id, nor of an end before somebody let
     it run again.
     """
     if row.enqueued_ms != run.enqueue_ms:
