@@ -7,13 +7,14 @@ except by a new job that was enqueued under the id of one that has ended.
 """
 
 from .accepting import cancel_queued, fail_unpushed, insert_queued
-from .events import record_told
+from .events import Writing, writing_to
 from .looking import MAX_PAGE, count_open, find, page
 from .moves import table_of
 from .runs import adopt, cancel, fail, give_back, mark_started, open_row, reopen, succeed
 
 __all__ = (
     "MAX_PAGE",
+    "Writing",
     "adopt",
     "cancel",
     "cancel_queued",
@@ -26,8 +27,8 @@ __all__ = (
     "mark_started",
     "open_row",
     "page",
-    "record_told",
     "reopen",
     "succeed",
     "table_of",
+    "writing_to",
 )
