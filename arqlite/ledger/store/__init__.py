@@ -8,7 +8,7 @@ except by a new job that was enqueued under the id of one that has ended.
 
 from .accepting import cancel_queued, fail_unpushed, insert_queued
 from .audit import audit, audit_page
-from .events import record_told
+from .events import Writing, writing_to
 from .finals import FinalRow, finals
 from .looking import MAX_PAGE, count_open, find, page
 from .moves import table_of
@@ -29,6 +29,7 @@ __all__ = (
     "MAX_PAGE",
     "FinalRow",
     "Gone",
+    "Writing",
     "adopt",
     "audit",
     "audit_page",
@@ -50,8 +51,8 @@ __all__ = (
     "mark_started",
     "open_row",
     "page",
-    "record_told",
     "reopen",
     "succeed",
     "table_of",
+    "writing_to",
 )
