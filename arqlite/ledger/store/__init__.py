@@ -8,7 +8,8 @@ except by a new job that was enqueued under the id of one that has ended.
 
 from .accepting import cancel_queued, fail_unpushed, insert_queued
 from .audit import audit, audit_page
-from .events import record_told
+from .events import Writing, writing_to
+from .finals import FinalRow, finals
 from .looking import MAX_PAGE, count_open, find, page
 from .moves import table_of
 from .pruning import (
@@ -26,7 +27,9 @@ from .runs import adopt, cancel, fail, give_back, mark_started, open_row, reopen
 __all__ = (
     "ENDED",
     "MAX_PAGE",
+    "FinalRow",
     "Gone",
+    "Writing",
     "adopt",
     "audit",
     "audit_page",
@@ -41,14 +44,15 @@ __all__ = (
     "end_of_newest",
     "fail",
     "fail_unpushed",
+    "finals",
     "find",
     "give_back",
     "insert_queued",
     "mark_started",
     "open_row",
     "page",
-    "record_told",
     "reopen",
     "succeed",
     "table_of",
+    "writing_to",
 )
