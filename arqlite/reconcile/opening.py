@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..engine import Place
 from ..errors import DeserializationError
 from ..ledger.accepting import AcceptedJob
+from ..ledger.redaction import Redaction
 from ..model.codec import Codec, blob_of
 from ..model.states import STATES_BY_LETTER, JobState
 
@@ -12,7 +13,7 @@ _UNKNOWN = "<unknown>"
 
 
 def accepted_of(
-    queue: str, job_id: str, record: bytes, place: Place, codec: Codec, *, hides: bool
+    queue: str, job_id: str, record: bytes, place: Place, codec: Codec, redaction: Redaction
 ) -> AcceptedJob:
     """Tell the ledger of a job as it would have been told when that was enqueued.
 
@@ -22,22 +23,22 @@ def accepted_of(
         record: how it is stored there.
         place: where it waits.
         codec: how the queue is written.
-        hides: whether the ledger must not hold some arguments. Only who knows the functions can tell which, so it is
-            told none then.
+        redaction: what the ledger must not hold.
     """
     due_ms = place.due_ms if place.state in ("s", "r") else None
     try:
         job = codec.decode_job(blob_of(record))
     except DeserializationError:
-        return AcceptedJob(job_id, queue, _UNKNOWN, record=record, due_ms=due_ms)
+        return AcceptedJob(job_id, queue, _UNKNOWN, due_ms=due_ms)
+    args, kwargs, is_whole = redaction.applied(job["f"], tuple(job.get("a") or ()), job.get("k") or {})
     # A step that waits for others has gaps where their results come in: nothing can be made of it.
-    is_kept = not hides and place.state != "u"
+    is_kept = is_whole and place.state != "u"
     return AcceptedJob(
         job_id,
         queue,
         job["f"],
-        () if hides else tuple(job.get("a") or ()),
-        {} if hides else job.get("k") or {},
+        args,
+        kwargs,
         job["et"],
         due_ms or job.get("at"),
         record if is_kept else b"",

@@ -11,14 +11,14 @@ from datetime import datetime
 
 from ..engine import RedisEngine, Watch
 from ..ledger import Ledger
-from ..ledger.outage import DATABASE_AWAY
+from ..ledger.outage import is_away
 from ..ledger.rows import utc_now
 from ..ledger.store import comparing
 from ..ledger.tables import QueueRow
 from ..model.codec import Codec
 from ..runtime.outage import REDIS_TROUBLE
 from ..runtime.trust import Trust
-from ..service import Ticker
+from ..service import Host, Ticker
 from ..telemetry import LedgerReconciled, execute, has_handlers
 from .comparison import BEGINNING, Comparison, Mark
 from .repairs import Difference, Mended, Mender
@@ -52,12 +52,9 @@ class Reconciler(Ticker):
     of itself, and else a part of the rows and of the jobs every few seconds.
 
     Args:
+        ledger: where the rows are.
         engine: the queue.
-        ledger: its ledger.
-        codec: how the queue is written.
         trust: what the worker believes of Redis.
-        session: tells the worker's session of now.
-        is_leader: tells whether the worker leads its queue.
         lag_s: tells how many seconds the worker's own rows are behind.
         interval: seconds between two looks at the marker.
         compare_every: seconds between two comparisons of parts.
@@ -70,13 +67,10 @@ class Reconciler(Ticker):
 
     def __init__(
         self,
-        engine: RedisEngine,
         ledger: Ledger,
-        codec: Codec,
+        engine: RedisEngine,
         trust: Trust,
         *,
-        session: Callable[[], str | None],
-        is_leader: Callable[[], bool],
         lag_s: Callable[[], float] = lambda: 0.0,
         interval: float = 1.0,
         compare_every: float = 5.0,
@@ -89,15 +83,14 @@ class Reconciler(Ticker):
         self._engine = engine
         self._ledger = ledger
         self._trust = trust
-        self._session = session
-        self._is_leader = is_leader
+        self._name = secrets.token_hex(8)
         self._lag_s = lag_s
         self._compare_every = compare_every
         self._grace = grace
         self._remember_ms = remember_ms
         self._sleep = sleep
-        self._comparison = Comparison(engine, ledger, codec, grace_s=grace, clock=clock)
-        self._mender = Mender(engine, ledger, codec)
+        self._clock = clock
+        self._use(Codec())
         self._agreed: Watch | None = None
         self._agreed_server: str | None = None
         self._looked_into = -1
@@ -108,11 +101,23 @@ class Reconciler(Ticker):
         self._warned_at = float("-inf")
         self._is_away = False
 
+    def join(self, host: Host) -> None:
+        """Hear how the queue is written."""
+        self._use(Codec(host.job_serializer, host.job_deserializer))
+
+    def _use(self, codec: Codec) -> None:
+        self._comparison = Comparison(
+            self._engine, self._ledger, codec, grace_s=self._grace, clock=self._clock
+        )
+        self._mender = Mender(self._engine, self._ledger, codec)
+
     async def tick(self) -> None:
         """Look once; trouble with Redis or the database is told once, and passes."""
         try:
             await self._look()
-        except (*REDIS_TROUBLE, *DATABASE_AWAY) as error:
+        except Exception as error:
+            if not isinstance(error, REDIS_TROUBLE) and not is_away(error):
+                raise
             if not self._is_away:
                 logger.warning("the ledger and Redis cannot be compared now (%r), trying again", error)
             self._is_away = True
@@ -122,7 +127,7 @@ class Reconciler(Ticker):
     async def _look(self) -> None:
         doubts = self._trust.doubts
         seen, server = await self._watch(), await self._engine.server()
-        if not self._is_leader():
+        if not self.leads():
             await self._follow(doubts, seen, server)
             return
         known = await self._known()
@@ -133,7 +138,7 @@ class Reconciler(Ticker):
             await self._begin(seen, server)
         elif known is None or verdict is not Verdict.SAME:
             self._trust_no_more()
-            await self._agree(verdict, known, seen, server, doubts)
+            await self._agree(verdict, known, seen, server, self._trust.doubts)
         else:
             await self._go_on(known, seen, server, doubts)
 
@@ -141,7 +146,7 @@ class Reconciler(Ticker):
 
     async def _watch(self) -> Watch:
         lag_s = self._lag_s()
-        return await self._engine.watch(self._session() or "", int(lag_s * 1000) if lag_s > _LAG_S else 0)
+        return await self._engine.watch(self._name, int(lag_s * 1000) if lag_s > _LAG_S else 0)
 
     async def _known(self) -> QueueRow | None:
         async with self._ledger.sessions() as db:

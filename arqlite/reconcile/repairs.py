@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -169,9 +169,7 @@ class Mender:
                 return await self._retire(db, group)
             case Repair.OPEN:
                 jobs = [
-                    accepted_of(
-                        queue, one.job_id, one.record, one.place, self._codec, hides=bool(self._ledger.redact)
-                    )
+                    accepted_of(queue, one.job_id, one.record, one.place, self._codec, self._ledger.redaction)
                     for one in group
                 ]
                 states = [state_of(one.place) for one in group]
