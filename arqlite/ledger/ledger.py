@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from ..errors import ConfigurationError
+from .redaction import Redaction
 from .rows import JobRowMixin
 from .sqlite import configure_sqlite
 from .tables import JobRow
@@ -62,7 +63,7 @@ class Ledger:
             raise ConfigurationError(f"the mode of a ledger is 'behind' or 'strict', got {mode!r}")
         self.mode: Mode = mode
         self.row_model = row_model
-        self.redact = redact
+        self.redaction = Redaction(redact)
         self.upgrades_itself = upgrade
         self._database = database
         self._engine: AsyncEngine | None = database if isinstance(database, AsyncEngine) else None

@@ -34,6 +34,9 @@ BY_QUEUE = "queue"
 OPEN_STATUSES = (LedgerStatus.QUEUED, LedgerStatus.RUNNING)
 _IS_OPEN = text("status IN ('QUEUED', 'RUNNING')")
 
+IS_UNPUSHED = "status = 'QUEUED' AND pushed_at IS NULL"
+"""The condition of the index of jobs that may not be in Redis."""
+
 
 def utc_now() -> datetime:
     """The time, aware and in UTC, as the ledger's columns want it."""
@@ -88,6 +91,14 @@ def indexes_of(table: str) -> tuple[Index, ...]:
         # Of millions of rows only those still open are asked for by status.
         Index(f"ix_{table}_open", "status", "queued_at", sqlite_where=_IS_OPEN, postgresql_where=_IS_OPEN),
         Index(f"ix_{table}_created", "created_at", "id"),
+        # Nearly always empty: the relay asks for it every second.
+        Index(
+            f"ix_{table}_unpushed",
+            "queue",
+            "queued_at",
+            sqlite_where=text(IS_UNPUSHED),
+            postgresql_where=text(IS_UNPUSHED),
+        ),
     )
 
 

@@ -10,24 +10,33 @@ from .accepting import cancel_queued, fail_unpushed, insert_queued
 from .events import record_told
 from .looking import MAX_PAGE, count_open, find, page
 from .moves import table_of
+from .queueing import queue_rows, queue_unless_open
 from .runs import adopt, cancel, fail, give_back, mark_started, open_row, reopen, succeed
+from .waiting import close_duplicate, is_unpushed, mark_pushed, retract, unpushed
 
 __all__ = (
     "MAX_PAGE",
     "adopt",
     "cancel",
     "cancel_queued",
+    "close_duplicate",
     "count_open",
     "fail",
     "fail_unpushed",
     "find",
     "give_back",
     "insert_queued",
+    "is_unpushed",
+    "mark_pushed",
     "mark_started",
     "open_row",
     "page",
+    "queue_rows",
+    "queue_unless_open",
     "record_told",
     "reopen",
+    "retract",
     "succeed",
     "table_of",
+    "unpushed",
 )
