@@ -12,6 +12,7 @@ from .ledger import Ledger, LedgerPruner, Recorder
 from .ledger.auditor import Auditor
 from .ledger.outage import is_away
 from .ledger.store import FinalRow, finals
+from .reconcile import REMEMBER_MS, Reconciler
 from .runtime.acker import Acker
 from .runtime.bookless import NoBooks
 from .runtime.gate import Gate
@@ -45,6 +46,7 @@ class Books(NoBooks):
         self._ledger = ledger
         self._queue = engine.queue
         self._opening: asyncio.Task[None] | None = None
+        engine.remember_ms = REMEMBER_MS
         recorder = Recorder(
             ledger, engine.queue, max_backoff=_LONGEST_BACKOFF_S, flush_timeout=FLUSH_TIMEOUT_S
         )
@@ -55,6 +57,7 @@ class Books(NoBooks):
         self.services: Sequence[Service] = [
             recorder,
             self.precheck,
+            Reconciler(ledger, engine, self.trust, lag_s=lambda: recorder.lag),
             LedgerPruner(ledger),
             Auditor(ledger),
         ]

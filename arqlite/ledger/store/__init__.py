@@ -22,7 +22,9 @@ from .pruning import (
     delete_older,
     end_of_newest,
 )
+from .queueing import queue_rows, queue_unless_open
 from .runs import adopt, cancel, fail, give_back, mark_started, open_row, reopen, succeed
+from .waiting import close_duplicate, is_unpushed, mark_pushed, retract, unpushed
 
 __all__ = (
     "ENDED",
@@ -35,6 +37,7 @@ __all__ = (
     "audit_page",
     "cancel",
     "cancel_queued",
+    "close_duplicate",
     "count_ended",
     "count_older",
     "count_open",
@@ -48,11 +51,17 @@ __all__ = (
     "find",
     "give_back",
     "insert_queued",
+    "is_unpushed",
+    "mark_pushed",
     "mark_started",
     "open_row",
     "page",
+    "queue_rows",
+    "queue_unless_open",
     "reopen",
+    "retract",
     "succeed",
     "table_of",
+    "unpushed",
     "writing_to",
 )
