@@ -12,21 +12,22 @@ from .looking import MAX_PAGE, count_open, find, page
 from .moves import table_of
 from .queueing import queue_rows, queue_unless_open
 from .runs import adopt, cancel, fail, give_back, mark_started, open_row, reopen, succeed
-from .waiting import close_duplicate, is_unpushed, mark_pushed, retract, unpushed
+from .waiting import cancel_unpushed, close_duplicate, find_unpushed, mark_pushed, retract, unpushed
 
 __all__ = (
     "MAX_PAGE",
     "adopt",
     "cancel",
     "cancel_queued",
+    "cancel_unpushed",
     "close_duplicate",
     "count_open",
     "fail",
     "fail_unpushed",
     "find",
+    "find_unpushed",
     "give_back",
     "insert_queued",
-    "is_unpushed",
     "mark_pushed",
     "mark_started",
     "open_row",
