@@ -7,7 +7,7 @@ except by a new job that was enqueued under the id of one that has ended.
 """
 
 from .accepting import cancel_queued, fail_unpushed, insert_queued
-from .events import record_told
+from .events import Writing, writing_to
 from .looking import MAX_PAGE, count_open, find, page
 from .moves import table_of
 from .queueing import queue_rows, queue_unless_open
@@ -16,6 +16,7 @@ from .waiting import cancel_unpushed, close_duplicate, find_unpushed, mark_pushe
 
 __all__ = (
     "MAX_PAGE",
+    "Writing",
     "adopt",
     "cancel",
     "cancel_queued",
@@ -34,10 +35,10 @@ __all__ = (
     "page",
     "queue_rows",
     "queue_unless_open",
-    "record_told",
     "reopen",
     "retract",
     "succeed",
     "table_of",
     "unpushed",
+    "writing_to",
 )
