@@ -64,6 +64,10 @@ class Shop:
             )
             self._workers.append((worker, asyncio.create_task(worker.async_run())))
 
+    def shut_gate(self) -> None:
+        """Let jobs wait that start from now on."""
+        self.gate = asyncio.Event()
+
     def all_at_work(self) -> bool:
         """Whether no worker has ended."""
         return not any(task.done() for _, task in self._workers)

@@ -74,3 +74,30 @@ async def test_lost_redis_is_rebuilt_from_the_ledger(
 
 async def _is(counting: object, wanted: int) -> bool:
     return await counting == wanted  # type: ignore[misc]  # (a coroutine)
+
+
+async def test_older_copy_of_redis_runs_nothing_twice(server: ChaosServer, shop: Shop, tmp_path: Path) -> None:
+    """Redis comes back as it was a while ago: what has ended since does not run again, what was accepted since does."""
+    shop.hire(2, max_jobs=25)
+    await shop.accept(QUICK, range(500))
+    await until(lambda: _is(shop.counted("SUCCESS"), 500), 20, "the first are over")
+    await shop.accept(HELD, range(500, 800))
+    await until(lambda: len(shop.held) == 50, 20, "50 run and 250 wait")
+    shutil.copytree(server.folder / "appendonlydir", tmp_path / "copy")
+    shop.gate.set()
+    await shop.accept(QUICK, range(800, 1300))
+    await until(lambda: _is(shop.counted("SUCCESS"), 1300), 20, "all of those are over")
+    shop.shut_gate()
+    await shop.accept(HELD, range(1300, 1500))
+    await until(lambda: len(shop.held) == 350, 20, "50 of the last run")
+
+    server.kill()
+    shutil.rmtree(server.folder / "appendonlydir")
+    shutil.move(tmp_path / "copy", server.folder / "appendonlydir")
+    server.restart()
+    shop.gate.set()
+    await until(lambda: _is(shop.counted("SUCCESS"), 1500), WITHIN_S, "the last have run")
+
+    assert all(shop.starts[number] == 1 for number in range(1300))
+    assert set(shop.ends) == set(range(1500))
+    assert shop.all_at_work()
