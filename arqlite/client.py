@@ -22,7 +22,7 @@ from .utils import timestamp_ms
 from .workflows import WorkflowRun, send_workflow
 
 if TYPE_CHECKING:  # SQLAlchemy is imported by those who have a ledger only
-    from .outbox import Outbox
+    from .outbox import Desk
 
 
 class ArqRedis(Enqueuing, Redis):  # type: ignore[misc]  # redis-py's own bases disagree with each other
@@ -57,7 +57,7 @@ class ArqRedis(Enqueuing, Redis):  # type: ignore[misc]  # redis-py's own bases 
         self._queues: dict[str, EnqueueBatch] = {}
         self._looks: dict[str, LookBatch] = {}
         self._watches: dict[str, EndWatch] = {}
-        self._outbox: Outbox | None = None
+        self._outbox: Desk | None = None
         if pool_or_conn is not None:
             kwargs["connection_pool"] = pool_or_conn
         super().__init__(**kwargs)
@@ -199,7 +199,7 @@ class ArqRedis(Enqueuing, Redis):  # type: ignore[misc]  # redis-py's own bases 
         return batch
 
     @property
-    def outbox(self) -> Outbox:
+    def outbox(self) -> Desk:
         """The one place where jobs are accepted that the ledger must know of.
 
         Raises:
@@ -211,9 +211,9 @@ class ArqRedis(Enqueuing, Redis):  # type: ignore[misc]  # redis-py's own bases 
                 "create_pool(settings, ledger=Ledger('sqlite:///jobs.db'))"
             )
         if self._outbox is None:
-            from .outbox import Outbox
+            from .outbox import Desk
 
-            self._outbox = Outbox(self.ledger, self.queue, self._codec)
+            self._outbox = Desk(self.ledger, self.queue, self._codec)
         return self._outbox
 
     def _codec(self) -> Codec:

@@ -22,7 +22,7 @@ from .telemetry import JobEnqueued, execute, has_handlers
 from .typing import P, R
 
 if TYPE_CHECKING:  # SQLAlchemy is imported by those who have a ledger only
-    from .outbox import Outbox
+    from .outbox import Desk
 
 logger = logging.getLogger("arqlite.enqueuing")
 
@@ -226,8 +226,8 @@ async def _settle_conflict(client: QueueClient, offer: Offer, holder: Holder) ->
         await offer.settle_conflict(client.queue(offer.queue).engine, holder)
 
 
-def _outbox(client: QueueClient) -> Outbox:
-    outbox: Outbox = client.outbox
+def _outbox(client: QueueClient) -> Desk:
+    outbox: Desk = client.outbox
     return outbox
 
 

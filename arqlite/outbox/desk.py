@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Hashable, Sequence
+from contextlib import suppress
 from functools import partial
 
 from ..engine import EnqueueBatch, Holder
 from ..ledger import Ledger, store
 from ..ledger.columns import check_row
+from ..ledger.store.waiting import StoredJob
 from ..model.codec import Codec
 from ..telemetry import JobEnqueued, execute, has_handlers
 from .delivery import PATIENCE_S, Delivery
@@ -24,7 +26,7 @@ logger = logging.getLogger("arqlite.outbox")
 _FLUSH_PATIENCE_S = 5.0
 
 
-class Outbox:
+class Desk:
     """Accepts the jobs of one pool.
 
     Args:
@@ -41,6 +43,8 @@ class Outbox:
     ) -> None:
         self.ledger = ledger
         self.delivery = Delivery(ledger, queue, codec)
+        with suppress(RuntimeError):  # no loop runs yet
+            self.delivery.loop = asyncio.get_running_loop()
         self._queue = queue
         self.followers = Followers(ledger)
         self._rows = RowBatch(ledger)
@@ -100,10 +104,22 @@ class Outbox:
             for offer in offers:
                 execute(JobEnqueued(offer.queue, offer.job.job_id, offer.call.function))
 
-    async def is_unpushed(self, queue: str, job_id: str) -> bool:
-        """Tell whether a job is committed, and not known to be in Redis."""
+    async def pushed(self, queue: str, job_id: str) -> bool:
+        """Wait for the push of a job, if it is under way here; tells whether it was."""
+        push = self.delivery.under_way(queue, job_id)
+        if push is not None:
+            await asyncio.wait([push])
+        return push is not None
+
+    async def find(self, queue: str, job_id: str) -> StoredJob | None:
+        """Find a job that is committed, and not known to be in Redis."""
         async with self.ledger.sessions() as db:
-            return await store.is_unpushed(db, store.table_of(self.ledger.row_model), queue, job_id)
+            return await store.find_unpushed(db, store.table_of(self.ledger.row_model), queue, job_id)
+
+    async def cancel(self, queue: str, job_id: str) -> bool:
+        """Cancel a job that is committed and not in Redis; tells whether it was."""
+        async with self.ledger.sessions() as db, db.begin():
+            return await store.cancel_unpushed(db, store.table_of(self.ledger.row_model), queue, job_id)
 
     async def aclose(self) -> None:
         """Finish what was begun, within a few seconds; the relay does the rest."""

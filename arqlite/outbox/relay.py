@@ -52,8 +52,8 @@ class Relay(Ticker):
         engine: RedisEngine,
         codec: Codec,
         *,
-        interval: float = 1.0,
-        age: float = 2.0,
+        interval: float = 0.5,
+        age: float = 1.0,
         may_push: Callable[[], Awaitable[bool]] | None = None,
         now_ms: Callable[[], int] = timestamp_ms,
     ) -> None:

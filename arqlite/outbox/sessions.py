@@ -46,7 +46,7 @@ def connection_of(session: Session, ledger: Ledger) -> Connection:
         ConfigurationError: it leads to another kind of database than the ledger's.
     """
     connection = session.connection(bind_arguments={"mapper": ledger.row_model})
-    theirs, ours = connection.dialect.name, ledger.engine.dialect.name
+    theirs, ours = connection.dialect.name, ledger.backend
     if theirs != ours:
         raise ConfigurationError(
             f"the session is on {theirs} and the ledger on {ours}: a job is enqueued in a transaction of the "

@@ -38,6 +38,21 @@ class Courier(Protocol):
         """Begin to do it; called in its loop."""
 
 
+class _Nobody:
+    """Leaves everything to the relay."""
+
+    loop = None
+
+    async def deliver(self, parcels: Sequence[Any]) -> None:
+        """See `Courier`; never called, for there is no loop."""
+
+    def deliver_soon(self, parcels: Sequence[Any]) -> None:
+        """See `Courier`; never called, for there is no loop."""
+
+
+NOBODY: Courier = _Nobody()
+
+
 class Line:
     """What waits for the commit of one connection.
 

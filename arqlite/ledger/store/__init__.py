@@ -24,7 +24,7 @@ from .pruning import (
 )
 from .queueing import queue_rows, queue_unless_open
 from .runs import adopt, cancel, fail, give_back, mark_started, open_row, reopen, succeed
-from .waiting import close_duplicate, is_unpushed, mark_pushed, retract, unpushed
+from .waiting import cancel_unpushed, close_duplicate, find_unpushed, mark_pushed, retract, unpushed
 
 __all__ = (
     "ENDED",
@@ -37,6 +37,7 @@ __all__ = (
     "audit_page",
     "cancel",
     "cancel_queued",
+    "cancel_unpushed",
     "close_duplicate",
     "count_ended",
     "count_older",
@@ -49,9 +50,9 @@ __all__ = (
     "fail_unpushed",
     "finals",
     "find",
+    "find_unpushed",
     "give_back",
     "insert_queued",
-    "is_unpushed",
     "mark_pushed",
     "mark_started",
     "open_row",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
-from sqlalchemy import ColumnElement, Table, delete, literal_column, select, update
+from sqlalchemy import ColumnElement, CursorResult, Table, delete, literal_column, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ...model.states import Cause, JobState
@@ -127,10 +127,32 @@ async def retract(db: AsyncSession, table: Table, queue: str, job_id: str, enque
     )
 
 
-async def is_unpushed(db: AsyncSession, table: Table, queue: str, job_id: str) -> bool:
-    """Tell whether a job was committed and is not known to be in Redis yet."""
-    found = await db.execute(select(table.c.id).where(*_of_unpushed_job(table, queue, job_id)))
-    return found.first() is not None
+async def find_unpushed(db: AsyncSession, table: Table, queue: str, job_id: str) -> StoredJob | None:
+    """Read a job that was committed, and is not known to be in Redis yet."""
+    columns = table.c
+    found = await db.execute(
+        select(columns.id, columns.record, columns.scheduled_at, columns.enqueued_at, columns.lock).where(
+            *_of_unpushed_job(table, queue, job_id), columns.record.is_not(None)
+        )
+    )
+    row = found.first()
+    if row is None:
+        return None
+    _, record, due_at, enqueued_at, lock = row
+    return StoredJob(job_id, bytes(record), _due_ms(due_at, enqueued_at), lock)
+
+
+async def cancel_unpushed(db: AsyncSession, table: Table, queue: str, job_id: str) -> bool:
+    """Cancel a job that is not known to be in Redis. False if it is, or is not open."""
+    now = utc_now()
+    done = await db.execute(
+        update(table)
+        .where(*_of_unpushed_job(table, queue, job_id))
+        .values(
+            status=CANCELLED, state=JobState.CANCELLED, cause=Cause.CANCELLED, finished_at=now, updated_at=now
+        )
+    )  # fmt: skip
+    return cast("CursorResult[Any]", done).rowcount == 1
 
 
 def _of_unpushed_job(table: Table, queue: str, job_id: str) -> list[ColumnElement[bool]]:
