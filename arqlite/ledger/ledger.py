@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, TypeAlias
 
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from ..errors import ConfigurationError
+from .pruning import Pruning
 from .retention import KEEP_JOBS, Retention
 from .rows import JobRowMixin
 from .schema import TURN_TIMEOUT_S, check_tables, upgrade_tables
@@ -123,6 +125,17 @@ class Ledger:
             LedgerError: they are missing, too old or too new; the message tells what to do.
         """
         await check_tables(self.engine, self.row_model)
+
+    async def prune(self) -> dict[str, int]:
+        """Delete the rows that are over by `keep`, in small batches; the leader's worker does so by itself.
+
+        Returns:
+            How many rows were deleted: of `jobs`, `attempts`, `minutes`, `audit` and `idempotency`.
+        """
+        told: Counter[str] = Counter()
+        if self.keep is not None:
+            await Pruning(self.sessions, self.row_model, self.keep).run(told)
+        return dict(told)
 
     async def aclose(self) -> None:
         """Close the connections of an engine that the ledger made."""
