@@ -7,10 +7,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, TypeAlias
 
+from sqlalchemy import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from ..errors import ConfigurationError
 from .pruning import Pruning
+from .redaction import Redaction
 from .retention import KEEP_JOBS, Retention
 from .rows import JobRowMixin
 from .schema import TURN_TIMEOUT_S, check_tables, upgrade_tables
@@ -72,7 +74,7 @@ class Ledger:
             raise ConfigurationError(f"keep of a ledger must be a Retention or None, got {keep!r}")
         self.mode: Mode = mode
         self.row_model = row_model
-        self.redact = redact
+        self.redaction = Redaction(redact)
         self.keep = KEEP_JOBS if keep is _DEFAULT_KEEP and row_model is not JobRow else keep
         self.upgrades_itself = upgrade
         self._database = database
@@ -83,6 +85,13 @@ class Ledger:
     def is_strict(self) -> bool:
         """Whether rows come first."""
         return self.mode == "strict"
+
+    @property
+    def backend(self) -> str:
+        """What kind of database it is, `sqlite` or `postgresql`; no driver is needed to tell."""
+        if isinstance(self._database, AsyncEngine):
+            return self._database.dialect.name
+        return make_url(with_async_driver(str(self._database))).get_backend_name()
 
     @property
     def engine(self) -> AsyncEngine:

@@ -10,7 +10,7 @@ from datetime import datetime
 from ..service import Ticker
 from ..typing import SecondsTimedelta
 from .ledger import Ledger
-from .outage import DATABASE_AWAY
+from .outage import is_away, is_conflict
 from .pruning import Pruning
 from .rows import utc_now
 
@@ -44,7 +44,9 @@ class LedgerPruner(Ticker):
         told: Counter[str] = Counter()
         try:
             await self._pruning.run(told, self.may_tick)
-        except DATABASE_AWAY as error:
+        except Exception as error:
+            if not is_away(error) and not is_conflict(error):
+                raise
             logger.warning("the ledger is away, old rows are pruned later: %r", error)
         finally:
             self.told.update(told)
