@@ -1,0 +1,167 @@
+"""Rows that a filter means, a page at a time, at a cost that is bounded whatever is asked.
+
+A page follows one index. What that index does not answer is looked at row by row, and only for so many rows: a page
+may then have fewer rows than were asked for, and say where to go on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import ColumnElement, Select, and_, bindparam, func, literal, select, tuple_, union_all
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from ..cursors import Key
+from ..filters import LedgerFilter
+from ..rows import JobRowMixin
+from .conditions import Condition, conditions_of
+from .containing import CONTAINING
+from .moves import table_of
+from .paths import Path, paths_of
+
+RowT = TypeVar("RowT", bound=JobRowMixin)
+
+LOOKS_FIRST = 1_000
+LOOKS = 20_000
+"""So many rows does a page look at; a first, short look finds what is not rare."""
+
+PROBES = 2_000
+"""So many rows make a path a long one: which of two long paths is the longer is not asked."""
+
+_KEY = ("created_at", "id", "queue")
+
+
+@dataclass(frozen=True)
+class Found(Generic[RowT]):
+    """Rows, and after which of all rows to go on; None where there are no more."""
+
+    rows: Sequence[RowT]
+    next: Key | None
+
+
+async def rows_of(
+    db: AsyncSession, row_model: type[RowT], wanted: LedgerFilter, *, after: Key | None, limit: int
+) -> Found[RowT]:
+    """A page of rows, the newest first, or in the order of their ids if these are asked for by a prefix."""
+    walk = await _Walk.of(db, row_model, wanted, after)
+    if not walk.is_answered:
+        for looks in (LOOKS_FIRST, LOOKS):
+            rows = await walk.rows(db, row_model, limit + 1, looks)
+            if len(rows) > limit:
+                return Found(rows[:limit], _key(rows[limit - 1]))
+            frontier = await walk.key_at(db, looks)
+            if frontier is None:
+                return Found(rows, None)
+        return Found(rows, frontier)
+    rows = await walk.rows(db, row_model, limit + 1)
+    return Found(rows[:limit], _key(rows[limit - 1]) if len(rows) > limit else None)
+
+
+async def count_rows(db: AsyncSession, row_model: type[RowT], wanted: LedgerFilter, *, most: int) -> tuple[int, bool]:
+    """How many rows are meant, of at most so many that are looked at, and whether that were all."""
+    walk = await _Walk.of(db, row_model, wanted, None)
+    looked = walk.looked(most + 1, is_ordered=False)
+    said = [condition.says(looked.c) for condition in walk.left]
+    count, seen = (
+        await db.execute(
+            select(func.count().filter(and_(literal(True), *said)), func.count()).select_from(looked)
+        )
+    ).one()
+    return min(count, most), seen <= most
+
+
+def _key(row: JobRowMixin) -> Key:
+    return Key(row.created_at, row.id, row.queue)
+
+
+class _Walk:
+    """One path, from a place on."""
+
+    def __init__(self, table: Any, path: Path, wanted: LedgerFilter, left: Sequence[Condition], after: Key | None) -> None:
+        self.table = table
+        self.path = path
+        self.left = left
+        columns = table.c
+        begin, end = wanted.created
+        # A job does not end before it is created: that is a bound that the indexes know.
+        ends = [one for one in (end, wanted.finished[1]) if one is not None]
+        self.bounds: list[ColumnElement[bool]] = [columns.created_at < one for one in ends]
+        if begin is not None:
+            self.bounds.append(columns.created_at >= begin)
+        if after is not None:
+            self.bounds.append(self._is_after(after))
+
+    @classmethod
+    async def of(
+        cls, db: AsyncSession, row_model: type[JobRowMixin], wanted: LedgerFilter, after: Key | None
+    ) -> _Walk:
+        """The shortest way."""
+        table = table_of(row_model)
+        json = CONTAINING[db.get_bind().dialect.name]
+        conditions = list(conditions_of(wanted, json))
+        walks = [
+            cls(table, path, wanted, [one for one in conditions if one.name != path.answers], after)
+            for path in paths_of(wanted, table.c, json)
+        ]
+        if len(walks) == 1:
+            return walks[0]
+        lengths = [select(func.count()).select_from(walk.looked(PROBES, is_ordered=False)).scalar_subquery() for walk in walks]
+        counted = (await db.execute(select(*lengths))).one()
+        return min(zip(counted, range(len(walks)), walks, strict=True), key=lambda one: one[:2])[2]
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether all rows on the path are meant."""
+        return not self.left
+
+    async def rows(
+        self, db: AsyncSession, row_model: type[RowT], limit: int, looks: int | None = None
+    ) -> Sequence[RowT]:
+        """Rows that are meant, of so many that are looked at."""
+        looked = self.looked(limit if looks is None else looks)
+        keys = select(*(looked.c[name] for name in _KEY)).where(*(one.says(looked.c) for one in self.left))
+        page = keys.order_by(*self._order(looked.c)).limit(limit).subquery("page")
+        columns = self.table.c
+        statement = (
+            select(row_model)
+            .join(page, and_(columns.id == page.c.id, columns.queue == page.c.queue))
+            .order_by(*self._order(page.c))
+        )
+        return (await db.execute(statement)).scalars().all()
+
+    async def key_at(self, db: AsyncSession, place: int) -> Key | None:
+        """The place that is so far on the path; None if the path is shorter."""
+        looked = self.looked(place)
+        last = select(*(looked.c[name] for name in _KEY)).order_by(*self._order(looked.c)).offset(place - 1)
+        found = (await db.execute(last)).one_or_none()
+        return None if found is None else Key(*found)
+
+    def looked(self, most: int, *, is_ordered: bool = True) -> Any:
+        """The first rows on the path, as a query's table."""
+        names = dict.fromkeys([*_KEY, *(name for one in self.left for name in one.columns)])
+        parts = [self._part(branch, list(names), most, is_ordered) for branch in self.path.branches]
+        if len(parts) == 1:
+            return parts[0].subquery("looked")
+        # Each part has a limit of its own: databases then follow the index, and do not sort all there is.
+        merged = union_all(*(select(part.subquery(f"part_{place}")) for place, part in enumerate(parts))).subquery("parts")
+        all_of_it = select(merged).limit(most)
+        return (all_of_it.order_by(*self._order(merged.c)) if is_ordered else all_of_it).subquery("looked")
+
+    def _part(self, branch: Sequence[Any], names: Sequence[str], most: int, is_ordered: bool) -> Select[Any]:
+        columns = self.table.c
+        part = select(*(columns[name] for name in names)).where(*branch, *self.bounds).limit(most)
+        return part.order_by(*self._order(columns)) if is_ordered else part
+
+    def _order(self, columns: Any) -> list[Any]:
+        if self.path.is_by_id:
+            return [columns.id, columns.queue]
+        return [columns[name].desc() for name in _KEY]
+
+    def _is_after(self, key: Key) -> ColumnElement[bool]:
+        columns = self.table.c
+        told = [bindparam(None, value, columns[name].type) for name, value in zip(_KEY, key, strict=True)]
+        if self.path.is_by_id:
+            return tuple_(columns.id, columns.queue) > tuple_(*told[1:])
+        return tuple_(*(columns[name] for name in _KEY)) < tuple_(*told)
