@@ -102,7 +102,9 @@ class LedgerFilter:
                 raise ConfigurationError(
                     f"{name} must not be empty: leave it out if it does not matter, got {value!r}"
                 )
-        jobs = JobFilter.of(**cast("JobConditions", {name: given[name] for name in given if name in _OF_JOBS}))
+        jobs = JobFilter.of(
+            **cast("JobConditions", {name: given[name] for name in given if name in _OF_JOBS})
+        )
         return cls(
             jobs=_checked(jobs),
             statuses=_statuses_of(jobs, _listed(given, "status", _member_of(LedgerStatus)) or None),
@@ -127,7 +129,9 @@ def text(name: str, value: Any) -> str:
         ConfigurationError: it is no text, or has a U+0000, which PostgreSQL takes in no parameter.
     """
     if not isinstance(value, str) or "\0" in value or not _can_be_written(value):
-        raise ConfigurationError(f"{name} must be a text without U+0000 and halves of characters, got {value!r}")
+        raise ConfigurationError(
+            f"{name} must be a text without U+0000 and halves of characters, got {value!r}"
+        )
     return value
 
 
@@ -150,13 +154,15 @@ def _can_be_written(value: str) -> bool:
     return True
 
 
-def _listed(
-    given: Mapping[str, Any], name: str, check: Callable[[str, Any], ValueT]
-) -> tuple[ValueT, ...]:
+def _listed(given: Mapping[str, Any], name: str, check: Callable[[str, Any], ValueT]) -> tuple[ValueT, ...]:
     if name not in given:
         return ()
     value = given[name]
-    values = [value] if isinstance(value, str | int) or not isinstance(value, Sequence | set | frozenset) else value
+    values = (
+        [value]
+        if isinstance(value, str | int) or not isinstance(value, Sequence | set | frozenset)
+        else value
+    )
     if len(values) > MOST_VALUES:
         raise ConfigurationError(f"{name} may name {MOST_VALUES} values at most, got {len(values)}")
     return tuple(dict.fromkeys(check(name, one) for one in values))
@@ -180,9 +186,7 @@ def _number(name: str, value: Any) -> int:
 
 
 def _window(given: Mapping[str, Any], name: str) -> tuple[datetime | None, datetime | None]:
-    ends = tuple(
-        aware(end, given[end]) if end in given else None for end in (f"{name}_from", f"{name}_to")
-    )
+    ends = tuple(aware(end, given[end]) if end in given else None for end in (f"{name}_from", f"{name}_to"))
     begin, end = ends
     if begin is not None and end is not None and begin >= end:
         raise ConfigurationError(f"{name}_from must be before {name}_to, got {begin} and {end}")

@@ -9,6 +9,7 @@ from sqlalchemy import BigInteger, Index, Integer, MetaData, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from ..model.states import Cause
+from .indexes import indexes_of, tag_indexes_of
 from .rows import CauseColumn, JobIdColumn, JobRowMixin, JsonColumn, QueueColumn, UtcDateTime, utc_now
 
 TABLE_PREFIX = "arqlite_"
@@ -25,6 +26,7 @@ class JobRow(JobRowMixin, LedgerBase):
     """A job."""
 
     __tablename__ = "arqlite_jobs"
+    __table_args__ = (*indexes_of("arqlite_jobs"), *tag_indexes_of("arqlite_jobs"))
 
 
 class AttemptRow(LedgerBase):

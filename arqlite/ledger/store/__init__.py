@@ -7,17 +7,38 @@ except by a new job that was enqueued under the id of one that has ended.
 """
 
 from .accepting import cancel_queued, fail_unpushed, insert_queued
+from .audit import audit, audit_page
 from .events import record_told
 from .looking import MAX_PAGE, count_open, find, page
 from .moves import table_of
+from .pruning import (
+    ENDED,
+    Gone,
+    count_ended,
+    count_older,
+    count_rows,
+    delete_ended,
+    delete_older,
+    end_of_newest,
+)
 from .runs import adopt, cancel, fail, give_back, mark_started, open_row, reopen, succeed
 
 __all__ = (
+    "ENDED",
     "MAX_PAGE",
+    "Gone",
     "adopt",
+    "audit",
+    "audit_page",
     "cancel",
     "cancel_queued",
+    "count_ended",
+    "count_older",
     "count_open",
+    "count_rows",
+    "delete_ended",
+    "delete_older",
+    "end_of_newest",
     "fail",
     "fail_unpushed",
     "find",

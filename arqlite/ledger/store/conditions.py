@@ -51,7 +51,9 @@ def conditions_of(wanted: LedgerFilter, json: Containing[Any]) -> Iterator[Condi
         if patterns:
             yield Condition(name, [name], _contains_one_of(json, name, patterns))
     if wanted.jobs.args:
-        yield Condition("args", ["function", "args", "kwargs"], lambda c: _has_arguments(c, wanted.jobs, json))
+        yield Condition(
+            "args", ["function", "args", "kwargs"], lambda c: _has_arguments(c, wanted.jobs, json)
+        )
 
 
 def _by_value(wanted: LedgerFilter) -> Iterator[tuple[str, str, Sequence[Any]]]:

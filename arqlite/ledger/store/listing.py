@@ -59,7 +59,9 @@ async def rows_of(
     return Found(rows[:limit], _key(rows[limit - 1]) if len(rows) > limit else None)
 
 
-async def count_rows(db: AsyncSession, row_model: type[RowT], wanted: LedgerFilter, *, most: int) -> tuple[int, bool]:
+async def count_rows(
+    db: AsyncSession, row_model: type[RowT], wanted: LedgerFilter, *, most: int
+) -> tuple[int, bool]:
     """How many rows are meant, of at most so many that are looked at, and whether that were all."""
     walk = await _Walk.of(db, row_model, wanted, None)
     looked = walk.looked(most + 1, is_ordered=False)
@@ -79,7 +81,9 @@ def _key(row: JobRowMixin) -> Key:
 class _Walk:
     """One path, from a place on."""
 
-    def __init__(self, table: Any, path: Path, wanted: LedgerFilter, left: Sequence[Condition], after: Key | None) -> None:
+    def __init__(
+        self, table: Any, path: Path, wanted: LedgerFilter, left: Sequence[Condition], after: Key | None
+    ) -> None:
         self.table = table
         self.path = path
         self.left = left
@@ -99,15 +103,18 @@ class _Walk:
     ) -> _Walk:
         """The shortest way."""
         table = table_of(row_model)
-        json = CONTAINING[db.get_bind().dialect.name]
-        conditions = list(conditions_of(wanted, json))
+        dialect = db.get_bind().dialect.name
+        conditions = list(conditions_of(wanted, CONTAINING[dialect]))
         walks = [
             cls(table, path, wanted, [one for one in conditions if one.name != path.answers], after)
-            for path in paths_of(wanted, table.c, json)
+            for path in paths_of(wanted, table, dialect)
         ]
         if len(walks) == 1:
             return walks[0]
-        lengths = [select(func.count()).select_from(walk.looked(PROBES, is_ordered=False)).scalar_subquery() for walk in walks]
+        lengths = [
+            select(func.count()).select_from(walk.looked(PROBES, is_ordered=False)).scalar_subquery()
+            for walk in walks
+        ]
         counted = (await db.execute(select(*lengths))).one()
         return min(zip(counted, range(len(walks)), walks, strict=True), key=lambda one: one[:2])[2]
 
@@ -145,7 +152,9 @@ class _Walk:
         if len(parts) == 1:
             return parts[0].subquery("looked")
         # Each part has a limit of its own: databases then follow the index, and do not sort all there is.
-        merged = union_all(*(select(part.subquery(f"part_{place}")) for place, part in enumerate(parts))).subquery("parts")
+        merged = union_all(
+            *(select(part.subquery(f"part_{place}")) for place, part in enumerate(parts))
+        ).subquery("parts")
         all_of_it = select(merged).limit(most)
         return (all_of_it.order_by(*self._order(merged.c)) if is_ordered else all_of_it).subquery("looked")
 

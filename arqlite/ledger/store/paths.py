@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, TextClause
+from sqlalchemy import ColumnElement, Table, TextClause
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from ...model.states import JobState, LedgerStatus
 from ..filters import LedgerFilter
-from ..indexes import ASKED_FOR, HAS_A_TYPE, TAG_LENGTH, TAG_PLACES, WAITS_APART, tag_at
-from .containing import Containing
+from ..indexes import ASKED_FOR, HAS_A_TYPE, TAG_LENGTH, TAG_PLACES, WAITS_APART, has_tag_indexes, tag_at
+from .containing import CONTAINING, Containing
 
 Columns = ReadOnlyColumnCollection[str, Any]
 Condition = ColumnElement[bool] | TextClause
@@ -41,14 +41,16 @@ class Path:
     is_by_id: bool = False
 
 
-def paths_of(wanted: LedgerFilter, columns: Columns, json: Containing[Any]) -> list[Path]:
+def paths_of(wanted: LedgerFilter, table: Table, dialect: str) -> list[Path]:
     """All that lead to the rows, the one that most likely leads to the fewest first."""
+    columns = table.c
     if wanted.jobs.ids is not None:
         return [Path("ids", [[columns.id.in_(wanted.jobs.ids)]])]
     if prefix := wanted.id_prefix:
         return [Path("id_prefix", [[columns.id >= prefix, columns.id < prefix + _LAST]], is_by_id=True)]
-    paths = [*_paths_by_value(wanted, columns), *(_by_tag(tag, columns, json) for tag in wanted.jobs.tags)]
-    paths = [path for path in paths if len(path.branches) <= MOST_BRANCHES]
+    paths = [path for path in _paths_by_value(wanted, columns) if len(path.branches) <= MOST_BRANCHES]
+    if dialect == "postgresql" and has_tag_indexes(table):
+        paths += [_by_tag(tag, columns, CONTAINING[dialect]) for tag in wanted.jobs.tags]
     if wanted.statuses is None and paths:
         return paths
     return [*paths, Path("statuses", [[columns.status == one] for one in wanted.statuses or LedgerStatus])]
