@@ -6,6 +6,7 @@ ArqliteError
 │   └── UnknownOption             there is no option of that name (also a TypeError)
 ├── EmbeddedServerError           no embedded Redis or Valkey server could be started
 ├── LedgerError                   the SQL ledger refused something
+│   └── LedgerTooSlow             a question to the ledger took longer than it may
 ├── SessionLost                   a worker's lease ended and its jobs were given to others
 ├── InvalidArguments              a job's arguments do not fit its function (also a TypeError)
 ├── JobNotFound                   no such job is known (also a LookupError)
@@ -63,6 +64,18 @@ class EmbeddedServerError(ArqliteError):
 
 class LedgerError(ArqliteError):
     """The SQL ledger refused an operation."""
+
+
+class LedgerTooSlow(LedgerError):
+    """A question to the ledger took longer than it may; it was stopped in the database.
+
+    Attributes:
+        timeout: how many seconds it may take.
+    """
+
+    def __init__(self, timeout: float) -> None:
+        self.timeout = timeout
+        super().__init__(f"the ledger did not answer within {timeout:g} s: ask for less, a shorter time say")
 
 
 class SessionLost(ArqliteError):

@@ -20,8 +20,8 @@ ValueT = TypeVar("ValueT")
 
 
 class LedgerConditions(JobConditions, total=False):
-    """What may be said of the rows that are meant: all that `JobConditions` has, and what only the ledger knows.
-    All that is said must hold; of a list, one of it.
+    """What may be said of the rows that are meant: all that `JobConditions` has, and what only the ledger
+    knows. All that is said must hold; of a list, one of it.
 
     Attributes:
         status: a status, or a list of them.
@@ -81,7 +81,7 @@ class LedgerFilter:
 
     @classmethod
     def of(
-        cls, filter: LedgerFilter | JobFilter | None = None, /, **conditions: Unpack[LedgerConditions]
+        cls, made: LedgerFilter | JobFilter | None = None, /, **conditions: Unpack[LedgerConditions]
     ) -> LedgerFilter:
         """Check conditions, or take a filter that was made before.
 
@@ -89,12 +89,12 @@ class LedgerFilter:
             ConfigurationError: a condition is unknown, None or empty, or can hold for no row.
         """
         given = cast("dict[str, Any]", conditions)
-        if filter is not None:
+        if made is not None:
             if given:
                 raise ConfigurationError(f"give a filter, or conditions, not both, got {', '.join(given)}")
-            if isinstance(filter, LedgerFilter):
-                return filter
-            return cls(jobs=_checked(filter), statuses=_statuses_of(filter, None))
+            if isinstance(made, LedgerFilter):
+                return made
+            return cls(jobs=_checked(made), statuses=_statuses_of(made, None))
         for name, value in given.items():
             if name not in _FIELDS:
                 raise ConfigurationError(f"there is no condition {name!r} of rows; {closest(name, _FIELDS)}")

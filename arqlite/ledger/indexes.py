@@ -5,7 +5,8 @@ ended; the others hold only rows that are rare, or that carry what is asked for:
 for them.
 
 Lists show the newest first, so each index has `created_at` behind what it finds. It has no `id` behind that:
-the index would be twice as large for the sake of jobs of the same ms, and those are sorted when they are read.
+the index would be twice as large for the sake of jobs of the same ms, and those are sorted when they are
+read.
 """
 
 from __future__ import annotations

@@ -8,7 +8,9 @@ except by a new job that was enqueued under the id of one that has ended.
 
 from .accepting import cancel_queued, fail_unpushed, insert_queued
 from .audit import audit, audit_page
+from .charts import ended_runs, oldest_waiting, open_by_state
 from .events import record_told
+from .listing import Found, count_listed, estimate_listed, list_rows
 from .looking import MAX_PAGE, count_open, find, page
 from .moves import table_of
 from .pruning import (
@@ -26,6 +28,7 @@ from .runs import adopt, cancel, fail, give_back, mark_started, open_row, reopen
 __all__ = (
     "ENDED",
     "MAX_PAGE",
+    "Found",
     "Gone",
     "adopt",
     "audit",
@@ -33,18 +36,24 @@ __all__ = (
     "cancel",
     "cancel_queued",
     "count_ended",
+    "count_listed",
     "count_older",
     "count_open",
     "count_rows",
     "delete_ended",
     "delete_older",
     "end_of_newest",
+    "ended_runs",
+    "estimate_listed",
     "fail",
     "fail_unpushed",
     "find",
     "give_back",
     "insert_queued",
+    "list_rows",
     "mark_started",
+    "oldest_waiting",
+    "open_by_state",
     "open_row",
     "page",
     "record_told",

@@ -6,12 +6,16 @@ may then have fewer rows than were asked for, and say where to go on.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import ColumnElement, Select, and_, bindparam, func, literal, select, tuple_, union_all
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.base import Executable
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.elements import ClauseElement
 
 from ..cursors import Key
 from ..filters import LedgerFilter
@@ -41,7 +45,7 @@ class Found(Generic[RowT]):
     next: Key | None
 
 
-async def rows_of(
+async def list_rows(
     db: AsyncSession, row_model: type[RowT], wanted: LedgerFilter, *, after: Key | None, limit: int
 ) -> Found[RowT]:
     """A page of rows, the newest first, or in the order of their ids if these are asked for by a prefix."""
@@ -59,12 +63,12 @@ async def rows_of(
     return Found(rows[:limit], _key(rows[limit - 1]) if len(rows) > limit else None)
 
 
-async def count_rows(
+async def count_listed(
     db: AsyncSession, row_model: type[RowT], wanted: LedgerFilter, *, most: int
 ) -> tuple[int, bool]:
     """How many rows are meant, of at most so many that are looked at, and whether that were all."""
     walk = await _Walk.of(db, row_model, wanted, None)
-    looked = walk.looked(most + 1, is_ordered=False)
+    looked = walk.met(most + 1)
     said = [condition.says(looked.c) for condition in walk.left]
     count, seen = (
         await db.execute(
@@ -72,6 +76,35 @@ async def count_rows(
         )
     ).one()
     return min(count, most), seen <= most
+
+
+async def estimate_listed(db: AsyncSession, row_model: type[JobRowMixin], wanted: LedgerFilter) -> int:
+    """How many rows PostgreSQL thinks there are; it does not look."""
+    columns = table_of(row_model).c
+    begin, end = wanted.created
+    said = [one.says(columns) for one in conditions_of(wanted, CONTAINING["postgresql"])]
+    if wanted.id_prefix:
+        said.append(columns.id.startswith(wanted.id_prefix, autoescape=True))
+    if begin is not None:
+        said.append(columns.created_at >= begin)
+    if end is not None:
+        said.append(columns.created_at < end)
+    (plan,) = (await db.execute(_Explained(select(columns.id).where(*said)))).scalar_one()
+    return int(plan["Plan"]["Plan Rows"])
+
+
+class _Explained(Executable, ClauseElement):
+    """A statement's plan, as JSON."""
+
+    inherit_cache = False
+
+    def __init__(self, statement: Select[Any]) -> None:
+        self.statement = statement
+
+
+@compiles(_Explained)
+def _explained(element: _Explained, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"EXPLAIN (FORMAT JSON) {compiler.process(element.statement, **kw)}"
 
 
 def _key(row: JobRowMixin) -> Key:
@@ -111,10 +144,7 @@ class _Walk:
         ]
         if len(walks) == 1:
             return walks[0]
-        lengths = [
-            select(func.count()).select_from(walk.looked(PROBES, is_ordered=False)).scalar_subquery()
-            for walk in walks
-        ]
+        lengths = [select(func.count()).select_from(walk.met(PROBES)).scalar_subquery() for walk in walks]
         counted = (await db.execute(select(*lengths))).one()
         return min(zip(counted, range(len(walks)), walks, strict=True), key=lambda one: one[:2])[2]
 
@@ -145,23 +175,37 @@ class _Walk:
         found = (await db.execute(last)).one_or_none()
         return None if found is None else Key(*found)
 
-    def looked(self, most: int, *, is_ordered: bool = True) -> Any:
-        """The first rows on the path, as a query's table."""
-        names = dict.fromkeys([*_KEY, *(name for one in self.left for name in one.columns)])
-        parts = [self._part(branch, list(names), most, is_ordered) for branch in self.path.branches]
+    def looked(self, most: int) -> Any:
+        """The first rows on the path, in order, as a query's table."""
+        names = list(dict.fromkeys([*_KEY, *self._read]))
+        # Each part has a limit of its own: databases then follow the index, and do not sort all there is.
+        parts = [
+            self._part(names, branch).order_by(*self._order(self.table.c)).limit(most)
+            for branch in self.path.branches
+        ]
         if len(parts) == 1:
             return parts[0].subquery("looked")
-        # Each part has a limit of its own: databases then follow the index, and do not sort all there is.
-        merged = union_all(
-            *(select(part.subquery(f"part_{place}")) for place, part in enumerate(parts))
-        ).subquery("parts")
-        all_of_it = select(merged).limit(most)
-        return (all_of_it.order_by(*self._order(merged.c)) if is_ordered else all_of_it).subquery("looked")
+        merged = union_all(*(select(part.subquery(f"part_{place}")) for place, part in enumerate(parts)))
+        all_parts = merged.subquery("parts")
+        return select(all_parts).order_by(*self._order(all_parts.c)).limit(most).subquery("looked")
 
-    def _part(self, branch: Sequence[Any], names: Sequence[str], most: int, is_ordered: bool) -> Select[Any]:
+    def met(self, most: int) -> Any:
+        """So many rows on the path, in no order, as a query's table: where the index says it all, only it is read."""
+        names = list(dict.fromkeys(["created_at", *self._read]))
+        parts = [self._part(names, branch).limit(most) for branch in self.path.branches]
+        if len(parts) == 1:
+            return parts[0].subquery("met")
+        merged = union_all(*(select(part.subquery(f"part_{place}")) for place, part in enumerate(parts)))
+        return select(merged.subquery("parts")).limit(most).subquery("met")
+
+    @property
+    def _read(self) -> Iterator[str]:
+        """What is left to be looked at."""
+        return (name for one in self.left for name in one.columns)
+
+    def _part(self, names: Sequence[str], branch: Sequence[Any]) -> Select[Any]:
         columns = self.table.c
-        part = select(*(columns[name] for name in names)).where(*branch, *self.bounds).limit(most)
-        return part.order_by(*self._order(columns)) if is_ordered else part
+        return select(*(columns[name] for name in names)).where(*branch, *self.bounds)
 
     def _order(self, columns: Any) -> list[Any]:
         if self.path.is_by_id:
