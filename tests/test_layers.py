@@ -53,7 +53,7 @@ FLOORS = {
 }
 
 # What a room may take from runtime without wiring: the plain values that settings and worker hand on.
-RUNTIME_VALUES = {"Counters", "Hooks", "Limits"}
+RUNTIME_VALUES = {"Counters", "Hooks", "Limits", "REDIS_TROUBLE", "Trust"}
 
 # Who may put the parts of a worker together: the crew all of them, the books those that keep the ledger, the
 # testing kit those that run one job.
