@@ -8,9 +8,11 @@ import click
 
 from ..logs import default_log_config
 from ..version import VERSION
+from .db import db
 from .doctor import doctor
 from .embedded import embedded
 from .import_arq import import_arq
+from .reconcile import reconcile
 from .watch import watch_reload
 from .worker import worker
 
@@ -53,6 +55,8 @@ cli.add_command(worker)
 cli.add_command(embedded)
 cli.add_command(import_arq)
 cli.add_command(doctor)
+cli.add_command(db)
+cli.add_command(reconcile)
 
 
 def main(**kwargs: Any) -> None:

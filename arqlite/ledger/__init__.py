@@ -12,9 +12,16 @@ except ImportError as error:
 
 from ..model.states import Cause, LedgerStatus
 from . import store
+from .answers import Count, Ended, JobHistory, LedgerStats, Page
+from .audit import AuditEntry
+from .auditor import Auditor
+from .autogenerate import include_object, render_item
+from .filters import LedgerConditions, LedgerFilter
 from .jobs import BaseJob
 from .ledger import Ledger
+from .pruner import LedgerPruner
 from .recorder import Recorder
+from .retention import Retention
 from .rows import OPEN_STATUSES, JobRowMixin, UtcDateTime, utc_now
 from .runner import JobRunner
 from .schema import create_missing_tables
@@ -25,19 +32,32 @@ __all__ = (
     "OPEN_STATUSES",
     "TABLE_PREFIX",
     "AttemptRow",
+    "AuditEntry",
     "AuditRow",
+    "Auditor",
     "BaseJob",
     "Cause",
+    "Count",
+    "Ended",
+    "JobHistory",
     "JobRow",
     "JobRowMixin",
     "JobRunner",
     "Ledger",
     "LedgerBase",
+    "LedgerConditions",
+    "LedgerFilter",
+    "LedgerPruner",
+    "LedgerStats",
     "LedgerStatus",
+    "Page",
     "Recorder",
+    "Retention",
     "UtcDateTime",
     "configure_sqlite",
     "create_missing_tables",
+    "include_object",
+    "render_item",
     "store",
     "utc_now",
 )

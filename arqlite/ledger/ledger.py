@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, TypeAlias
 
@@ -10,8 +11,14 @@ from sqlalchemy import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from ..errors import ConfigurationError
+from ..model import checks
+from .pruning import Pruning
+from .queries import Queries
+from .reading import READ_TIMEOUT_S
 from .redaction import Redaction
+from .retention import KEEP_JOBS, Retention
 from .rows import JobRowMixin
+from .schema import TURN_TIMEOUT_S, check_tables, upgrade_tables
 from .sqlite import configure_sqlite
 from .tables import JobRow
 
@@ -22,9 +29,10 @@ _ASYNC_DRIVERS = {
     "postgres": "postgresql+asyncpg",
     "postgresql": "postgresql+asyncpg",
 }
+_DEFAULT_KEEP = Retention()
 
 
-class Ledger:
+class Ledger(Queries):
     """A row for every job, in SQLite or PostgreSQL.
 
         ledger = Ledger("sqlite:///jobs.db")
@@ -44,8 +52,11 @@ class Ledger:
         redact: names of arguments that the ledger must not hold, `("password", "otp")`, or those of some functions
             only, `{"send_otp": ("otp",)}`. It shows them as `***`, and jobs with such arguments cannot be put back
             into Redis from their rows.
+        keep: how long rows stay once their jobs have ended; see `Retention`, whose defaults hold. With a
+            `row_model` of your own its rows stay until you say otherwise. None prunes nothing at all.
         upgrade: whether workers create or upgrade the tables when they start. Otherwise `arqlite db upgrade` does,
             and a worker refuses to start on tables that are too old.
+        read_timeout: seconds after which a question, `ledger.jobs(...)` say, is stopped in the database.
 
     Raises:
         ConfigurationError: one of them cannot work.
@@ -58,14 +69,20 @@ class Ledger:
         mode: Mode = "behind",
         row_model: type[JobRowMixin] = JobRow,
         redact: Iterable[str] | Mapping[str, Iterable[str]] = (),
+        keep: Retention | None = _DEFAULT_KEEP,
         upgrade: bool = True,
+        read_timeout: float = READ_TIMEOUT_S,
     ) -> None:
         if mode not in ("behind", "strict"):
             raise ConfigurationError(f"the mode of a ledger is 'behind' or 'strict', got {mode!r}")
+        if keep is not None and not isinstance(keep, Retention):
+            raise ConfigurationError(f"keep of a ledger must be a Retention or None, got {keep!r}")
         self.mode: Mode = mode
         self.row_model = row_model
         self.redaction = Redaction(redact)
+        self.keep = KEEP_JOBS if keep is _DEFAULT_KEEP and row_model is not JobRow else keep
         self.upgrades_itself = upgrade
+        self.read_timeout = checks.seconds("read_timeout", read_timeout, 0.001)
         self._database = database
         self._engine: AsyncEngine | None = database if isinstance(database, AsyncEngine) else None
         self._sessions: async_sessionmaker[AsyncSession] | None = None
@@ -99,6 +116,41 @@ class Ledger:
 
     def __repr__(self) -> str:
         return f"<Ledger {_without_password(self._database)} {self.mode}>"
+
+    async def upgrade(self, *, timeout: float = TURN_TIMEOUT_S) -> None:
+        """Create the library's tables, or bring them to what this version needs.
+
+        Any number of processes may call it at once: one does it, in one transaction, and the others find it
+        done. Tables that a later version of arqlite added to are left as they are, and so is that of a
+        `row_model` of your own.
+
+        Args:
+            timeout: seconds to wait for other processes.
+
+        Raises:
+            LedgerError: the tables were made by something else, are too new to work with, or another process
+                holds them for longer.
+        """
+        await upgrade_tables(self.engine, timeout=timeout)
+
+    async def check(self) -> None:
+        """Make sure that this version can work with the tables; changes nothing.
+
+        Raises:
+            LedgerError: they are missing, too old or too new; the message tells what to do.
+        """
+        await check_tables(self.engine, self.row_model)
+
+    async def prune(self) -> dict[str, int]:
+        """Delete the rows that are over by `keep`, in small batches; the leader's worker does so by itself.
+
+        Returns:
+            How many rows were deleted: of `jobs`, `attempts`, `minutes`, `audit` and `idempotency`.
+        """
+        told: Counter[str] = Counter()
+        if self.keep is not None:
+            await Pruning(self.sessions, self.row_model, self.keep).run(told)
+        return dict(told)
 
     async def aclose(self) -> None:
         """Close the connections of an engine that the ledger made."""
