@@ -48,9 +48,9 @@ def attach_default_logger(
 ) -> None:
     """Log every event of this process; a second call replaces the first.
 
-    Failures (`job.exception`, `service.exception`) are logged as ERROR, a blocked event loop, jobs that a shutdown
-    found running and a ledger that is away as WARNING, what services and the ledger do every few moments as DEBUG,
-    and the rest at `level`.
+    Failures (`job.exception`, `service.exception`) are logged as ERROR, a blocked event loop, jobs that a
+    shutdown found running and a ledger that is away as WARNING, what services and the ledger do every few
+    moments as DEBUG, and the rest at `level`.
     A service that keeps failing in the same way is told once, until it succeeds.
 
     Args:
