@@ -17,7 +17,7 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if url := os.environ.get("ARQLITE_TEST_POSTGRES_URL"):
         yield url
         return
-    server = _start(tmp_path_factory.mktemp("pg"))
+    server = start_postgres(tmp_path_factory.mktemp("pg"))
     process = server.get_postmaster_info().process
     try:
         yield server.get_uri(driver="asyncpg")
@@ -38,8 +38,8 @@ def _has_ended(process: Any) -> bool:
         return True
 
 
-def _start(folder: Path) -> Any:
-    """Start the server; as root it runs as a user of its own, which the wheel makes where it may."""
+def start_postgres(folder: Path) -> Any:
+    """Start a server of the wheel, else the test is skipped; as root it runs as a user of its own, which the wheel makes where it may."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
