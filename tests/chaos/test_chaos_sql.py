@@ -31,8 +31,7 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
     if request.param == "sqlite":
         made = SqliteFile(tmp_path)
     else:
-        folder: Path = request.getfixturevalue("tmp_path_factory").mktemp("pg")
-        made = StoppedPostgres(start_postgres(folder))
+        made = StoppedPostgres(start_postgres())
     yield made
     made.close()
 
