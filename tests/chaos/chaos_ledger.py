@@ -7,7 +7,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import func as sql, select
+from sqlalchemy import func as sql
+from sqlalchemy import select
 
 from arqlite import ArqRedis, Worker, create_pool, func
 from arqlite.connections import RedisSettings
