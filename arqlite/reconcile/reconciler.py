@@ -47,10 +47,10 @@ _WORDS = {
 class Reconciler(Ticker):
     """Holds the rows of a queue and its Redis together.
 
-    Each worker with a ledger has one. All of them look at each tick whether Redis is the one that was compared
-    with the rows, by a marker that both have, a number beside it that grows, and the identity of the server;
-    their worker's `Trust` goes by that. Only the leader mends: at once all that differs where Redis is another
-    one or an older state of itself, and else a part of the rows and of the jobs every few seconds.
+    Each worker with a ledger has one. At each tick it looks whether Redis is the one that was compared with
+    the rows, by a marker that both have, a number beside it that grows, and the identity of the server; the
+    worker's `Trust` goes by that. Only the leader mends: at once all that differs where Redis is another one
+    or an older state of itself, and else a part of the rows and of the jobs every few seconds.
 
     Args:
         ledger: where the rows are.

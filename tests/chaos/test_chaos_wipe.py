@@ -1,4 +1,4 @@
-"""Redis forgets everything, or wakes up in the past: the ledger gives back what was accepted and is not over."""
+"""Redis forgets everything, or wakes up in the past: the ledger gives back what is not over."""
 
 from __future__ import annotations
 
@@ -98,4 +98,21 @@ async def test_older_copy_of_redis_runs_nothing_twice(
 
     assert all(shop.starts[number] == 1 for number in range(1300))
     assert set(shop.ends) == set(range(1500))
+    assert shop.all_at_work()
+
+
+async def test_runs_that_lost_their_redis_are_done_again(server: ChaosServer, shop: Shop) -> None:
+    """Jobs that run when everything is lost are cancelled with their lease, told as LOST, and done again."""
+    shop.hire(max_jobs=20)
+    await shop.accept(HELD, range(20))
+    await until(lambda: len(shop.held) == 20, 20, "all run")
+    await until(lambda: _is(shop.counted("RUNNING"), 20), 20, "the ledger knows that they run")
+
+    emptied(server)
+    await until(lambda: all(shop.starts[number] == 2 for number in range(20)), WITHIN_S, "all run again")
+    shop.gate.set()
+    await until(lambda: _is(shop.counted("SUCCESS"), 20), 20, "all are over")
+
+    assert all(shop.ends[number] == 1 for number in range(20))
+    assert await shop.causes_of_attempts() == {"LOST": 20, None: 20}
     assert shop.all_at_work()

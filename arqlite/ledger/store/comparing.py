@@ -28,7 +28,7 @@ class KnownRow(NamedTuple):
 
     Attributes:
         job_id, status, state, attempt, crashes, memory, enqueued_at, queued_at, scheduled_at, started_at,
-            finished_at, updated_at, pushed_at: as in the row.
+            finished_at, updated_at, pushed_at, cause: as in the row.
         is_restorable: whether it keeps what the job is pushed from.
     """
 
@@ -45,12 +45,21 @@ class KnownRow(NamedTuple):
     finished_at: datetime | None
     updated_at: datetime
     pushed_at: datetime | None
+    cause: Cause | None
     is_restorable: bool
 
     @property
     def is_open(self) -> bool:
         """Whether the job still waits or runs, by the row's word."""
         return self.status in OPEN_STATUSES
+
+    @property
+    def has_lost_run(self) -> bool:
+        """Whether its last run was lost, and the queue does not remember that yet."""
+        if self.status is RUNNING:
+            return True
+        past = decode(self.memory)
+        return self.cause is Cause.LOST and self.attempt > past.tries + past.crashes
 
     @property
     def was_accepted(self) -> bool:
@@ -212,7 +221,7 @@ async def note_lost_runs(
             table.c.queue == queue,
             table.c.id == bindparam("of_id"),
             table.c.attempt == bindparam("of_attempt"),
-            table.c.status == RUNNING,
+            table.c.status == bindparam("of_status"),
         )
         .values(
             status=QUEUED, state=JobState.AVAILABLE, cause=Cause.LOST, memory=bindparam("new_memory"),
@@ -220,7 +229,7 @@ async def note_lost_runs(
         )
     )  # fmt: skip
     parameters = [
-        {"of_id": row.job_id, "of_attempt": row.attempt, "new_memory": memory or None, "new_crashes": crashes}
+        {**_identity(row), "new_memory": memory or None, "new_crashes": crashes}
         for row, memory, crashes in lost
     ]
     await _execute_many(db, statement, parameters)
