@@ -227,7 +227,7 @@ async def test_row_that_is_refused_costs_no_other(strict: Shop) -> None:
         return_exceptions=True,
     )
 
-    assert isinstance(error, StatementError)
+    assert isinstance(error, StatementError | TypeError)  # psycopg turns JSON itself
     assert len(jobs) == len(await strict.rows()) == len(await strict.queued()) == 5
 
 

@@ -16,13 +16,14 @@ from .looking import MAX_PAGE, count_open, find, page
 from .moves import table_of
 from .pruning import (
     ENDED,
-    Gone,
+    EndedJob,
     count_ended,
     count_older,
     count_rows,
     delete_ended,
     delete_older,
     end_of_newest,
+    find_ended,
 )
 from .queueing import queue_rows, queue_unless_open
 from .runs import adopt, cancel, fail, give_back, mark_started, open_row, reopen, succeed
@@ -31,9 +32,9 @@ from .waiting import cancel_unpushed, close_duplicate, find_unpushed, mark_pushe
 __all__ = (
     "ENDED",
     "MAX_PAGE",
+    "EndedJob",
     "FinalRow",
     "Found",
-    "Gone",
     "Writing",
     "adopt",
     "audit",
@@ -56,6 +57,7 @@ __all__ = (
     "fail_unpushed",
     "finals",
     "find",
+    "find_ended",
     "find_unpushed",
     "give_back",
     "insert_queued",
