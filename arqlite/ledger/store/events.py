@@ -64,7 +64,6 @@ _ENDS = (
     f"(j.attempt < excluded.attempt AND {_MAY_GO_ON}) OR (j.attempt = excluded.attempt AND {_IS_OPEN})"
     f" OR (excluded.attempt = 0 AND {_IS_OPEN} AND coalesce(j.enqueued_at <= excluded.updated_at, true))"
 )
-_SAME_RUN = "j.attempt = excluded.attempt AND j.worker = excluded.worker AND j.status <> 'QUEUED'"
 _IS_UNREADABLE = "excluded.function = ''"
 
 
@@ -89,8 +88,8 @@ _ON_EVENT = f"""ON CONFLICT (id, queue) DO UPDATE SET
  error_payload = CASE WHEN excluded.status = 'QUEUED' AND j.attempt = excluded.attempt
   THEN coalesce(excluded.error_payload, j.error_payload) ELSE excluded.error_payload END,
  queued_at = CASE WHEN excluded.status = 'QUEUED' THEN excluded.queued_at ELSE j.queued_at END,
- started_at = CASE WHEN {_SAME_RUN} THEN coalesce(j.started_at, excluded.started_at)
-  ELSE coalesce(excluded.started_at, j.started_at) END,
+ started_at = CASE WHEN j.attempt = excluded.attempt AND j.worker = excluded.worker
+  AND j.started_at > excluded.started_at THEN j.started_at ELSE coalesce(excluded.started_at, j.started_at) END,
  lock = CASE WHEN excluded.status IN ('QUEUED', 'RUNNING') THEN j.lock END,
  memory = CASE excluded.status WHEN 'QUEUED' THEN excluded.memory WHEN 'RUNNING' THEN j.memory END
 WHERE {_SAME_JOB} AND CASE excluded.status
