@@ -215,19 +215,20 @@ class Writing:
     ) -> tuple[set[Values], list[Values]]:
         """Find out which rows are of an earlier job than the row there is, and which of a later one."""
         jobs, there = self._jobs.c, {}
+        # A row that does not say when its job was enqueued has begun or ended before a later one was.
         known = sql.coalesce(jobs.enqueued_at, jobs.finished_at, jobs.started_at)
+        columns = jobs.id, jobs.queue, jobs.enqueued_at, known
         for ids in _parts([values[0] for values in rows]):
-            found = await connection.execute(select(jobs.id, jobs.queue, known).where(jobs.id.in_(ids)))
-            there.update({(job_id, queue): moment for job_id, queue, moment in found})
+            found = await connection.execute(select(*columns).where(jobs.id.in_(ids)))
+            there.update({(row[0], row[1]): (row[2], row[3]) for row in found})
         earlier, later = set(), []
         for values in rows:
-            moment = there.get(values[:2])
-            if moment is None or values[enqueued] is None:
+            if values[enqueued] is None or values[:2] not in there:
                 continue
-            told = self.bulk.read(values[enqueued])
-            if told < moment:
+            told, (began, moment) = self.bulk.read(values[enqueued]), there[values[:2]]
+            if began is not None and told < began:
                 earlier.add(values[:2])
-            elif told > moment:
+            elif moment is not None and told > moment:
                 later.append(values)
         return earlier, later
 
