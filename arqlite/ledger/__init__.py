@@ -12,9 +12,11 @@ except ImportError as error:
 
 from ..model.states import Cause, LedgerStatus
 from . import store
+from .answers import Count, Ended, JobHistory, LedgerStats, Page
 from .audit import AuditEntry
 from .auditor import Auditor
 from .autogenerate import include_object, render_item
+from .filters import LedgerConditions, LedgerFilter
 from .jobs import BaseJob
 from .ledger import Ledger
 from .pruner import LedgerPruner
@@ -35,13 +37,20 @@ __all__ = (
     "Auditor",
     "BaseJob",
     "Cause",
+    "Count",
+    "Ended",
+    "JobHistory",
     "JobRow",
     "JobRowMixin",
     "JobRunner",
     "Ledger",
     "LedgerBase",
+    "LedgerConditions",
+    "LedgerFilter",
     "LedgerPruner",
+    "LedgerStats",
     "LedgerStatus",
+    "Page",
     "Recorder",
     "Retention",
     "UtcDateTime",
