@@ -6,7 +6,7 @@ or an event that comes late, moves nothing. SUCCESS and CANCELLED are never left
 except by a new job that was enqueued under the id of one that has ended.
 """
 
-from .accepting import cancel_queued, fail_unpushed, insert_queued
+from .accepting import cancel_queued, fail_unpushed, insert_accepted, insert_queued
 from .audit import audit, audit_page
 from .charts import ended_runs, oldest_waiting, open_by_state
 from .events import Writing, writing_to
@@ -60,6 +60,7 @@ __all__ = (
     "find_ended",
     "find_unpushed",
     "give_back",
+    "insert_accepted",
     "insert_queued",
     "list_rows",
     "mark_pushed",
