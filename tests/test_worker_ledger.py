@@ -20,7 +20,7 @@ from worker_toys import Ctx, Gate, at_work, counts, end_of, enqueue
 
 from arqlite import ArqRedis, Cancel, Discard, Inspector, Retry, Snooze, Worker, func, task
 from arqlite.engine import RedisEngine
-from arqlite.errors import LedgerError
+from arqlite.errors import JobExecutionFailed, LedgerError
 from arqlite.jobs import JobStatus
 from arqlite.ledger import Ledger, configure_sqlite
 from arqlite.telemetry import JobStopped, attached
@@ -438,6 +438,48 @@ async def test_later_job_of_the_same_id_runs(arq_redis: ArqRedis, make_worker: A
         assert counts(worker) == (1, 0, 0)
         await arq_redis.hdel(RedisEngine(arq_redis, "arq:queue").keys.jobs, job.job_id)
         await asyncio.sleep(0.002)
+
+
+async def test_trouble_with_redis_is_a_doubt(
+    arq_redis: ArqRedis, make_worker: Any, behind: Ledger, eventually: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a broken connection or a lost lease Redis is not believed before it is compared with the rows."""
+    worker: Worker = make_worker([add], ledger=behind, lease=0.5)
+    async with at_work(worker):
+        await eventually(lambda: worker._crew is not None and worker._crew.producer.session)
+        assert worker._crew is not None
+        trust, producer = worker._crew._books.trust, worker._crew.producer
+        await eventually(lambda: trust.is_firm, 20)
+
+        async def broken(*_: Any) -> None:
+            monkeypatch.undo()
+            raise ConnectionError
+
+        doubts = trust.doubts
+        monkeypatch.setattr(worker._crew.engine, "turn", broken)
+        producer.look_at_orders()
+        await eventually(lambda: trust.doubts > doubts)
+        await eventually(lambda: trust.is_firm, 20)
+
+        doubts = trust.doubts
+        await forget_owners(arq_redis)
+        await eventually(lambda: trust.doubts > doubts)
+
+
+async def test_job_that_is_refused_ends(
+    arq_redis: ArqRedis, make_worker: Any, behind: Ledger, eventually: Any
+) -> None:
+    """A job that must not be started any more ends as soon as the ledger knows nothing better of it."""
+    async with at_work(make_worker([add], ledger=behind)):
+        job = await enqueue(arq_redis, "add", 1, 2, _defer_by=0.2)
+        await arq_redis.hset(RedisEngine(arq_redis, "arq:queue").keys.tries, job.job_id, "0:3:0:0:0:0:0")
+        with pytest.raises(JobExecutionFailed, match="worker died 3 times"):
+            await job.result(timeout=5)
+        await eventually(lambda: status_is(behind, job.job_id, "FAILED"))
+
+    row = await row_of(behind, job.job_id)
+    assert row is not None
+    assert (row.cause, row.crashes) == ("LOST", 3)
 
 
 async def test_job_that_was_retried_by_hand_runs(

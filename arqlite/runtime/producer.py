@@ -427,7 +427,10 @@ class Producer(Service):
             elif isinstance(admitted, Refused):
                 self.owned[job_id] = admitted.run
                 self._capacity.pass_over(admitted.run.function)
-                self._unless_over(admitted.run, partial(self._refuse, admitted))
+                if self._precheck is not None and self._precheck.wants(admitted.run):
+                    self._precheck.put(admitted.run, partial(self._refuse, admitted), self._end_again)
+                else:
+                    self._refuse(admitted)
             else:
                 self.owned[job_id] = None
                 self._put_aside(admitted, turn.now_ms)
@@ -440,6 +443,7 @@ class Producer(Service):
         else:
             self.active.add(run)
             run.task = self._create_task(self.executor.refuse_aloud(run, refused.error, refused.cause))
+        self._signal.set()  # the ledger may have been asked first, long after the turn
 
     def _put_aside(self, job: Returned, now_ms: int) -> None:
         """A job of a function that this worker does not know is for others."""
@@ -471,17 +475,10 @@ class Producer(Service):
         return False
 
     def _dispatch(self, run: Run) -> None:
-        if self._precheck is None:
-            self._place(run)
-        else:
-            self._unless_over(run, partial(self._place, run))
-
-    def _unless_over(self, run: Run, go: Callable[[], None]) -> None:
-        """Do what is to be done with a claimed job, unless the ledger knows that it has ended."""
         if self._precheck is not None and self._precheck.wants(run):
-            self._precheck.put(run, go, self._end_again)
+            self._precheck.put(run, partial(self._place, run), self._end_again)
         else:
-            go()
+            self._place(run)
 
     def _end_again(self, run: Run, row: FinalRow) -> None:
         """Redis has forgotten that a job ended, or never heard of it: let it know, and run nothing."""
