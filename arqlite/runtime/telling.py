@@ -15,11 +15,13 @@ from .run import Run
 def tell_start(run: Run) -> None:
     """A run begins."""
     if has_handlers(JobStarted):
+        priority, noted = run.priority, run.stored.get
         execute(
             JobStarted(
                 run.queue_name, run.job_id, run.function, run.job_try, run.worker, run.started_ms,
-                run.enqueue_ms, run.max_attempts, run.tags, run.meta, run.priority, run.args, run.kwargs,
-                run.score_ms, run.attempt, run.crashes, _record_of(run), _noted(run, "pa"), _noted(run, "by"),
+                run.enqueue_ms, run.max_attempts, run.tags, run.meta, priority, run.args, run.kwargs,
+                run.score_ms, run.attempt, run.crashes, queued_record(priority, run.blob),
+                noted("pa") or "", noted("by") or "",
             )
         )  # fmt: skip
 
@@ -40,13 +42,14 @@ def tell_stop(run: Run, state: StoppedState, value: Any, memory: Memory = NOTHIN
         result, error = (None, value) if is_error else (value, None)
         cause = run.cause if state != "completed" and run.cause is not None else ""
         text = "" if memory is NOTHING else memory.encode()
+        priority, noted = run.priority, run.stored.get
         execute(
             JobStopped(
                 run.queue_name, run.job_id, run.function, run.job_try, run.worker, state,
                 run.finished_ms - run.started_ms, result, error, run.finished_ms, run.enqueue_ms,
-                run.max_attempts, run.tags, run.meta, run.priority, run.args, run.kwargs, run.score_ms,
-                _queue_time_ms(run), run.attempt, run.crashes, _record_of(run), _noted(run, "pa"),
-                _noted(run, "by"), cause, text,
+                run.max_attempts, run.tags, run.meta, priority, run.args, run.kwargs, run.score_ms,
+                _queue_time_ms(run), run.attempt, run.crashes, queued_record(priority, run.blob),
+                noted("pa") or "", noted("by") or "", cause, text,
             )
         )  # fmt: skip
 
@@ -77,13 +80,3 @@ def _tell_failure(run: Run, state: StoppedState, error: BaseException) -> None:
 
 def _queue_time_ms(run: Run) -> int:
     return max(run.started_ms - run.score_ms, 0)
-
-
-def _record_of(run: Run) -> bytes:
-    """Write the job as its queue stores it."""
-    return queued_record(run.priority, run.blob)
-
-
-def _noted(run: Run, letter: str) -> str:
-    """Read a text that was noted with the job when it was enqueued."""
-    return run.stored.get(letter) or ""
