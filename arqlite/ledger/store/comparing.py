@@ -278,8 +278,8 @@ async def settle_rows(
             .where(*_as_it_was(table, queue))
             .values(
                 status=end.status, state=state, cause=end.cause, output_payload=end.output,
-                error_payload=end.error, attempt=end.attempt, finished_at=end.finished_at, updated_at=utc_now(),
-                started_at=func.coalesce(table.c.started_at, end.started_at),
+                error_payload=end.error, attempt=end.attempt, finished_at=end.finished_at,
+                started_at=func.coalesce(table.c.started_at, end.started_at), updated_at=utc_now(),
             ),
             _identity(end.row),
         )  # fmt: skip
@@ -419,7 +419,7 @@ def _dialect(db: AsyncSession) -> Any:
 
 
 def _is_a_job(columns: Any) -> ColumnElement[bool]:
-    """Whether the queue has such a job: a further run within one, `<id>:2`, has a row and lives with that one."""
+    """Whether the queue has such a job: a further run within one, `<id>:2`, lives with that one."""
     start = func.substr(columns.id, 1, func.length(columns.parent) + 1)
     return or_(columns.parent.is_(None), columns.record.is_not(None), start != columns.parent + ":")
 
