@@ -171,7 +171,7 @@ class Upkeep:
         return unrestored
 
     async def retire(self, jobs: Sequence[Retired], keep_ms: int) -> list[str]:
-        """Ready, scheduled, held or suspended -> finished, where nothing has changed meanwhile. Returns which.
+        """Ready, scheduled, held or suspended -> finished, if nothing has changed meanwhile. Returns which.
 
         Args:
             jobs: which, and how they ended.

@@ -64,7 +64,7 @@ class Comparison:
                 unchanged_since=since, limit=UPKEEP_CHUNK,
             )  # fmt: skip
         is_last = len(page) < UPKEEP_CHUNK
-        return page, None if is_last else (status, (page[-1].queued_at, page[-1].job_id))
+        return page, None if is_last else (status, (page[-1].created_at, page[-1].job_id))
 
     async def of_rows(self, rows: Sequence[KnownRow]) -> list[Difference]:
         """Look where the jobs of these rows are."""

@@ -12,6 +12,7 @@ import redis
 from chaos_ledger import HELD, QUICK, Shop
 from chaos_server import ChaosServer
 from chaos_wait import until
+from sqlite_threads import sqlite_threads_end  # noqa: F401 (a fixture)
 
 FINISHED, RUNNING, ALL = 3_000, 50, 10_000
 WITHIN_S = 40.0

@@ -17,6 +17,7 @@ from arqlite.model.calls import PLAIN, call
 from arqlite.model.codec import Codec
 from arqlite.model.flowcode import encode_step
 from arqlite.model.flowviews import WorkflowView, read_workflow
+from arqlite.model.memory import decode
 from arqlite.model.states import JobState
 from arqlite.model.workflows import Workflow
 
@@ -653,3 +654,18 @@ async def test_who_tells_nobody_leaves_word_of_swept_steps(flows: Flows) -> None
 
     assert 0 < await flows.queue.client.pttl(f"{flows.queue.keys.base}swept") <= 24 * HOUR
     assert len((await flows.engine.turn("s", 0, {}, (), told=())).swept) == 3
+
+
+@pytest.mark.parametrize("has_ledger", [False, True])
+async def test_retried_steps_tell_when_they_were_revived(flows: Flows, has_ledger: bool) -> None:
+    """The steps of a retried workflow carry when that was, for a ledger says that they have ended."""
+    if has_ledger:
+        assert await flows.engine.mark(await flows.engine.watch(), "m", 1, HOUR)
+    await flows.compose(diamond())
+    await flows.claim()
+    await flows.end("fetch", letter="F")
+
+    assert await flows.engine.retry_flow("w") == 4
+
+    memories = [decode(await flows.queue.memory(step)) for step in ("fetch", "left", "right", "join")]
+    assert [memory.revived_ms > 0 for memory in memories] == [has_ledger] * 4
