@@ -40,8 +40,8 @@ _MEANINGS = {
 def reconcile(settings: str, dry_run: bool, queue: str | None, output: str) -> None:
     """Compare the ledger with Redis, and make the two agree.
 
-    The leader among the workers does so by itself, all the time. This is for those who want to know, or who cannot
-    wait. SETTINGS is the path of a worker's settings with a ledger: package.module.WorkerSettings.
+    The leader among the workers does so by itself, all the time. This is for those who want to know, or who
+    cannot wait. SETTINGS is the path of a worker's settings with a ledger: package.module.WorkerSettings.
     """
     sys.path.append(os.getcwd())
     with told_in_words(lambda: True), in_words():

@@ -129,7 +129,7 @@ class Upkeep:
         return bool(await self._call(load("mark"), args))
 
     async def server(self) -> str | None:
-        """Tell which server this is, by the id that it has from its start to its end; None if it does not say."""
+        """Tell which server this is, by the id it has from start to end; None if it does not say."""
         try:
             async with asyncio.timeout(self._timeout):
                 told = await self.client.info("server")
@@ -171,8 +171,11 @@ class Upkeep:
         return unrestored
 
     async def retire(self, jobs: Sequence[Retired], keep_ms: int) -> list[str]:
-        """Ready, scheduled, held or suspended -> finished, where nothing has changed meanwhile; `keep_ms` is for
-        how long their ends are kept. Returns which.
+        """Ready, scheduled, held or suspended -> finished, where nothing has changed meanwhile. Returns which.
+
+        Args:
+            jobs: which, and how they ended.
+            keep_ms: for how long their ends are kept.
         """
         retired: list[str] = []
         for start in range(0, len(jobs), UPKEEP_CHUNK):

@@ -63,3 +63,6 @@ class Redaction:
             kept_args is args or all(kept is value for kept, value in zip(kept_args, args, strict=True))
         )
         return kept_args, kept_kwargs, is_whole
+
+
+NOTHING_HIDDEN = Redaction()

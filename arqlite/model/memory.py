@@ -19,8 +19,8 @@ class Memory(NamedTuple):
             its maximum is.
         is_retryable: 1 while it waits for another try after one that failed; 0 if it waits for anything else.
         pardoned: how many of its crashes do not speak against it any more, since somebody let it run again.
-        revived_ms: when it was let run again after it had ended, in ms since 1970, 0 if never: the ledger's word that
-            it has ended is older than that.
+        revived_ms: when it was let run again after it had ended, in ms since 1970, 0 if never: the ledger's
+            word that it has ended is older than that.
     """
 
     tries: int = 0

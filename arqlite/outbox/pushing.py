@@ -16,8 +16,8 @@ class Pushed:
     Attributes:
         taken: the ids that are in their queue now, or were there already as the same job.
         refused: the ids that are not, and who is there instead.
-        over: the ids of jobs that had been pushed before and have ended since, with the letter of the state; of those
-            that are pushed again only.
+        over: of those that are pushed again, the ids of jobs that have ended since, each with the letter of
+            its state.
     """
 
     taken: list[str] = field(default_factory=list)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from ..engine import UPKEEP_CHUNK, RedisEngine
 from ..ledger import Ledger
-from ..ledger.rows import OPEN_STATUSES, utc_now
+from ..ledger.rows import utc_now
 from ..ledger.store import comparing
 from ..ledger.store.comparing import KnownRow
 from ..model.codec import Codec
@@ -17,12 +17,10 @@ from .repairs import Difference
 from .rules import NO_JOB, Repair, decide
 
 # Jobs that run come first: they have waited already.
-_STATUSES = (LedgerStatus.RUNNING, LedgerStatus.QUEUED)
-assert set(_STATUSES) == set(OPEN_STATUSES)  # noqa: S101 (all of them are looked at)
+STATUSES = (LedgerStatus.RUNNING, LedgerStatus.QUEUED)
 
 Mark = tuple[LedgerStatus, tuple[datetime, str] | None]
 """Where to go on: the status that is looked at, and the last row of the page before."""
-BEGINNING: Mark = (_STATUSES[0], None)
 
 
 class Comparison:
@@ -52,7 +50,7 @@ class Comparison:
         self._clock = clock
 
     async def rows(self, mark: Mark, *, with_fresh: bool = False) -> tuple[list[KnownRow], Mark | None]:
-        """Read a page of open rows, and tell where the next one begins, None after the last.
+        """Read a page of rows of one status, and tell where the next one begins, None after the last.
 
         Args:
             mark: where this one begins.
@@ -62,12 +60,11 @@ class Comparison:
         since = None if with_fresh else self._clock() - self._grace
         async with self.ledger.sessions() as db:
             page = await comparing.open_rows_after(
-                db, self.ledger.row_model, self.engine.queue, status, after, unchanged_since=since, limit=UPKEEP_CHUNK
+                db, self.ledger.row_model, self.engine.queue, status, after,
+                unchanged_since=since, limit=UPKEEP_CHUNK,
             )  # fmt: skip
-        if len(page) == UPKEEP_CHUNK:
-            return page, (status, (page[-1].queued_at, page[-1].job_id))
-        place = _STATUSES.index(status) + 1
-        return page, (_STATUSES[place], None) if place < len(_STATUSES) else None
+        is_last = len(page) < UPKEEP_CHUNK
+        return page, None if is_last else (status, (page[-1].queued_at, page[-1].job_id))
 
     async def of_rows(self, rows: Sequence[KnownRow]) -> list[Difference]:
         """Look where the jobs of these rows are."""
@@ -111,12 +108,19 @@ class Comparison:
                     confirmed.append(one._replace(row=row, place=place))
         return confirmed
 
-    async def all(self) -> AsyncIterator[list[Difference]]:
-        """Look at all open rows, and then at all jobs in Redis that have not ended."""
-        mark: Mark | None = BEGINNING
-        while mark is not None:
-            rows, mark = await self.rows(mark, with_fresh=True)
-            yield await self.of_rows(rows)
+    async def all(self, *, is_emptied: bool = False) -> AsyncIterator[list[Difference]]:
+        """Look at all open rows, and then at all jobs in Redis that have not ended.
+
+        Args:
+            is_emptied: whether Redis was empty before: then it has nothing that the rows do not know.
+        """
+        for status in STATUSES:
+            mark: Mark | None = (status, None)
+            while mark is not None:
+                rows, mark = await self.rows(mark, with_fresh=True)
+                yield await self.of_rows(rows)
+        if is_emptied:
+            return
         cursor = -1
         while cursor != 0:
             cursor, page = await self.engine.open_page(max(cursor, 0))

@@ -22,7 +22,7 @@ async def reconcile_once(
 ) -> Mended:
     """Look at all open rows and at all jobs in Redis, and make them agree.
 
-    What differs is looked at once more after a while, and counts if it does so still: most of it is under way.
+    What differs is looked at once more after a while, and counts if it does so still: most is under way.
 
     Args:
         comparison: finds what differs.

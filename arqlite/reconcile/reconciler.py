@@ -16,11 +16,12 @@ from ..ledger.rows import utc_now
 from ..ledger.store import comparing
 from ..ledger.tables import QueueRow
 from ..model.codec import Codec
+from ..model.states import LedgerStatus
 from ..runtime.outage import REDIS_TROUBLE
 from ..runtime.trust import Trust
 from ..service import Host, Ticker
 from ..telemetry import LedgerReconciled, execute, has_handlers
-from .comparison import BEGINNING, Comparison, Mark
+from .comparison import STATUSES, Comparison, Mark
 from .repairs import Difference, Mended, Mender
 from .rules import Repair, Verdict, judge
 
@@ -31,7 +32,7 @@ REMEMBER_MS = 300_000
 
 # Rows that are further behind keep everybody from pushing: a job may have ended without their word.
 _LAG_S = 1.0
-# At once so many pages of rows, and of jobs in Redis.
+# At once so many pages of rows of each status, and of jobs in Redis.
 _PAGES_OF_ROWS, _PAGES_OF_JOBS = 10, 1
 _REMIND_AFTER_S = 60.0
 
@@ -46,10 +47,10 @@ _WORDS = {
 class Reconciler(Ticker):
     """Holds the rows of a queue and its Redis together.
 
-    Each worker with a ledger has one. All of them look at each tick whether Redis is the one that was compared with the
-    rows, by a marker that both have, a number beside it that grows, and the identity of the server; their worker's
-    `Trust` goes by that. Only the leader mends: at once all that differs where Redis is another one or an older state
-    of itself, and else a part of the rows and of the jobs every few seconds.
+    Each worker with a ledger has one. At each tick it looks whether Redis is the one that was compared with
+    the rows, by a marker that both have, a number beside it that grows, and the identity of the server; the
+    worker's `Trust` goes by that. Only the leader mends: at once all that differs where Redis is another one
+    or an older state of itself, and else a part of the rows and of the jobs every few seconds.
 
     Args:
         ledger: where the rows are.
@@ -58,8 +59,8 @@ class Reconciler(Ticker):
         lag_s: tells how many seconds the worker's own rows are behind.
         interval: seconds between two looks at the marker.
         compare_every: seconds between two comparisons of parts.
-        grace: seconds for which everybody is given time to write down what has happened, before what is missing is
-            taken to be lost.
+        grace: seconds for which everybody is given time to write down what has happened, before what is
+            missing is taken to be lost.
         remember_ms: see `REMEMBER_MS`.
         clock: tells the time.
         sleep: waits so many seconds.
@@ -94,7 +95,7 @@ class Reconciler(Ticker):
         self._agreed: Watch | None = None
         self._agreed_server: str | None = None
         self._looked_into = -1
-        self._mark: Mark | None = BEGINNING
+        self._marks: dict[LedgerStatus, Mark | None] = {}
         self._cursor = 0
         self._suspects: list[Difference] = []
         self._compared_at = float("-inf")
@@ -208,11 +209,13 @@ class Reconciler(Ticker):
         suspects, self._suspects = self._suspects, []
         for start in range(0, len(suspects), 500):
             await self._mend(await self._comparison.again(suspects[start : start + 500]))
-        for _ in range(_PAGES_OF_ROWS):
-            rows, self._mark = await self._comparison.rows(self._mark or BEGINNING)
-            self._suspects += await self._comparison.of_rows(rows)
-            if self._mark is None:
-                break
+        for status in STATUSES:
+            for _ in range(_PAGES_OF_ROWS):
+                mark = self._marks.get(status) or (status, None)
+                rows, self._marks[status] = await self._comparison.rows(mark)
+                self._suspects += await self._comparison.of_rows(rows)
+                if self._marks[status] is None:
+                    break
         for _ in range(_PAGES_OF_JOBS):
             self._cursor, page = await self._engine.open_page(self._cursor)
             self._suspects += await self._comparison.of_records(page)
@@ -220,7 +223,7 @@ class Reconciler(Ticker):
     async def _agree(
         self, verdict: Verdict, known: QueueRow | None, seen: Watch, server: str | None, doubts: int
     ) -> None:
-        """Redis is not the one that it was: give all time to write what has happened, then compare everything."""
+        """Redis is not the one it was: give all time to write what has happened, then compare everything."""
         if verdict in _WORDS:
             logger.warning(_WORDS[verdict], self._engine.queue)
         await self._sleep(self._grace)
@@ -232,7 +235,7 @@ class Reconciler(Ticker):
         if (again.marker, again.beat) != (seen.marker, seen.beat) or again.lag_ms:
             return
         began = time.monotonic()
-        total = await self._mend_all()
+        total = await self._mend_all(is_emptied=verdict is Verdict.EMPTY)
         if total is None:
             return
         marker = again.marker or (secrets.token_hex(16) if row is None else row.marker)
@@ -247,10 +250,10 @@ class Reconciler(Ticker):
                 "queue %s: ledger and Redis agree after %0.1fs: %s", self._engine.queue, took, total
             )
 
-    async def _mend_all(self) -> Mended | None:
+    async def _mend_all(self, *, is_emptied: bool) -> Mended | None:
         """Returns None where somebody's rows are behind: what looks lost may have ended."""
         total, asked_at = Mended(), time.monotonic()
-        async for found in self._comparison.all():
+        async for found in self._comparison.all(is_emptied=is_emptied):
             if time.monotonic() - asked_at > _LAG_S:
                 if (await self._watch()).lag_ms:
                     return None
@@ -283,6 +286,7 @@ class Reconciler(Ticker):
         if now - self._warned_at >= _REMIND_AFTER_S:
             self._warned_at = now
             logger.error(
-                "queue %s of this ledger lives on another Redis, where its workers see it: give this one another name",
+                "queue %s of this ledger lives on another Redis, where its workers see it: "
+                "give this one another name",
                 self._engine.queue,
             )

@@ -20,7 +20,7 @@ class Repair(StrEnum):
     PUSH = "push"
     """It waits by its row, and is not in Redis: put it there."""
     PUSH_LOST = "push_lost"
-    """It ran by its row, and is not in Redis: its run is lost, put it there again."""
+    """It ran by its row, or its worker lost it, and is not in Redis: put it there again as a rescue would."""
     FAIL = "fail"
     """It is not in Redis, and its row does not keep what it is made of: it failed."""
     REQUEUE = "requeue"
@@ -76,7 +76,7 @@ def _decide_absent(row: KnownRow) -> Repair:
     # A step that waits for others is nothing without its workflow, which only Redis has.
     if not row.is_restorable or row.state is JobState.SUSPENDED:
         return Repair.FAIL
-    return Repair.PUSH_LOST if row.status is LedgerStatus.RUNNING else Repair.PUSH
+    return Repair.PUSH_LOST if row.has_lost_run else Repair.PUSH
 
 
 def _decide_ended(row: KnownRow, place: Place, job: Job) -> Repair:

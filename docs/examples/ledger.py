@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 
 from arqlite import ledger
-from arqlite.ledger import JobRowMixin, Recorder, configure_sqlite, create_missing_tables
+from arqlite.ledger import JobRowMixin, Ledger, configure_sqlite, create_missing_tables
 
 engine = configure_sqlite(create_async_engine("sqlite+aiosqlite:///ledger.db", hide_parameters=True))
 AsyncSessionLocal = async_sessionmaker(engine, expire_on_commit=False)
@@ -38,7 +38,7 @@ async def run_import(ctx, user_id: int):
 
 class WorkerSettings:
     functions = [run_import]
-    services = [Recorder(AsyncSessionLocal, Job)]
+    ledger = Ledger(engine, row_model=Job)
 
 
 async def main() -> None:

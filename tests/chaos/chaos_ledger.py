@@ -7,11 +7,13 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import func as sql, select
+from sqlalchemy import func as sql
+from sqlalchemy import select
 
 from arqlite import ArqRedis, Worker, create_pool, func
 from arqlite.connections import RedisSettings
 from arqlite.ledger import JobRow, Ledger
+from arqlite.ledger.tables import AttemptRow
 
 QUICK, HELD = "quick", "held"
 
@@ -83,6 +85,11 @@ class Shop:
         async with self.ledger.sessions() as db:
             found = await db.execute(select(JobRow.id).where(JobRow.status == "SUCCESS"))
             return {self._numbers[job_id] for job_id in found.scalars()}
+
+    async def causes_of_attempts(self) -> Counter[str | None]:
+        """How many attempts have which cause; None ended well."""
+        async with self.ledger.sessions() as db:
+            return Counter((await db.execute(select(AttemptRow.cause))).scalars())
 
     async def close(self) -> None:
         self.gate.set()

@@ -1,4 +1,4 @@
-"""What a queue does for its ledger: markers, comparisons, jobs put back and taken out, ends that are remembered."""
+"""What a queue does for its ledger: markers, comparisons, jobs put back or taken out, remembered ends."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ async def test_lag_of_a_silent_session_is_forgotten(queue: Queue) -> None:
 
 
 async def test_end_of_which_nothing_is_kept_is_remembered(queue: Queue) -> None:
-    """With a ledger an end stays behind for those who compare, and for nobody else; the job's arguments do not."""
+    """With a ledger an end stays for those who compare, and for nobody else; the job's arguments do not."""
     await finished(queue, "j")
 
     [place] = await queue.engine.compare(["j"])

@@ -101,7 +101,8 @@ class Desk:
         if status not in (LedgerStatus.QUEUED, LedgerStatus.RUNNING):
             moments["finished_at"] = LONG_AGO + timedelta(hours=1)
         told = {
-            "id": job_id, "queue": "q", "job_type": "work", "function": "work", "status": status, "state": state,
+            "id": job_id, "queue": "q", "job_type": "work", "function": "work",
+            "status": status, "state": state,
             "attempt": 0 if status is LedgerStatus.QUEUED else 1, "record": record, **moments, **values,
         }  # fmt: skip
         async with self.ledger.sessions.begin() as db:

@@ -1,4 +1,4 @@
-"""While Redis is the one it was, rows and jobs are compared part by part, and what stays different is mended."""
+"""While Redis is the one it was, rows and jobs are compared part by part; what stays different is mended."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ QUEUED, RUNNING, SUCCESS, FAILED, CANCELLED = LedgerStatus
 
 
 async def test_missing_job_is_pushed_at_the_second_look(desk: Desk) -> None:
-    """A job that waits by its row and is not in Redis is put there when it is still missing at the next look."""
+    """A job that waits by its row and is not in Redis is put there when the next look misses it, too."""
     await desk.settle()
     await desk.row("j")
 
@@ -69,7 +69,7 @@ async def test_pushed_job_keeps_what_it_was(desk: Desk) -> None:
 
 
 async def test_end_that_the_row_missed_is_told(desk: Desk) -> None:
-    """A job that is over in Redis while its row says RUNNING: the row gets its result, its times and its attempt."""
+    """A job that is over in Redis while its row says RUNNING: the row gets its result and its times."""
     await desk.settle()
     record = await desk.enqueue("j")
     await desk.row("j", status=RUNNING)
@@ -103,7 +103,7 @@ async def test_failure_that_the_row_missed_is_told(desk: Desk) -> None:
 
 
 async def test_end_of_an_earlier_job_is_none_of_this_one(desk: Desk) -> None:
-    """An id that is used again: what Redis remembers of the earlier job is not taken for the later one's end."""
+    """What Redis remembers of an earlier job of the same id is not taken for the later one's end."""
     await desk.settle()
     earlier = record_of(enqueued_ms=ENQUEUED_MS - 5000)
     await desk.enqueue("j", earlier)

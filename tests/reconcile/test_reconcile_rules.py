@@ -12,7 +12,7 @@ from arqlite.engine import Place, Watch
 from arqlite.ledger.store.comparing import KnownRow
 from arqlite.ledger.tables import QueueRow
 from arqlite.model.memory import Memory
-from arqlite.model.states import JobState, LedgerStatus
+from arqlite.model.states import Cause, JobState, LedgerStatus
 from arqlite.reconcile.rules import Job, Repair, Verdict, decide, judge
 
 QUEUED, RUNNING, SUCCESS, FAILED, CANCELLED = LedgerStatus
@@ -37,7 +37,7 @@ FINISHED_MS = ENQUEUED_MS + 3_600_000
 def row(status: LedgerStatus, **changes: Any) -> KnownRow:
     told = KnownRow(
         "j", status, STATES[status], 0 if status is QUEUED else 1, 0, None, LONG_AGO, LONG_AGO, None, None,
-        None if status in (QUEUED, RUNNING) else FINISHED_AT, LONG_AGO, LONG_AGO, True,
+        None if status in (QUEUED, RUNNING) else FINISHED_AT, LONG_AGO, LONG_AGO, None, True,
     )  # fmt: skip
     return told._replace(**changes)
 
@@ -52,6 +52,9 @@ def revived(at_ms: int) -> Place:
         (row(QUEUED), ABSENT, Job(), Repair.PUSH),
         (row(QUEUED, attempt=3), ABSENT, Job(), Repair.PUSH),
         (row(RUNNING), ABSENT, Job(), Repair.PUSH_LOST),
+        (row(QUEUED, attempt=1, cause=Cause.LOST), ABSENT, Job(), Repair.PUSH_LOST),
+        (row(QUEUED, attempt=1, cause=Cause.LOST, memory="0:1:0:0:0:0:0"), ABSENT, Job(), Repair.PUSH),
+        (row(QUEUED, attempt=1, cause=Cause.SHUTDOWN), ABSENT, Job(), Repair.PUSH),
         (row(QUEUED, is_restorable=False), ABSENT, Job(), Repair.FAIL),
         (row(RUNNING, is_restorable=False), ABSENT, Job(), Repair.FAIL),
         (row(QUEUED, state=JobState.SUSPENDED), ABSENT, Job(), Repair.FAIL),

@@ -74,7 +74,7 @@ async def test_what_is_over_stays_over(desk: Desk) -> None:
 
 
 async def test_running_job_of_an_emptied_queue_runs_again(desk: Desk) -> None:
-    """A run that Redis lost is told as LOST, counted as a crash that speaks not against the job, and done again."""
+    """A run that Redis lost is told as LOST, counted as a crash that is pardoned, and done again."""
     await desk.settle()
     await desk.row("r", status=RUNNING, attempt=2, memory=Memory(tries=1).encode())
     await desk.attempt("r", 2)
@@ -156,7 +156,7 @@ async def test_queue_that_was_set_back_is_compared(desk: Desk) -> None:
 
 
 async def test_followers_believe_what_the_leader_found(desk: Desk) -> None:
-    """A worker that does not lead doubts a Redis without the marker, and believes it when the leader has mended it."""
+    """A worker that does not lead doubts a Redis without the marker until the leader has mended it."""
     await desk.settle()
     await desk.wipe()
     desk.leads = False
@@ -172,7 +172,7 @@ async def test_followers_believe_what_the_leader_found(desk: Desk) -> None:
 
 
 async def test_strange_marker_is_taken_over(desk: Desk) -> None:
-    """A marker that the ledger does not know is believed once all was compared, so that two ledgers do not fight."""
+    """A marker that the ledger does not know is believed once all was compared: two ledgers do not fight."""
     await desk.settle()
     await desk.row("j")
     await desk.client.hset(desk.engine.keys.marker, mapping={"id": "strange", "beat": 5})

@@ -6,7 +6,7 @@ or an event that comes late, moves nothing. SUCCESS and CANCELLED are never left
 except by a new job that was enqueued under the id of one that has ended.
 """
 
-from .accepting import cancel_queued, fail_unpushed, insert_queued
+from .accepting import cancel_queued, fail_unpushed, insert_accepted, insert_queued
 from .audit import audit, audit_page
 from .charts import ended_runs, oldest_waiting, open_by_state
 from .events import Writing, writing_to
@@ -16,13 +16,14 @@ from .looking import MAX_PAGE, count_open, find, page
 from .moves import table_of
 from .pruning import (
     ENDED,
-    Gone,
+    EndedJob,
     count_ended,
     count_older,
     count_rows,
     delete_ended,
     delete_older,
     end_of_newest,
+    find_ended,
 )
 from .queueing import queue_rows, queue_unless_open
 from .runs import adopt, cancel, fail, give_back, mark_started, open_row, reopen, succeed
@@ -39,9 +40,9 @@ from .waiting import (
 __all__ = (
     "ENDED",
     "MAX_PAGE",
+    "EndedJob",
     "FinalRow",
     "Found",
-    "Gone",
     "Writing",
     "adopt",
     "audit",
@@ -64,8 +65,10 @@ __all__ = (
     "fail_unpushed",
     "finals",
     "find",
+    "find_ended",
     "find_unpushed",
     "give_back",
+    "insert_accepted",
     "insert_queued",
     "list_rows",
     "mark_pushed",

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from ..accepting import AcceptedJob
+from ..changes import accepted_values
 from ..payloads import describe_error
+from ..redaction import NOTHING_HIDDEN, Redaction
 from ..rows import JobRowMixin, utc_now
+from .events import writing_to
 from .moves import CANCELLED, FAILED, QUEUED, checked_id, move, table_of
 
 
@@ -40,6 +45,34 @@ async def insert_queued(
             queued_at=now,
             updated_at=now,
         )
+    )
+
+
+async def insert_accepted(
+    db: AsyncSession,
+    row_model: type[JobRowMixin],
+    jobs: Sequence[AcceptedJob],
+    *,
+    redaction: Redaction = NOTHING_HIDDEN,
+    pushed_ms: int | None = None,
+) -> None:
+    """Write the QUEUED rows of many jobs in one statement.
+
+    The row of an earlier job of the same id begins anew; one of the same job, which others wrote meanwhile, keeps
+    what it tells.
+
+    Args:
+        db: the session; its connection is used, and nothing is flushed.
+        row_model: the row class.
+        jobs: what was or is about to be accepted.
+        redaction: what the ledger must not hold.
+        pushed_ms: when they were known to be in Redis; None is not yet.
+    """
+    connection = await db.connection()
+    writing = writing_to(table_of(row_model), connection.dialect)
+    await writing.accept(
+        connection,
+        [(accepted_values(job, writing.bulk.moment, redaction, pushed_ms), job.columns) for job in jobs],
     )
 
 

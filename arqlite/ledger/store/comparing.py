@@ -10,6 +10,7 @@ from sqlalchemy import Row, Select, Table, bindparam, func, select, tuple_, upda
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from ...model.memory import decode
 from ...model.states import Cause, JobState, LedgerStatus
 from ...utils import ms_to_datetime
 from ..accepting import AcceptedJob
@@ -26,8 +27,8 @@ class KnownRow(NamedTuple):
     """What a row says of a job, as far as Redis has its own word on it.
 
     Attributes:
-        job_id, status, state, attempt, crashes, memory, enqueued_at, queued_at, scheduled_at, started_at, finished_at,
-            updated_at, pushed_at: as in the row.
+        job_id, status, state, attempt, crashes, memory, enqueued_at, queued_at, scheduled_at, started_at,
+            finished_at, updated_at, pushed_at, cause: as in the row.
         is_restorable: whether it keeps what the job is pushed from.
     """
 
@@ -44,12 +45,21 @@ class KnownRow(NamedTuple):
     finished_at: datetime | None
     updated_at: datetime
     pushed_at: datetime | None
+    cause: Cause | None
     is_restorable: bool
 
     @property
     def is_open(self) -> bool:
         """Whether the job still waits or runs, by the row's word."""
         return self.status in OPEN_STATUSES
+
+    @property
+    def has_lost_run(self) -> bool:
+        """Whether its last run was lost, and the queue does not remember that yet."""
+        if self.status is RUNNING:
+            return True
+        past = decode(self.memory)
+        return self.cause is Cause.LOST and self.attempt > past.tries + past.crashes
 
     @property
     def was_accepted(self) -> bool:
@@ -153,7 +163,12 @@ async def stored_jobs(
     ).where(columns.queue == queue, columns.id.in_(job_ids), columns.record.is_not(None))
     return {
         row.id: StoredJob(
-            row.id, bytes(row.record), ms_of(row.scheduled_at or row.enqueued_at), row.lock, row.memory or ""
+            row.id,
+            bytes(row.record),
+            # A job that is tried again or that snoozes is due by what is remembered of it.
+            decode(row.memory).due_ms or ms_of(row.scheduled_at or row.enqueued_at),
+            row.lock,
+            row.memory or "",
         )
         for row in (await db.execute(statement)).all()
     }
@@ -206,15 +221,15 @@ async def note_lost_runs(
             table.c.queue == queue,
             table.c.id == bindparam("of_id"),
             table.c.attempt == bindparam("of_attempt"),
-            table.c.status == RUNNING,
+            table.c.status == bindparam("of_status"),
         )
         .values(
-            status=QUEUED, state=JobState.AVAILABLE, cause=Cause.LOST, queued_at=now, updated_at=now, pushed_at=now,
-            memory=bindparam("new_memory"), crashes=bindparam("new_crashes"),
+            status=QUEUED, state=JobState.AVAILABLE, cause=Cause.LOST, memory=bindparam("new_memory"),
+            crashes=bindparam("new_crashes"), queued_at=now, updated_at=now, pushed_at=now,
         )
     )  # fmt: skip
     parameters = [
-        {"of_id": row.job_id, "of_attempt": row.attempt, "new_memory": memory or None, "new_crashes": crashes}
+        {**_identity(row), "new_memory": memory or None, "new_crashes": crashes}
         for row, memory, crashes in lost
     ]
     await _execute_many(db, statement, parameters)
@@ -251,8 +266,8 @@ async def settle_rows(
             update(table)
             .where(*_as_it_was(table, queue))
             .values(
-                status=end.status, state=state, cause=end.cause, output_payload=end.output, error_payload=end.error,
-                attempt=end.attempt, finished_at=end.finished_at, updated_at=utc_now(),
+                status=end.status, state=state, cause=end.cause, output_payload=end.output,
+                error_payload=end.error, attempt=end.attempt, finished_at=end.finished_at, updated_at=utc_now(),
                 started_at=func.coalesce(table.c.started_at, end.started_at),
             ),
             _identity(end.row),
@@ -274,8 +289,13 @@ async def note_waiting(
     queue: str,
     waiting: Sequence[tuple[KnownRow, JobState, str, int]],
 ) -> None:
-    """These jobs wait in Redis, although their rows say otherwise: with their state there, what is remembered of them,
-    and their crashes.
+    """These jobs wait in Redis, although their rows say otherwise.
+
+    Args:
+        db: a session.
+        row_model: the rows.
+        queue: of which queue.
+        waiting: the rows as they were read, with the state in Redis, what is remembered there, and the crashes.
     """
     if not waiting:
         return
@@ -319,10 +339,11 @@ async def insert_missing(
     now, table = utc_now(), table_of(row_model)
     rows = [
         {
-            "id": job.id, "queue": job.queue, "job_type": job.job_type or job.function, "function": job.function,
-            "status": QUEUED, "state": state, "args": jsonable_or_text(job.args), "kwargs": jsonable_or_text(job.kwargs),
-            "tags": list(job.tags) or None, "meta": jsonable_or_text(job.meta) or None, "priority": job.priority,
-            "max_attempts": job.max_attempts, "triggered_by": job.triggered_by,
+            "id": job.id, "queue": job.queue, "function": job.function,
+            "job_type": job.job_type or job.function, "status": QUEUED, "state": state,
+            "args": jsonable_or_text(job.args), "kwargs": jsonable_or_text(job.kwargs),
+            "tags": list(job.tags) or None, "meta": jsonable_or_text(job.meta) or None,
+            "priority": job.priority, "max_attempts": job.max_attempts, "triggered_by": job.triggered_by,
             "enqueued_at": ms_to_datetime(job.enqueued_ms) if job.enqueued_ms else None,
             "created_at": ms_to_datetime(job.enqueued_ms) if job.enqueued_ms else now, "queued_at": now,
             "scheduled_at": None if job.due_ms is None else ms_to_datetime(job.due_ms), "updated_at": now,

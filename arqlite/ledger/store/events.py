@@ -64,7 +64,6 @@ _ENDS = (
     f"(j.attempt < excluded.attempt AND {_MAY_GO_ON}) OR (j.attempt = excluded.attempt AND {_IS_OPEN})"
     f" OR (excluded.attempt = 0 AND {_IS_OPEN} AND coalesce(j.enqueued_at <= excluded.updated_at, true))"
 )
-_SAME_RUN = "j.attempt = excluded.attempt AND j.worker = excluded.worker AND j.status <> 'QUEUED'"
 _IS_UNREADABLE = "excluded.function = ''"
 
 
@@ -89,8 +88,8 @@ _ON_EVENT = f"""ON CONFLICT (id, queue) DO UPDATE SET
  error_payload = CASE WHEN excluded.status = 'QUEUED' AND j.attempt = excluded.attempt
   THEN coalesce(excluded.error_payload, j.error_payload) ELSE excluded.error_payload END,
  queued_at = CASE WHEN excluded.status = 'QUEUED' THEN excluded.queued_at ELSE j.queued_at END,
- started_at = CASE WHEN {_SAME_RUN} THEN coalesce(j.started_at, excluded.started_at)
-  ELSE coalesce(excluded.started_at, j.started_at) END,
+ started_at = CASE WHEN j.attempt = excluded.attempt AND j.worker = excluded.worker
+  AND j.started_at > excluded.started_at THEN j.started_at ELSE coalesce(excluded.started_at, j.started_at) END,
  lock = CASE WHEN excluded.status IN ('QUEUED', 'RUNNING') THEN j.lock END,
  memory = CASE excluded.status WHEN 'QUEUED' THEN excluded.memory WHEN 'RUNNING' THEN j.memory END
 WHERE {_SAME_JOB} AND CASE excluded.status
@@ -216,19 +215,20 @@ class Writing:
     ) -> tuple[set[Values], list[Values]]:
         """Find out which rows are of an earlier job than the row there is, and which of a later one."""
         jobs, there = self._jobs.c, {}
+        # A row that does not say when its job was enqueued has begun or ended before a later one was.
         known = sql.coalesce(jobs.enqueued_at, jobs.finished_at, jobs.started_at)
+        columns = jobs.id, jobs.queue, jobs.enqueued_at, known
         for ids in _parts([values[0] for values in rows]):
-            found = await connection.execute(select(jobs.id, jobs.queue, known).where(jobs.id.in_(ids)))
-            there.update({(job_id, queue): moment for job_id, queue, moment in found})
+            found = await connection.execute(select(*columns).where(jobs.id.in_(ids)))
+            there.update({(row[0], row[1]): (row[2], row[3]) for row in found})
         earlier, later = set(), []
         for values in rows:
-            moment = there.get(values[:2])
-            if moment is None or values[enqueued] is None:
+            if values[enqueued] is None or values[:2] not in there:
                 continue
-            told = self.bulk.read(values[enqueued])
-            if told < moment:
+            told, (began, moment) = self.bulk.read(values[enqueued]), there[values[:2]]
+            if began is not None and told < began:
                 earlier.add(values[:2])
-            elif told > moment:
+            elif moment is not None and told > moment:
                 later.append(values)
         return earlier, later
 
