@@ -27,7 +27,15 @@ from .pruning import (
 )
 from .queueing import queue_rows, queue_unless_open
 from .runs import adopt, cancel, fail, give_back, mark_started, open_row, reopen, succeed
-from .waiting import cancel_unpushed, close_duplicate, find_unpushed, mark_pushed, retract, unpushed
+from .waiting import (
+    cancel_unpushed,
+    close_duplicate,
+    find_unpushed,
+    mark_pushed,
+    retract,
+    unpushed,
+    withdrawn,
+)
 
 __all__ = (
     "ENDED",
@@ -76,5 +84,6 @@ __all__ = (
     "succeed",
     "table_of",
     "unpushed",
+    "withdrawn",
     "writing_to",
 )
