@@ -42,8 +42,8 @@ async def finals(
 ) -> dict[str, FinalRow]:
     """Tell which jobs are over, by id.
 
-    A row that a `JobRunner` closed counts when its job's end was told, too: until then the job may be tried
-    again, and its function may have more to do than its runner.
+    A row has to be final in both its words, `status` and `state`: FAILED alone may be a failure that is tried
+    again. And it has to know when its job was enqueued: nobody could tell otherwise which job of the id it means.
     """
     columns = table_of(row_model).c
     found: dict[str, FinalRow] = {}
