@@ -638,7 +638,7 @@ async def test_worker_refuses_tables_that_it_cannot_use(
         ("jobs.db", "the URL of a database such as 'sqlite:///jobs.db', got 'jobs.db'"),
         (True, "an AsyncEngine, got True"),
         (Ledger, "an AsyncEngine, got <class"),
-        ("oracle_of_delphi://host/db", "is the URL of no database that can be used here"),
+        ("oracle_of_delphi://host/db", "is the URL of no database that can be used"),
     ],
 )
 def test_what_is_no_ledger_is_told_in_words(given: Any, words: str) -> None:

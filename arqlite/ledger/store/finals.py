@@ -43,7 +43,7 @@ async def finals(
     """Tell which jobs are over, by id.
 
     A row has to be final in both its words, `status` and `state`: FAILED alone may be a failure that is tried
-    again. And it has to know when its job was enqueued: nobody could tell otherwise which job of the id it means.
+    again. And it has to know when its job was enqueued, for ids may be used again.
     """
     columns = table_of(row_model).c
     found: dict[str, FinalRow] = {}
