@@ -48,6 +48,7 @@ class Delivery:
         self.marks = Marks(ledger, self._cancel)
         self._queue = queue
         self._codec = codec
+        self._is_failing = False
         self._tasks: set[asyncio.Task[Any]] = set()
         self._under_way: dict[tuple[str, str], asyncio.Task[Any]] = {}
 
@@ -69,6 +70,7 @@ class Delivery:
             answers = [await self._push_one(parcels[0])]
         else:
             answers = await self._push_many(parcels)
+        self._tell_of_failures(answers)
         taken = [parcel for parcel, answer in zip(parcels, answers, strict=True) if answer is None]
         self.marks.pushed(taken)
         if has_handlers(JobEnqueued):
@@ -106,19 +108,22 @@ class Delivery:
     async def _deliver(self, parcels: Sequence[Parcel | Errand]) -> None:
         jobs = [one for one in parcels if isinstance(one, Parcel)]
         answers = await self.push(jobs)
-        failures = [answer for answer in answers if isinstance(answer, Exception)]
-        if failures:
-            logger.warning(
-                "%d jobs are committed and not pushed yet, the relay will do so: %r",
-                len(failures),
-                failures[0],
-            )
         for parcel, answer in zip(jobs, answers, strict=True):
             if isinstance(answer, Holder):
                 await self._refused(parcel, answer)
         for errand in parcels:
             if isinstance(errand, Errand):
                 await _run(errand)
+
+    def _tell_of_failures(self, answers: Sequence[Answer]) -> None:
+        """Say once for each outage that jobs wait for the relay: while it lasts, each commit meets it."""
+        failures = [answer for answer in answers if isinstance(answer, Exception)]
+        if failures and not self._is_failing:
+            logger.warning(
+                "jobs are committed and cannot be pushed now, the relay will do so: %r", failures[0]
+            )
+        if answers:
+            self._is_failing = bool(failures)
 
     async def _push_one(self, parcel: Parcel) -> Answer:
         try:

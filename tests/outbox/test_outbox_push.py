@@ -78,6 +78,17 @@ async def test_redis_that_is_away_fails_no_commit(shop: Shop, server: Server) ->
     assert await shop.is_marked(job.job_id)
 
 
+async def test_outage_is_told_once(shop: Shop, server: Server, caplog: pytest.LogCaptureFixture) -> None:
+    """Every commit meets the same outage: the log tells of it once."""
+    server.is_away = True
+    async with shop.sessions() as db:
+        for name in "abc":
+            await shop.pool.options(session=db).enqueue(confirm, name)
+            await db.commit()
+
+    assert [record.levelname for record in caplog.records if "relay" in record.message] == ["WARNING"]
+
+
 async def test_cancelled_caller_leaves_the_push_going_on(
     shop: Shop, server: Server, eventually: Eventually
 ) -> None:
