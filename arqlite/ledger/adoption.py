@@ -12,15 +12,24 @@ from .rows import JobRowMixin
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run of one job: together, `attempt` and `worker` are the run's claim on the row."""
+    """One run of one job: together, `attempt` and `worker` are the run's claim on the row.
+
+    Attributes:
+        job_id, queue: which row; the queue of a run outside a worker is empty.
+        function, attempt, crashes, worker, enqueued_at, max_attempts, priority: as in `JobRowMixin`.
+        is_told: whether its worker tells of it, so that the recorder writes its attempt.
+    """
 
     job_id: str
     function: str
-    queue: str | None
+    queue: str
     attempt: int
     crashes: int
     worker: str
     enqueued_at: datetime | None = None
+    max_attempts: int | None = None
+    priority: int = 0
+    is_told: bool = True
 
 
 class Adoption(Enum):
@@ -38,6 +47,11 @@ class Adoption(Enum):
     """Somebody cancelled it before it began: do not run it."""
     OVERTAKEN = auto()
     """A later run owns it: this worker lost its lease and does not know yet."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the job has ended before this run began."""
+        return self in (Adoption.KEEP_OUTPUT, Adoption.KEEP_CANCELLED)
 
 
 def decide(row: JobRowMixin | None, run: Run) -> Adoption:
@@ -63,4 +77,3 @@ def _is_of_an_earlier_job(row: JobRowMixin, run: Run) -> bool:
     """
     known = row.enqueued_at or row.finished_at or row.started_at
     return run.enqueued_at is not None and known is not None and run.enqueued_at > known
-

@@ -21,19 +21,24 @@ def run_of(name: str) -> Run:
         return Run(
             job_id=uuid.uuid4().hex,
             function=name,
-            queue=None,
+            queue="",
             attempt=1,
             crashes=0,
             worker=f"{socket.gethostname()}:{os.getpid()}",
+            is_told=False,
         )
+    number = _number_within(job)
     return Run(
-        job_id=_row_id(job.job_id, job.job_try),
+        job_id=job.job_id if number == 1 else f"{job.job_id}:{number}",
         function=job.function,
         queue=job.queue_name,
         attempt=job.job_try,
         crashes=job.crashes,
         worker=job.worker,
         enqueued_at=_enqueued_at(job),
+        max_attempts=job.max_attempts,
+        priority=job.priority,
+        is_told=number == 1,
     )
 
 
@@ -42,12 +47,13 @@ def _enqueued_at(job: RunningJob) -> datetime | None:
     return datetime.fromtimestamp(job.enqueue_ms / 1000, UTC) if job.enqueue_ms > 0 else None
 
 
-def _row_id(job_id: str, attempt: int) -> str:
-    """The job's id for the first run within a queue job, `<id>:2` for the second, and so on.
+def _number_within(job: RunningJob) -> int:
+    """Which run within the queue job it is: the first has the job's id, the second `<id>:2`, and so on.
 
     The numbers are the same when the queue job runs again, so each part finds its own row.
     """
     so_far = _runs_so_far.get()
-    number = so_far[2] + 1 if so_far is not None and so_far[:2] == (job_id, attempt) else 1
-    _runs_so_far.set((job_id, attempt, number))
-    return job_id if number == 1 else f"{job_id}:{number}"
+    this = job.job_id, job.job_try
+    number = so_far[2] + 1 if so_far is not None and so_far[:2] == this else 1
+    _runs_so_far.set((*this, number))
+    return number

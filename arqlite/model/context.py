@@ -87,6 +87,9 @@ class RunningJob(Protocol):
     @property
     def cancel_reason(self) -> CancelReason | None: ...  # noqa: D102
 
+    def runs_again(self, error: BaseException) -> bool | None:
+        """Tell whether the job runs again when its run ends with this error; None where that is not known."""
+
 
 running_job: ContextVar[RunningJob | None] = ContextVar("arqlite_running_job", default=None)
 

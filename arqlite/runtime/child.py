@@ -64,6 +64,9 @@ class JobFacts:
         """Whether a failure of this attempt is final."""
         return self.attempt >= self.max_attempts
 
+    def runs_again(self, error: BaseException) -> None:
+        """The worker decides that, and its process is not told."""
+
 
 @dataclass(frozen=True)
 class Request:

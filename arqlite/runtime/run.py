@@ -11,6 +11,7 @@ from ..model.attempts import decode_attempts
 from ..model.context import CancelReason, WorkflowStep
 from ..model.functions import CronFunction, Function
 from ..model.memory import NOTHING, Memory, counters
+from ..model.outcomes import End, Interrupted, Raised, decide
 from ..model.records import FailedAttempt
 from .limits import NO_TERMS, Terms
 from .notes import Notes
@@ -193,6 +194,15 @@ class Run:
         """How log lines name it: `id:function`; a cron job by its function alone."""
         is_cron = isinstance(self.target, CronFunction)
         return self.function if is_cron else f"{self.job_id}:{self.function}"
+
+    def runs_again(self, error: BaseException) -> bool:
+        """Tell whether it runs again when this error ends its run: what the executor will decide."""
+        outcome: Raised | Interrupted = Raised(error)
+        if self.cancel_reason is not None and isinstance(error, asyncio.CancelledError):
+            outcome = Interrupted(self.cancel_reason, error)
+        terms = self.terms
+        verdict = decide(outcome, retry_jobs=terms.retry_jobs, task=terms.task, job=self, chance=None)
+        return not isinstance(verdict, End)
 
     def envelope(self) -> dict[str, Any]:
         """Tell about the job what arq's envelope of a result tells."""

@@ -14,21 +14,27 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlite_threads import sqlite_threads_end  # noqa: F401 (a fixture)
 
-from arqlite.ledger import Recorder, configure_sqlite, create_missing_tables
+from arqlite.ledger import LedgerBase, Recorder, configure_sqlite, create_missing_tables
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
 async def engine(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[AsyncEngine]:
-    """An empty ledger; the test runs once on each database."""
+    """An empty ledger; the test runs once on each database, and with `psycopg`, too, where it asks for it."""
     if request.param == "sqlite":
         made = configure_sqlite(create_async_engine(f"sqlite+aiosqlite:///{tmp_path / 'jobs.db'}"))
     else:
         schema = f"t{uuid.uuid4().hex}"
         url = request.getfixturevalue("postgres_url")
-        made = create_async_engine(url, connect_args={"server_settings": {"search_path": schema}})
+        if request.param == "psycopg":
+            url = url.replace("+asyncpg", "+psycopg")
+            path: dict[str, object] = {"options": f"-c search_path={schema}"}
+        else:
+            path = {"server_settings": {"search_path": schema}}
+        made = create_async_engine(url, connect_args=path)
         async with made.begin() as connection:
             await connection.execute(text(f"CREATE SCHEMA {schema}"))
     await create_missing_tables(made, Base.metadata)
+    await create_missing_tables(made, LedgerBase.metadata)
     yield made
     await made.dispose()
 

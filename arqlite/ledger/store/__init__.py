@@ -7,27 +7,29 @@ except by a new job that was enqueued under the id of one that has ended.
 """
 
 from .accepting import cancel_queued, fail_unpushed, insert_queued
+from .attempts import begin_attempt, end_attempt
 from .events import record_told
 from .looking import MAX_PAGE, count_open, find, page
 from .moves import table_of
-from .runs import adopt, cancel, fail, give_back, mark_started, open_row, reopen, succeed
+from .runs import Asked, adopt, mark_started, open_row, reopen, settle, succeed
 
 __all__ = (
     "MAX_PAGE",
+    "Asked",
     "adopt",
-    "cancel",
+    "begin_attempt",
     "cancel_queued",
     "count_open",
-    "fail",
+    "end_attempt",
     "fail_unpushed",
     "find",
-    "give_back",
     "insert_queued",
     "mark_started",
     "open_row",
     "page",
     "record_told",
     "reopen",
+    "settle",
     "succeed",
     "table_of",
 )
