@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Coroutine, Mapping
 from contextlib import suppress
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic
 
 from sqlalchemy import inspect
 from sqlalchemy.exc import IntegrityError
@@ -19,7 +19,7 @@ from . import store
 from .adoption import Adoption, Run, decide
 from .endings import Ending, asked_by, ending_of
 from .identity import run_of
-from .jobs import BaseJob
+from .jobs import BaseJob, RowT
 from .outage import DATABASE_AWAY, Outage
 from .payloads import jsonable
 from .rows import JobRowMixin, utc_now
@@ -27,8 +27,6 @@ from .store import Asked
 from .tables import JobRow
 
 logger = logging.getLogger("arqlite.ledger")
-
-RowT = TypeVar("RowT", bound=JobRowMixin)
 
 SETTLE_TIMEOUT_S = 10.0
 """How long a cancelled job may take to write down its end; the worker waits for it."""
@@ -194,7 +192,7 @@ class JobRunner(Generic[RowT]):
     # The row at the end.
 
     async def _end(self, job: BaseJob[RowT], run: Run, error: BaseException) -> None:
-        """Roll back what the job left, tell it of a failure, and close the row even if it cannot bear that."""
+        """Roll back what the job left, tell it of a failure, and close the row whatever it makes of that."""
         ending = ending_of(error, current_job())
         await self._roll_back()
         try:
