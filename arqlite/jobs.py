@@ -35,7 +35,7 @@ from .model.envelopes import (
 )
 from .model.notes import LogLine, Progress, decode_lines, decode_progress
 from .model.records import FailedAttempt, JobDef, JobResult
-from .model.states import JobState, JobStatus
+from .model.states import Cause, JobState, JobStatus
 from .telemetry import JobStopped, execute, has_handlers
 from .typing import Deserializer, ResultT, Serializer
 from .utils import timestamp_ms, to_unix_ms
@@ -370,7 +370,18 @@ class Job(Generic[ResultT]):
             error = asyncio.CancelledError()
             execute(
                 JobStopped(
-                    self._queue_name, self.job_id, "", 0, "", "cancelled", 0, None, error, timestamp_ms(), 0
+                    self._queue_name,
+                    self.job_id,
+                    "",
+                    0,
+                    "",
+                    "cancelled",
+                    0,
+                    None,
+                    error,
+                    timestamp_ms(),
+                    0,
+                    cause=Cause.CANCELLED,
                 )
             )
 

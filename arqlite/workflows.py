@@ -21,7 +21,7 @@ from .model.compositions import Chain, Group, chain, group
 from .model.flowcode import ReadPlan, encode_step, read_plan, read_result
 from .model.flowviews import StepView, WorkflowState, WorkflowView, moving_jobs, read_workflow, with_states
 from .model.placeholders import PREVIOUS
-from .model.states import JobState
+from .model.states import Cause, JobState
 from .model.workflows import Composition, Part, PlannedStep, Step, Workflow
 from .telemetry import JobEnqueued, JobStopped, execute, has_handlers
 from .utils import new_job_id, timestamp_ms
@@ -179,8 +179,11 @@ class WorkflowRun:
             if answer == "cancelled" and has_handlers(JobStopped):
                 error = asyncio.CancelledError()
                 execute(
-                    JobStopped(self.queue, job_id, "", 0, "", "cancelled", 0, None, error, timestamp_ms(), 0)
-                )
+                    JobStopped(
+                        self.queue, job_id, "", 0, "", "cancelled", 0, None, error, timestamp_ms(), 0,
+                        cause=Cause.CANCELLED,
+                    )
+                )  # fmt: skip
         return stopped.done
 
     async def retry(self) -> int:

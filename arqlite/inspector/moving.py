@@ -17,7 +17,7 @@ from ..model import checks
 from ..model.codec import blob_behind_end, queued_record
 from ..model.filters import JobConditions, JobFilter
 from ..model.memory import Memory, counted
-from ..model.states import FINAL_STATES, INCOMPLETE_STATES, JobState, letters_of
+from ..model.states import FINAL_STATES, INCOMPLETE_STATES, Cause, JobState, letters_of
 from ..telemetry import JobsManaged, JobStopped, execute, has_handlers
 from ..telemetry.jobevents import ManagedAs
 from ..utils import timestamp_ms
@@ -258,6 +258,6 @@ def _report_cancelled(queue: str, found: Found) -> None:
         execute(
             JobStopped(
                 queue, found.job_id, found.function, found.attempt, "", "cancelled", 0, None, error,
-                timestamp_ms(), found.enqueue_ms,
+                timestamp_ms(), found.enqueue_ms, cause=Cause.CANCELLED,
             )
         )  # fmt: skip

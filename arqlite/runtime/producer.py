@@ -384,18 +384,19 @@ class Producer(Service):
             elif isinstance(admitted, Refused):
                 self.owned[job_id] = admitted.run
                 self._capacity.pass_over(admitted.run.function)
-                self._refuse(admitted.run, admitted.error)
+                self._refuse(admitted)
             else:
                 self.owned[job_id] = None
                 self._put_aside(admitted, turn.now_ms)
 
-    def _refuse(self, run: Run, error: Exception) -> None:
+    def _refuse(self, refused: Refused) -> None:
         """End a job without a run; it takes a slot only if somebody wants to hear of that."""
+        run = refused.run
         if run.terms.task is None or run.terms.task.on_discard is None:
-            self.executor.refuse(run, error)
+            self.executor.refuse(run, refused.error, refused.cause)
         else:
             self.active.add(run)
-            run.task = self._create_task(self.executor.refuse_aloud(run, error))
+            run.task = self._create_task(self.executor.refuse_aloud(run, refused.error, refused.cause))
 
     def _put_aside(self, job: Returned, now_ms: int) -> None:
         """A job of a function that this worker does not know is for others."""
