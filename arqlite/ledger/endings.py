@@ -6,17 +6,12 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import Cancel, Discard, Retry, RetryJob, Snooze
-from ..model.context import CancelReason, RunningJob
+from ..errors import Cancel, Discard, Postpone, Retry, RetryJob, Snooze
+from ..model.causes import cause_of
+from ..model.context import RunningJob
+from ..model.outcomes import Raised
 from ..model.states import LEDGER_STATUS, Cause, JobState, LedgerStatus
 from .payloads import describe_error
-
-_CAUSES: dict[CancelReason, Cause] = {
-    "abort": Cause.CANCELLED,
-    "timeout": Cause.TIMEOUT,
-    "shutdown": Cause.SHUTDOWN,
-    "lost_lease": Cause.LOST,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +38,7 @@ class Ending:
     @property
     def attempt_state(self) -> str:
         """The same of the attempt, in the words of `JobStopped.state`."""
-        return "snoozed" if self.cause is Cause.SNOOZE and not self.state.is_final else self.state.value
+        return "snoozed" if self.state is JobState.SCHEDULED else self.state.value
 
 
 def ending_of(error: BaseException, job: RunningJob | None) -> Ending:
@@ -53,18 +48,21 @@ def ending_of(error: BaseException, job: RunningJob | None) -> Ending:
         error: what it raised, or what was thrown into it.
         job: the queue's job that it is a run of; None outside a worker, where nothing runs again.
     """
+    reason = None if job is None else job.cancel_reason
+    if reason == "lost_lease":  # whatever it says of itself: it runs again elsewhere
+        return Ending(JobState.AVAILABLE, Cause.LOST)
+    cause = cause_of(Raised(error), reason)
     if isinstance(error, asyncio.CancelledError):
-        return _of_cancellation(error, job)
+        return _of_cancellation(error, job, cause)
     if isinstance(error, Cancel):
-        return Ending(JobState.CANCELLED, Cause.CANCELLED, describe_error(error))
-    cause = _cause_of(error)
-    if _runs_again(error, job):
-        if cause is Cause.SNOOZE:
-            return Ending(JobState.SCHEDULED, cause)
-        if cause is Cause.RETRY:
-            return Ending(JobState.RETRYABLE, cause)
-        return Ending(JobState.RETRYABLE, cause, describe_error(error), _heard(error))
-    return Ending(JobState.DISCARDED, cause, describe_error(error), _heard(error))
+        return Ending(JobState.CANCELLED, cause, describe_error(error))
+    if not _runs_again(error, job):
+        return Ending(JobState.DISCARDED, cause, describe_error(error), _heard(error))
+    if isinstance(error, Snooze | Postpone):
+        return Ending(JobState.SCHEDULED, cause)
+    if isinstance(error, Retry | RetryJob):
+        return Ending(JobState.RETRYABLE, cause)
+    return Ending(JobState.RETRYABLE, cause, describe_error(error), _heard(error))
 
 
 def asked_by(result: Any) -> Snooze | Cancel | Discard | None:
@@ -76,32 +74,21 @@ def asked_by(result: Any) -> Snooze | Cancel | Discard | None:
     return None
 
 
-def _of_cancellation(error: asyncio.CancelledError, job: RunningJob | None) -> Ending:
+def _of_cancellation(error: asyncio.CancelledError, job: RunningJob | None, cause: Cause) -> Ending:
     """Time is up, back to the queue, somebody said so, or, inside a worker, nobody did."""
     if job is None:
         return Ending(JobState.CANCELLED, Cause.CANCELLED)
-    if job.cancel_reason is None:  # it comes from something that the job itself awaited
-        state = JobState.RETRYABLE if _runs_again(error, job) else JobState.DISCARDED
-        return Ending(state, Cause.ERROR, describe_error(error))
-    cause = _CAUSES[job.cancel_reason]
     if cause is Cause.CANCELLED:
         return Ending(JobState.CANCELLED, cause)
     if cause is Cause.TIMEOUT:
         timeout = TimeoutError("the job took longer than its timeout")
         state = JobState.RETRYABLE if _runs_again(timeout, job) else JobState.DISCARDED
         return Ending(state, cause, describe_error(timeout), timeout)
-    if _runs_again(error, job):
+    if not _runs_again(error, job):
+        return Ending(JobState.DISCARDED, cause, describe_error(error))
+    if cause is Cause.SHUTDOWN:
         return Ending(JobState.AVAILABLE, cause)
-    return Ending(JobState.DISCARDED, cause, describe_error(error))
-
-
-def _cause_of(error: BaseException) -> Cause:
-    match error:
-        case Retry() | RetryJob():
-            return Cause.RETRY
-        case Snooze():
-            return Cause.SNOOZE
-    return Cause.ERROR
+    return Ending(JobState.RETRYABLE, cause, describe_error(error))  # something that it awaited was cancelled
 
 
 def _runs_again(error: BaseException, job: RunningJob | None) -> bool:

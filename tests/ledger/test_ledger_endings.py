@@ -21,7 +21,7 @@ from ledger_toys import (
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
-from arqlite import task
+from arqlite import ArqRedis, task
 from arqlite.errors import Retry, Snooze
 from arqlite.ledger import AttemptRow, Cause, JobRow, JobRunner, LedgerStatus, store
 from arqlite.ledger.endings import ending_of
@@ -119,6 +119,8 @@ async def test_interruption_that_began_outside_a_worker_is_a_cancellation(
             True,
         ),
         (None, asyncio.CancelledError(), JobState.CANCELLED, Cause.CANCELLED, False),
+        (FakeJob(cancel_reason="lost_lease"), ValueError("late"), AVAILABLE, Cause.LOST, False),
+        (FakeJob(cancel_reason="timeout"), ValueError("late"), DISCARDED, Cause.TIMEOUT, True),
     ],
 )
 def test_row_says_what_the_queue_decides(
@@ -141,6 +143,27 @@ async def test_failure_with_attempts_left_waits(db: AsyncSession, sessions: Sess
     assert (row.status, row.state, row.cause) == (QUEUED, RETRYABLE, Cause.ERROR)
     assert (row.error_payload["type"], row.finished_at, row.max_attempts) == ("ValueError", None, 2)
     assert Toy.diary[-1][0] == "on_failure"
+
+
+async def test_worker_tells_whether_a_job_runs_again(
+    arq_redis: ArqRedis, make_worker: Any, sessions: Sessions
+) -> None:
+    """In a real worker the row of a failed attempt waits, and that of the last one is FAILED."""
+    seen: list[tuple[LedgerStatus, JobState]] = []
+
+    @task(max_attempts=2, backoff=0)
+    async def work(ctx: dict[str, Any]) -> None:
+        async with sessions() as db:
+            try:
+                await run(db, "fail")
+            finally:
+                row = await row_of(sessions)
+                seen.append((row.status, row.state))
+
+    await arq_redis.options(job_id="job-1").enqueue(work)
+    await asyncio.wait_for(make_worker([work]).main(), 10)
+
+    assert seen == [(QUEUED, RETRYABLE), (FAILED, DISCARDED)]
 
 
 @pytest.mark.parametrize("action", ["snooze", "return_snooze"])
