@@ -12,6 +12,7 @@ except ImportError as error:
 
 from ..model.states import Cause, LedgerStatus
 from . import store
+from .idempotency import KEY_LENGTH, Claim, claim, fingerprint
 from .jobs import BaseJob
 from .ledger import Ledger
 from .recorder import Recorder
@@ -22,12 +23,14 @@ from .sqlite import configure_sqlite
 from .tables import TABLE_PREFIX, AttemptRow, AuditRow, JobRow, LedgerBase
 
 __all__ = (
+    "KEY_LENGTH",
     "OPEN_STATUSES",
     "TABLE_PREFIX",
     "AttemptRow",
     "AuditRow",
     "BaseJob",
     "Cause",
+    "Claim",
     "JobRow",
     "JobRowMixin",
     "JobRunner",
@@ -36,8 +39,10 @@ __all__ = (
     "LedgerStatus",
     "Recorder",
     "UtcDateTime",
+    "claim",
     "configure_sqlite",
     "create_missing_tables",
+    "fingerprint",
     "store",
     "utc_now",
 )

@@ -9,6 +9,7 @@ except by a new job that was enqueued under the id of one that has ended.
 from .accepting import cancel_queued, fail_unpushed, insert_queued
 from .attempts import begin_attempt, end_attempt
 from .events import record_told
+from .keys import take_key
 from .looking import MAX_PAGE, count_open, find, page
 from .moves import table_of
 from .runs import Asked, adopt, mark_started, open_row, reopen, settle, succeed
@@ -32,4 +33,5 @@ __all__ = (
     "settle",
     "succeed",
     "table_of",
+    "take_key",
 )
