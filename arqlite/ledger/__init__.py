@@ -12,10 +12,15 @@ except ImportError as error:
 
 from ..model.states import Cause, LedgerStatus
 from . import store
+from .audit import AuditEntry
+from .auditor import Auditor
+from .autogenerate import include_object, render_item
 from .idempotency import KEY_LENGTH, Claim, claim, fingerprint
 from .jobs import BaseJob
 from .ledger import Ledger
+from .pruner import LedgerPruner
 from .recorder import Recorder
+from .retention import Retention
 from .rows import OPEN_STATUSES, JobRowMixin, UtcDateTime, utc_now
 from .runner import JobRunner
 from .schema import create_missing_tables
@@ -27,7 +32,9 @@ __all__ = (
     "OPEN_STATUSES",
     "TABLE_PREFIX",
     "AttemptRow",
+    "AuditEntry",
     "AuditRow",
+    "Auditor",
     "BaseJob",
     "Cause",
     "Claim",
@@ -36,13 +43,17 @@ __all__ = (
     "JobRunner",
     "Ledger",
     "LedgerBase",
+    "LedgerPruner",
     "LedgerStatus",
     "Recorder",
+    "Retention",
     "UtcDateTime",
     "claim",
     "configure_sqlite",
     "create_missing_tables",
     "fingerprint",
+    "include_object",
+    "render_item",
     "store",
     "utc_now",
 )

@@ -9,7 +9,9 @@ from typing import Any, Literal, TypeAlias
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from ..errors import ConfigurationError
+from .retention import KEEP_JOBS, Retention
 from .rows import JobRowMixin
+from .schema import TURN_TIMEOUT_S, check_tables, upgrade_tables
 from .sqlite import configure_sqlite
 from .tables import JobRow
 
@@ -20,6 +22,7 @@ _ASYNC_DRIVERS = {
     "postgres": "postgresql+asyncpg",
     "postgresql": "postgresql+asyncpg",
 }
+_DEFAULT_KEEP = Retention()
 
 
 class Ledger:
@@ -42,6 +45,8 @@ class Ledger:
         redact: names of arguments that the ledger must not hold, `("password", "otp")`, or those of some functions
             only, `{"send_otp": ("otp",)}`. It shows them as `***`, and jobs with such arguments cannot be put back
             into Redis from their rows.
+        keep: how long rows stay once their jobs have ended; see `Retention`, whose defaults hold. With a
+            `row_model` of your own its rows stay until you say otherwise. None prunes nothing at all.
         upgrade: whether workers create or upgrade the tables when they start. Otherwise `arqlite db upgrade` does,
             and a worker refuses to start on tables that are too old.
 
@@ -56,13 +61,17 @@ class Ledger:
         mode: Mode = "behind",
         row_model: type[JobRowMixin] = JobRow,
         redact: Iterable[str] | Mapping[str, Iterable[str]] = (),
+        keep: Retention | None = _DEFAULT_KEEP,
         upgrade: bool = True,
     ) -> None:
         if mode not in ("behind", "strict"):
             raise ConfigurationError(f"the mode of a ledger is 'behind' or 'strict', got {mode!r}")
+        if keep is not None and not isinstance(keep, Retention):
+            raise ConfigurationError(f"keep of a ledger must be a Retention or None, got {keep!r}")
         self.mode: Mode = mode
         self.row_model = row_model
         self.redact = redact
+        self.keep = KEEP_JOBS if keep is _DEFAULT_KEEP and row_model is not JobRow else keep
         self.upgrades_itself = upgrade
         self._database = database
         self._engine: AsyncEngine | None = database if isinstance(database, AsyncEngine) else None
@@ -90,6 +99,30 @@ class Ledger:
 
     def __repr__(self) -> str:
         return f"<Ledger {_without_password(self._database)} {self.mode}>"
+
+    async def upgrade(self, *, timeout: float = TURN_TIMEOUT_S) -> None:
+        """Create the library's tables, or bring them to what this version needs.
+
+        Any number of processes may call it at once: one does it, in one transaction, and the others find it
+        done. Tables that a later version of arqlite added to are left as they are, and so is that of a
+        `row_model` of your own.
+
+        Args:
+            timeout: seconds to wait for other processes.
+
+        Raises:
+            LedgerError: the tables were made by something else, are too new to work with, or another process
+                holds them for longer.
+        """
+        await upgrade_tables(self.engine, timeout=timeout)
+
+    async def check(self) -> None:
+        """Make sure that this version can work with the tables; changes nothing.
+
+        Raises:
+            LedgerError: they are missing, too old or too new; the message tells what to do.
+        """
+        await check_tables(self.engine, self.row_model)
 
     async def aclose(self) -> None:
         """Close the connections of an engine that the ledger made."""

@@ -33,6 +33,7 @@ BY_QUEUE = "queue"
 
 OPEN_STATUSES = (LedgerStatus.QUEUED, LedgerStatus.RUNNING)
 _IS_OPEN = text("status IN ('QUEUED', 'RUNNING')")
+_HAS_ENDED = text("finished_at IS NOT NULL")
 
 
 def utc_now() -> datetime:
@@ -88,6 +89,8 @@ def indexes_of(table: str) -> tuple[Index, ...]:
         # Of millions of rows only those still open are asked for by status.
         Index(f"ix_{table}_open", "status", "queued_at", sqlite_where=_IS_OPEN, postgresql_where=_IS_OPEN),
         Index(f"ix_{table}_created", "created_at", "id"),
+        # Pruning takes what ended first.
+        Index(f"ix_{table}_finished", "finished_at", sqlite_where=_HAS_ENDED, postgresql_where=_HAS_ENDED),
     )
 
 

@@ -8,20 +8,41 @@ except by a new job that was enqueued under the id of one that has ended.
 
 from .accepting import cancel_queued, fail_unpushed, insert_queued
 from .attempts import begin_attempt, end_attempt
+from .audit import audit, audit_page
 from .events import record_told
 from .keys import take_key
 from .looking import MAX_PAGE, count_open, find, page
 from .moves import table_of
+from .pruning import (
+    ENDED,
+    Gone,
+    count_ended,
+    count_older,
+    count_rows,
+    delete_ended,
+    delete_older,
+    end_of_newest,
+)
 from .runs import Asked, adopt, mark_started, open_row, reopen, settle, succeed
 
 __all__ = (
+    "ENDED",
     "MAX_PAGE",
     "Asked",
+    "Gone",
     "adopt",
+    "audit",
+    "audit_page",
     "begin_attempt",
     "cancel_queued",
+    "count_ended",
+    "count_older",
     "count_open",
+    "count_rows",
+    "delete_ended",
+    "delete_older",
     "end_attempt",
+    "end_of_newest",
     "fail_unpushed",
     "find",
     "insert_queued",
