@@ -16,7 +16,11 @@ class ConflictError(ApplicationError):
 
 
 class QueueUnavailableError(ApplicationError):
-    """The queue did not take the job; nothing will run, and the job's row says so."""
+    """The queue did not do what was asked of it: it is not open, or Redis is away."""
+
+
+class DatabaseUnavailableError(ApplicationError):
+    """The database is away, so nothing was accepted and nothing changed."""
 
 
 class MailNotSentError(ApplicationError):

@@ -18,6 +18,7 @@ from .autogenerate import include_object, render_item
 from .idempotency import KEY_LENGTH, Claim, claim, fingerprint
 from .jobs import BaseJob
 from .ledger import Ledger
+from .outage import DATABASE_AWAY
 from .pruner import LedgerPruner
 from .recorder import Recorder
 from .retention import Retention
@@ -28,6 +29,7 @@ from .sqlite import configure_sqlite
 from .tables import TABLE_PREFIX, AttemptRow, AuditRow, JobRow, LedgerBase
 
 __all__ = (
+    "DATABASE_AWAY",
     "KEY_LENGTH",
     "OPEN_STATUSES",
     "TABLE_PREFIX",

@@ -7,8 +7,10 @@ import binascii
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, HTTPException, Query, Request, Response, status
+from fastapi import APIRouter, HTTPException, Query, status
+from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.api.acceptance import Accepted
 from app.api.dependencies import MAX_ID, Database, PageSize, RowId
 from app.jobs.email_extraction import DEFAULT_BATCH_SIZE
 from app.models import Job
@@ -17,7 +19,6 @@ from app.services import job_service
 from app.services.account_service import find_account, find_user
 from app.services.providers import MailboxProvider, ProviderFactory, UnknownProvider
 from app.services.task_service import TaskService
-from arqlite.jobs import Job as QueueJob
 from arqlite.ledger import LedgerStatus, store
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
@@ -28,8 +29,7 @@ MAX_BATCH = 1_000
 
 @router.post("/trigger/fetch", status_code=status.HTTP_202_ACCEPTED)
 async def trigger_fetch(
-    request: Request,
-    response: Response,
+    accepted: Accepted,
     db: Database,
     provider: str = MailboxProvider.name,
     limit: Annotated[int, Query(ge=1, le=MAX_FETCH, description="at most this many messages")] = 20,
@@ -39,33 +39,32 @@ async def trigger_fetch(
     """Fetch messages from a connected account; 404 if there is no such account."""
     _must_be_known(provider)
     account = await find_account(db, user_id, provider, account_id)
-    job = await TaskService.enqueue_email_fetch(user_id, provider, limit, account.id)
-    return _accepted(job, request, response)
+    return await accepted.of(
+        TaskService.enqueue_email_fetch(user_id, provider, limit, account.id, session=db)
+    )
 
 
 @router.post("/trigger/extract", status_code=status.HTTP_202_ACCEPTED)
 async def trigger_extract(
-    request: Request,
-    response: Response,
+    accepted: Accepted,
+    db: Database,
     batch_size: Annotated[int, Query(ge=1, le=MAX_BATCH)] = DEFAULT_BATCH_SIZE,
 ) -> JobAccepted:
     """Read every e-mail that waits for it, `batch_size` at a time."""
-    return _accepted(await TaskService.enqueue_email_extraction(batch_size), request, response)
+    return await accepted.of(TaskService.enqueue_email_extraction(batch_size, session=db))
 
 
 @router.post("/trigger/sample", status_code=status.HTTP_202_ACCEPTED)
-async def trigger_sample(request: Request, response: Response) -> JobAccepted:
+async def trigger_sample(accepted: Accepted, db: Database) -> JobAccepted:
     """Run the base queue's sample task."""
-    return _accepted(await TaskService.enqueue_sample_task(), request, response)
+    return await accepted.of(TaskService.enqueue_sample_task(session=db))
 
 
 @router.post("/trigger/email", status_code=status.HTTP_202_ACCEPTED)
-async def trigger_email(
-    request: Request, response: Response, db: Database, user_id: RowId = 1
-) -> JobAccepted:
+async def trigger_email(accepted: Accepted, db: Database, user_id: RowId = 1) -> JobAccepted:
     """Send mail to a user; 404 if there is none."""
     await find_user(db, user_id)
-    return _accepted(await TaskService.enqueue_send_email(user_id), request, response)
+    return await accepted.of(TaskService.enqueue_send_email(user_id, session=db))
 
 
 @router.get("")
@@ -85,26 +84,24 @@ async def list_jobs(
 
 @router.get("/{job_id}", name="job_detail")
 async def get_job(job_id: str, db: Database) -> JobDetail:
-    """One job, with its input, output and errors."""
-    return JobDetail.of(await job_service.find(db, job_id))
+    """One job, with its input, output, errors and attempts."""
+    return await _detail(db, await job_service.find(db, job_id))
 
 
 @router.post("/{job_id}/cancel")
 async def cancel_job(job_id: str, db: Database) -> JobDetail:
     """Cancel a job that waits or runs; 409 if it has ended, or ends before it hears of this."""
-    return JobDetail.of(await job_service.cancel(db, job_id))
+    return await _detail(db, await job_service.cancel(db, job_id))
 
 
 @router.post("/{job_id}/retry", status_code=status.HTTP_202_ACCEPTED)
-async def retry_job(job_id: str, request: Request, response: Response, db: Database) -> JobAccepted:
+async def retry_job(job_id: str, accepted: Accepted, db: Database) -> JobAccepted:
     """Run a FAILED or CANCELLED job again, as a new job; 409 if it is in another state."""
-    return _accepted(await job_service.retry(db, job_id), request, response)
+    return await accepted.of(job_service.retry(db, job_id))
 
 
-def _accepted(job: QueueJob, request: Request, response: Response) -> JobAccepted:
-    url = request.app.url_path_for("job_detail", job_id=job.job_id)
-    response.headers["Location"] = url
-    return JobAccepted(job_id=job.job_id, status_url=url)
+async def _detail(db: AsyncSession, job: Job) -> JobDetail:
+    return JobDetail.with_attempts(job, await store.attempts_of(db, job.id, job.queue))
 
 
 def _must_be_known(provider: str) -> None:

@@ -7,7 +7,7 @@ except by a new job that was enqueued under the id of one that has ended.
 """
 
 from .accepting import cancel_queued, fail_unpushed, insert_queued
-from .attempts import begin_attempt, end_attempt
+from .attempts import attempts_of, begin_attempt, end_attempt
 from .audit import audit, audit_page
 from .events import record_told
 from .keys import take_key
@@ -31,6 +31,7 @@ __all__ = (
     "Asked",
     "Gone",
     "adopt",
+    "attempts_of",
     "audit",
     "audit_page",
     "begin_attempt",
