@@ -30,9 +30,9 @@ from arqlite.jobs import Job as QueueJob
 class TaskService:
     """Accepts jobs. Every method returns the queue's `Job`, whose `job_id` is the row's id.
 
-    With a `session` the job is part of its transaction: it runs if that is committed, and of a rollback
-    nothing is left anywhere. Without one it is committed when the method returns. While Redis is away jobs are
-    accepted all the same: they wait in the ledger and are pushed when it is back.
+    With a `session` the job is part of its transaction: it runs if that is committed, of a rollback
+    nothing is left anywhere. Without one it is committed when the method returns. While Redis is away, jobs
+    are accepted all the same: they wait in the ledger and are pushed when it is back.
     """
 
     @staticmethod

@@ -193,7 +193,7 @@ class Moving(Finding):
             # It would only be refused again.
             written = {name: value for name, value in found.envelope.items() if name != "x"}
         is_over = found.state.is_final
-        attempt, past = self._past_of(found) if is_over else (found.attempt, found.memory)
+        attempt, past = self._past_of(found, now_ms) if is_over else (found.attempt, found.memory)
         memory = past._replace(
             due_ms=now_ms if due_ms is None else due_ms,
             unknown_since_ms=0,
@@ -226,14 +226,20 @@ class Moving(Finding):
             return found.enqueue_ms, b""
         return found.enqueue_ms, found.record[: -len(blob_behind_end(found.record)) or None]
 
-    def _past_of(self, found: Found) -> tuple[int, Memory]:
+    def _past_of(self, found: Found, now_ms: int) -> tuple[int, Memory]:
         """Tell how many attempts a job had that ended, and what to remember of them if it runs again."""
+        finish_ms = 0
         try:
-            attempt, crashes, snoozes = counted(self._codec.decode_end(found.record)[0])
+            ended, _ = self._codec.decode_end(found.record)
+            finish_ms = ended["ft"]
+            attempt, crashes, snoozes = counted(ended)
         except DeserializationError:
             attempt = crashes = snoozes = 0
         tries = max(attempt - found.first_try + 1, 0)
-        return attempt, Memory(tries=tries, crashes=crashes, snoozes=snoozes, pardoned=crashes)
+        # It is revived after it ended, whatever the clocks say.
+        revived_ms = max(now_ms, finish_ms)
+        memory = Memory(tries, crashes, snoozes=snoozes, pardoned=crashes, revived_ms=revived_ms)
+        return attempt, memory
 
     def _cancelled(self, engine: RedisEngine, found: Found) -> bytes:
         return cancelled_body(self._codec, engine.queue, found.job_id, found.attempt, found.memory)

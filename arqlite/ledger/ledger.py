@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from ..errors import ConfigurationError
+from .redaction import Redaction
 from .retention import KEEP_JOBS, Retention
 from .rows import JobRowMixin
 from .schema import TURN_TIMEOUT_S, check_tables, upgrade_tables
@@ -70,7 +71,7 @@ class Ledger:
             raise ConfigurationError(f"keep of a ledger must be a Retention or None, got {keep!r}")
         self.mode: Mode = mode
         self.row_model = row_model
-        self.redact = redact
+        self.redaction = Redaction(redact)
         self.keep = KEEP_JOBS if keep is _DEFAULT_KEEP and row_model is not JobRow else keep
         self.upgrades_itself = upgrade
         self._database = database

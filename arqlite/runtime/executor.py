@@ -8,10 +8,10 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, assert_never
+from typing import TYPE_CHECKING, Any, assert_never
 
 from ..engine import Failure, Returned
-from ..errors import SerializationError
+from ..errors import JobExecutionFailed, SerializationError
 from ..model.attempts import encode_attempt
 from ..model.causes import cause_of
 from ..model.codec import Codec
@@ -30,6 +30,9 @@ from .ends import as_failure
 from .joblog import JobLog
 from .run import Run
 from .telling import tell_start, tell_stop
+
+if TYPE_CHECKING:  # without a ledger there need not be an SQLAlchemy
+    from ..ledger.store import FinalRow
 
 logger = logging.getLogger("arqlite.worker")
 
@@ -176,6 +179,14 @@ class Executor:
         run.started_ms = run.finished_ms = timestamp_ms()
         self._log.aborted_before_start(run)
         self._end(run, End(JobState.CANCELLED, asyncio.CancelledError()))
+
+    def end_again(self, run: Run, row: FinalRow) -> None:
+        """End a job that is over by its row: as that tells, without a run, and without telling it again."""
+        run.has_begun = True
+        run.job_try = row.attempt or run.job_try
+        run.started_ms, run.finished_ms = row.started_ms or row.finished_ms, row.finished_ms
+        self._log.known(run, row.state)
+        self._store_end(run, End(row.state, _value_of(row)))
 
     async def leave_behind(self, run: Run) -> None:
         """End a job that was aborted or is out of time, and whose run goes on all the same, to be gone with
@@ -347,6 +358,16 @@ class Executor:
             error = asyncio.CancelledError("aborted while it ran")
         record = encode_attempt(run.attempt, run.finished_ms, run.enqueue_ms, error, run.worker)
         self._acker.fail(Failure(run.job_id, keep_ms, record))
+
+
+def _value_of(row: FinalRow) -> Any:
+    """Make of a row what its job returned, or the exception that ended it."""
+    if row.state is COMPLETED:
+        return row.output
+    if row.state is JobState.CANCELLED:
+        return asyncio.CancelledError()
+    told = row.error if isinstance(row.error, dict) else {}
+    return JobExecutionFailed(": ".join(filter(None, (told.get("type"), told.get("message")))) or "failed")
 
 
 def _state_of(again: Again) -> StoppedState:

@@ -30,6 +30,9 @@ __all__ = (
     "JobsPruned",
     "JobsRescued",
     "LeaderChanged",
+    "LedgerAway",
+    "LedgerBack",
+    "LedgerWritten",
     "LoopBlocked",
     "ManagedAs",
     "QueuePaused",
@@ -226,6 +229,59 @@ class LeaderChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class LedgerWritten:
+    """A recorder committed changes to the ledger.
+
+    Attributes:
+        queue: whose jobs they were of; empty if it records those of every queue.
+        rows: how many runs and accepted jobs.
+        took_ms: how long that took, with fractions.
+        lag_ms: how long the oldest of them had waited before that.
+        waiting: how many wait now.
+        at_ms: when, in ms since 1970.
+    """
+
+    name: ClassVar[str] = "ledger.write"
+
+    queue: str
+    rows: int
+    took_ms: float
+    lag_ms: float
+    waiting: int
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerAway:
+    """A recorder cannot write to the ledger; told once, until it can again. Fields as in `LedgerWritten`.
+
+    Attributes:
+        error: why.
+    """
+
+    name: ClassVar[str] = "ledger.away"
+
+    queue: str
+    error: BaseException
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerBack:
+    """A recorder can write to the ledger again; other fields as in `LedgerWritten`.
+
+    Attributes:
+        away_ms: for how long it could not.
+    """
+
+    name: ClassVar[str] = "ledger.back"
+
+    queue: str
+    away_ms: int
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class ServiceStarted:
     """A service begins its duty once more.
 
@@ -300,6 +356,9 @@ EVENTS: tuple[type, ...] = (
     JobsPruned,
     CronFired,
     LeaderChanged,
+    LedgerWritten,
+    LedgerAway,
+    LedgerBack,
     ServiceStarted,
     ServiceStopped,
     ServiceFailed,

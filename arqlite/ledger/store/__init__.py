@@ -9,7 +9,8 @@ except by a new job that was enqueued under the id of one that has ended.
 from .accepting import cancel_queued, fail_unpushed, insert_queued
 from .attempts import attempts_of, begin_attempt, end_attempt
 from .audit import audit, audit_page
-from .events import record_told
+from .events import Writing, writing_to
+from .finals import FinalRow, finals
 from .keys import take_key
 from .looking import MAX_PAGE, count_open, find, page
 from .moves import table_of
@@ -29,7 +30,9 @@ __all__ = (
     "ENDED",
     "MAX_PAGE",
     "Asked",
+    "FinalRow",
     "Gone",
+    "Writing",
     "adopt",
     "attempts_of",
     "audit",
@@ -45,15 +48,16 @@ __all__ = (
     "end_attempt",
     "end_of_newest",
     "fail_unpushed",
+    "finals",
     "find",
     "insert_queued",
     "mark_started",
     "open_row",
     "page",
-    "record_told",
     "reopen",
     "settle",
     "succeed",
     "table_of",
     "take_key",
+    "writing_to",
 )
