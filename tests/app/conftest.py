@@ -25,6 +25,7 @@ with pytest.MonkeyPatch.context() as patch:
     for name in ("REDIS_URL", "DATABASE_URL", "SMTP_HOST", "MAILBOX_PATH"):
         patch.delenv(name, raising=False)
     from app.core import config, database, queue
+    from app.core.tasks import SECRETS
 
 from postgres import postgres_url  # noqa: F401 (a fixture)
 from sqlite_threads import sqlite_threads_end  # noqa: F401 (a fixture)
@@ -56,7 +57,7 @@ async def engine(
             await connection.execute(text(f"CREATE SCHEMA {schema}"))
     old = database.engine
     monkeypatch.setattr(database, "engine", made)
-    monkeypatch.setattr(database, "ledger", Ledger(made, redact=database.ledger.redact))
+    monkeypatch.setattr(database, "ledger", Ledger(made, redact=SECRETS))
     database.AsyncSessionLocal.configure(bind=made)
     await database.create_tables()
     yield made
