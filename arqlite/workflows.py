@@ -20,6 +20,7 @@ from .model.codec import Codec
 from .model.compositions import Chain, Group, chain, group
 from .model.flowcode import ReadPlan, encode_step, read_plan, read_result
 from .model.flowviews import StepView, WorkflowState, WorkflowView, moving_jobs, read_workflow, with_states
+from .model.options import told_of_askers
 from .model.placeholders import PREVIOUS
 from .model.states import Cause, JobState
 from .model.workflows import Composition, Part, PlannedStep, Step, Workflow
@@ -342,6 +343,7 @@ def _new_step(
         extras["g"] = options.tags
     if options.meta:
         extras["m"] = options.meta
+    extras |= told_of_askers(options)
     job_id = new_job_id()
     written = encode_step(codec, step, job_id, options, now_ms, numbers, **extras)
     record = b"" if step.undoes else written.record

@@ -113,11 +113,7 @@ class RedisEngine(Management, Duties, FlowVerbs, Steering, Upkeep):
         refused = Refused()
         for start in range(0, len(jobs), ENQUEUE_CHUNK):
             rest, unique = _enqueued(jobs[start : start + ENQUEUE_CHUNK])
-            for reply in await self._call(load("enqueue"), {"unique": unique}, rest):
-                place, *holder = reply if isinstance(reply, list) else [reply]
-                refused.add(start + place - 1)
-                if holder:
-                    refused.holders[start + place - 1] = Holder(*map(bytes.decode, holder))
+            refused.read(await self._call(load("enqueue"), {"unique": unique}, rest), start)
         return refused
 
     async def open(self, session: str, lease_ms: int) -> int:
@@ -242,6 +238,16 @@ class RedisEngine(Management, Duties, FlowVerbs, Steering, Upkeep):
         call = self._call(load("fire"), args, schedules, {"cronctl": self.keys.cronctl})
         done, now_ms, *holder = await call
         return Fired(bool(done), int(now_ms), Holder(*map(bytes.decode, holder)) if holder else None)
+
+    async def foresee(self, jobs: Sequence[NewJob]) -> Refused:
+        """See `Engine.foresee`; more than 500 jobs go in several scripts."""
+        refused = Refused()
+        for start in range(0, len(jobs), ENQUEUE_CHUNK):
+            questions: list[Any] = []
+            for job in jobs[start : start + ENQUEUE_CHUNK]:
+                questions += (job.job_id, *(_lock(job.lock) if job.lock is not None else ("",) * 4))
+            refused.read(await self._call(load("foresee"), {}, questions), start)
+        return refused
 
     async def ticks(self, schedules: Sequence[str]) -> Ticks:
         """See `Engine.ticks`."""

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, TypeAlias
 
+from sqlalchemy import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from ..errors import ConfigurationError
@@ -82,6 +83,13 @@ class Ledger:
     def is_strict(self) -> bool:
         """Whether rows come first."""
         return self.mode == "strict"
+
+    @property
+    def backend(self) -> str:
+        """What kind of database it is, `sqlite` or `postgresql`; no driver is needed to tell."""
+        if isinstance(self._database, AsyncEngine):
+            return self._database.dialect.name
+        return make_url(with_async_driver(str(self._database))).get_backend_name()
 
     @property
     def engine(self) -> AsyncEngine:

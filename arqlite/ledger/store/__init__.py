@@ -24,7 +24,9 @@ from .pruning import (
     delete_older,
     end_of_newest,
 )
+from .queueing import queue_rows, queue_unless_open
 from .runs import Asked, adopt, mark_started, open_row, reopen, settle, succeed
+from .waiting import cancel_unpushed, close_duplicate, find_unpushed, mark_pushed, retract, unpushed
 
 __all__ = (
     "ENDED",
@@ -39,6 +41,8 @@ __all__ = (
     "audit_page",
     "begin_attempt",
     "cancel_queued",
+    "cancel_unpushed",
+    "close_duplicate",
     "count_ended",
     "count_older",
     "count_open",
@@ -50,14 +54,21 @@ __all__ = (
     "fail_unpushed",
     "finals",
     "find",
+    "find_unpushed",
     "insert_queued",
+    "mark_pushed",
     "mark_started",
     "open_row",
     "page",
+    "queue_rows",
+    "queue_unless_open",
+    "record_told",
     "reopen",
+    "retract",
     "settle",
     "succeed",
     "table_of",
     "take_key",
+    "unpushed",
     "writing_to",
 )
