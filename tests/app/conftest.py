@@ -100,16 +100,19 @@ async def account(db: AsyncSession, mailbox: Mailbox) -> ConnectedAccount:
 
 
 @pytest.fixture
-def pools(arq_redis: ArqRedis, engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch) -> ArqRedis:
+async def pools(
+    arq_redis: ArqRedis, engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[ArqRedis]:
     """Both pools open, on one Redis: what separates them is told by the settings, and tested there."""
     arq_redis.ledger = database.ledger
     monkeypatch.setattr(queue, "base_pool", arq_redis)
     monkeypatch.setattr(queue, "email_pool", arq_redis)
-    return arq_redis
+    yield arq_redis
+    await arq_redis.aclose()  # before the database: its last rows are written here
 
 
 @pytest.fixture
-async def no_redis(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[ArqRedis]:
+async def no_redis(engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[ArqRedis]:
     """Both pools open, on a Redis that is away."""
     pool = ArqRedis(unix_socket_path="/nowhere/redis.sock", ledger=database.ledger)
     monkeypatch.setattr(queue, "base_pool", pool)

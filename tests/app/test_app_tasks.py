@@ -79,9 +79,7 @@ async def test_without_a_session_the_job_is_committed(pools: ArqRedis) -> None:
     assert await pools.queue_depth() == 1
 
 
-async def test_job_is_accepted_while_redis_is_away(
-    engine: object, no_redis: ArqRedis, db: AsyncSession
-) -> None:
+async def test_job_is_accepted_while_redis_is_away(no_redis: ArqRedis) -> None:
     """Its row waits for the relay, which pushes what is not known to be in Redis."""
     job = await TaskService.enqueue_sample_task()
 
@@ -90,9 +88,7 @@ async def test_job_is_accepted_while_redis_is_away(
     assert row.record is not None
 
 
-async def test_secret_is_not_accepted_while_redis_is_away(
-    engine: object, no_redis: ArqRedis, db: AsyncSession
-) -> None:
+async def test_secret_is_not_accepted_while_redis_is_away(no_redis: ArqRedis, db: AsyncSession) -> None:
     """The ledger could not bring such a job to Redis later: whoever asks for it is told."""
     with pytest.raises(QueueUnavailableError, match="email queue did not take the job"):
         await TaskService.enqueue_otp_email("ada@example.com", "935712")
@@ -215,10 +211,11 @@ async def test_password_of_a_failed_job_is_not_kept(
 
 
 async def test_password_of_a_cancelled_job_is_not_kept(
-    pools: ArqRedis, db: AsyncSession, engine: object
+    pools: ArqRedis, db: AsyncSession, eventually: Any
 ) -> None:
     """A one-time password whose mail was called off in time is left nowhere either."""
     job = await TaskService.enqueue_otp_email("ada@example.com", "935712")
+    await eventually(lambda: store.find(db, Job, job.job_id))  # Redis has it first
     row = await job_service.cancel(db, job.job_id)
 
     assert row.status is LedgerStatus.CANCELLED
