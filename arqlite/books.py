@@ -12,6 +12,7 @@ from .ledger import Ledger, LedgerPruner, Recorder
 from .ledger.auditor import Auditor
 from .ledger.outage import is_away
 from .ledger.store import FinalRow, finals
+from .reconcile import REMEMBER_MS, Reconciler
 from .runtime.acker import Acker
 from .runtime.bookless import NoBooks
 from .runtime.gate import Gate
@@ -25,6 +26,10 @@ logger = logging.getLogger("arqlite.ledger")
 _PATIENCE_S = 1.0
 # How long a worker in the mode behind waits for the ledger at its start.
 _START_PATIENCE_S = 5.0
+# How long the last rows may take to be written at the end.
+FLUSH_TIMEOUT_S = 5.0
+# A strict worker begins again as soon as the ledger is back.
+_LONGEST_BACKOFF_S = 1.0
 _FIRST_PAUSE_S, _LAST_PAUSE_S = 0.1, 1.0
 
 
@@ -41,7 +46,10 @@ class Books(NoBooks):
         self._ledger = ledger
         self._queue = engine.queue
         self._opening: asyncio.Task[None] | None = None
-        recorder = Recorder(ledger, queue=engine.queue)
+        engine.remember_ms = REMEMBER_MS
+        recorder = Recorder(
+            ledger, engine.queue, max_backoff=_LONGEST_BACKOFF_S, flush_timeout=FLUSH_TIMEOUT_S
+        )
         self.trust = Trust(is_firm=False)
         self.acker: Acker = Gate(recorder, wake) if ledger.is_strict else Acker()
         self.precheck = Precheck(self.trust, self._finals, None if ledger.is_strict else _PATIENCE_S)
@@ -49,13 +57,14 @@ class Books(NoBooks):
         self.services: Sequence[Service] = [
             recorder,
             self.precheck,
+            Reconciler(ledger, engine, self.trust, lag_s=lambda: recorder.lag),
             LedgerPruner(ledger),
             Auditor(ledger),
         ]
 
     async def open(self) -> None:
-        """See that the tables are there. A ledger that is away is waited for in strict mode; otherwise that is
-        seen to later, and the worker starts.
+        """See that the tables are there. In strict mode a ledger that is away is waited for; otherwise that is seen
+        to later.
 
         Raises:
             LedgerError: the tables cannot be used as they are.

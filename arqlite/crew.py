@@ -102,8 +102,7 @@ class Crew:
         )
         limits = options.limits()
         self.engine = RedisEngine(pool, options.queue, timeout=max(lease_ms / 3000, 1.0))
-        # A closure, since the producer needs what it is told of here.
-        self._books = _books_of(options, self.engine, lambda: self.producer.deliver())
+        self._books = _books_of(options, self.engine, self._deliver)
         self.producer = Producer(
             self.engine,
             Waker(pool, self.engine.keys),
@@ -183,7 +182,8 @@ class Crew:
         self._introduce(host)
         pruner = Pruner(self.engine, options.prune_interval, options.prune_limit)
         self._services: list[Service] = [
-            *self._books.services, self._plain, *options.services, self._lifeline, self._health, pruner, self._notes
+            *self._books.services, self._plain, *options.services, self._lifeline, self._health, pruner,
+            self._notes,
         ]  # fmt: skip
         if capture_level is not None:
             self._services.append(LogCapture(self._notes, capture_level))
@@ -347,6 +347,9 @@ class Crew:
                     await self._pool.delete(self._options.health_key)
         except REDIS_TROUBLE as error:
             logger.warning("could not say goodbye to Redis (%s); the lease ends by itself", error)
+
+    def _deliver(self) -> None:
+        self.producer.deliver()
 
     def _lease_is_safe(self) -> bool:
         return not self._heartbeat.is_overdue

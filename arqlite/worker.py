@@ -344,6 +344,8 @@ class Worker:
             await self._pool.aclose(close_connection_pool=True)
             if self._crew is not None:
                 self._crew.pool_was_closed()
+            if self.options.ledger is not None:
+                await self.options.ledger.aclose()  # another worker that shares it connects anew
 
     def handle_sig(self, signum: Signals) -> None:
         """Shut down: give running jobs `job_completion_wait` seconds, then give them back. A second

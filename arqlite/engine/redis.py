@@ -90,8 +90,8 @@ class RedisEngine(Management, Duties, FlowVerbs, Steering, Upkeep):
         timeout: seconds after which a call without an answer counts as failed.
 
     Attributes:
-        remember_ms: for how long an end is remembered even if nothing of it is to be kept, for the queue's ledger: 0
-            without one. To be set before a session is opened.
+        remember_ms: for how long an end is remembered even if nothing of it is to be kept, for the queue's
+            ledger: 0 without one. To be set before a session is opened.
     """
 
     def __init__(self, client: Any, queue: str, *, timeout: float = 5.0) -> None:

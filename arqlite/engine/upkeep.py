@@ -37,8 +37,8 @@ class Place(NamedTuple):
     """Where a job is, as it is stored.
 
     Attributes:
-        where: whether it waits in some home, a session owns it, or it is over. `over` is also one whose end has
-            expired and is only remembered.
+        where: whether it waits in some home, a session owns it, or it is over. `over` is also one whose end
+            has expired and is only remembered.
         state: its state's letter, see `model.states`; empty if it is absent.
         due_ms: when it is or was due, in ms since 1970; -1 where no home keeps that.
         memory: what is remembered of its runs.
@@ -120,8 +120,12 @@ class Upkeep:
             remember_ms: for how long ends are remembered even if nothing of them is kept.
         """
         args = {
-            "expected": known.marker, "expected_beat": known.beat, "id": marker, "beat": beat, "remember": remember_ms,
-        }  # fmt: skip
+            "expected": known.marker,
+            "expected_beat": known.beat,
+            "id": marker,
+            "beat": beat,
+            "remember": remember_ms,
+        }
         return bool(await self._call(load("mark"), args))
 
     async def server(self) -> str | None:

@@ -38,5 +38,7 @@ def ledger_of(given: Any) -> Ledger:
         made.engine  # noqa: B018 (a URL that cannot work is told here, and not by the first job)
     except (ArgumentError, ImportError) as error:
         # Not the URL itself: it may have a password in it.
-        raise ConfigurationError(f"ledger is the URL of no database that can be used here: {error}") from error
+        raise ConfigurationError(
+            f"ledger is the URL of no database that can be used here: {error}"
+        ) from error
     return made

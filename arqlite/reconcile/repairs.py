@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ..engine import Place, RedisEngine, Restored, Retired
-from ..ledger import Ledger
+from ..ledger import Ledger, store
+from ..ledger.audit import AuditEntry
 from ..ledger.rows import utc_now
 from ..ledger.store import comparing
 from ..ledger.store.comparing import KnownRow
@@ -18,16 +18,18 @@ from ..ledger.store.waiting import StoredJob
 from ..model import memory as memories
 from ..model.codec import Codec
 from ..model.memory import Memory
-from ..model.states import STATES_BY_LETTER, JobState
+from ..model.states import JobState
 from ..outbox.pushing import restored
 from .ends import body_of, settled_row
-from .opening import accepted_of, open_rows
+from .opening import accepted_of, state_of
 from .rules import Repair
 
 # How long the end of a job is kept in Redis that was taken out of where it waited.
 _RETIRED_KEEP_MS = 3_600_000
 # In front of all that waits, as jobs that a rescue puts back.
 _IN_FRONT = "=0"
+# The audit names the first of a batch.
+_MOST_IDS = 20
 LOST_WITHOUT_RECORD = {
     "type": "JobLost",
     "message": "Redis lost the job, and its row does not keep what it could be made of again",
@@ -138,7 +140,7 @@ class Mender:
                 await db.commit()
                 if job_ids:
                     mended.add(_count(repair, len(job_ids)))
-                    await comparing.note_in_audit(db, self._engine.queue, f"reconcile.{repair}", actor, job_ids)
+                    await store.audit(db, [_audited(self._engine.queue, repair, actor, job_ids)])
                     await db.commit()
         return mended
 
@@ -166,10 +168,12 @@ class Mender:
             case Repair.RETIRE:
                 return await self._retire(db, group)
             case Repair.OPEN:
-                accepted = [
-                    accepted_of(queue, one.job_id, one.record, one.place, self._codec) for one in group
+                jobs = [
+                    accepted_of(queue, one.job_id, one.record, one.place, self._codec, self._ledger.redaction)
+                    for one in group
                 ]
-                await open_rows(db, self._ledger, accepted)
+                states = [state_of(one.place) for one in group]
+                await comparing.insert_missing(db, row_model, jobs, states)
             case Repair.NOTHING:
                 return []
         return [one.job_id for one in group]
@@ -189,7 +193,11 @@ class Mender:
         ]
         unrestored = await self._engine.restore(jobs)
         is_out = unrestored.others.keys() | unrestored.over.keys()
-        pushed = [(row, job) for place, (row, job) in enumerate(zip(known, jobs, strict=True)) if place not in is_out]
+        pushed = [
+            (row, job)
+            for place, (row, job) in enumerate(zip(known, jobs, strict=True))
+            if place not in is_out
+        ]
         if repair is Repair.PUSH_LOST:
             lost = [(row, job.memory, memories.decode(job.memory).crashes) for row, job in pushed]
             await comparing.note_lost_runs(db, self._ledger.row_model, self._engine.queue, lost)
@@ -231,14 +239,13 @@ def _past_of(row: KnownRow, memory: str) -> Memory:
 
 
 def _waiting(one: Difference) -> tuple[JobState, str, int]:
-    state = STATES_BY_LETTER.get(one.place.state, JobState.AVAILABLE)
-    return state, one.place.memory, memories.decode(one.place.memory).crashes
+    return state_of(one.place), one.place.memory, memories.decode(one.place.memory).crashes
+
+
+def _audited(queue: str, repair: Repair, actor: str, job_ids: list[str]) -> AuditEntry:
+    detail = {"jobs": len(job_ids), "ids": job_ids[:_MOST_IDS]}
+    return AuditEntry(f"reconcile.{repair}", queue, actor, job_ids[0] if len(job_ids) == 1 else None, detail)
 
 
 def _count(repair: Repair, jobs: int) -> Mended:
     return Mended(**{_COUNTED_AS[repair]: jobs})
-
-
-def grace_is_over(moment: datetime | None, grace_s: float, now: datetime) -> bool:
-    """Tell whether something happened so long ago that nobody can be about to tell of it."""
-    return moment is None or (now - moment).total_seconds() >= grace_s

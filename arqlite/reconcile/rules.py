@@ -80,7 +80,8 @@ def _decide_absent(row: KnownRow) -> Repair:
 
 
 def _decide_ended(row: KnownRow, place: Place, job: Job) -> Repair:
-    if place.where != "waiting":
+    # What a runner has closed counts when the end of its job was told, too: it may be tried again.
+    if place.where != "waiting" or not row.state.is_final:
         return Repair.NOTHING
     enqueued_ms = ms_of(row.enqueued_at)
     if enqueued_ms is None or job.enqueued_ms != enqueued_ms:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections import deque
@@ -10,6 +11,7 @@ from collections.abc import Callable, Collection
 from typing import NamedTuple, Protocol
 
 from ..engine import Failure, Returned
+from ..errors import LedgerError
 from .acker import Acker
 
 logger = logging.getLogger("arqlite.ledger")
@@ -143,6 +145,11 @@ class Gate(Acker):
             self._keeper = asyncio.get_running_loop().create_task(self._let_through(), name="arqlite:gate")
 
     async def _let_through(self) -> None:
+        # Its writer has ended: what still waits is given up by whoever stops the worker.
+        with contextlib.suppress(LedgerError):
+            await self._follow()
+
+    async def _follow(self) -> None:
         while True:
             mark = self._groups[0].mark if self._groups else self._writing.mark
             await self._writing.reached(mark)

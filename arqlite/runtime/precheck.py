@@ -149,9 +149,7 @@ class Precheck(Service):
 
 
 def _is_of(run: Run, row: FinalRow) -> bool:
-    """Tell whether a row tells of this job, not of an earlier one of its id, nor of an end before somebody let
-    it run again.
-    """
+    """Tell whether a row tells of this job: not of an earlier one, nor of an end before its revival."""
     if row.enqueued_ms != run.enqueue_ms:
         return False
     return not run.memory.revived_ms or run.memory.revived_ms < row.finished_ms

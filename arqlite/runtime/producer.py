@@ -339,16 +339,13 @@ class Producer(Service):
                 tuple(batch.failures.values()), started, self.told if has_handlers(JobStopped) else None,
             )  # fmt: skip
         except SessionLost:
-            self._trust.doubt()
             await self._begin_anew()
             return
         except REDIS_TROUBLE as error:
-            self._trust.doubt()
             self._acker.put_back(batch)
             self._orders.untold(started)
             self._hungry = self._owes_turn = True
-            self._outage.begins(error)
-            await self._outage.wait()
+            await self._bear(error)
             return
         except asyncio.CancelledError:
             self._acker.put_back(batch)
@@ -567,6 +564,12 @@ class Producer(Service):
 
     # -- sessions
 
+    async def _bear(self, error: BaseException) -> None:
+        """Redis is out of reach: wait a while. It may be another one when it is back."""
+        self._trust.doubt()
+        self._outage.begins(error)
+        await self._outage.wait()
+
     async def _open(self) -> None:
         session = self._new_session()
         while True:
@@ -575,8 +578,7 @@ class Producer(Service):
                 while not self._orders.joined(await self._engine.join(session, self._orders.membership())):
                     pass
             except REDIS_TROUBLE as error:
-                self._outage.begins(error)
-                await self._outage.wait()
+                await self._bear(error)
             else:
                 self._outage.is_over()
                 self.session, self._is_dead = session, False
@@ -592,6 +594,7 @@ class Producer(Service):
                 self.session,
                 len(self.owned),
             )
+        self._trust.doubt()
         for run in self.owned.values():
             self._give_up(run)
         self.owned.clear()
@@ -611,8 +614,7 @@ class Producer(Service):
         try:
             members = await self._engine.owned(self.session)
         except REDIS_TROUBLE as error:
-            self._outage.begins(error)
-            await self._outage.wait()
+            await self._bear(error)
             return
         self._is_unsure = False
         for job_id in members - self.owned.keys():
@@ -647,8 +649,7 @@ class Producer(Service):
         try:
             size = await self._engine.size()
         except REDIS_TROUBLE as error:
-            self._outage.begins(error)
-            await self._outage.wait()
+            await self._bear(error)
             return False
         if size.moving <= len(self._parked):
             return True

@@ -29,6 +29,7 @@ __all__ = (
     "JobsManaged",
     "JobsPruned",
     "JobsRescued",
+    "LedgerReconciled",
     "LeaderChanged",
     "LedgerAway",
     "LedgerBack",
@@ -187,6 +188,28 @@ class JobsRescued:
 
     queue: str
     jobs: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerReconciled:
+    """The ledger and Redis said different things of jobs, and were made to agree; told for each batch.
+
+    Attributes:
+        pushed: how many jobs were put into Redis again.
+        settled: how many rows tell now how their jobs ended, those included whose jobs could not be put back.
+        retired: how many jobs were taken out of Redis, since they had ended.
+        opened: how many rows were written for jobs that had none.
+        requeued: how many rows say now that their jobs wait.
+    """
+
+    name: ClassVar[str] = "ledger.reconcile"
+
+    queue: str
+    pushed: int
+    settled: int
+    retired: int
+    opened: int
+    requeued: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -354,6 +377,7 @@ EVENTS: tuple[type, ...] = (
     QueueShutdown,
     JobsRescued,
     JobsPruned,
+    LedgerReconciled,
     CronFired,
     LeaderChanged,
     LedgerWritten,

@@ -18,7 +18,7 @@ from sqlalchemy.orm import DeclarativeBase
 from arqlite.errors import LedgerError
 from arqlite.ledger import JobRow, JobRowMixin, Ledger, LedgerBase, create_missing_tables, store
 from arqlite.ledger.migrations import HEAD, VERSION_TABLE
-from arqlite.ledger.migrations.running import ddl, scripts
+from arqlite.ledger.migrations.running import ddl, revisions, scripts
 
 
 class Base(DeclarativeBase):
@@ -53,7 +53,7 @@ async def stamp(ledger: Ledger, revision: str) -> None:
 
 
 async def test_migrations_make_what_the_metadata_says(ledger: Ledger) -> None:
-    """Autogenerate finds no difference; where it does, the test fails with the operations that are missing."""
+    """Autogenerate finds no difference; where it does, the failure tells the operations that are missing."""
     await ledger.upgrade()
 
     def missing(connection: Connection) -> str:
@@ -81,11 +81,9 @@ async def test_migrations_make_checks_and_defaults(
 
 
 def test_head_is_told_right() -> None:
-    """The constant that spares workers to load Alembic names the last revision, and there is one line only."""
+    """The constant that spares workers to load Alembic names the last revision, and there is one line."""
     assert scripts().get_heads() == [HEAD]
-    assert [int(script.revision) for script in scripts().walk_revisions()] == sorted(
-        (int(script.revision) for script in scripts().walk_revisions()), reverse=True
-    )
+    assert revisions() == sorted(revisions(), key=int)
 
 
 async def test_upgrade_is_done_once(ledger: Ledger) -> None:

@@ -163,7 +163,7 @@ async def test_old_end_of_a_job_that_came_again_is_dropped() -> None:
 
 
 async def test_slow_ledger_shuts_the_gate(monkeypatch: Any) -> None:
-    """While an end waits for long, or much waits to be written, nothing more may be begun; then that is told."""
+    """While an end waits for long nothing more may be begun; who asked hears when that is over."""
     monkeypatch.setattr(gates, "_SLOW_S", 0.0)
     end = Ended()
     assert not end.gate.is_shut

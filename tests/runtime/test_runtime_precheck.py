@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -111,7 +110,7 @@ async def test_all_that_waits_is_asked_for_at_once(eventually: Any) -> None:
     ],
 )
 async def test_rows_that_count(job: Job, known: FinalRow, is_over: bool, eventually: Any) -> None:
-    """A row tells of a job that was enqueued at its time, unless somebody let that run again since it ended."""
+    """A row tells of the job that was enqueued at its time, unless that was revived since it ended."""
     bench = Bench()
     bench.rows["a"] = known
     bench.put(job)
@@ -136,7 +135,7 @@ async def test_job_that_was_taken_back_does_not_start(eventually: Any) -> None:
 
 
 async def test_ledger_away_holds_no_job_up(eventually: Any, caplog: pytest.LogCaptureFixture) -> None:
-    """When the ledger is away, jobs start after the patience; those that come next do not wait. It is told once."""
+    """When the ledger is away, jobs start after the patience, and the next at once; it is told once."""
     caplog.set_level(logging.INFO)
     bench = Bench(patience_s=0.0)
     bench.is_away = True

@@ -6,11 +6,14 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, Select, Table, and_, bindparam, func, select, tuple_, update
+from sqlalchemy import Row, Select, Table, bindparam, func, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ...model.states import Cause, JobState, LedgerStatus
+from ...utils import ms_to_datetime
+from ..accepting import AcceptedJob
+from ..payloads import jsonable_or_text
 from ..rows import OPEN_STATUSES, JobRowMixin, utc_now
 from ..tables import AttemptRow, QueueRow
 from .moves import CANCELLED, FAILED, QUEUED, RUNNING, SUCCESS, table_of
@@ -309,6 +312,27 @@ async def close_attempts(db: AsyncSession, queue: str, rows: Sequence[KnownRow],
     )
 
 
+async def insert_missing(
+    db: AsyncSession, row_model: type[JobRowMixin], jobs: Sequence[AcceptedJob], states: Sequence[JobState]
+) -> None:
+    """Write QUEUED rows for jobs that are in Redis; those that have one by now keep it."""
+    now, table = utc_now(), table_of(row_model)
+    rows = [
+        {
+            "id": job.id, "queue": job.queue, "job_type": job.job_type or job.function, "function": job.function,
+            "status": QUEUED, "state": state, "args": jsonable_or_text(job.args), "kwargs": jsonable_or_text(job.kwargs),
+            "tags": list(job.tags) or None, "meta": jsonable_or_text(job.meta) or None, "priority": job.priority,
+            "max_attempts": job.max_attempts, "triggered_by": job.triggered_by,
+            "enqueued_at": ms_to_datetime(job.enqueued_ms) if job.enqueued_ms else None,
+            "created_at": ms_to_datetime(job.enqueued_ms) if job.enqueued_ms else now, "queued_at": now,
+            "scheduled_at": None if job.due_ms is None else ms_to_datetime(job.due_ms), "updated_at": now,
+            "pushed_at": now, "record": job.record or None,
+        }
+        for job, state in zip(jobs, states, strict=True)
+    ]  # fmt: skip
+    await _execute_many(db, _dialect(db).insert(table).on_conflict_do_nothing(), rows)
+
+
 async def read_queue(db: AsyncSession, queue: str) -> QueueRow | None:
     """What the ledger knows of the queue's Redis."""
     statement = select(QueueRow).where(QueueRow.queue == queue).execution_options(populate_existing=True)
@@ -318,9 +342,15 @@ async def read_queue(db: AsyncSession, queue: str) -> QueueRow | None:
 async def open_queue(db: AsyncSession, queue: str, marker: str, beat: int, server: str | None) -> None:
     """The queue has this marker, unless the ledger knows another one."""
     now = utc_now()
-    dialect = postgresql if db.get_bind().dialect.name == "postgresql" else sqlite
-    values = {"queue": queue, "marker": marker, "beat": beat, "server": server, "seen_at": now, "reconciled_at": now}
-    await db.execute(dialect.insert(QueueRow).values(values).on_conflict_do_nothing())
+    values = {
+        "queue": queue,
+        "marker": marker,
+        "beat": beat,
+        "server": server,
+        "seen_at": now,
+        "reconciled_at": now,
+    }
+    await db.execute(_dialect(db).insert(QueueRow).values(values).on_conflict_do_nothing())
 
 
 async def beat_queue(db: AsyncSession, queue: str, marker: str, beat: int) -> None:
@@ -352,6 +382,10 @@ def ms_of(moment: datetime | None) -> int | None:
 _FINAL = {SUCCESS: JobState.COMPLETED, FAILED: JobState.DISCARDED, CANCELLED: JobState.CANCELLED}
 
 
+def _dialect(db: AsyncSession) -> Any:
+    return postgresql if db.get_bind().dialect.name == "postgresql" else sqlite
+
+
 def _known(columns: Any) -> Select[Any]:
     names = KnownRow._fields[1:-1]
     return select(
@@ -360,22 +394,20 @@ def _known(columns: Any) -> Select[Any]:
 
 
 def _row(row: Row[Any]) -> KnownRow:
-    return KnownRow(*row)
+    return KnownRow._make(row)
 
 
 def _as_it_was(table: Table, queue: str) -> tuple[Any, ...]:
     return (
         table.c.queue == queue,
         table.c.id == bindparam("of_id"),
-        and_(table.c.attempt == bindparam("of_attempt"), table.c.status == bindparam("of_status")),
-        table.c.updated_at == bindparam("of_change"),
+        table.c.attempt == bindparam("of_attempt"),
+        table.c.status == bindparam("of_status"),
     )
 
 
 def _identity(row: KnownRow) -> dict[str, Any]:
-    return {
-        "of_id": row.job_id, "of_attempt": row.attempt, "of_status": row.status, "of_change": row.updated_at,
-    }  # fmt: skip
+    return {"of_id": row.job_id, "of_attempt": row.attempt, "of_status": row.status}
 
 
 async def _execute_many(db: AsyncSession, statement: Any, parameters: list[dict[str, Any]]) -> None:
