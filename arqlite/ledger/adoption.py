@@ -17,6 +17,7 @@ class Run:
     Attributes:
         job_id, queue: which row; the queue of a run outside a worker is empty.
         function, attempt, crashes, worker, enqueued_at, max_attempts, priority: as in `JobRowMixin`.
+        part_of: the queue's job of which this is another run, `<id>:2` say; None if it is the job's own.
         is_told: whether its worker tells of it, so that the recorder writes its attempt.
     """
 
@@ -29,6 +30,7 @@ class Run:
     enqueued_at: datetime | None = None
     max_attempts: int | None = None
     priority: int = 0
+    part_of: str | None = None
     is_told: bool = True
 
 

@@ -38,6 +38,7 @@ def run_of(name: str) -> Run:
         enqueued_at=_enqueued_at(job),
         max_attempts=job.max_attempts,
         priority=job.priority,
+        part_of=None if number == 1 else job.job_id,
         is_told=number == 1,
     )
 

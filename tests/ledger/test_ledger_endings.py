@@ -25,6 +25,7 @@ from arqlite import ArqRedis, task
 from arqlite.errors import Retry, Snooze
 from arqlite.ledger import AttemptRow, Cause, JobRow, JobRunner, LedgerStatus, store
 from arqlite.ledger.endings import ending_of
+from arqlite.ledger.store.comparing import open_rows_after
 from arqlite.model.context import CancelReason
 from arqlite.model.states import JobState
 
@@ -295,3 +296,22 @@ async def test_queues_do_not_share_rows(db: AsyncSession, sessions: Sessions) ->
     async with sessions() as session:
         rows = {row.queue: row.status for row in await store.page(session, Row)}
     assert rows == {"mail": SUCCESS, "reports": FAILED}
+
+
+async def test_second_run_is_no_job_of_the_queue(db: AsyncSession, sessions: Sessions) -> None:
+    """Who compares rows with Redis finds the queue's jobs, and not the runs within them, unknown to Redis."""
+    async with sessions.begin() as session:
+        session.add(Row(id="job-2", queue="arq:queue", parent="job-1", job_type="TOY", function="work"))
+
+    with FakeJob(function="work").running():
+        work = asyncio.create_task(_succeed_and_wait(db))
+    await Toy.entered.wait()
+    async with sessions() as session:
+        second = await store.find(session, Row, "job-1:2", "arq:queue")
+        assert second is not None
+        assert (second.status, second.parent) == (RUNNING, "job-1")
+        for status in (RUNNING, QUEUED):
+            found = await open_rows_after(session, Row, "arq:queue", status, None)
+            assert [row.job_id for row in found] == (["job-2"] if status is QUEUED else [])
+    work.cancel()
+    await asyncio.gather(work, return_exceptions=True)

@@ -119,7 +119,7 @@ async def settle(db: AsyncSession, row_model: type[JobRowMixin], run: Run, endin
 
 
 _FORGOTTEN: dict[str, Any] = dict.fromkeys(
-    ("output_payload", "args", "kwargs", "tags", "meta", "parent", "scheduled_at", "record", "lock", "memory")
+    ("output_payload", "args", "kwargs", "tags", "meta", "scheduled_at", "record", "lock", "memory")
 )
 """What only the job itself can tell, of a row that is now another one's."""
 
@@ -146,6 +146,7 @@ def _new(run: Run) -> dict[str, Any]:
         "crashes": run.crashes,
         "max_attempts": run.max_attempts,
         "priority": run.priority,
+        "parent": run.part_of,
         "enqueued_at": run.enqueued_at,
         "created_at": run.enqueued_at or now,
         "queued_at": run.enqueued_at or now,
