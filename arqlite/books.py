@@ -12,6 +12,8 @@ from .ledger import Ledger, LedgerPruner, Recorder
 from .ledger.auditor import Auditor
 from .ledger.outage import is_away
 from .ledger.store import FinalRow, finals
+from .model.codec import Codec
+from .outbox.relay import Relay
 from .reconcile import REMEMBER_MS, Reconciler
 from .runtime.acker import Acker
 from .runtime.bookless import NoBooks
@@ -39,10 +41,11 @@ class Books(NoBooks):
     Args:
         ledger: the worker's.
         engine: its queue.
+        codec: how the queue is written.
         wake: called when ends may be delivered, or more may be claimed.
     """
 
-    def __init__(self, ledger: Ledger, engine: RedisEngine, wake: Callable[[], None]) -> None:
+    def __init__(self, ledger: Ledger, engine: RedisEngine, codec: Codec, wake: Callable[[], None]) -> None:
         self._ledger = ledger
         self._queue = engine.queue
         self._opening: asyncio.Task[None] | None = None
@@ -53,18 +56,19 @@ class Books(NoBooks):
         self.trust = Trust(is_firm=False)
         self.acker: Acker = Gate(recorder, wake) if ledger.is_strict else Acker()
         self.precheck = Precheck(self.trust, self._finals, None if ledger.is_strict else _PATIENCE_S)
+        reconciler = Reconciler(ledger, engine, self.trust, lag_s=lambda: recorder.lag)
         # The recorder starts first and stops last: it hears what all others tell.
         self.services: Sequence[Service] = [
             recorder,
             self.precheck,
-            Reconciler(ledger, engine, self.trust, lag_s=lambda: recorder.lag),
+            reconciler,
+            Relay(ledger, engine, codec, may_push=reconciler.may_push),
             LedgerPruner(ledger),
             Auditor(ledger),
         ]
 
     async def open(self) -> None:
-        """See that the tables are there. In strict mode a ledger that is away is waited for; otherwise that is seen
-        to later.
+        """See that the tables are there. In strict mode a ledger that is away is waited for; else that comes later.
 
         Raises:
             LedgerError: the tables cannot be used as they are.

@@ -102,7 +102,7 @@ class Crew:
         )
         limits = options.limits()
         self.engine = RedisEngine(pool, options.queue, timeout=max(lease_ms / 3000, 1.0))
-        self._books = _books_of(options, self.engine, self._deliver)
+        self._books = _books_of(options, self.engine, codec, self._deliver)
         self.producer = Producer(
             self.engine,
             Waker(pool, self.engine.keys),
@@ -433,13 +433,13 @@ class Crew:
         return f"{complete} jobs complete ◆ {failed} failed ◆ {retried} retries ◆ {ongoing} {fate}"
 
 
-def _books_of(options: WorkerOptions, engine: RedisEngine, wake: Callable[[], None]) -> NoBooks:
+def _books_of(options: WorkerOptions, engine: RedisEngine, codec: Codec, wake: Callable[[], None]) -> NoBooks:
     if options.ledger is None:
         return NoBooks()
     # Here, since without a ledger there need not be an SQLAlchemy.
     from .books import Books
 
-    return Books(options.ledger, engine, wake)
+    return Books(options.ledger, engine, codec, wake)
 
 
 def threads_for_jobs() -> ThreadPoolExecutor:

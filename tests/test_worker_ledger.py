@@ -60,6 +60,12 @@ def strict(database: AsyncEngine) -> Ledger:
     return Ledger(database, mode="strict")
 
 
+@pytest.fixture
+def outsider(arq_redis: ArqRedis) -> ArqRedis:
+    """A client that knows of no ledger, as that of another program."""
+    return ArqRedis(arq_redis.connection_pool)
+
+
 async def add(ctx: Ctx, one: int, other: int) -> int:
     return one + other
 
@@ -290,11 +296,11 @@ async def test_ledger_has_the_outcome_before_redis_forgets(
 
 
 async def test_strict_keeps_ends_until_the_database_is_back(
-    arq_redis: ArqRedis, make_worker: Any, strict: Ledger, switch: Switch, eventually: Any
+    outsider: ArqRedis, make_worker: Any, strict: Ledger, switch: Switch, eventually: Any
 ) -> None:
     """While the database is stopped no end is delivered and nothing is claimed; then all is, and ran once."""
     gate = Gate()
-    job = await enqueue(arq_redis, "gate", _job_id="first")
+    job = await enqueue(outsider, "gate", _job_id="first")
     worker: Worker = make_worker([func(gate, name="gate")], ledger=strict, max_jobs=2)
     async with at_work(worker) as working:
         await gate.started.wait()
@@ -303,7 +309,7 @@ async def test_strict_keeps_ends_until_the_database_is_back(
         gate.open.set()
         await eventually(lambda: gate.ended)
         await eventually(lambda: worker._crew is not None and worker._crew.producer._want() == 0)
-        later = await enqueue(arq_redis, "gate", _job_id="later")
+        later = await enqueue(outsider, "gate", _job_id="later")
 
         assert await job.status() is JobStatus.in_progress
         assert await later.status() is JobStatus.queued
@@ -325,7 +331,7 @@ async def status_is(ledger: Ledger, job_id: str, status: str) -> bool:
 
 
 async def test_strict_gives_ends_up_at_a_shutdown(
-    arq_redis: ArqRedis,
+    outsider: ArqRedis,
     make_worker: Any,
     strict: Ledger,
     switch: Switch,
@@ -337,7 +343,7 @@ async def test_strict_gives_ends_up_at_a_shutdown(
     monkeypatch.setattr("arqlite.crew._FLUSH_PATIENCE_S", 0.2)
     monkeypatch.setattr("arqlite.books.FLUSH_TIMEOUT_S", 0.2)
     gate = Gate()
-    job = await enqueue(arq_redis, "gate", _job_id="g")
+    job = await enqueue(outsider, "gate", _job_id="g")
     async with at_work(make_worker([func(gate, name="gate")], ledger=strict)):
         await gate.started.wait()
         await eventually(lambda: status_is(strict, "g", "RUNNING"))
@@ -414,6 +420,7 @@ async def test_older_redis_runs_nothing_again(arq_redis: ArqRedis, make_worker: 
     await make_worker([func(work, name="work")], ledger=behind).async_run()
     await arq_redis.hset(keys.jobs, "w", record)
     await arq_redis.zadd(keys.ready, {"w": score})
+    await arq_redis.delete(keys.marker)
 
     await make_worker([func(work, name="work")], ledger=behind).async_run()
 
@@ -436,7 +443,7 @@ async def test_later_job_of_the_same_id_runs(arq_redis: ArqRedis, make_worker: A
 
 
 async def test_outage_costs_no_job(
-    arq_redis: ArqRedis, make_worker: Any, behind: Ledger, switch: Switch, eventually: Any
+    outsider: ArqRedis, make_worker: Any, behind: Ledger, switch: Switch, eventually: Any
 ) -> None:
     """A ledger that follows never holds a job up: jobs run while it is away, and have their rows later."""
     runs: list[str] = []
@@ -445,10 +452,10 @@ async def test_outage_costs_no_job(
         runs.append(ctx["job_id"])
 
     async with at_work(make_worker([func(work, name="work")], ledger=behind)) as working:
-        first = await enqueue(arq_redis, "work")
+        first = await enqueue(outsider, "work")
         await eventually(lambda: status_is(behind, first.job_id, "SUCCESS"))
         switch.is_off = True
-        jobs = [await enqueue(arq_redis, "work") for _ in range(20)]
+        jobs = [await enqueue(outsider, "work") for _ in range(20)]
         await eventually(lambda: len(runs) == 21)
         assert all([await job.status() is JobStatus.complete for job in jobs])
         assert not working.done()
@@ -461,7 +468,7 @@ async def test_outage_costs_no_job(
 
 
 async def test_worker_starts_without_its_database(
-    arq_redis: ArqRedis,
+    outsider: ArqRedis,
     make_worker: Any,
     behind: Ledger,
     switch: Switch,
@@ -473,7 +480,7 @@ async def test_worker_starts_without_its_database(
     monkeypatch.setattr("arqlite.books._START_PATIENCE_S", 0.1)
     switch.is_off = True
     async with at_work(make_worker([add], ledger=behind)):
-        job = await enqueue(arq_redis, "add", 1, 2)
+        job = await enqueue(outsider, "add", 1, 2)
         assert await job.result(timeout=5) == 3
 
         switch.is_off = False
@@ -483,11 +490,11 @@ async def test_worker_starts_without_its_database(
 
 
 async def test_strict_worker_waits_for_its_database(
-    arq_redis: ArqRedis, make_worker: Any, strict: Ledger, switch: Switch, eventually: Any
+    outsider: ArqRedis, make_worker: Any, strict: Ledger, switch: Switch, eventually: Any
 ) -> None:
     """A strict worker whose ledger is away at its start claims nothing until it is there."""
     switch.is_off = True
-    job = await enqueue(arq_redis, "add", 1, 2)
+    job = await enqueue(outsider, "add", 1, 2)
     async with at_work(make_worker([add], ledger=strict)) as working:
         await eventually(lambda: switch.tries > 1)
         assert await job.status() is JobStatus.queued
@@ -510,14 +517,14 @@ async def test_strict_worker_that_waits_hears_signals(
 
 
 async def test_strict_does_not_start_in_doubt(
-    arq_redis: ArqRedis, make_worker: Any, strict: Ledger, switch: Switch, eventually: Any
+    outsider: ArqRedis, make_worker: Any, strict: Ledger, switch: Switch, eventually: Any
 ) -> None:
     """In strict mode a job that may be over waits until the ledger can tell."""
     await make_worker([add], ledger=strict).async_run()
     async with at_work(make_worker([add], ledger=strict)) as working:
         worker_looks = asyncio.Event()
         switch.is_off = True
-        job = await enqueue(arq_redis, "add", 1, 2)
+        job = await enqueue(outsider, "add", 1, 2)
         await eventually(lambda: switch.tries > 2)
         worker_looks.set()
         assert await job.status() in (JobStatus.in_progress, JobStatus.queued)
@@ -528,7 +535,7 @@ async def test_strict_does_not_start_in_doubt(
 
 
 async def test_job_that_waits_for_the_ledger_can_be_aborted_and_given_back(
-    arq_redis: ArqRedis, make_worker: Any, strict: Ledger, switch: Switch, eventually: Any
+    outsider: ArqRedis, make_worker: Any, strict: Ledger, switch: Switch, eventually: Any
 ) -> None:
     """A job that waits for the ledger before its start is cancelled like any, and goes back at a shutdown."""
     worker: Worker = make_worker([add], ledger=strict, allow_abort_jobs=True)
@@ -537,8 +544,8 @@ async def test_job_that_waits_for_the_ledger_can_be_aborted_and_given_back(
         assert worker._crew is not None
         producer: Any = worker._crew.producer
         switch.is_off = True
-        kept = await enqueue(arq_redis, "add", 1, 2)
-        aborted = await enqueue(arq_redis, "add", 1, 2)
+        kept = await enqueue(outsider, "add", 1, 2)
+        aborted = await enqueue(outsider, "add", 1, 2)
         await eventually(lambda: len(producer._precheck) == 2)
         abortion = asyncio.create_task(aborted.abort(timeout=10))
         await eventually(lambda: len(producer._precheck) == 1)

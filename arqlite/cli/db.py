@@ -223,10 +223,10 @@ async def _reason_against(ledger: Ledger) -> str | None:
 
 async def _prune(ledger: Ledger, keep: Retention, dry_run: bool) -> Counter[str]:
     from ..ledger import AuditEntry, store
-    from ..ledger.pruner import Pruning
+    from ..ledger.pruning import Pruning
 
     await ledger.check()
-    pruning = Pruning(ledger, keep)
+    pruning = Pruning(ledger.sessions, ledger.row_model, keep)
     if dry_run:
         return await pruning.count()
     told: Counter[str] = Counter()

@@ -37,13 +37,15 @@ def report_managed(
     jobs: Sequence[Found],
     answers: Sequence[str],
     done: Sequence[str] = ("done",),
+    *,
+    by: str,
 ) -> None:
     """Tell telemetry which jobs were moved by hand."""
     if not has_handlers(JobsManaged):
         return
     moved = tuple(found.job_id for found, answer in zip(jobs, answers, strict=True) if answer in done)
     if moved:
-        execute(JobsManaged(queue, action, moved))
+        execute(JobsManaged(queue, action, moved, by))
 
 
 class Moving(Finding):
@@ -122,7 +124,7 @@ class Moving(Finding):
         async for page, states in self._movable(engine, wanted, INCOMPLETE_STATES):
             stops = [Stop(found.job_id, self._cancelled(engine, found)) for found in page]
             answers = await engine.cancel_many(stops, CANCELLED_KEEP_MS, states)
-            report_managed(engine.queue, "cancel", page, answers, ("cancelled", "asked"))
+            report_managed(engine.queue, "cancel", page, answers, ("cancelled", "asked"), by=self.by)
             for found, answer in zip(page, answers, strict=True):
                 if answer == "cancelled":
                     moved += 1
@@ -144,7 +146,7 @@ class Moving(Finding):
         moved, meant = 0, {found.job_id: self._life_of(found) for found in jobs}
         for _ in range(TRIALS):
             answers = await engine.revive_many([self._revival(found) for found in jobs])
-            report_managed(engine.queue, "retry", jobs, answers)
+            report_managed(engine.queue, "retry", jobs, answers, by=self.by)
             moved += answers.count("done")
             changed = [
                 found.job_id for found, answer in zip(jobs, answers, strict=True) if answer == "changed"
@@ -164,7 +166,7 @@ class Moving(Finding):
         moved = 0
         async for page, states in self._movable(engine, wanted, DELETED_IN):
             answers = await engine.drop_many([found.job_id for found in page], states)
-            report_managed(engine.queue, "delete", page, answers)
+            report_managed(engine.queue, "delete", page, answers, by=self.by)
             moved += answers.count("done")
         return moved
 

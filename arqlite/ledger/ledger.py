@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, TypeAlias
 
@@ -10,6 +11,7 @@ from sqlalchemy import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from ..errors import ConfigurationError
+from .pruning import Pruning
 from .redaction import Redaction
 from .retention import KEEP_JOBS, Retention
 from .rows import JobRowMixin
@@ -132,6 +134,17 @@ class Ledger:
             LedgerError: they are missing, too old or too new; the message tells what to do.
         """
         await check_tables(self.engine, self.row_model)
+
+    async def prune(self) -> dict[str, int]:
+        """Delete the rows that are over by `keep`, in small batches; the leader's worker does so by itself.
+
+        Returns:
+            How many rows were deleted: of `jobs`, `attempts`, `minutes`, `audit` and `idempotency`.
+        """
+        told: Counter[str] = Counter()
+        if self.keep is not None:
+            await Pruning(self.sessions, self.row_model, self.keep).run(told)
+        return dict(told)
 
     async def aclose(self) -> None:
         """Close the connections of an engine that the ledger made."""

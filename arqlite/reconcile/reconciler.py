@@ -105,6 +105,10 @@ class Reconciler(Ticker):
         """Hear how the queue is written."""
         self._use(Codec(host.job_serializer, host.job_deserializer))
 
+    async def may_push(self) -> bool:
+        """Tell whether what looks lost is lost: no worker's rows are behind."""
+        return not (await self._watch()).lag_ms
+
     def _use(self, codec: Codec) -> None:
         self._comparison = Comparison(
             self._engine, self._ledger, codec, grace_s=self._grace, clock=self._clock
