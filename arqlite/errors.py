@@ -8,7 +8,8 @@ ArqliteError
 ├── LedgerError                   the SQL ledger refused something
 │   ├── InvalidIdempotencyKey     a key that no request may have (also a ValueError)
 │   ├── IdempotencyConflict       a request came under the key of another one
-│   └── LedgerUnavailable         its database is away, and a job had to be written there first
+│   ├── LedgerUnavailable         its database is away, and a job had to be written there first
+│   └── LedgerTooSlow             a question to the ledger took longer than it may
 ├── SessionLost                   a worker's lease ended and its jobs were given to others
 ├── InvalidArguments              a job's arguments do not fit its function (also a TypeError)
 ├── JobNotFound                   no such job is known (also a LookupError)
@@ -97,6 +98,18 @@ class LedgerUnavailable(LedgerError):
     def __init__(self, message: str, *, is_known: bool = True) -> None:
         self.is_known = is_known
         super().__init__(message)
+
+
+class LedgerTooSlow(LedgerError):
+    """A question to the ledger took longer than it may; it was stopped in the database.
+
+    Attributes:
+        timeout: how many seconds it may take.
+    """
+
+    def __init__(self, timeout: float) -> None:
+        self.timeout = timeout
+        super().__init__(f"the ledger did not answer within {timeout:g} s: ask for less, a shorter time say")
 
 
 class SessionLost(ArqliteError):

@@ -12,9 +12,11 @@ except ImportError as error:
 
 from ..model.states import Cause, LedgerStatus
 from . import store
+from .answers import Count, Ended, JobHistory, LedgerStats, Page
 from .audit import AuditEntry
 from .auditor import Auditor
 from .autogenerate import include_object, render_item
+from .filters import LedgerConditions, LedgerFilter
 from .idempotency import KEY_LENGTH, Claim, claim, fingerprint
 from .jobs import BaseJob
 from .ledger import Ledger
@@ -40,13 +42,20 @@ __all__ = (
     "BaseJob",
     "Cause",
     "Claim",
+    "Count",
+    "Ended",
+    "JobHistory",
     "JobRow",
     "JobRowMixin",
     "JobRunner",
     "Ledger",
     "LedgerBase",
+    "LedgerConditions",
+    "LedgerFilter",
     "LedgerPruner",
+    "LedgerStats",
     "LedgerStatus",
+    "Page",
     "Recorder",
     "Retention",
     "UtcDateTime",

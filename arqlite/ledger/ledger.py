@@ -11,7 +11,10 @@ from sqlalchemy import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from ..errors import ConfigurationError
+from ..model import checks
 from .pruning import Pruning
+from .queries import Queries
+from .reading import READ_TIMEOUT_S
 from .redaction import Redaction
 from .retention import KEEP_JOBS, Retention
 from .rows import JobRowMixin
@@ -29,7 +32,7 @@ _ASYNC_DRIVERS = {
 _DEFAULT_KEEP = Retention()
 
 
-class Ledger:
+class Ledger(Queries):
     """A row for every job, in SQLite or PostgreSQL.
 
         ledger = Ledger("sqlite:///jobs.db")
@@ -53,6 +56,7 @@ class Ledger:
             `row_model` of your own its rows stay until you say otherwise. None prunes nothing at all.
         upgrade: whether workers create or upgrade the tables when they start. Otherwise `arqlite db upgrade` does,
             and a worker refuses to start on tables that are too old.
+        read_timeout: seconds after which a question, `ledger.jobs(...)` say, is stopped in the database.
 
     Raises:
         ConfigurationError: one of them cannot work.
@@ -67,6 +71,7 @@ class Ledger:
         redact: Iterable[str] | Mapping[str, Iterable[str]] = (),
         keep: Retention | None = _DEFAULT_KEEP,
         upgrade: bool = True,
+        read_timeout: float = READ_TIMEOUT_S,
     ) -> None:
         if mode not in ("behind", "strict"):
             raise ConfigurationError(f"the mode of a ledger is 'behind' or 'strict', got {mode!r}")
@@ -77,6 +82,7 @@ class Ledger:
         self.redaction = Redaction(redact)
         self.keep = KEEP_JOBS if keep is _DEFAULT_KEEP and row_model is not JobRow else keep
         self.upgrades_itself = upgrade
+        self.read_timeout = checks.seconds("read_timeout", read_timeout, 0.001)
         self._database = database
         self._engine: AsyncEngine | None = database if isinstance(database, AsyncEngine) else None
         self._sessions: async_sessionmaker[AsyncSession] | None = None

@@ -9,7 +9,8 @@ from sqlalchemy import BigInteger, Index, Integer, MetaData, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from ..model.states import Cause
-from .rows import JOB_ID_LENGTH, QUEUE_LENGTH, CauseColumn, JobRowMixin, JsonColumn, UtcDateTime, utc_now
+from .indexes import indexes_of, tag_indexes_of
+from .rows import CauseColumn, JobIdColumn, JobRowMixin, JsonColumn, QueueColumn, UtcDateTime, utc_now
 
 TABLE_PREFIX = "arqlite_"
 """All tables of the library begin so, and nobody else's should."""
@@ -25,6 +26,7 @@ class JobRow(JobRowMixin, LedgerBase):
     """A job."""
 
     __tablename__ = "arqlite_jobs"
+    __table_args__ = (*indexes_of("arqlite_jobs"), *tag_indexes_of("arqlite_jobs"))
 
 
 class AttemptRow(LedgerBase):
@@ -43,8 +45,8 @@ class AttemptRow(LedgerBase):
 
     __tablename__ = "arqlite_attempts"
 
-    job_id: Mapped[str] = mapped_column(String(JOB_ID_LENGTH), primary_key=True)
-    queue: Mapped[str] = mapped_column(String(QUEUE_LENGTH), primary_key=True)
+    job_id: Mapped[str] = mapped_column(JobIdColumn, primary_key=True)
+    queue: Mapped[str] = mapped_column(QueueColumn, primary_key=True)
     attempt: Mapped[int] = mapped_column(Integer, primary_key=True)
     worker: Mapped[str | None] = mapped_column(Text)
     state: Mapped[str] = mapped_column(String(16))
@@ -71,10 +73,10 @@ class AuditRow(LedgerBase):
 
     id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
     at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
-    queue: Mapped[str] = mapped_column(String(QUEUE_LENGTH), default="")
+    queue: Mapped[str] = mapped_column(QueueColumn, default="")
     action: Mapped[str] = mapped_column(String(64))
     actor: Mapped[str] = mapped_column(Text, default="")
-    job_id: Mapped[str | None] = mapped_column(String(JOB_ID_LENGTH))
+    job_id: Mapped[str | None] = mapped_column(JobIdColumn)
     detail: Mapped[Any] = mapped_column(JsonColumn, nullable=True)
 
 
@@ -93,7 +95,7 @@ class MinuteRow(LedgerBase):
     __tablename__ = "arqlite_minutes"
 
     minute: Mapped[int] = mapped_column(Integer, primary_key=True)
-    queue: Mapped[str] = mapped_column(String(QUEUE_LENGTH), primary_key=True)
+    queue: Mapped[str] = mapped_column(QueueColumn, primary_key=True)
     function: Mapped[str] = mapped_column(String(255), primary_key=True)
     state: Mapped[str] = mapped_column(String(16), primary_key=True)
     count: Mapped[int] = mapped_column(BigInteger)
@@ -117,7 +119,7 @@ class QueueRow(LedgerBase):
 
     __tablename__ = "arqlite_queues"
 
-    queue: Mapped[str] = mapped_column(String(QUEUE_LENGTH), primary_key=True)
+    queue: Mapped[str] = mapped_column(QueueColumn, primary_key=True)
     marker: Mapped[str] = mapped_column(String(64))
     beat: Mapped[int] = mapped_column(BigInteger, default=0)
     server: Mapped[str | None] = mapped_column(String(64))
@@ -140,6 +142,6 @@ class IdempotencyRow(LedgerBase):
 
     key: Mapped[str] = mapped_column(String(255), primary_key=True)
     fingerprint: Mapped[str] = mapped_column(String(64))
-    job_id: Mapped[str] = mapped_column(String(JOB_ID_LENGTH))
-    queue: Mapped[str] = mapped_column(String(QUEUE_LENGTH))
+    job_id: Mapped[str] = mapped_column(JobIdColumn)
+    queue: Mapped[str] = mapped_column(QueueColumn)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)

@@ -185,6 +185,13 @@ class Signature:
         parameters = self._signature.parameters
         return name in parameters or any(one.kind is _NAMED_REST for one in parameters.values())
 
+    def place_of(self, name: str) -> int | None:
+        """Tell at which place, from 0, a call may give the argument of this name; None if it cannot."""
+        for place, parameter in enumerate(self._signature.parameters.values()):
+            if parameter.name == name:
+                return place if parameter.kind in _POSITIONAL else None
+        return None
+
     def may_take_one_dict(self) -> bool:
         """Tell whether the only argument of a call may be a dict, as far as the annotations say."""
         if self._required > 1 or self._needs_names:

@@ -78,7 +78,12 @@ def _shape(connection: Connection) -> dict[str, Any]:
             "key": found.get_pk_constraint(table)["constrained_columns"],
             "checks": {check["name"] for check in found.get_check_constraints(table)},
             "indexes": {
-                (index["name"], tuple(index["column_names"]), index["unique"], str(_condition(index)))
+                (
+                    index["name"],
+                    tuple(index.get("expressions", index["column_names"])),
+                    index["unique"],
+                    str(_condition(index)),
+                )
                 for index in found.get_indexes(table)
             },
         }

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.autogenerate import produce_migrations, render_python_code
@@ -52,17 +53,27 @@ async def stamp(ledger: Ledger, revision: str) -> None:
     await run(ledger, f"UPDATE {VERSION_TABLE} SET version_num = '{revision}'")
 
 
+@pytest.mark.filterwarnings("ignore:autogenerate skipping metadata-specified expression-based index")
 async def test_migrations_make_what_the_metadata_says(ledger: Ledger) -> None:
     """Autogenerate finds no difference; where it does, the failure tells the operations that are missing."""
     await ledger.upgrade()
 
     def missing(connection: Connection) -> str:
-        options = {"compare_server_default": True, "version_table": VERSION_TABLE}
+        options = {
+            "compare_server_default": True,
+            "version_table": VERSION_TABLE,
+            "include_object": _can_be_compared,
+        }
         context = MigrationContext.configure(connection, opts=options)
         return render_python_code(produce_migrations(context, LedgerBase.metadata).upgrade_ops)
 
     async with ledger.engine.connect() as connection:
         assert "op." not in (told := await connection.run_sync(missing)), told
+
+
+def _can_be_compared(thing: Any, name: str | None, kind: str, *_: Any) -> bool:
+    """Alembic does not know again the expressions in the indexes of tags; the next test compares them."""
+    return kind != "index" or "_tag" not in str(name)
 
 
 async def test_migrations_make_checks_and_defaults(

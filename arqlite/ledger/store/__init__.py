@@ -9,9 +9,11 @@ except by a new job that was enqueued under the id of one that has ended.
 from .accepting import cancel_queued, fail_unpushed, insert_queued
 from .attempts import attempts_of, begin_attempt, end_attempt
 from .audit import audit, audit_page
+from .charts import ended_runs, oldest_waiting, open_by_state
 from .events import Writing, writing_to
 from .finals import FinalRow, finals
 from .keys import take_key
+from .listing import Found, count_listed, estimate_listed, list_rows
 from .looking import MAX_PAGE, count_open, find, page
 from .moves import table_of
 from .pruning import (
@@ -33,6 +35,7 @@ __all__ = (
     "MAX_PAGE",
     "Asked",
     "FinalRow",
+    "Found",
     "Gone",
     "Writing",
     "adopt",
@@ -44,6 +47,7 @@ __all__ = (
     "cancel_unpushed",
     "close_duplicate",
     "count_ended",
+    "count_listed",
     "count_older",
     "count_open",
     "count_rows",
@@ -51,18 +55,22 @@ __all__ = (
     "delete_older",
     "end_attempt",
     "end_of_newest",
+    "ended_runs",
+    "estimate_listed",
     "fail_unpushed",
     "finals",
     "find",
     "find_unpushed",
     "insert_queued",
+    "list_rows",
     "mark_pushed",
     "mark_started",
+    "oldest_waiting",
+    "open_by_state",
     "open_row",
     "page",
     "queue_rows",
     "queue_unless_open",
-    "record_told",
     "reopen",
     "retract",
     "settle",

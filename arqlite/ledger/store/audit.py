@@ -31,12 +31,21 @@ async def audit(db: AsyncSession, entries: Iterable[AuditEntry]) -> None:
 
 
 async def audit_page(
-    db: AsyncSession, *, queue: str | None = None, after: int | None = None, limit: int = 50
+    db: AsyncSession,
+    *,
+    queue: str | None = None,
+    action: str | None = None,
+    actor: str | None = None,
+    job_id: str | None = None,
+    after: int | None = None,
+    limit: int = 50,
 ) -> Sequence[AuditRow]:
     """Entries, the newest first; `after` is the `id` of the last one of the page before."""
-    statement = select(AuditRow).order_by(AuditRow.id.desc()).limit(min(limit, MAX_PAGE))
-    if queue is not None:
-        statement = statement.where(AuditRow.queue == queue)
+    statement = select(AuditRow).order_by(AuditRow.id.desc()).limit(min(limit, MAX_PAGE + 1))
+    asked = {"queue": queue, "action": action, "actor": actor, "job_id": job_id}
+    for name, value in asked.items():
+        if value is not None:
+            statement = statement.where(getattr(AuditRow, name) == value)
     if after is not None:
         statement = statement.where(AuditRow.id < after)
     return (await db.execute(statement)).scalars().all()

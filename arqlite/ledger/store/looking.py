@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, bindparam, func, select, tuple_
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ...model.states import LedgerStatus
+from ..cursors import Key
+from ..filters import LedgerFilter
 from ..rows import OPEN_STATUSES, JobRowMixin
+from .listing import list_rows
 from .moves import table_of
 
 RowT = TypeVar("RowT", bound=JobRowMixin)
@@ -41,23 +44,20 @@ async def page(
     limit: int = 50,
 ) -> Sequence[RowT]:
     """Rows, the newest first; `before` is the `(created_at, id)` of the last row of the page before."""
-    columns = table_of(row_model).c
-    conditions: list[ColumnElement[bool]] = []
+    conditions: dict[str, Any] = {}
     if status is not None:
-        conditions.append(columns.status == status)
+        conditions["status"] = status
     if job_type is not None:
-        conditions.append(columns.job_type == job_type)
-    if before is not None:
-        created_at, job_id = before
-        mark = tuple_(bindparam(None, created_at, columns.created_at.type), bindparam(None, job_id))
-        conditions.append(tuple_(columns.created_at, columns.id) < mark)
-    statement = (
-        select(row_model)
-        .where(*conditions)
-        .order_by(columns.created_at.desc(), columns.id.desc())
-        .limit(min(limit, MAX_PAGE))
-    )
-    return (await db.execute(statement)).scalars().all()
+        conditions["job_type"] = job_type
+    wanted = LedgerFilter.of(**conditions)
+    after = None if before is None else Key(*before, "")
+    rows: list[RowT] = []
+    while True:
+        found = await list_rows(db, row_model, wanted, after=after, limit=min(limit, MAX_PAGE) - len(rows))
+        rows += found.rows
+        after = found.next
+        if after is None or len(rows) >= min(limit, MAX_PAGE):
+            return rows
 
 
 async def count_open(db: AsyncSession, row_model: type[JobRowMixin]) -> dict[LedgerStatus, int]:

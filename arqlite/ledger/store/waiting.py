@@ -10,7 +10,8 @@ from sqlalchemy import ColumnElement, CursorResult, Table, delete, literal_colum
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ...model.states import Cause, JobState
-from ..rows import IS_UNPUSHED, utc_now
+from ..indexes import IS_UNPUSHED
+from ..rows import utc_now
 from .moves import CANCELLED
 
 

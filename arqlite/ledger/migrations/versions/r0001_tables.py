@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -23,13 +24,18 @@ def upgrade(op: Operations) -> None:
     _create_idempotency(op)
 
 
+def _name(length: int) -> sa.String:
+    """A short text that PostgreSQL compares byte by byte, as `rows.JobIdColumn` has it."""
+    return sa.String(length).with_variant(sa.String(length, collation="C"), "postgresql")
+
+
 def _create_jobs(op: Operations) -> None:
     op.create_table(
         "arqlite_jobs",
-        sa.Column("id", sa.String(255), nullable=False),
-        sa.Column("queue", sa.String(128), nullable=False),
+        sa.Column("id", _name(255), nullable=False),
+        sa.Column("queue", _name(128), nullable=False),
         sa.Column("job_type", sa.Text(), nullable=False),
-        sa.Column("function", sa.Text(), nullable=False),
+        sa.Column("function", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("status", sa.String(16), nullable=False),
         sa.Column("state", sa.String(16), nullable=False),
         sa.Column("cause", sa.String(16)),
@@ -68,13 +74,31 @@ def _create_jobs(op: Operations) -> None:
 
 
 def _index_jobs(op: Operations) -> None:
-    """The indexes, as `rows.indexes_of` has them."""
-    _index(op, "open", ["status", "queued_at"], where="status IN ('QUEUED', 'RUNNING')")
-    _index(op, "created", ["created_at", "id"])
+    """The indexes, as `indexes.indexes_of` and `tag_indexes_of` have them."""
+    for name in ("status", "function", "queue"):
+        _index(op, name, [name, "created_at"])
     _index(op, "finished", ["finished_at"], where="finished_at IS NOT NULL")
+    _index(op, "unpushed", ["queue", "queued_at"], where="status = 'QUEUED' AND pushed_at IS NULL")
+    _index(op, "state", ["state", "created_at"], where="state IN ('suspended', 'scheduled', 'retryable')")
+    _index(op, "job_type", ["job_type", "created_at"], where="job_type <> function")
+    _index(
+        op, "triggered_by", ["triggered_by", "created_at"], where="triggered_by NOT IN ('system', 'queue')"
+    )
+    for name in ("cause", "user_id", "parent"):
+        _index(op, name, [name, "created_at"], where=f"{name} IS NOT NULL")
+    if op.get_context().dialect.name == "postgresql":
+        tags = [_TAG.format(place) for place in range(4)]
+        for place, tag in enumerate(tags[:3], 1):
+            _index(op, f"tag_{place}", [sa.text(tag), "created_at"], where=f"{tag} IS NOT NULL")
+        _index(op, "tags", ["created_at"], where=f"{tags[3]} IS NOT NULL")
 
 
-def _index(op: Operations, name: str, columns: list[str], where: str | None = None) -> None:
+_TAG = r"(CASE WHEN strpos(CAST(tags AS TEXT), '\u0000') = 0 THEN left(tags ->> {}, 100) END)"
+
+
+def _index(
+    op: Operations, name: str, columns: Sequence[str | sa.TextClause], where: str | None = None
+) -> None:
     condition = None if where is None else sa.text(where)
     op.create_index(
         f"ix_arqlite_jobs_{name}",
@@ -88,8 +112,8 @@ def _index(op: Operations, name: str, columns: list[str], where: str | None = No
 def _create_attempts(op: Operations) -> None:
     op.create_table(
         "arqlite_attempts",
-        sa.Column("job_id", sa.String(255), nullable=False),
-        sa.Column("queue", sa.String(128), nullable=False),
+        sa.Column("job_id", _name(255), nullable=False),
+        sa.Column("queue", _name(128), nullable=False),
         sa.Column("attempt", sa.Integer(), nullable=False),
         sa.Column("worker", sa.Text()),
         sa.Column("state", sa.String(16), nullable=False),
@@ -106,10 +130,10 @@ def _create_audit(op: Operations) -> None:
         "arqlite_audit",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("queue", sa.String(128), nullable=False),
+        sa.Column("queue", _name(128), nullable=False),
         sa.Column("action", sa.String(64), nullable=False),
         sa.Column("actor", sa.Text(), nullable=False),
-        sa.Column("job_id", sa.String(255)),
+        sa.Column("job_id", _name(255)),
         sa.Column("detail", sa.JSON()),
         sa.PrimaryKeyConstraint("id"),
     )
@@ -120,7 +144,7 @@ def _create_minutes(op: Operations) -> None:
     op.create_table(
         "arqlite_minutes",
         sa.Column("minute", sa.Integer(), nullable=False),
-        sa.Column("queue", sa.String(128), nullable=False),
+        sa.Column("queue", _name(128), nullable=False),
         sa.Column("function", sa.String(255), nullable=False),
         sa.Column("state", sa.String(16), nullable=False),
         sa.Column("count", sa.BigInteger(), nullable=False),
@@ -135,7 +159,7 @@ def _create_minutes(op: Operations) -> None:
 def _create_queues(op: Operations) -> None:
     op.create_table(
         "arqlite_queues",
-        sa.Column("queue", sa.String(128), nullable=False),
+        sa.Column("queue", _name(128), nullable=False),
         sa.Column("marker", sa.String(64), nullable=False),
         sa.Column("beat", sa.BigInteger(), nullable=False),
         sa.Column("server", sa.String(64)),
@@ -150,8 +174,8 @@ def _create_idempotency(op: Operations) -> None:
         "arqlite_idempotency",
         sa.Column("key", sa.String(255), nullable=False),
         sa.Column("fingerprint", sa.String(64), nullable=False),
-        sa.Column("job_id", sa.String(255), nullable=False),
-        sa.Column("queue", sa.String(128), nullable=False),
+        sa.Column("job_id", _name(255), nullable=False),
+        sa.Column("queue", _name(128), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("key"),
     )
