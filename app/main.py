@@ -11,11 +11,12 @@ from app.errors import (
     ApplicationError,
     ConflictError,
     DatabaseUnavailableError,
+    InvalidQuestionError,
     NotFoundError,
     QueueUnavailableError,
 )
 from arqlite import VERSION
-from arqlite.errors import IdempotencyConflict, InvalidIdempotencyKey
+from arqlite.errors import IdempotencyConflict, InvalidIdempotencyKey, LedgerTooSlow
 
 app = FastAPI(
     title="arqlite reference application",
@@ -30,6 +31,8 @@ _STATUS_CODES: dict[type[Exception], int] = {
     NotFoundError: status.HTTP_404_NOT_FOUND,
     ConflictError: status.HTTP_409_CONFLICT,
     QueueUnavailableError: status.HTTP_503_SERVICE_UNAVAILABLE,
+    InvalidQuestionError: status.HTTP_422_UNPROCESSABLE_CONTENT,
+    LedgerTooSlow: status.HTTP_503_SERVICE_UNAVAILABLE,
     DatabaseUnavailableError: status.HTTP_503_SERVICE_UNAVAILABLE,
     IdempotencyConflict: status.HTTP_422_UNPROCESSABLE_CONTENT,
     InvalidIdempotencyKey: status.HTTP_422_UNPROCESSABLE_CONTENT,
@@ -39,6 +42,7 @@ _STATUS_CODES: dict[type[Exception], int] = {
 @app.exception_handler(ApplicationError)
 @app.exception_handler(IdempotencyConflict)
 @app.exception_handler(InvalidIdempotencyKey)
+@app.exception_handler(LedgerTooSlow)
 async def tell(_request: Request, error: Exception) -> JSONResponse:
     """Errors in words, under the status code that fits."""
     code = next((code for kind, code in _STATUS_CODES.items() if isinstance(error, kind)), 500)

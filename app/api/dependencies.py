@@ -21,7 +21,7 @@ async def _session() -> AsyncIterator[AsyncSession]:
         async with AsyncSessionLocal() as session:
             yield session
     except DATABASE_AWAY as error:
-        raise DatabaseUnavailableError(f"the database is away: {type(error).__name__}") from error
+        raise DatabaseUnavailableError.of(error) from error
 
 
 Database = Annotated[AsyncSession, Depends(_session)]

@@ -89,8 +89,40 @@ class JobDetail(JobSummary):
         return shown
 
 
+class Ended(BaseModel):
+    """Runs that ended within a time, added up."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    at: datetime | None = Field(description="when the time began; null if the whole time was asked for")
+    queue: str | None
+    function: str | None
+    total: int
+    counts: dict[str, int] = Field(description="how many ended in each state")
+    run_ms: float = Field(description="how long they ran, on average")
+    wait_ms: float = Field(description="how long they had waited, on average")
+    longest_run_ms: int
+    longest_wait_ms: int
+
+
+class JobStats(BaseModel):
+    """What is going on, and what went on."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    since: datetime
+    until: datetime
+    open: dict[str, int] = Field(description="how many jobs are in each state that has not ended")
+    open_is_exact: bool = Field(description="whether that were all; otherwise counting stopped")
+    oldest_waiting: datetime | None = Field(description="since when the first in line waits")
+    ended: list[Ended]
+
+
 class JobPage(BaseModel):
-    """One page of jobs, newest first; hand `next` back as `cursor` for the page after it."""
+    """One page of jobs, newest first; hand `next` back as `cursor` for the page after it.
+
+    A page may be short although more are to come; the last one is that without a `next`.
+    """
 
     items: list[JobSummary]
     next: str | None

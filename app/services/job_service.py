@@ -2,17 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, Literal
 
 from redis.exceptions import RedisError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core import database
 from app.core.tasks import TASKS, Task
-from app.errors import ConflictError, NotFoundError, QueueUnavailableError
+from app.errors import (
+    ConflictError,
+    DatabaseUnavailableError,
+    InvalidQuestionError,
+    NotFoundError,
+    QueueUnavailableError,
+)
 from app.models import Job
 from app.services.task_service import enqueue, pool_of
+from arqlite.errors import ConfigurationError
 from arqlite.jobs import Job as QueueJob
-from arqlite.ledger import AuditEntry, LedgerStatus, store
+from arqlite.ledger import (
+    DATABASE_AWAY,
+    AttemptRow,
+    AuditEntry,
+    LedgerFilter,
+    LedgerStats,
+    LedgerStatus,
+    Page,
+    store,
+)
 
 CANCEL_TIMEOUT_S = 5.0
 
@@ -25,6 +45,40 @@ async def find(db: AsyncSession, job_id: str) -> Job:
     if job is None:
         raise NotFoundError(f"there is no job {job_id}")
     return job
+
+
+def conditions(**asked: Any) -> LedgerFilter:
+    """What is asked for, checked; None is not asked for. Raises InvalidQuestionError."""
+    with _asking():
+        return LedgerFilter.of(**{name: value for name, value in asked.items() if value is not None})
+
+
+async def list_jobs(wanted: LedgerFilter, *, after: str | None, limit: int) -> Page[Any]:
+    """A page of jobs, the newest first; raises InvalidQuestionError."""
+    with _asking():
+        return await database.ledger.jobs(wanted, after=after, limit=limit)
+
+
+async def attempts(job: Job) -> Sequence[AttemptRow]:
+    """Each start of a job."""
+    with _asking():
+        return await database.ledger.attempts(job.id, queue=job.queue)
+
+
+async def stats(
+    *,
+    since: datetime | None,
+    until: datetime | None,
+    per: Literal["minute", "hour", "day"] | None,
+    by: Sequence[Literal["queue", "function"]],
+    queue: str | None,
+    function: str | None,
+) -> LedgerStats:
+    """What is open and what ended; raises InvalidQuestionError."""
+    with _asking():
+        return await database.ledger.stats(
+            since=since, until=until, per=per, by=by, queue=queue, function=function
+        )
 
 
 async def cancel(db: AsyncSession, job_id: str, *, by: str = BY_API) -> Job:
@@ -91,3 +145,14 @@ async def _cancel_in_queue(job_id: str, task: Task, *, was_waiting: bool) -> boo
 
 async def _note(db: AsyncSession, action: str, job: Job, by: str) -> None:
     await store.audit(db, [AuditEntry(action, job.queue, by, job_id=job.id)])
+
+
+@contextmanager
+def _asking() -> Iterator[None]:
+    """A question to the ledger; what can go wrong, in the application's words."""
+    try:
+        yield
+    except ConfigurationError as error:
+        raise InvalidQuestionError(str(error)) from error
+    except DATABASE_AWAY as error:
+        raise DatabaseUnavailableError.of(error) from error

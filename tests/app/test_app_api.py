@@ -173,6 +173,35 @@ async def test_jobs_are_filtered(api: Api, pools: ArqRedis, work: Work) -> None:
     assert await listed("status=QUEUED") == ["EMAIL_EXTRACTION"]
     assert await listed("job_type=SAMPLE") == ["SAMPLE"]
     assert await listed("status=QUEUED&job_type=SAMPLE") == []
+    assert await listed("state=completed") == ["SAMPLE"]
+    assert await listed("function=run_email_extraction") == ["EMAIL_EXTRACTION"]
+    assert await listed("queue=arq:queue&triggered_by=api") == ["EMAIL_EXTRACTION", "SAMPLE"]
+    assert await listed("queue=elsewhere") == []
+    assert await listed("tag=urgent") == []
+    assert await listed("user_id=1") == []
+
+
+async def test_figures_are_told(api: Api, pools: ArqRedis, work: Work) -> None:
+    """What is open is counted, and what ended is told by queue and function, without looking at the jobs."""
+    await api.post("/api/v1/jobs/trigger/sample")
+    await work().main()
+    await api.post("/api/v1/jobs/trigger/extract")
+
+    stats = (await api.get("/api/v1/jobs/stats?by=queue&by=function")).json()
+
+    assert (stats["open"]["available"], stats["open_is_exact"]) == (1, True)
+    assert stats["oldest_waiting"] is not None
+    [ended] = stats["ended"]
+    assert (ended["function"], ended["total"], ended["counts"]) == ("sample_task", 1, {"completed": 1})
+
+
+@pytest.mark.parametrize(
+    "question", ["stats?since=2026-01-01", "stats?since=2020-01-01T00:00:00Z&per=minute", "?queue="]
+)
+async def test_question_that_means_nothing_is_422(api: Api, question: str) -> None:
+    """What cannot be answered is refused in words."""
+    answer = await api.get(f"/api/v1/jobs/{question}" if question[0] != "?" else f"/api/v1/jobs{question}")
+    assert answer.status_code == 422
 
 
 @pytest.mark.parametrize("cursor", ["abc", "AAAA", "MjAyNi0wMS0wMSB4"])

@@ -1,25 +1,23 @@
-"""Jobs: trigger, list, look at, cancel, try again."""
+"""Jobs: trigger, list, count, look at, cancel, try again."""
 
 from __future__ import annotations
 
-import base64
-import binascii
-from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, HTTPException, Query, status
-from sqlalchemy.ext.asyncio import AsyncSession
+from pydantic import AwareDatetime
 
 from app.api.acceptance import Accepted
 from app.api.dependencies import MAX_ID, Database, PageSize, RowId
 from app.jobs.email_extraction import DEFAULT_BATCH_SIZE
 from app.models import Job
-from app.schemas.jobs import JobAccepted, JobDetail, JobPage, JobSummary
+from app.schemas.jobs import JobAccepted, JobDetail, JobPage, JobStats, JobSummary
 from app.services import job_service
 from app.services.account_service import find_account, find_user
 from app.services.providers import MailboxProvider, ProviderFactory, UnknownProvider
 from app.services.task_service import TaskService
-from arqlite.ledger import LedgerStatus, store
+from arqlite import JobState
+from arqlite.ledger import LedgerStatus
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 
@@ -69,29 +67,58 @@ async def trigger_email(accepted: Accepted, db: Database, user_id: RowId = 1) ->
 
 @router.get("")
 async def list_jobs(
-    db: Database,
     status: LedgerStatus | None = None,
+    state: JobState | None = None,
     job_type: str | None = None,
+    function: str | None = None,
+    queue: str | None = None,
+    tag: Annotated[list[str] | None, Query(description="only jobs with all of these tags")] = None,
+    user_id: Annotated[int | None, Query(ge=1, le=MAX_ID)] = None,
+    triggered_by: str | None = None,
     limit: PageSize = 50,
     cursor: Annotated[str | None, Query(description="`next` of the page before")] = None,
 ) -> JobPage:
-    """Jobs, newest first."""
-    before = None if cursor is None else _decoded(cursor)
-    rows = await store.page(db, Job, status=status, job_type=job_type, before=before, limit=limit)
-    following = _encoded(rows[-1]) if len(rows) == limit else None
-    return JobPage(items=[JobSummary.of(row) for row in rows], next=following)
+    """Jobs, newest first; what is asked for together must hold together."""
+    wanted = job_service.conditions(
+        status=status,
+        state=state,
+        job_type=job_type,
+        function=function,
+        queue=queue,
+        tags=tag,
+        user_id=user_id,
+        triggered_by=triggered_by,
+    )
+    page = await job_service.list_jobs(wanted, after=cursor, limit=limit)
+    return JobPage(items=[JobSummary.of(row) for row in page.items], next=page.next)
+
+
+@router.get("/stats")
+async def job_stats(
+    since: Annotated[AwareDatetime | None, Query(description="by default a day ago")] = None,
+    until: Annotated[AwareDatetime | None, Query(description="by default now")] = None,
+    per: Annotated[Literal["minute", "hour", "day"] | None, Query(description="for a chart")] = None,
+    by: Annotated[list[Literal["queue", "function"]] | None, Query(description="tell these apart")] = None,
+    queue: str | None = None,
+    function: str | None = None,
+) -> JobStats:
+    """What is open now, and what ended within a time: counted by the minute, however many jobs there were."""
+    stats = await job_service.stats(
+        since=since, until=until, per=per, by=by or (), queue=queue, function=function
+    )
+    return JobStats.model_validate(stats)
 
 
 @router.get("/{job_id}", name="job_detail")
 async def get_job(job_id: str, db: Database) -> JobDetail:
     """One job, with its input, output, errors and attempts."""
-    return await _detail(db, await job_service.find(db, job_id))
+    return await _detail(await job_service.find(db, job_id))
 
 
 @router.post("/{job_id}/cancel")
 async def cancel_job(job_id: str, db: Database) -> JobDetail:
     """Cancel a job that waits or runs; 409 if it has ended, or ends before it hears of this."""
-    return await _detail(db, await job_service.cancel(db, job_id))
+    return await _detail(await job_service.cancel(db, job_id))
 
 
 @router.post("/{job_id}/retry", status_code=status.HTTP_202_ACCEPTED)
@@ -100,8 +127,8 @@ async def retry_job(job_id: str, accepted: Accepted, db: Database) -> JobAccepte
     return await accepted.of(job_service.retry(db, job_id))
 
 
-async def _detail(db: AsyncSession, job: Job) -> JobDetail:
-    return JobDetail.with_attempts(job, await store.attempts_of(db, job.id, job.queue))
+async def _detail(job: Job) -> JobDetail:
+    return JobDetail.with_attempts(job, await job_service.attempts(job))
 
 
 def _must_be_known(provider: str) -> None:
@@ -109,20 +136,3 @@ def _must_be_known(provider: str) -> None:
         raise HTTPException(
             status.HTTP_422_UNPROCESSABLE_CONTENT, str(UnknownProvider(provider, ProviderFactory.known()))
         )
-
-
-def _encoded(row: Job) -> str:
-    return base64.urlsafe_b64encode(f"{row.created_at.isoformat()} {row.id}".encode()).decode()
-
-
-def _decoded(cursor: str) -> tuple[datetime, str]:
-    try:
-        created_at, _, job_id = base64.urlsafe_b64decode(cursor).decode().partition(" ")
-        moment = datetime.fromisoformat(created_at)
-        if moment.tzinfo is None:
-            raise ValueError("no time zone")
-    except (binascii.Error, ValueError) as error:
-        raise HTTPException(
-            status.HTTP_422_UNPROCESSABLE_CONTENT, "the cursor is not one that this list gave out"
-        ) from error
-    return moment, job_id

@@ -7,7 +7,7 @@ except by a new job that was enqueued under the id of one that has ended.
 """
 
 from .accepting import cancel_queued, fail_unpushed, insert_queued
-from .attempts import attempts_of, begin_attempt, end_attempt
+from .attempts import begin_attempt, end_attempt
 from .audit import audit, audit_page
 from .charts import ended_runs, oldest_waiting, open_by_state
 from .events import Writing, writing_to
@@ -39,7 +39,6 @@ __all__ = (
     "Gone",
     "Writing",
     "adopt",
-    "attempts_of",
     "audit",
     "audit_page",
     "begin_attempt",

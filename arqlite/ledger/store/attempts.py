@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, CursorResult, Table, insert, select, update
+from sqlalchemy import ColumnElement, CursorResult, Table, insert, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ..adoption import Run
@@ -38,18 +37,6 @@ async def end_attempt(db: AsyncSession, run: Run, ending: Ending | None = None) 
     if ending is not None:
         ended |= {"state": ending.attempt_state, "cause": ending.cause, "error": ending.error}
     await _change(db, [*_of(run), _ATTEMPTS.c.worker == run.worker], ended)
-
-
-async def attempts_of(db: AsyncSession, job_id: str, queue: str) -> Sequence[AttemptRow]:
-    """The attempts of a job, the first one first."""
-    columns = _ATTEMPTS.c
-    statement = (
-        select(AttemptRow)
-        .where(columns.job_id == job_id, columns.queue == queue)
-        .order_by(columns.attempt)
-        .execution_options(populate_existing=True)
-    )
-    return (await db.execute(statement)).scalars().all()
 
 
 async def _change(db: AsyncSession, conditions: list[ColumnElement[bool]], values: dict[str, Any]) -> bool:
