@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -86,6 +87,19 @@ async def test_job_is_accepted_while_redis_is_away(no_redis: ArqRedis) -> None:
     row = await row_of(job.job_id)
     assert (row.status, row.pushed_at) == (LedgerStatus.QUEUED, None)
     assert row.record is not None
+
+
+async def test_job_runs_when_redis_is_back(work: Work, no_redis: ArqRedis, eventually: Any) -> None:
+    """What was accepted without Redis a worker's relay finds in the ledger, and the job runs."""
+    job = await TaskService.enqueue_sample_task()
+    working = asyncio.create_task(work(burst=False).main())
+
+    async def has_run() -> bool:
+        return (await row_of(job.job_id)).status is LedgerStatus.SUCCESS
+
+    await eventually(has_run, within=20)
+    working.cancel()
+    await asyncio.gather(working, return_exceptions=True)
 
 
 async def test_secret_is_not_accepted_while_redis_is_away(no_redis: ArqRedis, db: AsyncSession) -> None:
