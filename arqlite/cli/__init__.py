@@ -12,6 +12,7 @@ from .db import db
 from .doctor import doctor
 from .embedded import embedded
 from .import_arq import import_arq
+from .reconcile import reconcile
 from .watch import watch_reload
 from .worker import worker
 
@@ -55,6 +56,7 @@ cli.add_command(embedded)
 cli.add_command(import_arq)
 cli.add_command(doctor)
 cli.add_command(db)
+cli.add_command(reconcile)
 
 
 def main(**kwargs: Any) -> None:

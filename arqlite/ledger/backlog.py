@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from ..telemetry import JobStarted, JobStopped
@@ -57,15 +57,15 @@ class Backlog:
 
     def written(self) -> int:
         """How many events, from the first on, wait no more."""
-        waiting = (self._runs, self._begun.values(), self._accepted, *self._out)
+        waiting: list[Collection[Any]] = [self._runs, self._begun.values(), self._accepted, *self._out]
         return min((entry[0] for entries in waiting for entry in entries), default=self.told + 1) - 1
 
     @property
     def lag(self) -> float:
         """Seconds since the oldest event that still waits was told; 0.0 if none does."""
         now = self._clock()
-        waiting = (self._runs, self._begun.values(), self._accepted, *self._out)
-        return max((now - float(next(iter(entries))[1]) for entries in waiting if entries), default=0.0)
+        waiting: list[Collection[Any]] = [self._runs, self._begun.values(), self._accepted, *self._out]
+        return max((now - next(iter(entries))[1] for entries in waiting if entries), default=0.0)
 
     def add(self, event: JobStarted | JobStopped) -> None:
         """Take what a worker told."""

@@ -143,7 +143,8 @@ class Recorder(Service):
         self._has_more()
 
     def _has_more(self) -> None:
-        self._arrived.set()
+        if not self._arrived.is_set():
+            self._arrived.set()
         if len(self._backlog) > self.capacity and not self.ledger.is_strict:
             if self.overflow is None:
                 self._backlog.drop_oldest(self.capacity)
@@ -371,12 +372,17 @@ def _packets_of(accepted: Sequence[Accepted], runs: Sequence[Run]) -> list[bytes
 
 def _leave_run_out(run: Run, error: Exception) -> None:
     _, _, (job, _, _) = run
-    logger.error("job %s: a change could not be recorded and is left out", job[0], exc_info=error)
+    logger.error("job %s: a change could not be recorded and is left out: %s", job[0], _told(error))
 
 
 def _leave_accepted_out(accepted: Accepted, error: Exception) -> None:
-    logger.error("job %s: its row could not be written and is left out", accepted[2][0], exc_info=error)
+    logger.error("job %s: its row could not be written and is left out: %s", accepted[2][0], _told(error))
 
 
 def _leave_packet_out(packet: bytes, error: Exception) -> None:
-    logger.error("%d bytes of changes could not be recorded and are left out", len(packet), exc_info=error)
+    logger.error("%d bytes of changes could not be recorded and are left out: %s", len(packet), _told(error))
+
+
+def _told(error: Exception) -> str:
+    """What is wrong, in a line: with it, SQLAlchemy's errors tell a statement of some thousand characters."""
+    return repr(getattr(error, "orig", None) or error)

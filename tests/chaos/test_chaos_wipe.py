@@ -76,7 +76,9 @@ async def _is(counting: object, wanted: int) -> bool:
     return await counting == wanted  # type: ignore[misc]  # (a coroutine)
 
 
-async def test_older_copy_of_redis_runs_nothing_twice(server: ChaosServer, shop: Shop, tmp_path: Path) -> None:
+async def test_older_copy_of_redis_runs_nothing_twice(
+    server: ChaosServer, shop: Shop, tmp_path: Path
+) -> None:
     """Redis comes back as it was a while ago: what has ended since does not run again, what was accepted since does."""
     shop.hire(2, max_jobs=25)
     await shop.accept(QUICK, range(500))

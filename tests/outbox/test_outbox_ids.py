@@ -123,7 +123,7 @@ async def test_equal_jobs_of_one_transaction(shop: Shop) -> None:
 
 
 async def test_equal_jobs_of_two_transactions(shop: Shop, eventually: Eventually) -> None:
-    """Neither of two open transactions sees the other's job: the push decides, and the later one's row tells."""
+    """Neither of two open transactions sees the other's job: the push decides, and a row tells."""
     if shop.url.startswith("sqlite"):
         pytest.skip("SQLite has one writer at a time")
     async with shop.sessions() as one, shop.sessions() as two:

@@ -144,7 +144,7 @@ async def test_relay_waits_for_redis(shop: Shop, monkeypatch: pytest.MonkeyPatch
         async def fail(engine: RedisEngine, jobs: Any) -> None:
             raise RedisAway("gone")
 
-        broken.setattr(RedisEngine, "enqueue", fail)
+        broken.setattr(RedisEngine, "restore", fail)
         pauses = []
         for _ in range(4):
             await relay.tick()

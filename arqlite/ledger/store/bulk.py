@@ -146,9 +146,31 @@ class PostgresqlBulk(Bulk):
         return (rows[place : place + _ROWS_OF_AN_ARRAY] for place in range(0, len(rows), _ROWS_OF_AN_ARRAY))
 
     def call(self, upsert: Upsert, shape: Shape) -> tuple[str, Values]:  # noqa: D102
-        # (Lists, for psycopg takes tuples for rows.)
-        arrays = map(list, shape.columns)
-        return _postgresql_text(upsert, shape.same, self._placeholder), (*shape.values, *arrays)
+        text = _postgresql_text(upsert, shape.same, self._placeholder)
+        return text, (*shape.values, *map(_array_of, shape.columns))
+
+
+def _array_of(column: Sequence[Any]) -> str:
+    """An array as PostgreSQL writes it; drivers that get a list ask of each element whether it is another one."""
+    if isinstance(column[0], int):
+        # (An integer or None; a boolean reads well, too.)
+        return f"{{{','.join(map(str, column))}}}".replace("None", "NULL")
+    try:
+        joined = '","'.join(column)
+    except TypeError:  # there are others than texts
+        return f"{{{','.join(map(_element, column))}}}"
+    if "\\" in joined or joined.count('"') != 2 * (len(column) - 1):
+        return f"{{{','.join(map(_element, column))}}}"
+    return f'{{"{joined}"}}'
+
+
+def _element(value: Any) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, bytes):
+        return f'"\\\\x{value.hex()}"'
+    text = str(value).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{text}"'
 
 
 @lru_cache(maxsize=256)
@@ -160,7 +182,7 @@ def _postgresql_text(upsert: Upsert, same: tuple[bool, ...], placeholder: str) -
         place: f"CAST({next(marks)} AS {types[place][0]})" for place, is_same in enumerate(same) if is_same
     }
     arrays = {
-        place: f"CAST({next(marks)} AS {types[place][0]}[])"
+        place: f"CAST(CAST({next(marks)} AS TEXT) AS {types[place][0]}[])"
         for place, is_same in enumerate(same)
         if not is_same
     }
