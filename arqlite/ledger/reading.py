@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
@@ -48,7 +49,7 @@ async def reading(sessions: async_sessionmaker[AsyncSession], timeout: float) ->
 async def _interrupted_after(db: AsyncSession, seconds: float) -> AsyncIterator[None]:
     """SQLite knows no timeout of its own, but any thread may stop what a connection does."""
     raw = await (await db.connection()).get_raw_connection()
-    driver = raw.driver_connection
+    driver: Any = raw.driver_connection
 
     async def interrupt() -> None:
         await asyncio.sleep(seconds)

@@ -14,7 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlite_threads import sqlite_threads_end  # noqa: F401 (a fixture)
 
-from arqlite.ledger import LedgerBase, Recorder, configure_sqlite, create_missing_tables
+from arqlite.ledger import Ledger, LedgerBase, Recorder, configure_sqlite, create_missing_tables
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -71,3 +71,10 @@ async def recorder(outage: Outage) -> AsyncIterator[Recorder]:
     await made.start()
     yield made
     await made.stop()
+
+
+@pytest.fixture
+async def ledger(engine: AsyncEngine) -> Ledger:
+    """A ledger with the library's own tables."""
+    await create_missing_tables(engine, LedgerBase.metadata)
+    return Ledger(engine)

@@ -1,4 +1,4 @@
-"""Whether a column's JSON has all of a pattern, as `model.filters.contains` has it, in the words of each database."""
+"""Whether a column's JSON has all of a pattern, as `model.filters.contains` has it, in SQL."""
 
 from __future__ import annotations
 

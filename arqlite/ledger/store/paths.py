@@ -27,8 +27,8 @@ _NOT_ASKED_FOR = frozenset({"system", "queue"})
 class Path:
     """One index, asked once for each of some values.
 
-    An index is only used where its condition is said word for word: a parameter proves nothing to a database that
-    makes its plan before it knows the value.
+    An index is only used where its condition is said word for word: a parameter proves nothing to a database
+    that makes its plan before it knows the value.
 
     Attributes:
         answers: the condition of the filter that needs no further look.
@@ -81,13 +81,13 @@ def _paths_by_value(wanted: LedgerFilter, columns: Columns) -> Iterator[Path]:
 
 
 def _by_tag(tag: str, columns: Columns, json: Containing[Any]) -> Path:
-    """A tag is in one place only; of jobs that have more tags than there are places, it may be in a later one."""
+    """A tag is in one place only; of jobs with more tags than there are places, it may be in a later one."""
     places = [tag_at(columns.tags, place) for place in range(TAG_PLACES + 1)]
     shown = tag[:TAG_LENGTH]
     branches: list[list[Condition]] = [[place == shown, place.is_not(None)] for place in places[:TAG_PLACES]]
     elsewhere = [place.is_distinct_from(shown) for place in places[:TAG_PLACES]]
     branches.append([places[TAG_PLACES].is_not(None), *elsewhere, json.contains(columns.tags, [tag])])
-    return Path(f"tag {tag}" if len(tag) <= TAG_LENGTH else "", branches)
+    return Path(f"tag {tag}" if len(tag) < TAG_LENGTH else "", branches)
 
 
 def _by_type(types: Sequence[str], columns: Columns) -> Path:
