@@ -97,13 +97,15 @@ class Backlog:
         for key in list(self._begun)[: limit - len(taken)]:
             number, told_at, started = self._going_on[key] = self._begun.pop(key)
             taken.append((number, told_at, told_of(started, None, self._moment, self._redaction)))
-        self._out.append(taken)
+        if taken:
+            self._out.append(taken)
         return taken
 
     def take_accepted(self, limit: int) -> list[Accepted]:
         """Take the oldest accepted jobs out, as `take_runs` does."""
         taken = [self._accepted.popleft() for _ in range(min(limit, len(self._accepted)))]
-        self._out.append(taken)
+        if taken:
+            self._out.append(taken)
         return taken
 
     def settle_runs(self, taken: list[Run], rest: Sequence[Run] = ()) -> None:

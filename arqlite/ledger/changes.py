@@ -141,7 +141,7 @@ def told_of(
         event.crashes, event.max_attempts, worker, enqueued, enqueued or at, queued,
         moment(scheduled_ms) if scheduled_ms > 0 else None, began, finished, at, at, record, memory,
     )  # fmt: skip
-    if began is None or event.attempt < 1:
+    if began is None:
         return job, None, tally
     return job, (event.job_id, event.queue, event.attempt, worker, outcome, cause, began, ended, error), tally
 
@@ -150,7 +150,7 @@ def _began(started: JobStarted | None, stopped: JobStopped | None, moment: Momen
     """When the run began; None of what ended without one."""
     if started is not None:
         return moment(started.at_ms)
-    if stopped is None or stopped.duration_ms <= 0:
+    if stopped is None or stopped.duration_ms <= 0 or stopped.attempt < 1:
         return None
     return moment(stopped.at_ms - stopped.duration_ms)
 

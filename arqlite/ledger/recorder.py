@@ -239,6 +239,8 @@ class Recorder(Service):
     async def _write_accepted(self) -> bool:
         """Write some accepted jobs; False if some of them wait again."""
         taken = self._backlog.take_accepted(_ENTRIES_AT_ONCE)
+        if not taken:
+            return True
         rest: Sequence[Accepted] = taken
         try:
             with self._reporting(taken):
@@ -251,6 +253,8 @@ class Recorder(Service):
     async def _write_runs(self) -> bool:
         """Write what was told of some runs; False if some of them wait again."""
         taken = self._backlog.take_runs(_ENTRIES_AT_ONCE)
+        if not taken:
+            return True
         rest: Sequence[Run] = taken
         try:
             with self._reporting(taken):
@@ -265,7 +269,7 @@ class Recorder(Service):
         """Tell telemetry of a transaction that went well."""
         began, lag = time.monotonic(), self._backlog.lag
         yield
-        if taken and has_handlers(LedgerWritten):
+        if has_handlers(LedgerWritten):
             took_ms = (time.monotonic() - began) * 1_000
             waiting = self.waiting - len(taken)
             execute(
