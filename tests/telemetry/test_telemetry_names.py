@@ -44,6 +44,7 @@ PROMISED = {
     "queue.prune": ("JobsPruned", "queue count"),
     "cron.fire": ("CronFired", "queue cron job_id tick_ms"),
     "leader.change": ("LeaderChanged", "queue worker is_leader"),
+    "ledger.reconcile": ("LedgerReconciled", "queue pushed settled retired opened requeued"),
     "service.start": ("ServiceStarted", "service queue meta at_ms"),
     "service.stop": ("ServiceStopped", "service queue meta duration_ms at_ms"),
     "service.exception": ("ServiceFailed", "service queue meta duration_ms error at_ms"),
