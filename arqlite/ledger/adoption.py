@@ -17,6 +17,7 @@ class Run:
     Attributes:
         job_id, queue: which row; the queue of a run outside a worker is empty.
         function, attempt, crashes, worker, enqueued_at, max_attempts, priority: as in `JobRowMixin`.
+        revived_at: when somebody let the job run again by hand after it had ended; None if nobody did.
         part_of: the queue's job of which this is another run, `<id>:2` say; None if it is the job's own.
         is_told: whether its worker tells of it, so that the recorder writes its attempt.
     """
@@ -30,6 +31,7 @@ class Run:
     enqueued_at: datetime | None = None
     max_attempts: int | None = None
     priority: int = 0
+    revived_at: datetime | None = None
     part_of: str | None = None
     is_told: bool = True
 
@@ -62,6 +64,8 @@ def decide(row: JobRowMixin | None, run: Run) -> Adoption:
         return Adoption.OPEN
     if _is_of_an_earlier_job(row, run):
         return Adoption.REOPEN
+    if not row.is_open and _was_revived(row, run):
+        return Adoption.ADOPT
     if row.status is LedgerStatus.SUCCESS:
         return Adoption.KEEP_OUTPUT
     if row.status is LedgerStatus.CANCELLED:
@@ -69,6 +73,13 @@ def decide(row: JobRowMixin | None, run: Run) -> Adoption:
     if row.attempt > run.attempt:
         return Adoption.OVERTAKEN
     return Adoption.ADOPT
+
+
+def _was_revived(row: JobRowMixin, run: Run) -> bool:
+    """Whether somebody let the job run again by hand, after the end that its row tells of."""
+    if run.revived_at is None:
+        return False
+    return row.finished_at is None or run.revived_at >= row.finished_at
 
 
 def _is_of_an_earlier_job(row: JobRowMixin, run: Run) -> bool:

@@ -35,17 +35,18 @@ def run_of(name: str) -> Run:
         attempt=job.job_try,
         crashes=job.crashes,
         worker=job.worker,
-        enqueued_at=_enqueued_at(job),
+        enqueued_at=_moment(job.enqueue_ms),
         max_attempts=job.max_attempts,
         priority=job.priority,
+        revived_at=_moment(job.revived_ms),
         part_of=None if number == 1 else job.job_id,
         is_told=number == 1,
     )
 
 
-def _enqueued_at(job: RunningJob) -> datetime | None:
-    """When the job was enqueued; 0 is not known."""
-    return datetime.fromtimestamp(job.enqueue_ms / 1000, UTC) if job.enqueue_ms > 0 else None
+def _moment(at_ms: int) -> datetime | None:
+    """A time in ms since 1970; 0 is none, or not known."""
+    return datetime.fromtimestamp(at_ms / 1000, UTC) if at_ms > 0 else None
 
 
 def _number_within(job: RunningJob) -> int:

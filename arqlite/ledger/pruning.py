@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
@@ -79,6 +79,7 @@ class Pruning:
             told: what is deleted is added here, by the name of what it is, also if it ends by an error.
             may_go_on: asked before each batch.
         """
+        told.update(jobs=0, attempts=0)  # told also where there are none
         now = self._clock()
         is_full = self._full_at is None or now - self._full_at >= _FULL_EVERY
         if is_full:
@@ -108,18 +109,30 @@ class Pruning:
     ) -> None:
         since = self._done_before.get(sweep)
         while may_go_on():
-            limit, began = self._pace.limit, time.monotonic()
-            async with self._sessions.begin() as db:
-                gone = await store.delete_ended(
+            limit = self._pace.limit
+            async with self._sessions() as db:
+                found = await store.find_ended(
                     db, self._row_model, sweep, since=since, before=before, limit=limit
                 )
-            told["jobs"] += gone.jobs
-            told["attempts"] += gone.attempts
-            if gone.jobs < limit:
+            began = time.monotonic()
+            count = await self._delete(found, before, told)
+            if len(found) < limit:
                 self._done_before[sweep] = before - _OVERLAP
                 return
-            since = gone.last
+            if not count and found[-1].finished_at == since:
+                return  # somebody holds all of them, and may for long
+            since = found[-1].finished_at
             await self._pause(self._pace.pause_after(time.monotonic() - began))
+
+    async def _delete(self, jobs: Sequence[store.EndedJob], before: datetime, told: Counter[str]) -> int:
+        """Delete jobs in a transaction of their own; returns how many went."""
+        if not jobs:
+            return 0
+        async with self._sessions.begin() as db:
+            gone, attempts = await store.delete_ended(db, self._row_model, jobs, before=before)
+        told["jobs"] += gone
+        told["attempts"] += attempts
+        return gone
 
     async def _prune_beyond(
         self, max_rows: int, now: datetime, told: Counter[str], may_go_on: Callable[[], bool]

@@ -57,6 +57,7 @@ class JobFacts:
     args: Sequence[Any]
     kwargs: dict[str, Any]
     workflow: WorkflowStep | None
+    revived_ms: int = 0
     cancel_reason: CancelReason | None = None
 
     @property

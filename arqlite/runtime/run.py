@@ -186,6 +186,11 @@ class Run:
         return self.memory.crashes
 
     @property
+    def revived_ms(self) -> int:
+        """When somebody let it run again by hand after it had ended, in ms since 1970; 0 if nobody did."""
+        return self.memory.revived_ms
+
+    @property
     def counters(self) -> dict[str, int] | None:
         """What its end tells of its runs beside the number of the last start; None of the common job."""
         if self.memory is NOTHING and self.has_begun:

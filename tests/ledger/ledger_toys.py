@@ -53,6 +53,7 @@ class FakeJob:
     worker: str = "host:1:a"
     cancel_reason: CancelReason | None = None
     enqueue_ms: int = 0
+    revived_ms: int = 0
     max_attempts: int = 5
     priority: int = 0
     retry_jobs: bool = True

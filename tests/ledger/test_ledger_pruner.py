@@ -296,6 +296,34 @@ async def test_rows_that_somebody_holds_are_skipped(ledger: Ledger) -> None:
     assert await left(ledger) == set()
 
 
+async def test_pruning_ends_when_somebody_holds_all(ledger: Ledger) -> None:
+    """A whole batch that another transaction holds, all ended at the same moment, is left to the next time."""
+    if ledger.engine.dialect.name == "sqlite":
+        pytest.skip("SQLite has one writer at a time, and no locks on rows")
+    await add_many(ledger, [f"{number}" for number in range(1_000)], 99 * DAY)
+
+    async with ledger.sessions() as other:
+        await other.execute(text("SELECT 1 FROM arqlite_jobs FOR UPDATE"))
+        async with asyncio.timeout(10):
+            told = await prune(ledger, Retention())
+
+    assert told["jobs"] == 0
+
+
+async def test_job_that_begins_anew_stays(ledger: Ledger) -> None:
+    """A job that was retried by hand after it was found to be over is not deleted."""
+    await add_many(ledger, ["retried", "old"], 99 * DAY)
+    async with ledger.sessions() as db:
+        found = await store.find_ended(db, JobRow, Retention().sweeps()[0], before=NOW, limit=10)
+    async with ledger.sessions.begin() as db:
+        await db.execute(text("UPDATE arqlite_jobs SET status = 'QUEUED' WHERE id = 'retried'"))
+
+    async with ledger.sessions.begin() as db:
+        assert await store.delete_ended(db, JobRow, found, before=NOW) == (1, 1)
+
+    assert await left(ledger) == {"retried"}
+
+
 async def test_writers_go_on_while_it_prunes(ledger: Ledger) -> None:
     """A writer that is busy all the time and the pruner do not stop each other, and its rows stay."""
     await add_many(ledger, [f"old {number}" for number in range(3_000)], 99 * DAY)
@@ -386,7 +414,7 @@ class TestLedgerPruner:
         async def away(*_: Any, **__: Any) -> Awaitable[None]:
             raise OperationalError("DELETE", {}, Exception("gone"))
 
-        monkeypatch.setattr(store, "delete_ended", away)
+        monkeypatch.setattr(store, "find_ended", away)
         pruner = LedgerPruner(ledger)
         pruner.introduce(self.host(lambda: True))
 

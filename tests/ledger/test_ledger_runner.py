@@ -218,6 +218,36 @@ async def adopt(sessions: Sessions, run: Run) -> None:
         assert await store.adopt(session, Row, run, row, store.Asked("TOY", triggered_by="api"))
 
 
+@pytest.mark.parametrize(("later_ms", "runs"), [(1, True), (-60_000, False)])
+async def test_job_retried_by_hand_runs_again(
+    db: AsyncSession, sessions: Sessions, later_ms: int, runs: bool
+) -> None:
+    """A job that succeeded, and that somebody let run again after that, does; an older word is none."""
+    with FakeJob().running():
+        await asyncio.create_task(run(db, "succeed"))
+    finished_at = (await row_of(sessions)).finished_at
+    assert finished_at is not None
+
+    revived_ms = int(finished_at.timestamp() * 1000) + later_ms
+    with FakeJob(job_try=2, revived_ms=revived_ms, worker="host:2:b").running():
+        await asyncio.create_task(run(db, "nan"))
+
+    row = await row_of(sessions)
+    assert (row.status, row.output_payload) == (SUCCESS, {"value": None} if runs else {"done": True})
+
+
+async def test_job_cancelled_and_retried_by_hand_runs(db: AsyncSession, sessions: Sessions) -> None:
+    """The word of whoever let a cancelled job run again is the later one."""
+    await queue(sessions)
+    async with sessions.begin() as session:
+        assert await store.cancel_queued(session, Row, "job-1")
+
+    with FakeJob(revived_ms=4_102_444_800_000).running():
+        await run(db, "succeed")
+
+    assert (await row_of(sessions)).status is SUCCESS
+
+
 async def test_dead_worker_is_counted(db: AsyncSession, sessions: Sessions) -> None:
     """A run after a crash adopts the RUNNING row, and the row tells how many workers died of the job."""
     await queue(sessions)

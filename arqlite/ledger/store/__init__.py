@@ -18,13 +18,14 @@ from .looking import MAX_PAGE, count_open, find, page
 from .moves import table_of
 from .pruning import (
     ENDED,
-    Gone,
+    EndedJob,
     count_ended,
     count_older,
     count_rows,
     delete_ended,
     delete_older,
     end_of_newest,
+    find_ended,
 )
 from .queueing import queue_rows, queue_unless_open
 from .runs import Asked, adopt, mark_started, open_row, reopen, settle, succeed
@@ -34,9 +35,9 @@ __all__ = (
     "ENDED",
     "MAX_PAGE",
     "Asked",
+    "EndedJob",
     "FinalRow",
     "Found",
-    "Gone",
     "Writing",
     "adopt",
     "audit",
@@ -59,6 +60,7 @@ __all__ = (
     "fail_unpushed",
     "finals",
     "find",
+    "find_ended",
     "find_unpushed",
     "insert_queued",
     "list_rows",

@@ -119,7 +119,7 @@ async def settle(db: AsyncSession, row_model: type[JobRowMixin], run: Run, endin
 
 
 _FORGOTTEN: dict[str, Any] = dict.fromkeys(
-    ("output_payload", "args", "kwargs", "tags", "meta", "scheduled_at", "record", "lock", "memory")
+    ("args", "kwargs", "tags", "meta", "scheduled_at", "record", "lock", "memory")
 )
 """What only the job itself can tell, of a row that is now another one's."""
 
@@ -132,6 +132,7 @@ def _begun(run: Run) -> dict[str, Any]:
         "cause": None,
         "attempt": run.attempt,
         "worker": run.worker,
+        "output_payload": None,
         "error_payload": None,
         "started_at": None,
         "finished_at": None,
