@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
+from typing import Any
 
 from ..model.states import LedgerStatus
 from .rows import JobRowMixin
@@ -16,7 +18,7 @@ class Run:
 
     Attributes:
         job_id, queue: which row; the queue of a run outside a worker is empty.
-        function, attempt, crashes, worker, enqueued_at, max_attempts, priority: as in `JobRowMixin`.
+        function, attempt, crashes, worker, enqueued_at, max_attempts, priority, tags, meta: as in the row.
         revived_at: when somebody let the job run again by hand after it had ended; None if nobody did.
         part_of: the queue's job of which this is another run, `<id>:2` say; None if it is the job's own.
         is_told: whether its worker tells of it, so that the recorder writes its attempt.
@@ -31,6 +33,8 @@ class Run:
     enqueued_at: datetime | None = None
     max_attempts: int | None = None
     priority: int = 0
+    tags: tuple[str, ...] = ()
+    meta: Mapping[str, Any] | None = None
     revived_at: datetime | None = None
     part_of: str | None = None
     is_told: bool = True

@@ -38,6 +38,8 @@ def run_of(name: str) -> Run:
         enqueued_at=_moment(job.enqueue_ms),
         max_attempts=job.max_attempts,
         priority=job.priority,
+        tags=job.tags,
+        meta=job.meta,
         revived_at=_moment(job.revived_ms),
         part_of=None if number == 1 else job.job_id,
         is_told=number == 1,

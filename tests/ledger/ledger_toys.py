@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, cast
 
 import pytest
@@ -56,6 +56,8 @@ class FakeJob:
     revived_ms: int = 0
     max_attempts: int = 5
     priority: int = 0
+    tags: tuple[str, ...] = ()
+    meta: dict[str, Any] = field(default_factory=dict)
     retry_jobs: bool = True
     task: Task[..., Any] | None = None
 

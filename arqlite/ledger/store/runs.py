@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from ...model.states import JobState
 from ..adoption import Run
 from ..endings import Ending
+from ..payloads import jsonable_or_text
 from ..rows import BY_QUEUE, JobRowMixin, utc_now
 from .moves import QUEUED, RUNNING, SUCCESS, checked_id, move, table_of
 
@@ -119,7 +120,7 @@ async def settle(db: AsyncSession, row_model: type[JobRowMixin], run: Run, endin
 
 
 _FORGOTTEN: dict[str, Any] = dict.fromkeys(
-    ("args", "kwargs", "tags", "meta", "scheduled_at", "record", "lock", "memory")
+    ("args", "kwargs", "scheduled_at", "record", "lock", "memory")
 )
 """What only the job itself can tell, of a row that is now another one's."""
 
@@ -147,6 +148,8 @@ def _new(run: Run) -> dict[str, Any]:
         "crashes": run.crashes,
         "max_attempts": run.max_attempts,
         "priority": run.priority,
+        "tags": list(run.tags) or None,
+        "meta": jsonable_or_text(run.meta) or None,
         "parent": run.part_of,
         "enqueued_at": run.enqueued_at,
         "created_at": run.enqueued_at or now,
