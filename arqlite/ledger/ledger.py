@@ -103,7 +103,10 @@ class Ledger(Queries):
     def engine(self) -> AsyncEngine:
         """The engine; made when it is first needed."""
         if self._engine is None:
-            self._engine = create_async_engine(with_async_driver(str(self._database)), hide_parameters=True)
+            # A look at each connection before its use: a database that was restarted fails nobody's first question.
+            self._engine = create_async_engine(
+                with_async_driver(str(self._database)), hide_parameters=True, pool_pre_ping=True
+            )
             configure_sqlite(self._engine)
         return self._engine
 
