@@ -16,6 +16,7 @@ from .errors import ConfigurationError
 from .model import calls as made
 from .model import checks
 from .model.calls import PLAIN, Call, JobOptions, Options
+from .model.functions import Function
 from .offering import Offer, codec_of
 from .typing import Deserializer, P, R, Serializer
 
@@ -86,6 +87,15 @@ class Outbox:
         self._courier = _courier_of(pool, ledger)
         self._options = PLAIN
 
+    @overload
+    def enqueue(
+        self,
+        session: Session | scoped_session[Any],
+        task: Function[P, R],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> EnqueuedJob: ...
     @overload
     def enqueue(
         self,

@@ -87,6 +87,17 @@ def test_limits(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.real
+def test_transactions(tmp_path: Path) -> None:
+    """Jobs go with their orders: through a session, FastAPI, a savepoint and a program without a loop."""
+    assert _run("transactions.py", tmp_path, tmp_path).splitlines() == [
+        "rolled back: [('ada@example.org',)]",
+        "left out: no address",
+        "ordered: ['ada@example.org', 'bob@example.org', 'eve@example.org', 'flo@example.org']",
+        "sent: True",
+    ]
+
+
 def test_enqueue(tmp_path: Path) -> None:
     """The page about enqueueing as a program: types, refusals, ids, many at once, names and ends."""
     assert _run("enqueue.py", tmp_path, tmp_path).splitlines() == [

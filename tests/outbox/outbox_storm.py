@@ -1,7 +1,7 @@
 """Programs for the storm: they enqueue in transactions, or relay, and are killed wherever it may hurt.
 
-`python outbox_storm.py enqueue|relay <url> <schema> <redis> <log> <seed> <count>`: a parent that begins its child
-anew whenever it was killed, until the children have begun so many transactions, or it is told to end.
+`python outbox_storm.py enqueue|relay <url> <schema> <redis> <log> <seed> <count>`: a parent that begins its
+child anew whenever it was killed, until the children have begun so many transactions, or it is told to end.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class Failpoints:
         self.around(delivery.Delivery, "_push_one", "before push", "after push")
         self.around(delivery.Delivery, "_push_many", "before push", "after push")
         self.around(marking, "write_marks", "before mark", "after mark")
-        self.around(relay, "push", "before push", "after push")
+        self.around(relay, "push_again", "before push", "after push")
 
 
 async def enqueue(url: str, schema: str, redis: str, log: Log, count: int) -> None:

@@ -41,6 +41,8 @@ async def options(pool: ArqRedis) -> None:
     await pool.options(delay=5).enqueue(add, "1")  # refused: options keep the types
     call(add, "1")  # refused: so does call
     call(add, 1).options(at=5)  # refused: an int is no moment
+    await pool.options(ledger="later").enqueue(add, 1)  # refused: there is no such mode
+    await pool.options(row=7).enqueue(add, 1)  # refused: an int is no row
 
 
 async def flows(pool: ArqRedis) -> None:

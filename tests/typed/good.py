@@ -7,6 +7,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, assert_type
 from uuid import UUID
 
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session
+
 from arqlite import (
     PREVIOUS,
     ArqRedis,
@@ -28,6 +31,8 @@ from arqlite import (
 )
 from arqlite.connections import RedisSettings
 from arqlite.jobs import FailedAttempt, JobDef, JobResult, JobStatus
+from arqlite.ledger import Ledger
+from arqlite.transactions import EnqueuedJob, Outbox
 from arqlite.worker import Function
 from arqlite.workflows import Step
 
@@ -91,6 +96,19 @@ async def options(pool: ArqRedis) -> None:
     assert_type(await later.enqueue(add, 1), Job[int])
     assert_type(await later.options(at=datetime.now(UTC)).enqueue(greet, name="Ada"), Job[str])
     assert_type(await pool.options(delay=None, first_try=2).enqueue("add", 1), Job[Any])
+    strict = pool.options(ledger="strict", row={"user_id": 7}, triggered_by="ada", parent="x")
+    assert_type(await strict.enqueue(add, 1), Job[int])
+
+
+async def transactions(pool: ArqRedis, session: AsyncSession, blocking: Session) -> None:
+    assert_type(await pool.options(session=session).enqueue(add, 1), Job[int])
+    assert_type(await pool.options(session=blocking).enqueue(add, 1), Job[int])
+    await pool.enqueue_many([call(add, 1).options(session=session), call(greet, "Ada")])
+    outbox = Outbox(Ledger("sqlite:///jobs.db"), queue="mail", pool=pool)
+    assert_type(outbox.options(delay=60).enqueue(blocking, add, 1, b=2), EnqueuedJob)
+    assert_type(outbox.enqueue(blocking, limited, 1), EnqueuedJob)
+    assert_type(outbox.enqueue(blocking, "add", 1), EnqueuedJob)
+    assert_type(outbox.enqueue_many(blocking, [call(add, 1)]), list[EnqueuedJob])
 
 
 async def bulk(pool: ArqRedis) -> None:
