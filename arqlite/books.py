@@ -73,7 +73,7 @@ class Books(NoBooks):
         ]
 
     async def open(self) -> None:
-        """See that the tables are there. In strict mode a ledger that is away is waited for; else that comes later.
+        """See that the tables are there. In strict mode a ledger that is away is waited for, else not.
 
         Raises:
             LedgerError: the tables cannot be used as they are.

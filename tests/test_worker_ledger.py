@@ -18,8 +18,9 @@ from sqlite_threads import sqlite_threads_end  # noqa: F401 (a fixture)
 from worker_ledger_toys import Switch, attempts_of, row_of, status_of
 from worker_toys import Ctx, Gate, at_work, counts, end_of, enqueue
 
-from arqlite import ArqRedis, Cancel, Discard, Retry, Snooze, Worker, func, task
+from arqlite import ArqRedis, Cancel, Discard, Inspector, Retry, Snooze, Worker, func, task
 from arqlite.engine import RedisEngine
+from arqlite.errors import LedgerError
 from arqlite.jobs import JobStatus
 from arqlite.ledger import Ledger, configure_sqlite
 from arqlite.telemetry import JobStopped, attached
@@ -439,6 +440,25 @@ async def test_later_job_of_the_same_id_runs(arq_redis: ArqRedis, make_worker: A
         await asyncio.sleep(0.002)
 
 
+async def test_job_that_was_retried_by_hand_runs(
+    arq_redis: ArqRedis, make_worker: Any, strict: Ledger
+) -> None:
+    """A job that somebody lets run again is over by its row, and runs all the same."""
+    runs: list[str] = []
+
+    async def work(ctx: Ctx) -> None:
+        runs.append(ctx["job_id"])
+
+    job = await enqueue(arq_redis, "work")
+    await make_worker([func(work, name="work")], ledger=strict).async_run()
+    assert await Inspector(arq_redis).retry_job(job.job_id)
+
+    await make_worker([func(work, name="work")], ledger=strict).async_run()
+
+    assert len(runs) == 2
+    assert await status_of(strict, job.job_id) == "SUCCESS"
+
+
 # -- outages
 
 
@@ -552,6 +572,18 @@ async def test_job_that_waits_for_the_ledger_can_be_aborted_and_given_back(
         switch.is_off = False
         assert await abortion
         assert await kept.result(timeout=5) == 3
+
+
+@pytest.mark.parametrize("mode", ["behind", "strict"])
+async def test_worker_refuses_tables_that_it_cannot_use(
+    arq_redis: ArqRedis, make_worker: Any, database: AsyncEngine, mode: Any
+) -> None:
+    """A worker that is not to make the tables does not start without them, and its jobs wait."""
+    job = await enqueue(arq_redis, "add", 1, 2)
+    with pytest.raises(LedgerError, match="arqlite db upgrade"):
+        await make_worker([add], ledger=Ledger(database, mode=mode, upgrade=False)).async_run()
+
+    assert await job.status() is JobStatus.queued
 
 
 # -- what is given for a ledger

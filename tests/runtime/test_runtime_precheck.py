@@ -115,7 +115,7 @@ async def test_all_that_waits_is_asked_for_at_once(eventually: Any) -> None:
 async def test_rows_that_count(job: Job, known: FinalRow, is_over: bool, eventually: Any) -> None:
     """A row tells of the job that was enqueued at its time, unless that was revived since it ended."""
     bench = Bench()
-    bench.rows["a"] = known
+    bench.rows[job.job_id] = known
     bench.put(job)
     async with at_work(bench):
         await eventually(lambda: not len(bench.precheck))
