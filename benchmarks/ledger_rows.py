@@ -1,6 +1,6 @@
 """``python -m benchmarks.ledger_rows``: fill a ledger with rows as years of work leave them behind.
 
-Skewed as real ones are: few functions and queues make most of the rows, some values are on twenty rows of all,
+Skewed as real ones are: few functions and queues make most of the rows, some values are on twenty rows,
 one function is out of use for long, the newest jobs are open, and some have failed.
 """
 
