@@ -16,7 +16,7 @@ from ..service import Host, Service
 from . import store
 from .audit import AUDITED, Audited, AuditEntry, entries_of
 from .ledger import Ledger
-from .outage import DATABASE_AWAY
+from .outage import is_away, is_conflict
 from .rows import utc_now
 
 logger = logging.getLogger("arqlite.ledger")
@@ -130,27 +130,31 @@ class Auditor(Service):
     async def _write_all(self) -> None:
         """Write until nothing waits; during an outage try again, and say so once."""
         delay = _SHORTEST_BACKOFF_S
-        is_away = False
+        was_away = False
         while self._entries:
             batch = list(islice(self._entries, _AT_ONCE))
             try:
                 async with self.ledger.sessions.begin() as db:
                     await store.audit(db, batch)
-            except DATABASE_AWAY as error:
-                if not is_away:
-                    logger.warning("the ledger is away, the audit is written later: %r", error)
-                is_away = True
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._closing.wait(), delay)
-                await asyncio.sleep(_SHORTEST_BACKOFF_S)  # also while closing, which ends every pause at once
-                delay = min(delay * 2, self.max_backoff)
-                continue
-            except Exception:
+            except Exception as error:
+                if is_away(error) or is_conflict(error):
+                    if not was_away:
+                        logger.warning("the ledger is away, the audit is written later: %r", error)
+                    was_away = True
+                    await self._pause(delay)
+                    delay = min(delay * 2, self.max_backoff)
+                    continue
                 logger.exception("%d entries of the audit were refused and are left out", len(batch))
             self._forget(batch)
         if self._dropped:
             logger.error("the audit missed %d entries: more came than could wait", self._dropped)
             self._dropped = 0
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait; while closing, which does not wait, a little all the same."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._closing.wait(), seconds)
+        await asyncio.sleep(_SHORTEST_BACKOFF_S)
 
     def _forget(self, batch: list[AuditEntry]) -> None:
         """Take what was written out of what waits; some may have made room for others meanwhile."""

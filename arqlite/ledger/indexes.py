@@ -27,6 +27,9 @@ TAG_LENGTH = 100
 WAITS_APART = text("state IN ('suspended', 'scheduled', 'retryable')")
 """Jobs that wait for something else than a free slot."""
 
+IS_UNPUSHED = "status = 'QUEUED' AND pushed_at IS NULL"
+"""Jobs that may not be in Redis."""
+
 HAS_A_TYPE = text("job_type <> function")
 ASKED_FOR = text("triggered_by NOT IN ('system', 'queue')")
 
@@ -60,6 +63,8 @@ def indexes_of(table: str) -> tuple[Index, ...]:
         _index(table, "queue", "queue", "created_at"),
         # Pruning takes what ended first.
         _index(table, "finished", "finished_at", where=text("finished_at IS NOT NULL")),
+        # Nearly always empty: the relay asks for it every second.
+        _index(table, "unpushed", "queue", "queued_at", where=text(IS_UNPUSHED)),
         _index(table, "state", "state", "created_at", where=WAITS_APART),
         _index(table, "cause", "cause", "created_at", where=text("cause IS NOT NULL")),
         _index(table, "job_type", "job_type", "created_at", where=HAS_A_TYPE),

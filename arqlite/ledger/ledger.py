@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, TypeAlias
 
+from sqlalchemy import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from ..errors import ConfigurationError
 from ..model import checks
+from .pruning import Pruning
 from .queries import Queries
 from .reading import READ_TIMEOUT_S
+from .redaction import Redaction
 from .retention import KEEP_JOBS, Retention
 from .rows import JobRowMixin
 from .schema import TURN_TIMEOUT_S, check_tables, upgrade_tables
@@ -75,7 +79,7 @@ class Ledger(Queries):
             raise ConfigurationError(f"keep of a ledger must be a Retention or None, got {keep!r}")
         self.mode: Mode = mode
         self.row_model = row_model
-        self.redact = redact
+        self.redaction = Redaction(redact)
         self.keep = KEEP_JOBS if keep is _DEFAULT_KEEP and row_model is not JobRow else keep
         self.upgrades_itself = upgrade
         self.read_timeout = checks.seconds("read_timeout", read_timeout, 0.001)
@@ -87,6 +91,13 @@ class Ledger(Queries):
     def is_strict(self) -> bool:
         """Whether rows come first."""
         return self.mode == "strict"
+
+    @property
+    def backend(self) -> str:
+        """What kind of database it is, `sqlite` or `postgresql`; no driver is needed to tell."""
+        if isinstance(self._database, AsyncEngine):
+            return self._database.dialect.name
+        return make_url(with_async_driver(str(self._database))).get_backend_name()
 
     @property
     def engine(self) -> AsyncEngine:
@@ -129,6 +140,17 @@ class Ledger(Queries):
             LedgerError: they are missing, too old or too new; the message tells what to do.
         """
         await check_tables(self.engine, self.row_model)
+
+    async def prune(self) -> dict[str, int]:
+        """Delete the rows that are over by `keep`, in small batches; the leader's worker does so by itself.
+
+        Returns:
+            How many rows were deleted: of `jobs`, `attempts`, `minutes`, `audit` and `idempotency`.
+        """
+        told: Counter[str] = Counter()
+        if self.keep is not None:
+            await Pruning(self.sessions, self.row_model, self.keep).run(told)
+        return dict(told)
 
     async def aclose(self) -> None:
         """Close the connections of an engine that the ledger made."""

@@ -166,3 +166,6 @@ def _is_number(value: Any) -> bool:
 
 KEEP_JOBS = Retention(success=None, cancelled=None, failed=None)
 """What holds for a table of jobs of the application's own, unless it says otherwise."""
+
+KEEP_ALL = Retention(success=None, cancelled=None, failed=None, minutes=None, audit=None, idempotency=None)
+"""Rules by which nothing is ever over."""

@@ -65,7 +65,7 @@ async def create_missing_tables(
         await connection.run_sync(metadata.create_all)
 
 
-async def upgrade_tables(engine: AsyncEngine, *, timeout: float = TURN_TIMEOUT_S) -> Standing:
+async def upgrade_tables(engine: AsyncEngine, *, timeout: float = TURN_TIMEOUT_S) -> Tables:
     """Bring the ledger's tables to the last revision, all of it or nothing; tells how they were before.
 
     Raises:
@@ -75,15 +75,14 @@ async def upgrade_tables(engine: AsyncEngine, *, timeout: float = TURN_TIMEOUT_S
         tables = await look_at_tables(connection)
     if tables.standing.is_upgradable:
         async with _turn(engine, timeout) as connection:
-            tables = await look_at_tables(
-                connection
-            )  # again, for another process may have had its turn before
+            # Again: another process may have had its turn before.
+            tables = await look_at_tables(connection)
             if tables.standing.is_upgradable:
                 await connection.run_sync(_run_migrations, tables.revision)
-                return tables.standing
+                return tables
     if not tables.standing.is_usable:
         raise LedgerError(tables.in_words())
-    return tables.standing
+    return tables
 
 
 async def check_tables(engine: AsyncEngine, row_model: type[JobRowMixin]) -> None:

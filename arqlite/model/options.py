@@ -13,6 +13,7 @@ from ..errors import ConfigurationError
 from ..typing import SecondsTimedelta
 from ..utils import to_ms
 from . import checks
+from .context import running_job
 from .unique import UniqueOption
 from .unique import merged as merged_unique
 from .unique import option as unique_option
@@ -91,6 +92,16 @@ class Options(NamedTuple):
 
 
 PLAIN = Options()
+
+
+def told_of_askers(options: Options) -> dict[str, str]:
+    """Tell what an envelope says of who asked: a name, and the job that did so, by default the one that runs."""
+    told = {} if options.triggered_by is None else {"by": options.triggered_by}
+    if options.parent is not None:
+        told["pa"] = options.parent
+    elif (job := running_job.get()) is not None:
+        told["pa"] = job.job_id
+    return told
 
 
 def checked(**given: Unpack[JobOptions]) -> Options:

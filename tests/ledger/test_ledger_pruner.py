@@ -26,7 +26,7 @@ from arqlite.ledger import (
     Retention,
     store,
 )
-from arqlite.ledger.pruner import Pace, Pruning
+from arqlite.ledger.pruning import Pace, Pruning
 from arqlite.ledger.tables import IdempotencyRow, MinuteRow
 from arqlite.service import Host
 
@@ -102,7 +102,7 @@ async def left(ledger: Ledger) -> set[str]:
 
 async def prune(ledger: Ledger, keep: Retention, at: datetime = NOW) -> Counter[str]:
     told: Counter[str] = Counter()
-    await Pruning(ledger, keep, clock=lambda: at, pause=no_pause).run(told)
+    await Pruning(ledger.sessions, ledger.row_model, keep, clock=lambda: at, pause=no_pause).run(told)
     return told
 
 
@@ -220,7 +220,7 @@ async def test_many_go_in_batches(ledger: Ledger) -> None:
         batches.append(len(await left(ledger)))
 
     told: Counter[str] = Counter()
-    await Pruning(ledger, Retention(), clock=lambda: NOW, pause=count).run(told)
+    await Pruning(ledger.sessions, ledger.row_model, Retention(), clock=lambda: NOW, pause=count).run(told)
 
     assert told["jobs"] == told["attempts"] == 2_500
     assert batches[0] == 1_500
@@ -233,7 +233,7 @@ async def test_pruning_stops_when_it_may_not_go_on(ledger: Ledger) -> None:
     answers = iter([True])
     told: Counter[str] = Counter()
 
-    pruning = Pruning(ledger, Retention(), clock=lambda: NOW, pause=no_pause)
+    pruning = Pruning(ledger.sessions, ledger.row_model, Retention(), clock=lambda: NOW, pause=no_pause)
     await pruning.run(told, lambda: next(answers, False))
 
     assert told["jobs"] == 1_000
@@ -243,7 +243,9 @@ async def test_pruning_stops_when_it_may_not_go_on(ledger: Ledger) -> None:
 async def test_next_run_begins_where_the_last_one_ended(ledger: Ledger) -> None:
     """What was looked at is not looked at again, but for an overlap, and all of it once in an hour."""
     moments = iter([NOW, NOW + 5 * timedelta(minutes=1), NOW + 2 * HOUR])
-    pruning = Pruning(ledger, Retention(success=DAY), clock=lambda: next(moments), pause=no_pause)
+    pruning = Pruning(
+        ledger.sessions, ledger.row_model, Retention(success=DAY), clock=lambda: next(moments), pause=no_pause
+    )
     await pruning.run(Counter())
     await add(ledger, "told late", 5 * DAY)
     await add(ledger, "told a little late", DAY + timedelta(minutes=3))
@@ -255,12 +257,23 @@ async def test_next_run_begins_where_the_last_one_ended(ledger: Ledger) -> None:
     assert await left(ledger) == set()
 
 
+async def test_ledger_prunes_when_asked(ledger: Ledger) -> None:
+    """Who has no worker that leads asks the ledger, and is told the counts."""
+    await add(ledger, "old", 999 * DAY)
+
+    told = await ledger.prune()
+    ledger.keep = None
+
+    assert (told["jobs"], told["attempts"]) == (1, 1)
+    assert await ledger.prune() == {}
+
+
 async def test_count_deletes_nothing(ledger: Ledger) -> None:
     """A dry run tells what would go."""
     await add(ledger, "old", 99 * DAY)
     await add(ledger, "new", HOUR)
 
-    told = await Pruning(ledger, Retention(), clock=lambda: NOW).count()
+    told = await Pruning(ledger.sessions, ledger.row_model, Retention(), clock=lambda: NOW).count()
 
     assert told["jobs"] == 1
     assert len(await left(ledger)) == 2
@@ -283,6 +296,34 @@ async def test_rows_that_somebody_holds_are_skipped(ledger: Ledger) -> None:
     assert await left(ledger) == set()
 
 
+async def test_pruning_ends_when_somebody_holds_all(ledger: Ledger) -> None:
+    """A whole batch that another transaction holds, all ended at the same moment, is left to the next time."""
+    if ledger.engine.dialect.name == "sqlite":
+        pytest.skip("SQLite has one writer at a time, and no locks on rows")
+    await add_many(ledger, [f"{number}" for number in range(1_000)], 99 * DAY)
+
+    async with ledger.sessions() as other:
+        await other.execute(text("SELECT 1 FROM arqlite_jobs FOR UPDATE"))
+        async with asyncio.timeout(10):
+            told = await prune(ledger, Retention())
+
+    assert told["jobs"] == 0
+
+
+async def test_job_that_begins_anew_stays(ledger: Ledger) -> None:
+    """A job that was retried by hand after it was found to be over is not deleted."""
+    await add_many(ledger, ["retried", "old"], 99 * DAY)
+    async with ledger.sessions() as db:
+        found = await store.find_ended(db, JobRow, Retention().sweeps()[0], before=NOW, limit=10)
+    async with ledger.sessions.begin() as db:
+        await db.execute(text("UPDATE arqlite_jobs SET status = 'QUEUED' WHERE id = 'retried'"))
+
+    async with ledger.sessions.begin() as db:
+        assert await store.delete_ended(db, JobRow, found, before=NOW) == (1, 1)
+
+    assert await left(ledger) == {"retried"}
+
+
 async def test_writers_go_on_while_it_prunes(ledger: Ledger) -> None:
     """A writer that is busy all the time and the pruner do not stop each other, and its rows stay."""
     await add_many(ledger, [f"old {number}" for number in range(3_000)], 99 * DAY)
@@ -296,7 +337,7 @@ async def test_writers_go_on_while_it_prunes(ledger: Ledger) -> None:
 
     writer = asyncio.create_task(write())
     told: Counter[str] = Counter()
-    await Pruning(ledger, Retention(), clock=lambda: NOW).run(told)
+    await Pruning(ledger.sessions, ledger.row_model, Retention(), clock=lambda: NOW).run(told)
     is_over.set()
     await writer
 
@@ -373,7 +414,7 @@ class TestLedgerPruner:
         async def away(*_: Any, **__: Any) -> Awaitable[None]:
             raise OperationalError("DELETE", {}, Exception("gone"))
 
-        monkeypatch.setattr(store, "delete_ended", away)
+        monkeypatch.setattr(store, "find_ended", away)
         pruner = LedgerPruner(ledger)
         pruner.introduce(self.host(lambda: True))
 

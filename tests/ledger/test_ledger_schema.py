@@ -19,7 +19,7 @@ from sqlalchemy.orm import DeclarativeBase
 from arqlite.errors import LedgerError
 from arqlite.ledger import JobRow, JobRowMixin, Ledger, LedgerBase, create_missing_tables, store
 from arqlite.ledger.migrations import HEAD, VERSION_TABLE
-from arqlite.ledger.migrations.running import ddl, scripts
+from arqlite.ledger.migrations.running import ddl, revisions, scripts
 
 
 class Base(DeclarativeBase):
@@ -94,9 +94,7 @@ async def test_migrations_make_checks_and_defaults(
 def test_head_is_told_right() -> None:
     """The constant that spares workers to load Alembic names the last revision, and there is one line."""
     assert scripts().get_heads() == [HEAD]
-    assert [int(script.revision) for script in scripts().walk_revisions()] == sorted(
-        (int(script.revision) for script in scripts().walk_revisions()), reverse=True
-    )
+    assert revisions() == sorted(revisions(), key=int)
 
 
 async def test_upgrade_is_done_once(ledger: Ledger) -> None:

@@ -44,6 +44,11 @@ def ddl(dialect: str, found: str | None) -> str:
     return told.getvalue()
 
 
+def revisions() -> list[str]:
+    """The names of all revisions, the first one first."""
+    return [script.revision for script in scripts().walk_revisions()][::-1]
+
+
 @lru_cache(maxsize=1)
 def scripts() -> ScriptDirectory:
     """All revisions."""

@@ -11,9 +11,11 @@ from sqlalchemy import (
     ColumnElement,
     CursorResult,
     Table,
+    and_,
     delete,
     func,
     literal_column,
+    or_,
     select,
     tuple_,
 )
@@ -27,20 +29,15 @@ from .moves import CANCELLED, FAILED, SUCCESS, table_of
 ENDED = (SUCCESS, FAILED, CANCELLED)
 
 
-class Gone(NamedTuple):
-    """A batch that was deleted.
+class EndedJob(NamedTuple):
+    """A job that has ended."""
 
-    Attributes:
-        jobs, attempts: how many rows of each.
-        last: when the last of the jobs had ended; None if there were none.
-    """
-
-    jobs: int
-    attempts: int
-    last: datetime | None
+    id: str
+    queue: str
+    finished_at: datetime
 
 
-async def delete_ended(
+async def find_ended(
     db: AsyncSession,
     row_model: type[JobRowMixin],
     sweep: Sweep,
@@ -48,30 +45,50 @@ async def delete_ended(
     before: datetime,
     since: datetime | None = None,
     limit: int,
-) -> Gone:
-    """Delete jobs of a sweep that ended before a moment, with their attempts: the first `limit` to have
-    ended.
+) -> list[EndedJob]:
+    """Jobs of a sweep that ended before a moment: the first `limit` to have ended.
 
-    Rows that somebody else holds are left to the next time. `since` spares the database a look at those that
-    ended earlier and were looked at before.
+    `since` spares the database a look at those that ended earlier and were looked at before.
+    """
+    columns = table_of(row_model).c
+    statement = (
+        select(columns.id, columns.queue, columns.finished_at)
+        .where(*_ended(columns, sweep, since, before))
+        .order_by(columns.finished_at)
+        .limit(_literal(limit))
+    )
+    return [EndedJob(*row) for row in (await db.execute(statement)).all()]
+
+
+async def delete_ended(
+    db: AsyncSession, row_model: type[JobRowMixin], jobs: Sequence[EndedJob], *, before: datetime
+) -> tuple[int, int]:
+    """Delete jobs, unless they have begun anew since they were found, with their attempts.
+
+    Rows that somebody else holds are left for another time. Finding and deleting are apart, for SQLite would
+    keep all writers out while it looks.
+
+    Returns:
+        How many jobs, and how many attempts.
     """
     table = table_of(row_model)
     old = table.alias("old")
     chosen = (
         select(old.c.id, old.c.queue)
-        .where(*_ended(old.c, sweep, since, before))
-        .order_by(old.c.finished_at)
-        .limit(_literal(limit))
+        .where(
+            or_(*(and_(old.c.queue == queue, old.c.id.in_(ids)) for queue, ids in _by_queue(jobs).items())),
+            old.c.status.in_(ENDED),
+            old.c.finished_at < before,
+        )
         .with_for_update(skip_locked=True)
     )
     statement = (
         delete(table)
         .where(tuple_(table.c.id, table.c.queue).in_(chosen))
-        .returning(table.c.id, table.c.queue, table.c.finished_at)
+        .returning(table.c.id, table.c.queue)
     )
     gone = (await db.execute(statement)).all()
-    attempts = await _delete_attempts(db, gone)
-    return Gone(len(gone), attempts, max((row.finished_at for row in gone), default=None))
+    return len(gone), await _delete_attempts(db, gone)
 
 
 async def count_ended(
@@ -134,14 +151,19 @@ async def count_rows(db: AsyncSession, row_model: type[JobRowMixin], *, limit: i
 
 
 async def _delete_attempts(db: AsyncSession, jobs: Iterable[Any]) -> int:
-    by_queue: dict[str, list[str]] = {}
-    for job in jobs:
-        by_queue.setdefault(job.queue, []).append(job.id)
     count = 0
-    for queue, ids in by_queue.items():
+    for queue, ids in _by_queue(jobs).items():
         statement = delete(AttemptRow).where(AttemptRow.queue == queue, AttemptRow.job_id.in_(ids))
         count += cast("CursorResult[Any]", await db.execute(statement)).rowcount
     return count
+
+
+def _by_queue(jobs: Iterable[Any]) -> dict[str, list[str]]:
+    """The ids of jobs, by queue."""
+    found: dict[str, list[str]] = {}
+    for job in jobs:
+        found.setdefault(job.queue, []).append(job.id)
+    return found
 
 
 def _ended(columns: Any, sweep: Sweep, since: datetime | None, before: datetime) -> list[ColumnElement[bool]]:

@@ -78,6 +78,7 @@ def _index_jobs(op: Operations) -> None:
     for name in ("status", "function", "queue"):
         _index(op, name, [name, "created_at"])
     _index(op, "finished", ["finished_at"], where="finished_at IS NOT NULL")
+    _index(op, "unpushed", ["queue", "queued_at"], where="status = 'QUEUED' AND pushed_at IS NULL")
     _index(op, "state", ["state", "created_at"], where="state IN ('suspended', 'scheduled', 'retryable')")
     _index(op, "job_type", ["job_type", "created_at"], where="job_type <> function")
     _index(
