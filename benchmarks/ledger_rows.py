@@ -13,7 +13,7 @@ import time
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from arqlite.ledger import JobRow, Ledger, LedgerBase
+from arqlite.ledger import JobRow, Ledger
 
 CHUNK = 250_000
 DAYS = 90
@@ -37,9 +37,8 @@ async def fill(url: str, rows: int, *, with_attempts: bool = False) -> None:
     """Create the tables and write so many rows; refuses a ledger that has some."""
     ledger = Ledger(url)
     try:
+        await ledger.upgrade()
         async with ledger.engine.connect() as connection:
-            await connection.run_sync(LedgerBase.metadata.create_all)
-            await connection.commit()
             if await connection.scalar(
                 select(func.count()).select_from(select(JobRow.id).limit(1).subquery())
             ):
