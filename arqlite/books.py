@@ -18,6 +18,7 @@ from .reconcile import REMEMBER_MS, Reconciler
 from .runtime.acker import Acker
 from .runtime.bookless import NoBooks
 from .runtime.gate import Gate
+from .runtime.overflow import RedisOverflow
 from .runtime.precheck import Precheck
 from .runtime.trust import Trust
 from .service import Service, end_task
@@ -51,7 +52,11 @@ class Books(NoBooks):
         self._opening: asyncio.Task[None] | None = None
         engine.remember_ms = REMEMBER_MS
         recorder = Recorder(
-            ledger, engine.queue, max_backoff=_LONGEST_BACKOFF_S, flush_timeout=FLUSH_TIMEOUT_S
+            ledger,
+            engine.queue,
+            overflow=RedisOverflow(engine),
+            max_backoff=_LONGEST_BACKOFF_S,
+            flush_timeout=FLUSH_TIMEOUT_S,
         )
         self.trust = Trust(is_firm=False)
         self.acker: Acker = Gate(recorder, wake) if ledger.is_strict else Acker()

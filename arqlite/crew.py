@@ -14,7 +14,7 @@ from typing import Any
 
 from .connections import ArqRedis
 from .constants import heartbeats_per_lease
-from .engine import LOOK, Beat, Listener, RedisEngine, Waker
+from .engine import RedisEngine, Waker
 from .model.codec import Codec
 from .model.functions import Function
 from .runtime.bookless import NoBooks
@@ -29,6 +29,7 @@ from .runtime.joblog import JobLog
 from .runtime.leadership import Leadership
 from .runtime.lifeline import Lifeline
 from .runtime.limits import Limits
+from .runtime.messages import Messages
 from .runtime.notekeeper import NoteKeeper
 from .runtime.orders import Orders
 from .runtime.outage import REDIS_TROUBLE
@@ -37,7 +38,6 @@ from .runtime.processes import processors
 from .runtime.producer import Producer
 from .runtime.pruner import Pruner
 from .runtime.reporting import equip
-from .runtime.run import Run
 from .runtime.scheduler import Scheduler
 from .runtime.threads import JobThreads
 from .runtime.watchdog import Watchdog
@@ -147,13 +147,21 @@ class Crew:
             conclude=self._notes.conclude,
             on_done=self.producer.job_is_done,
         )
+        self._messages = Messages(
+            pool,
+            self.engine.keys,
+            self.producer,
+            options.allow_abort_jobs,
+            self._expect,
+            self._look_for_leader,
+        )
         self._heartbeat = Heartbeat(
             self.engine,
             lambda: self.producer.session,
             lease_ms,
             options.rescue_after or _hang_limit(functions, limits, lease_ms),
-            self._heard,
-            self._may_cancel,
+            self._messages.heard,
+            self._messages.may_cancel,
             self._lease_is_doubted,
             self._books.trust.doubt,
         )
@@ -165,8 +173,6 @@ class Crew:
             lease_ms / 1000 / heartbeats_per_lease,
         )
         self._lifeline = Lifeline(self.engine, lambda: self.producer.session, lambda: self._heartbeat.doubt_s)
-        self._control = Listener(pool, subscribed=self._hears_from_now_on)
-        self._follower: asyncio.Task[None] | None = None
         self._vigil: asyncio.Task[None] | None = None
         self._vigil_may_end = False
         self._pool_is_closed = False
@@ -329,10 +335,7 @@ class Crew:
 
     async def _end(self) -> None:
         await self._heartbeat.stop()
-        if self._follower is not None:
-            self._follower.cancel()
-            await asyncio.gather(self._follower, return_exceptions=True)
-        await self._control.close()
+        await self._messages.close()
         await self.engine.close()
 
     async def _leave(self) -> None:
@@ -361,63 +364,20 @@ class Crew:
         if self._last_session:
             self._health.hurry()  # what lost the lease may have lost the record, too
             self.leadership.hurry()
-        self._follower = asyncio.get_running_loop().create_task(self._follow(self._last_session, session))
+        self._messages.follow(session)
         self._last_session = session
 
-    async def _follow(self, old_session: str, session: str) -> None:
-        channel = self.engine.keys.control_channel
-        if old_session:
-            await self._control.unfollow(channel(old_session))
-        await self._control.follow(self.engine.keys.leader_channel, lambda _: self.leadership.hurry())
-        await self._control.follow(channel(session), self._cancel_by_message)
-        await self._control.follow(self.engine.keys.queue_channel, self._look_by_message)
+    def _expect(self, next_deadline_ms: int) -> None:
+        self._lifeline.expect(next_deadline_ms)
+
+    def _look_for_leader(self) -> None:
+        self.leadership.hurry()
 
     def _lease_is_doubted(self) -> None:
         self.leadership.doubt()
 
     def _leader_changed(self) -> None:
         self._scheduler.look()
-
-    def _heard(self, session: str, beat: Beat, sent_at: float) -> None:
-        if session != self.producer.session:
-            return
-        if not beat.alive:
-            self.producer.session_died()
-            return
-        self._lifeline.expect(beat.next_deadline_ms)
-        self.producer.hear_version(beat.version)
-        for job_id in beat.cancel:
-            run = self.producer.owned.get(job_id)
-            # An answer older than the claim may mean an earlier job of this id; if not, the next beat tells.
-            if run is not None and run.claimed_at < sent_at:
-                self._cancel(run)
-        self.producer.lease_was_kept()
-
-    def _hears_from_now_on(self, channel: str) -> None:
-        if channel == self.engine.keys.queue_channel:
-            self.producer.look_at_orders()  # what was settled just before is told by no message
-
-    def _look_by_message(self, message: bytes) -> None:
-        if message == LOOK:
-            self.producer.look_at_orders()
-
-    def _cancel_by_message(self, message: bytes) -> None:
-        run = self.producer.owned.get(message.decode())
-        if run is not None:
-            self._cancel(run)
-
-    def _may_cancel(self, job_id: str) -> bool:
-        """Whether somebody's wish to cancel a job can still be done here; asked by the heartbeat's thread."""
-        if job_id not in self.producer.owned:
-            return False
-        run = self.producer.owned.get(job_id)
-        return self._options.allow_abort_jobs or (run is not None and run.terms.task is not None)
-
-    def _cancel(self, run: Run) -> None:
-        if self._options.allow_abort_jobs or run.terms.task is not None:
-            self.producer.abort(run)
-        else:
-            logger.warning("job %s is not aborted: this worker has allow_abort_jobs=False", run.ref)
 
     def _counts(self) -> tuple[int, int, int, int]:
         done = self._counters

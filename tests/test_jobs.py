@@ -298,9 +298,9 @@ async def test_abort_that_may_mean_an_earlier_job_waits_for_the_next_beat(
         crew = worker._crew
         run, heard = crew.producer.owned["g"], Beat(True, -1, frozenset({"g"}))
 
-        crew._heard(crew.producer.session, heard, run.claimed_at - 1)
+        crew._messages.heard(crew.producer.session, heard, run.claimed_at - 1)
         reason_of_old = run.cancel_reason
-        crew._heard(crew.producer.session, heard, run.claimed_at + 1)
+        crew._messages.heard(crew.producer.session, heard, run.claimed_at + 1)
 
     assert (reason_of_old, run.cancel_reason) == (None, "abort")
 

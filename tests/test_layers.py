@@ -52,8 +52,8 @@ FLOORS = {
     "": 14,  # arqlite/__init__.py is the face: it shows everything, and only __main__ may look at it
 }
 
-# What a room may take from runtime without wiring: the plain values that settings and worker hand on.
-RUNTIME_VALUES = {"Counters", "Hooks", "Limits"}
+# What a room may take from runtime without wiring: plain values.
+RUNTIME_VALUES = {"Counters", "Hooks", "Limits", "REDIS_TROUBLE", "Trust"}
 
 # Who may put the parts of a worker together: the crew all of them, the books those that keep the ledger, the
 # testing kit those that run one job.

@@ -128,7 +128,7 @@ def test_redis_settings_fields() -> None:
 
 
 def test_create_pool_signature() -> None:
-    """`create_pool` takes what arq's takes."""
+    """`create_pool` takes what arq's takes, and a ledger."""
     assert defaults(create_pool) == [
         ("settings_", None),
         ("retry", 0),
@@ -136,6 +136,7 @@ def test_create_pool_signature() -> None:
         ("job_deserializer", None),
         ("default_queue_name", "arq:queue"),
         ("expires_extra_ms", 86_400_000),
+        ("ledger", None),
     ]
     assert keyword_only(create_pool) == {name for name, _ in defaults(create_pool)} - {"settings_"}
 

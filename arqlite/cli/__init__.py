@@ -13,6 +13,7 @@ from .doctor import doctor
 from .embedded import embedded
 from .export import export as _export  # noqa: F401 (joins `db`)
 from .import_arq import import_arq
+from .reconcile import reconcile
 from .watch import watch_reload
 from .worker import worker
 
@@ -56,6 +57,7 @@ cli.add_command(embedded)
 cli.add_command(import_arq)
 cli.add_command(doctor)
 cli.add_command(db)
+cli.add_command(reconcile)
 
 
 def main(**kwargs: Any) -> None:

@@ -97,7 +97,7 @@ def current(settings: str | None, url: str | None, output: str) -> None:
 @click.option("--from", "found", metavar="REVISION", help="Where the tables are, if there are any.")
 def sql(settings: str | None, url: str | None, dialect: str | None, found: str | None) -> None:
     """Print the statements of an upgrade, for somebody else to run. Connects to nothing."""
-    with _in_words():
+    with in_words():
         from ..ledger.migrations import HEAD
         from ..ledger.migrations.running import ddl, revisions
         from ..ledger.revisions import standing_of
@@ -261,13 +261,13 @@ def run_on_ledger(
             return await work(ledger)
         finally:
             await ledger.engine.dispose()  # also one of the application's own, which nobody else will close
-            await _let_threads_end()
+            await let_threads_end()
 
-    with _in_words():
+    with in_words():
         return asyncio.run(main())
 
 
-async def _let_threads_end() -> None:
+async def let_threads_end() -> None:
     """Wait for the threads of connections that could not be opened: they answer while there is a loop."""
     for thread in threading.enumerate():
         if "_connection_worker_thread" in thread.name:
@@ -308,7 +308,7 @@ def _ledger_of(path: str) -> Ledger:
 
 
 @contextlib.contextmanager
-def _in_words() -> Iterator[None]:
+def in_words() -> Iterator[None]:
     """End with a line instead of a traceback where a person, not a program, has to do something."""
     try:
         from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError

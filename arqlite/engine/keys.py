@@ -56,6 +56,8 @@ class Keys:
         lanewait: zset, lane -> when it may have room, in ms; lanes with jobs and no room.
         sorting: zset, id -> priority and time; jobs that a session has only to tell their lane.
         imported: zset, token of a batch that came from elsewhere -> until when it is remembered, in ms.
+        spilled: stream of what the ledger's recorders had no room for, in packets.
+        scooper: text, the recorder that reads it; it expires.
         marker: hash by which the queue's ledger knows this Redis: `id` a random text, `beat` a number that
             grows, `remember` how many ms ends are remembered.
         lags: hash, session -> how far its rows are behind, in ms, and when it said so.
@@ -91,6 +93,8 @@ class Keys:
         self.sorting = base + "sorting"
         self.imported = base + "imported"
         self.marker = base + "marker"
+        self.spilled = base + "spilled"
+        self.scooper = base + "scooper"
         self.lags = base + "lags"
         self.channels = f"{PREFIX}{database}:{{{queue}}}:"
         self.finished_channel = self.channels + "fin"

@@ -44,6 +44,7 @@ from .protocol import (
     Turn,
 )
 from .scripts import Script, load
+from .spilling import Spilling
 from .steering import Steering, settled_of
 from .twin import blocking_twin
 from .upkeep import Upkeep
@@ -81,7 +82,7 @@ _KEYS = (
 )  # fmt: skip
 
 
-class RedisEngine(Management, Duties, FlowVerbs, Steering, Upkeep):
+class RedisEngine(Management, Duties, FlowVerbs, Steering, Spilling, Upkeep):
     """One queue in one Redis database.
 
     Args:

@@ -1,36 +1,35 @@
-"""What was told and is not in the database yet, in the order it was told. No I/O."""
+"""What was told and is not in the database yet. No I/O."""
 
 from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any, TypeAlias
 
 from ..telemetry import JobStarted, JobStopped
+from ..utils import timestamp_ms
 from .accepting import AcceptedJob
-from .changes import ToldRun
+from .changes import Moment, Told, Values, accepted_values, told_of
+from .redaction import Redaction
 
-
-@dataclass(slots=True, eq=False)
-class Accepted:
-    """A job that was accepted; `number` and `told_at` as in `ToldRun`."""
-
-    number: int
-    told_at: float
-    job: AcceptedJob
-
-
-Entry: TypeAlias = ToldRun | Accepted
+Run: TypeAlias = tuple[int, float, Told]
+"""What waits to be written of a run: the number of its first event, when that was told, and its rows."""
+Accepted: TypeAlias = tuple[int, float, Values, Mapping[str, Any]]
+"""A job that was accepted: number and time as in `Run`, values of `ACCEPTED_COLUMNS`, values of further columns."""
+_Key: TypeAlias = tuple[str, str, int, str]
+_Start: TypeAlias = tuple[int, float, JobStarted]
 
 
 class Backlog:
     """Runs and accepted jobs that wait to be written, and those that are being written.
 
-    A run whose end comes while its start still waits is one entry with it.
+    A run that ends while its start waits is written once. What has ended waits as the values of its rows, so that
+    neither arguments nor results are kept alive.
 
     Args:
+        moment: what a time in ms is to the database.
+        redaction: what must not be held.
         clock: tells the time in seconds.
 
     Attributes:
@@ -38,108 +37,99 @@ class Backlog:
         dropped: how many entries were given up since this was last set to 0.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, moment: Moment, redaction: Redaction, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self.told = 0
         self.dropped = 0
+        self._moment = moment
+        self._redaction = redaction
         self._clock = clock
-        self._runs: deque[ToldRun] = deque()
+        self._runs: deque[Run] = deque()
         self._accepted: deque[Accepted] = deque()
-        self._out: list[Sequence[Entry]] = []
-        # Runs whose end was not told yet: it needs to know when they began.
-        self._begun: dict[tuple[str, str], ToldRun] = {}
+        # Runs that go on: those whose start waits, and those whose start was taken to be written.
+        self._begun: dict[_Key, _Start] = {}
+        self._going_on: dict[_Key, _Start] = {}
+        self._out: list[Sequence[Run] | Sequence[Accepted]] = []
 
     def __len__(self) -> int:
-        return len(self._runs) + len(self._accepted) + sum(map(len, self._out))
+        return len(self._runs) + len(self._begun) + len(self._accepted) + sum(map(len, self._out))
 
-    @property
     def written(self) -> int:
         """How many events, from the first on, wait no more."""
-        oldest = self._oldest()
-        return self.told if oldest is None else oldest.number - 1
+        waiting: list[Collection[Any]] = [self._runs, self._begun.values(), self._accepted, *self._out]
+        return min((entry[0] for entries in waiting for entry in entries), default=self.told + 1) - 1
 
     @property
     def lag(self) -> float:
         """Seconds since the oldest event that still waits was told; 0.0 if none does."""
-        oldest = self._oldest()
-        return 0.0 if oldest is None else max(self._clock() - oldest.told_at, 0.0)
+        now = self._clock()
+        waiting: list[Collection[Any]] = [self._runs, self._begun.values(), self._accepted, *self._out]
+        return max((now - next(iter(entries))[1] for entries in waiting if entries), default=0.0)
 
     def add(self, event: JobStarted | JobStopped) -> None:
         """Take what a worker told."""
         self.told += 1
-        key = event.queue, event.job_id
+        key = event.queue, event.job_id, event.attempt, event.worker
         if isinstance(event, JobStarted):
-            run = ToldRun(self.told, self._clock(), event)
-            self._begun[key] = run
-            self._runs.append(run)
+            self._begun[key] = self.told, self._clock(), event
             return
-        begun = self._begun.pop(key, None)
-        started = None if begun is None else begun.started
-        if started is not None and (started.attempt != event.attempt or started.worker != event.worker):
-            started = None
-        elif begun is not None and not begun.is_taken:
-            begun.stopped = event
+        start = self._begun.pop(key, None)
+        if start is not None:
+            number, told_at, started = start
+            self._runs.append((number, told_at, told_of(started, event, self._moment, self._redaction)))
             return
-        self._runs.append(ToldRun(self.told, self._clock(), started, event))
+        start = self._going_on.pop(key, None)
+        told = told_of(None if start is None else start[2], event, self._moment, self._redaction)
+        self._runs.append((self.told, self._clock(), told))
 
     def accept(self, jobs: Iterable[AcceptedJob]) -> None:
-        """Take jobs that were accepted."""
-        now = self._clock()
+        """Take jobs that Redis has accepted."""
+        now, now_ms = self._clock(), timestamp_ms()
         for job in jobs:
             self.told += 1
-            self._accepted.append(Accepted(self.told, now, job))
+            values = accepted_values(job, self._moment, self._redaction, now_ms)
+            self._accepted.append((self.told, now, values, job.columns))
 
-    def take_runs(self, limit: int) -> list[ToldRun]:
+    def take_runs(self, limit: int) -> list[Run]:
         """Take the oldest runs out, to be written; they count as waiting until `settle` or `put_back`."""
         taken = [self._runs.popleft() for _ in range(min(limit, len(self._runs)))]
-        for run in taken:
-            run.is_taken = True
-        self._out.append(taken)
+        for key in list(self._begun)[: limit - len(taken)]:
+            number, told_at, started = self._going_on[key] = self._begun.pop(key)
+            taken.append((number, told_at, told_of(started, None, self._moment, self._redaction)))
+        if taken:
+            self._out.append(taken)
         return taken
 
     def take_accepted(self, limit: int) -> list[Accepted]:
         """Take the oldest accepted jobs out, as `take_runs` does."""
         taken = [self._accepted.popleft() for _ in range(min(limit, len(self._accepted)))]
-        self._out.append(taken)
+        if taken:
+            self._out.append(taken)
         return taken
 
-    def take_oldest(self, limit: int) -> Sequence[Entry]:
-        """Take entries of one kind out, the kind whose oldest entry is the older one."""
-        return self.take_accepted(limit) if self._accepted_are_older() else self.take_runs(limit)
-
-    def settle(self, taken: Sequence[Entry]) -> None:
-        """What was taken out is in its place."""
+    def settle_runs(self, taken: list[Run], rest: Sequence[Run] = ()) -> None:
+        """What was taken out is in its place, but for a rest: that goes in front of what was told meanwhile."""
         self._out = [other for other in self._out if other is not taken]
+        self._runs.extendleft(reversed(rest))
 
-    def put_back(self, taken: Sequence[Entry], rest: Sequence[Entry]) -> None:
-        """What was taken out is in its place but for a rest: that goes in front of what was told meanwhile."""
-        self.settle(taken)
-        for entry in reversed(rest):
-            if isinstance(entry, ToldRun):
-                self._runs.appendleft(entry)
-            else:
-                self._accepted.appendleft(entry)
+    def settle_accepted(self, taken: list[Accepted], rest: Sequence[Accepted] = ()) -> None:
+        """As `settle_runs`."""
+        self._out = [other for other in self._out if other is not taken]
+        self._accepted.extendleft(reversed(rest))
 
     def drop_oldest(self, bound: int) -> None:
         """Give up what is beyond a bound, the oldest first."""
-        while len(self) > bound and (self._runs or self._accepted):
-            if self._accepted_are_older():
-                self._accepted.popleft()
-            else:
-                self._runs.popleft().is_taken = True
+        for entries in (self._runs, self._accepted):
+            while entries and len(self) > bound:
+                entries.popleft()
+                self.dropped += 1
+        while self._begun and len(self) > bound:
+            key = next(iter(self._begun))
+            self._going_on[key] = self._begun.pop(key)
             self.dropped += 1
 
     def clear(self) -> None:
         """Forget everything."""
-        self._runs.clear()
-        self._accepted.clear()
-        self._begun.clear()
-        self._out = []
-
-    def _accepted_are_older(self) -> bool:
-        if not (self._accepted and self._runs):
-            return bool(self._accepted)
-        return self._accepted[0].number < self._runs[0].number
-
-    def _oldest(self) -> Entry | None:
-        firsts = [entries[0] for entries in (*self._out, self._runs, self._accepted) if entries]
-        return min(firsts, key=lambda entry: entry.number, default=None)
+        for entries in (self._runs, self._accepted, self._begun, self._going_on, self._out):
+            entries.clear()

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from operator import itemgetter
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 from pydantic_core import to_json
 
@@ -46,38 +46,13 @@ Moment: TypeAlias = Callable[[int], Any]
 _STATES = {state.value: (LEDGER_STATUS[state].name, state.value) for state in JobState}
 _STATES["snoozed"] = _STATES[JobState.SCHEDULED.value]
 _RUNNING, _QUEUED, _SUCCESS = LedgerStatus.RUNNING.name, LedgerStatus.QUEUED.name, LedgerStatus.SUCCESS.name
-_BY_ID = itemgetter(0, 1)
 _FUNCTION_LENGTH = 255
 
 
-@dataclass(slots=True, eq=False)
-class ToldRun:
-    """What was told of one run of a job: that it began, how it ended, or both.
-
-    Attributes:
-        number: how many events had been told when it was first heard of.
-        told_at: when that was, on the recorder's clock.
-        started, stopped: the events.
-        is_taken: whether it is being written: what is told from now on is told of another `ToldRun`.
-    """
-
-    number: int
-    told_at: float
-    started: JobStarted | None = None
-    stopped: JobStopped | None = None
-    is_taken: bool = False
-
-
-class ToldRow(NamedTuple):
-    """A run as rows tell it.
-
-    Attributes:
-        job: values of `JOB_COLUMNS`.
-        attempt: values of `ATTEMPT_COLUMNS`; None of what ended without a run.
-    """
-
-    job: Values
-    attempt: Values | None
+Told: TypeAlias = tuple[Values, Values | None, Values | None]
+"""A run as rows tell it: values of `JOB_COLUMNS`; values of `ATTEMPT_COLUMNS`, None of what ended without a run;
+and what a minute counts, None of what has not ended. Plain tuples of plain values, which the garbage collector
+does not look at again and again while they wait."""
 
 
 @dataclass(slots=True)
@@ -85,111 +60,109 @@ class Batch:
     """What is written in one transaction.
 
     Attributes:
-        layers: lists of rows that are to be written one after the other. A list has an id only once, for one
-            statement can move a row once; and it is in the order of ids, for two writers must lock their rows
-            in the same order.
+        layers: jobs and attempts, in lists that are to be written one after the other. A list has an id only
+            once, for one statement can move a row once; and it is in the order of ids, for two writers must lock
+            their rows in the same order.
         minutes: by minute, queue, function and state: count, ms run, ms waited, and the longest of both.
     """
 
-    layers: list[list[ToldRow]] = field(default_factory=list)
+    layers: list[list[tuple[Values, Values | None]]] = field(default_factory=list)
     minutes: dict[Values, list[int]] = field(default_factory=dict)
 
 
-def batch_of(runs: Iterable[ToldRun], moment: Moment, redaction: Redaction) -> Batch:
-    """Turn what was told into rows."""
+def batch_of(told: Iterable[Told]) -> Batch:
+    """Put what was told in the order in which it is written."""
+    layers: list[list[tuple[Values, Values | None]]] = []
     minutes: dict[Values, list[int]] = {}
-    rows = []
-    for run in runs:
-        rows.append(_row(run, moment, redaction))
-        if run.stopped is not None:
-            _count(minutes, run.stopped)
-    return Batch(layered(rows), minutes)
-
-
-def layered(rows: Iterable[ToldRow]) -> list[list[ToldRow]]:
-    """Rows of one id, which are of an earlier and a later run or job, come to lie on each other."""
-    layers: list[list[ToldRow]] = []
     heights: dict[tuple[str, str], int] = {}
-    for row in rows:
-        key = row[0][:2]
+    for job, attempt, tally in told:
+        key = job[0], job[1]
         height = heights.get(key, 0)
-        heights[key] = height + 1
+        heights[key] = (
+            height + 1
+        )  # rows of one id, of an earlier and a later run or job, come to lie on each other
         if height == len(layers):
             layers.append([])
-        layers[height].append(row)
+        layers[height].append((job, attempt))
+        if tally is not None:
+            _count(minutes, tally)
     for layer in layers:
-        layer.sort(key=itemgetter(0))  # (ids are compared first, and differ)
-    return layers
+        layer.sort(key=itemgetter(0))  # (ids come first, and differ)
+    return Batch(layers, minutes)
 
 
-def accepted_values(
-    jobs: Iterable[AcceptedJob], moment: Moment, redaction: Redaction, pushed_ms: int | None
-) -> list[Values]:
-    """The values of `ACCEPTED_COLUMNS` of jobs, in the order of ids."""
-    rows = [_accepted(job, moment, redaction, pushed_ms) for job in jobs]
-    rows.sort(key=_BY_ID)
-    return rows
+def _count(minutes: dict[Values, list[int]], tally: Values) -> None:
+    *key, ran, waited = tally
+    sums = minutes.setdefault(tuple(key), [0, 0, 0, 0, 0])
+    sums[0] += 1
+    sums[1] += ran
+    sums[2] += waited
+    if ran > sums[3]:
+        sums[3] = ran
+    if waited > sums[4]:
+        sums[4] = waited
 
 
-def _row(run: ToldRun, moment: Moment, redaction: Redaction) -> ToldRow:
-    started, stopped = run.started, run.stopped
-    event: JobStarted | JobStopped
-    finished: Any = None
-    output = error = cause = memory = None
+def told_of(
+    started: JobStarted | None, stopped: JobStopped | None, moment: Moment, redaction: Redaction
+) -> Told:
+    """What events tell of a run: that it began, how it ended, or both."""
+    finished = ended = output = error = cause = memory = tally = None
+    event = stopped or started
+    if event is None:
+        raise ValueError("nothing was told")
+    at = moment(event.at_ms)
+    enqueued = moment(event.enqueue_ms) if event.enqueue_ms > 0 else None
+    queued, scheduled_ms = enqueued or at, event.scheduled_ms
     if stopped is None:
-        assert started is not None
-        event = started
         status, state, outcome = _RUNNING, "executing", "executing"
     else:
-        event = stopped
-        outcome = stopped.state
+        outcome, ended = stopped.state, at
         status, state = _STATES[outcome]
+        tally = _tally(stopped)
         if status == _SUCCESS:
-            if stopped.result is not None:
-                output = json_of(stopped.result)
+            finished = at
+            output = None if stopped.result is None else json_of(stopped.result)
         else:
             cause = stopped.cause or None
             if stopped.error is not None and not _only_asks_to_run_again(stopped):
                 error = json_of(describe_error(stopped.error))
             if status == _QUEUED:
-                memory = stopped.memory or None
-    at_ms = event.at_ms
-    at = moment(at_ms)
-    enqueued = moment(event.enqueue_ms) if event.enqueue_ms > 0 else None
-    started_ms = _began(started, stopped)
-    began = None if started_ms is None else moment(started_ms)
-    ended = None if stopped is None else at
-    scheduled_ms = event.scheduled_ms
-    queued = enqueued or at
-    if status == _QUEUED:
-        queued = at
-        scheduled_ms = decode(memory).due_ms or at_ms
-    elif stopped is not None:
-        finished = at
-    args, kwargs, tags, meta, record = _told_of(event, redaction)
+                memory, queued = stopped.memory or None, at
+                scheduled_ms = decode(memory).due_ms or stopped.at_ms
+            else:
+                finished = at
+    began = _began(started, stopped, moment)
+    function, worker = event.function, event.worker or None
+    args, kwargs, tags, meta, record = _given(event, redaction)
     job = (
-        event.job_id, event.queue, event.function, event.function, status, state, cause, args, kwargs, tags, meta,
+        event.job_id, event.queue, function, function, status, state, cause, args, kwargs, tags, meta,
         event.priority, output, error, event.triggered_by or BY_QUEUE, event.parent or None, event.attempt,
-        event.crashes, event.max_attempts, event.worker or None, enqueued, enqueued or at, queued,
+        event.crashes, event.max_attempts, worker, enqueued, enqueued or at, queued,
         moment(scheduled_ms) if scheduled_ms > 0 else None, began, finished, at, at, record, memory,
     )  # fmt: skip
-    if began is None or event.attempt < 1:
-        return ToldRow(job, None)
-    attempt = (
-        event.job_id, event.queue, event.attempt, event.worker or None, outcome, cause, began, ended, error,
-    )  # fmt: skip
-    return ToldRow(job, attempt)
+    if began is None:
+        return job, None, tally
+    return job, (event.job_id, event.queue, event.attempt, worker, outcome, cause, began, ended, error), tally
 
 
-def _began(started: JobStarted | None, stopped: JobStopped | None) -> int | None:
+def _began(started: JobStarted | None, stopped: JobStopped | None, moment: Moment) -> Any:
     """When the run began; None of what ended without one."""
     if started is not None:
-        return started.at_ms
-    assert stopped is not None
-    return stopped.at_ms - stopped.duration_ms if stopped.duration_ms > 0 else None
+        return moment(started.at_ms)
+    if stopped is None or stopped.duration_ms <= 0 or stopped.attempt < 1:
+        return None
+    return moment(stopped.at_ms - stopped.duration_ms)
 
 
-def _told_of(event: JobStarted | JobStopped, redaction: Redaction) -> Values:
+def _tally(event: JobStopped) -> Values:
+    return (
+        event.at_ms // 60_000, event.queue, event.function[:_FUNCTION_LENGTH], event.state, event.duration_ms,
+        event.queue_time_ms,
+    )  # fmt: skip
+
+
+def _given(event: JobStarted | JobStopped, redaction: Redaction) -> Values:
     """What the job was enqueued with, as JSON, and its record; all None of a job that could not be read."""
     if not event.function:
         return None, None, None, None, None
@@ -206,7 +179,10 @@ def _told_of(event: JobStarted | JobStopped, redaction: Redaction) -> Values:
     )
 
 
-def _accepted(job: AcceptedJob, moment: Moment, redaction: Redaction, pushed_ms: int | None) -> Values:
+def accepted_values(
+    job: AcceptedJob, moment: Moment, redaction: Redaction, pushed_ms: int | None = None
+) -> Values:
+    """The values of `ACCEPTED_COLUMNS`; a job that is not known to be in Redis yet has no `pushed_ms`."""
     args, kwargs, record = job.args, job.kwargs, job.record or None
     if redaction and redaction.concerns(job.function):
         args, kwargs, is_whole = redaction.applied(job.function, args, kwargs)
@@ -226,22 +202,6 @@ def _accepted(job: AcceptedJob, moment: Moment, redaction: Redaction, pushed_ms:
         None if pushed_ms is None else moment(pushed_ms), record,
         None if job.lock is None else json_of(list(job.lock)),
     )  # fmt: skip
-
-
-def _count(minutes: dict[Values, list[int]], event: JobStopped) -> None:
-    key = event.at_ms // 60_000, event.queue, event.function[:_FUNCTION_LENGTH], event.state
-    ran, waited = event.duration_ms, event.queue_time_ms
-    sums = minutes.get(key)
-    if sums is None:
-        minutes[key] = [1, ran, waited, ran, waited]
-        return
-    sums[0] += 1
-    sums[1] += ran
-    sums[2] += waited
-    if ran > sums[3]:
-        sums[3] = ran
-    if waited > sums[4]:
-        sums[4] = waited
 
 
 def json_of(value: Any) -> str:

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
+import zlib
 from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from pydantic_core import from_json, to_json
 
-from .changes import ACCEPTED_COLUMNS, ATTEMPT_COLUMNS, JOB_COLUMNS, Batch, Moment, ToldRow, Values, layered
+from .changes import ACCEPTED_COLUMNS, JOB_COLUMNS, Told, Values
 
 ROWS_OF_A_PACKET = 100
 _RECORD, _RECORD_OF_ACCEPTED = JOB_COLUMNS.index("record"), ACCEPTED_COLUMNS.index("record")
-
-
-def _moments_of(columns: Sequence[str]) -> tuple[int, ...]:
-    return tuple(place for place, name in enumerate(columns) if name.endswith("_at"))
-
-
-_MOMENTS: dict[tuple[str, ...], tuple[int, ...]] = {
-    columns: _moments_of(columns) for columns in (JOB_COLUMNS, ACCEPTED_COLUMNS, ATTEMPT_COLUMNS)
-}
 
 
 class Overflow(Protocol):
@@ -51,63 +43,48 @@ class Packet(NamedTuple):
     """Rows on their way back from an overflow.
 
     Attributes:
-        batch: of events.
-        accepted: values of `ACCEPTED_COLUMNS`.
+        told: of runs.
+        accepted: values of `ACCEPTED_COLUMNS`, in the order of ids.
         columns: for each of these, values of further columns.
     """
 
-    batch: Batch
+    told: list[Told]
     accepted: list[Values]
     columns: list[Mapping[str, Any]]
 
 
-def packed_rows(batch: Batch) -> list[bytes]:
-    """Pack a batch; its times are in ms."""
-    rows = [row for layer in batch.layers for row in layer]
-    packets = [
-        {"t": rows[place : place + ROWS_OF_A_PACKET]} for place in range(0, len(rows), ROWS_OF_A_PACKET)
+def packed_runs(told: Sequence[Told]) -> list[bytes]:
+    """Pack what was told of runs. Times are as one database has them: it goes back to the same one."""
+    return [_bytes_of({"t": part}) for part in _parts(told)]
+
+
+def packed_accepted(pairs: Sequence[tuple[Values, Mapping[str, Any]]]) -> list[bytes]:
+    """Pack jobs that were accepted, with the values of further columns, in the order of ids."""
+    return [_bytes_of({"a": part}) for part in _parts(pairs)]
+
+
+def unpacked(packet: bytes) -> Packet:
+    """Read a packet."""
+    told = from_json(zlib.decompress(packet))
+    runs: list[Told] = [
+        (_with_bytes(job, _RECORD), attempt and tuple(attempt), tally and tuple(tally))
+        for job, attempt, tally in told.get("t", ())
     ]
-    counts = [[*key, *sums] for key, sums in batch.minutes.items()]
-    if counts:
-        packets.append({"m": counts})  # type: ignore[dict-item]
-    return [_bytes_of(packet) for packet in packets]
-
-
-def packed_accepted(rows: Sequence[Values], columns: Sequence[Mapping[str, Any]]) -> list[bytes]:
-    """Pack the rows of jobs that were accepted; their times are in ms."""
-    pairs = list(zip(rows, columns, strict=True))
-    return [
-        _bytes_of({"a": pairs[place : place + ROWS_OF_A_PACKET]})
-        for place in range(0, len(pairs), ROWS_OF_A_PACKET)
-    ]
-
-
-def unpacked(packet: bytes, moment: Moment) -> Packet:
-    """Read a packet, with times as a database takes them."""
-    told = from_json(packet)
-    rows = [
-        ToldRow(
-            _restored(job, JOB_COLUMNS, moment, _RECORD),
-            None if attempt is None else _restored(attempt, ATTEMPT_COLUMNS, moment),
-        )
-        for job, attempt in told.get("t", ())
-    ]
-    minutes = {tuple(count[:4]): count[4:] for count in told.get("m", ())}
     pairs = told.get("a", ())
-    accepted = [_restored(values, ACCEPTED_COLUMNS, moment, _RECORD_OF_ACCEPTED) for values, _ in pairs]
-    return Packet(Batch(layered(rows), minutes), accepted, [columns for _, columns in pairs])
+    accepted = [_with_bytes(values, _RECORD_OF_ACCEPTED) for values, _ in pairs]
+    return Packet(runs, accepted, [columns for _, columns in pairs])
 
 
-def _restored(
-    values: list[Any], columns: tuple[str, ...], moment: Moment, record: int | None = None
-) -> Values:
-    for place in _MOMENTS[columns]:
-        if values[place] is not None:
-            values[place] = moment(values[place])
-    if record is not None and values[record] is not None:
-        values[record] = b64decode(values[record], altchars=b"-_")
+def _with_bytes(values: list[Any], place: int) -> Values:
+    if values[place] is not None:
+        values[place] = b64decode(values[place], altchars=b"-_")
     return tuple(values)
 
 
+def _parts(rows: Sequence[Any]) -> list[Sequence[Any]]:
+    return [rows[place : place + ROWS_OF_A_PACKET] for place in range(0, len(rows), ROWS_OF_A_PACKET)]
+
+
 def _bytes_of(packet: Mapping[str, Any]) -> bytes:
-    return to_json(packet, bytes_mode="base64", inf_nan_mode="null", serialize_unknown=True)
+    # Rows are much alike: the quickest level makes of them a tenth.
+    return zlib.compress(to_json(packet, bytes_mode="base64", inf_nan_mode="null", serialize_unknown=True), 1)

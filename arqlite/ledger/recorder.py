@@ -6,9 +6,8 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
-from typing import Any, TypeVar
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 
 from .. import telemetry
 from ..errors import LedgerError
@@ -24,15 +23,12 @@ from ..telemetry import (
 )
 from ..utils import timestamp_ms
 from .accepting import AcceptedJob
-from .backlog import Accepted, Backlog, Entry
-from .changes import ToldRun
+from .backlog import Accepted, Backlog, Run
 from .outage import is_away, is_conflict
-from .overflow import Overflow
+from .overflow import Overflow, packed_accepted, packed_runs
 from .writer import Books, Writer, write_parts
 
 logger = logging.getLogger("arqlite.ledger")
-
-EntryT = TypeVar("EntryT", ToldRun, Accepted)
 
 _SHORTEST_BACKOFF_S = 0.02
 _PUT_TIMEOUT_S = 5.0
@@ -86,7 +82,8 @@ class Recorder(Service):
         self.flush_timeout = flush_timeout
         self.replay_interval = replay_interval
         self._writer = Writer(ledger)
-        self._backlog = Backlog()
+        self._backlog = Backlog(self._writer.moment, ledger.redaction)
+        self._written = 0
         self._waiters: deque[tuple[int, asyncio.Future[None]]] = deque()
         self._away_since: float | None = None
         self._spilling: asyncio.Task[None] | None = None
@@ -127,7 +124,7 @@ class Recorder(Service):
         Raises:
             LedgerError: the recorder ended before.
         """
-        if self._backlog.written < mark:
+        if self._written < mark and len(self._backlog):
             waiter = asyncio.get_running_loop().create_future()
             self._waiters.append((mark, waiter))
             await waiter
@@ -146,7 +143,8 @@ class Recorder(Service):
         self._has_more()
 
     def _has_more(self) -> None:
-        self._arrived.set()
+        if not self._arrived.is_set():
+            self._arrived.set()
         if len(self._backlog) > self.capacity and not self.ledger.is_strict:
             if self.overflow is None:
                 self._backlog.drop_oldest(self.capacity)
@@ -239,35 +237,49 @@ class Recorder(Service):
         self._report_dropped()
 
     async def _write_accepted(self) -> bool:
-        async def write(part: Sequence[Accepted]) -> None:
-            await self._writer.write_accepted([entry.job for entry in part])
-
-        return await self._write(self._backlog.take_accepted(_ENTRIES_AT_ONCE), write)
-
-    async def _write_runs(self) -> bool:
-        return await self._write(self._backlog.take_runs(_ENTRIES_AT_ONCE), self._writer.write_runs)
-
-    async def _write(
-        self, taken: Sequence[EntryT], write: Callable[[Sequence[EntryT]], Awaitable[None]]
-    ) -> bool:
-        """Write what was taken out of the backlog; False if some of it went back there."""
-        began, lag = time.monotonic(), self._backlog.lag
-        rest = taken
+        """Write some accepted jobs; False if some of them wait again."""
+        taken = self._backlog.take_accepted(_ENTRIES_AT_ONCE)
+        if not taken:
+            return True
+        rest: Sequence[Accepted] = taken
         try:
-            if taken:
-                rest = await write_parts(taken, write, _leave_out)
+            with self._reporting(taken):
+                rest = await write_parts(taken, self._writer.write_accepted, _leave_accepted_out)
         finally:
-            self._backlog.put_back(taken, rest)
-        self._wake_waiters()
-        if taken and has_handlers(LedgerWritten):
-            took_ms = (time.monotonic() - began) * 1_000
-            rows = len(taken) - len(rest)
-            execute(LedgerWritten(self.queue or "", rows, took_ms, lag * 1_000, self.waiting, timestamp_ms()))
+            self._backlog.settle_accepted(taken, rest)
+            self._wake_waiters()
         return not rest
 
+    async def _write_runs(self) -> bool:
+        """Write what was told of some runs; False if some of them wait again."""
+        taken = self._backlog.take_runs(_ENTRIES_AT_ONCE)
+        if not taken:
+            return True
+        rest: Sequence[Run] = taken
+        try:
+            with self._reporting(taken):
+                rest = await write_parts(taken, self._writer.write_runs, _leave_run_out)
+        finally:
+            self._backlog.settle_runs(taken, rest)
+            self._wake_waiters()
+        return not rest
+
+    @contextmanager
+    def _reporting(self, taken: Sequence[Run | Accepted]) -> Iterator[None]:
+        """Tell telemetry of a transaction that went well."""
+        began, lag = time.monotonic(), self._backlog.lag
+        yield
+        if has_handlers(LedgerWritten):
+            took_ms = (time.monotonic() - began) * 1_000
+            waiting = self.waiting - len(taken)
+            execute(
+                LedgerWritten(self.queue or "", len(taken), took_ms, lag * 1_000, waiting, timestamp_ms())
+            )
+
     def _wake_waiters(self) -> None:
-        written = self._backlog.written
-        while self._waiters and self._waiters[0][0] <= written:
+        if self._waiters:
+            self._written = self._backlog.written()
+        while self._waiters and self._waiters[0][0] <= self._written:
             _, waiter = self._waiters.popleft()
             if not waiter.done():
                 waiter.set_result(None)
@@ -303,42 +315,45 @@ class Recorder(Service):
                 pass
 
     async def _spill_oldest(self, overflow: Overflow) -> bool:
-        """Put some entries into the overflow; False if it did not take them, or there are none."""
-        taken: Sequence[Entry] = self._backlog.take_oldest(max(self.capacity // 4, 1))
-        rest = taken
+        """Put some of what waits into the overflow; False if it did not take it, or there is nothing."""
+        limit = max(self.capacity // 4, 1)
+        accepted = self._backlog.take_accepted(limit)
+        runs = self._backlog.take_runs(limit)
+        is_put = False
         try:
-            if taken:
+            if packets := _packets_of(accepted, runs):
                 async with asyncio.timeout(_PUT_TIMEOUT_S):
-                    await overflow.put(self._writer.packed(taken))
-            rest = ()
-        except Exception as error:  # noqa: BLE001 (then they wait here, as long as there is room)
+                    await overflow.put(packets)
+                is_put = True
+        except Exception as error:  # noqa: BLE001 (then it waits here, as long as there is room)
             self._report_overflow(error)
         finally:
-            self._backlog.put_back(taken, rest)
-        return bool(taken) and not rest
+            self._backlog.settle_accepted(accepted, () if is_put else accepted)
+            self._backlog.settle_runs(runs, () if is_put else runs)
+            self._wake_waiters()
+        return is_put
 
     async def _replay(self, overflow: Overflow) -> None:
         """Write what found no room earlier, as long as what is told now does."""
         while not self._closing.is_set() and len(self._backlog) <= self.capacity // 2:
             try:
                 packets = await overflow.take(_PACKETS_AT_ONCE)
-                if not packets:
-                    return
-                rest = await write_parts(packets, self._write_packets, _leave_packet_out)
-                left = {id(packet) for packet in rest}
-                await overflow.forget([packet[0] for packet in packets if id(packet) not in left])
+                for token, packet in packets:
+                    await write_parts([packet], self._write_packet, _leave_packet_out)
+                    await overflow.forget([token])
             except Exception as error:  # noqa: BLE001 (what was not forgotten is there the next time)
                 if is_away(error) or is_conflict(error):
                     self._note_away(error)
                 else:
                     self._report_overflow(error)
                 return
-            if rest:
+            if not packets:
                 return
             await self._write_all()
 
-    async def _write_packets(self, packets: Sequence[tuple[Any, bytes]]) -> None:
-        await self._writer.write_packets([packed for _, packed in packets])
+    async def _write_packet(self, packets: Sequence[bytes]) -> None:
+        for packet in packets:
+            await self._writer.write_packet(packet)
 
     async def _leave_rest(self) -> None:
         """Nobody writes any more: what waits goes into the overflow, or is lost."""
@@ -354,14 +369,24 @@ class Recorder(Service):
         logger.warning("the ledger's overflow is out of reach: %r", error)
 
 
-def _leave_out(entry: Entry, error: Exception) -> None:
-    if isinstance(entry, ToldRun):
-        event = entry.stopped or entry.started
-        job_id = "" if event is None else event.job_id
-    else:
-        job_id = entry.job.id
-    logger.error("job %s: a change could not be recorded and is left out", job_id, exc_info=error)
+def _packets_of(accepted: Sequence[Accepted], runs: Sequence[Run]) -> list[bytes]:
+    pairs = [(values, columns) for _, _, values, columns in accepted]
+    return packed_accepted(pairs) + packed_runs([told for _, _, told in runs])
 
 
-def _leave_packet_out(packet: tuple[Any, bytes], error: Exception) -> None:
-    logger.error("%d bytes of changes could not be recorded and are left out", len(packet[1]), exc_info=error)
+def _leave_run_out(run: Run, error: Exception) -> None:
+    _, _, (job, _, _) = run
+    logger.error("job %s: a change could not be recorded and is left out: %s", job[0], _told(error))
+
+
+def _leave_accepted_out(accepted: Accepted, error: Exception) -> None:
+    logger.error("job %s: its row could not be written and is left out: %s", accepted[2][0], _told(error))
+
+
+def _leave_packet_out(packet: bytes, error: Exception) -> None:
+    logger.error("%d bytes of changes could not be recorded and are left out: %s", len(packet), _told(error))
+
+
+def _told(error: Exception) -> str:
+    """What is wrong, in a line: with it, SQLAlchemy's errors tell a statement of some thousand characters."""
+    return repr(getattr(error, "orig", None) or error)

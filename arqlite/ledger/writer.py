@@ -6,18 +6,18 @@ import asyncio
 import random
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 
-from .accepting import AcceptedJob
-from .backlog import Accepted, Entry
-from .changes import Moment, ToldRun, accepted_values, batch_of
+from .backlog import Accepted, Run
+from .changes import Moment, batch_of
 from .outage import is_away, is_conflict
-from .overflow import Packet, packed_accepted, packed_rows, unpacked
+from .overflow import unpacked
 from .redaction import Redaction
-from .rows import JobRowMixin, utc_now
+from .rows import JobRowMixin
 from .store import Writing, table_of, writing_to
+from .store.bulk import bulk_of
 
 ItemT = TypeVar("ItemT")
 
@@ -36,6 +36,10 @@ class Books(Protocol):
         """Whether rows come first."""
 
     @property
+    def engine(self) -> AsyncEngine:
+        """The database."""
+
+    @property
     def sessions(self) -> Callable[[], AsyncSession]:
         """Makes a session."""
 
@@ -50,47 +54,37 @@ class Writer:
     def __init__(self, ledger: Books) -> None:
         self._ledger = ledger
 
-    async def write_runs(self, runs: Sequence[ToldRun]) -> None:
+    @property
+    def moment(self) -> Moment:
+        """What a time in ms is to the ledger's database."""
+        dialect = self._ledger.engine.dialect
+        return bulk_of(dialect.name, dialect.paramstyle).moment
+
+    async def write_runs(self, runs: Sequence[Run]) -> None:
         """Write what was told of runs."""
 
         async def write(connection: AsyncConnection, writing: Writing) -> None:
-            await writing.write(connection, batch_of(runs, writing.bulk.moment, self._ledger.redaction))
+            await writing.write(connection, batch_of(told for _, _, told in runs))
 
         await self._transact(write)
 
-    async def write_accepted(self, jobs: Sequence[AcceptedJob]) -> None:
+    async def write_accepted(self, accepted: Sequence[Accepted]) -> None:
         """Write the rows of jobs that Redis has accepted."""
 
         async def write(connection: AsyncConnection, writing: Writing) -> None:
-            await writing.accept(connection, *self._accepted(jobs, writing.bulk.moment))
+            await writing.accept(connection, [(values, columns) for _, _, values, columns in accepted])
 
         await self._transact(write)
 
-    async def write_packets(self, packets: Sequence[bytes]) -> None:
+    async def write_packet(self, packet: bytes) -> None:
         """Write what an overflow gave back."""
+        told = unpacked(packet)
 
         async def write(connection: AsyncConnection, writing: Writing) -> None:
-            for packet in packets:
-                told: Packet = unpacked(packet, writing.bulk.moment)
-                await writing.accept(connection, told.accepted, told.columns)
-                await writing.write(connection, told.batch)
+            await writing.accept(connection, list(zip(told.accepted, told.columns, strict=True)))
+            await writing.write(connection, batch_of(told.told))
 
         await self._transact(write)
-
-    def packed(self, entries: Sequence[Entry]) -> list[bytes]:
-        """Entries of a backlog, for an overflow."""
-        runs = [entry for entry in entries if isinstance(entry, ToldRun)]
-        jobs = [entry.job for entry in entries if isinstance(entry, Accepted)]
-        packets = packed_rows(batch_of(runs, int, self._ledger.redaction))
-        return packets + packed_accepted(*self._accepted(jobs, int))
-
-    def _accepted(self, jobs: Sequence[AcceptedJob], moment: Moment) -> tuple[list[Any], list[Any]]:
-        last = {(job.id, job.queue): job for job in jobs}  # (an id may occur once in a statement)
-        ordered = [last[key] for key in sorted(last)]
-        now_ms = int(utc_now().timestamp() * 1_000)
-        return accepted_values(ordered, moment, self._ledger.redaction, now_ms), [
-            job.columns for job in ordered
-        ]
 
     async def _transact(self, write: Callable[[AsyncConnection, Writing], Awaitable[None]]) -> None:
         """Do it in one transaction; again if it stood in another one's way."""

@@ -22,7 +22,7 @@ from ..telemetry import JobEnqueued, execute, has_handlers
 from ..utils import timestamp_ms
 from .delivery import is_same_job
 from .parcels import words_of
-from .pushing import push
+from .pushing import push_again
 
 logger = logging.getLogger("arqlite.outbox")
 
@@ -108,7 +108,7 @@ class Relay(Ticker):
             jobs = await store.unpushed(db, table, self._engine.queue, before=before, limit=ENQUEUE_CHUNK)
             if not jobs or not await self._is_allowed():
                 return 0
-            pushed = await push(self._engine, [one.job for one in jobs])
+            pushed = await push_again(self._engine, [one.job for one in jobs], was_accepted=False)
             holders = await self._holders(jobs, pushed.refused)
             taken = [one for one in jobs if one.job.job_id not in holders]
             duplicates = [one for one in jobs if one.job.job_id in holders]

@@ -45,11 +45,10 @@ def connection_of(session: Session, ledger: Ledger) -> Connection:
     Raises:
         ConfigurationError: it leads to another kind of database than the ledger's.
     """
-    connection = session.connection(bind_arguments={"mapper": ledger.row_model})
-    theirs, ours = connection.dialect.name, ledger.backend
+    theirs, ours = session.get_bind(mapper=ledger.row_model).dialect.name, ledger.backend
     if theirs != ours:
         raise ConfigurationError(
             f"the session is on {theirs} and the ledger on {ours}: a job is enqueued in a transaction of the "
             f"ledger's own database"
         )
-    return connection
+    return session.connection(bind_arguments={"mapper": ledger.row_model})

@@ -111,12 +111,18 @@ class Comparison:
                     confirmed.append(one._replace(row=row, place=place))
         return confirmed
 
-    async def all(self) -> AsyncIterator[list[Difference]]:
-        """Look at all open rows, and then at all jobs in Redis that have not ended."""
+    async def all(self, *, is_emptied: bool = False) -> AsyncIterator[list[Difference]]:
+        """Look at all open rows, and then at all jobs in Redis that have not ended.
+
+        Args:
+            is_emptied: whether Redis was empty before: then it has nothing that the rows do not know.
+        """
         mark: Mark | None = BEGINNING
         while mark is not None:
             rows, mark = await self.rows(mark, with_fresh=True)
             yield await self.of_rows(rows)
+        if is_emptied:
+            return
         cursor = -1
         while cursor != 0:
             cursor, page = await self.engine.open_page(max(cursor, 0))

@@ -232,7 +232,7 @@ class Reconciler(Ticker):
         if (again.marker, again.beat) != (seen.marker, seen.beat) or again.lag_ms:
             return
         began = time.monotonic()
-        total = await self._mend_all()
+        total = await self._mend_all(is_emptied=verdict is Verdict.EMPTY)
         if total is None:
             return
         marker = again.marker or (secrets.token_hex(16) if row is None else row.marker)
@@ -247,10 +247,10 @@ class Reconciler(Ticker):
                 "queue %s: ledger and Redis agree after %0.1fs: %s", self._engine.queue, took, total
             )
 
-    async def _mend_all(self) -> Mended | None:
+    async def _mend_all(self, *, is_emptied: bool) -> Mended | None:
         """Returns None where somebody's rows are behind: what looks lost may have ended."""
         total, asked_at = Mended(), time.monotonic()
-        async for found in self._comparison.all():
+        async for found in self._comparison.all(is_emptied=is_emptied):
             if time.monotonic() - asked_at > _LAG_S:
                 if (await self._watch()).lag_ms:
                     return None

@@ -137,7 +137,6 @@ class Mender:
         async with self._ledger.sessions() as db:
             for repair, group in by_repair.items():
                 job_ids = await self._mend_alike(db, repair, group)
-                await db.commit()
                 if job_ids:
                     mended.add(_count(repair, len(job_ids)))
                     await store.audit(db, [_audited(self._engine.queue, repair, actor, job_ids)])

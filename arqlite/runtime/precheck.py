@@ -150,6 +150,8 @@ class Precheck(Service):
 
 def _is_of(run: Run, row: FinalRow) -> bool:
     """Tell whether a row tells of this job: not of an earlier one, nor of an end before its revival."""
-    if row.enqueued_ms != run.enqueue_ms:
+    # A tick of a cron job is one job, however often it was fired: an older copy of Redis knows of fewer ticks.
+    is_tick = run.job_id.endswith(f":{run.score_ms}")
+    if row.enqueued_ms != run.enqueue_ms and not is_tick:
         return False
     return not run.memory.revived_ms or run.memory.revived_ms < row.finished_ms

@@ -13,6 +13,8 @@ from .core import Event, attach, detach
 from .events import (
     EVENTS,
     JobException,
+    LedgerAway,
+    LedgerWritten,
     LoopBlocked,
     QueueShutdown,
     ServiceFailed,
@@ -21,7 +23,7 @@ from .events import (
 )
 from .wording import json_of, shown, stack_of, words_of
 
-Category = Literal["job", "worker", "loop", "queue", "cron", "leader", "service"]
+Category = Literal["job", "worker", "loop", "queue", "cron", "leader", "ledger", "service"]
 
 HANDLER_ID = "arqlite.default_logger"
 EVENT_FIELDS = "arqlite_event"
@@ -46,14 +48,15 @@ def attach_default_logger(
 ) -> None:
     """Log every event of this process; a second call replaces the first.
 
-    Failures (`job.exception`, `service.exception`) are logged as ERROR, a blocked event loop and jobs that a
-    shutdown found running as WARNING, what services do every few seconds as DEBUG, and the rest at `level`.
+    Failures (`job.exception`, `service.exception`) are logged as ERROR, a blocked event loop, jobs that a shutdown
+    found running and a ledger that is away as WARNING, what services and the ledger do every few moments as DEBUG,
+    and the rest at `level`.
     A service that keeps failing in the same way is told once, until it succeeds.
 
     Args:
         level: of the lines that are no trouble.
         json: whether a line is JSON; else it is for people.
-        events: which of "job", "worker", "loop", "queue", "cron", "leader" and "service".
+        events: which of "job", "worker", "loop", "queue", "cron", "leader", "ledger" and "service".
         queue: only events of this queue, or of these; None is all.
         logger: where the lines go; None is the logger "arqlite.events".
         include_args: whether the arguments of jobs are shown. They may be secret, so not unless asked for.
@@ -126,8 +129,10 @@ class EventLogger:
                 return logging.DEBUG
             case ServiceStarted():
                 return logging.DEBUG
-            case LoopBlocked():
+            case LoopBlocked() | LedgerAway():
                 return logging.WARNING
+            case LedgerWritten():
+                return logging.DEBUG
             case QueueShutdown():
                 return logging.WARNING if event.orphaned else 0
             case _:

@@ -9,7 +9,8 @@ from sqlalchemy import MetaData, select
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 
-from ..ledger import JobRowMixin, Recorder, configure_sqlite, create_missing_tables
+from ..ledger import JobRowMixin, LedgerBase, Recorder, configure_sqlite, create_missing_tables
+from ..ledger import Ledger as JobLedger
 
 
 class _Base(DeclarativeBase):
@@ -42,6 +43,7 @@ class Ledger:
         url = f"sqlite+aiosqlite:///{path}"
         ledger = cls(configure_sqlite(create_async_engine(url, hide_parameters=True)))
         await ledger.create(_Base.metadata)
+        await ledger.create(LedgerBase.metadata)
         return ledger
 
     async def create(self, metadata: MetaData) -> None:
@@ -56,7 +58,7 @@ class Ledger:
 
     def recorder(self, **options: Any) -> Recorder:
         """Make a service that keeps the rows of a worker's jobs; options as for `Recorder`."""
-        return Recorder(self.sessions, self.row, **options)
+        return Recorder(JobLedger(self.engine, row_model=self.row), **options)
 
     async def close(self) -> None:
         """Close its connections."""

@@ -196,7 +196,7 @@ def test_examples_of_the_verbs_are_typed() -> None:
             *("define", "enqueue", "schedule", "unique", "retry"),
             *("tasks", "cancel", "services", "shop", "workflows", "from_oban", "invoicing"),
             *("invoices", "payments", "after_commit", "training", "packages"),
-            "retention",
+            *("retention", "ledger_strict"),
             *("patterns", "analytics", "metrics", "alert", "operations"),
         )
     ]
@@ -221,6 +221,18 @@ def test_ledger(tmp_path: Path) -> None:
 def test_retention(tmp_path: Path) -> None:
     """The page of the ledger's tables as a program prunes what is over, and leaves the rest."""
     assert _run("retention.py", tmp_path, tmp_path).splitlines() == ["pruned 1", "left invoice-1 welcome-2"]
+
+
+@pytest.mark.real
+def test_ledger_strict(tmp_path: Path) -> None:
+    """The page about workers with a ledger as a program shows rows of jobs and of their starts."""
+    assert _run("ledger_strict.py", tmp_path, tmp_path).splitlines() == [
+        "charge SUCCESS None order 7 is paid",
+        "  start 1 retryable RETRY",
+        "  start 2 completed None",
+        "report FAILED ERROR None",
+        "  start 1 discarded ERROR",
+    ]
 
 
 def test_crons(tmp_path: Path) -> None:

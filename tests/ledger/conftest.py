@@ -5,12 +5,13 @@ from __future__ import annotations
 import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ledger_toys import Base, Row
 from postgres import postgres_url  # noqa: F401 (a fixture)
-from recorder_toys import Outage, Sessions
-from sqlalchemy import text
+from recorder_toys import Outage, Sessions, ToyLedger
+from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlite_threads import sqlite_threads_end  # noqa: F401 (a fixture)
 
@@ -19,16 +20,20 @@ from arqlite.ledger import Ledger, LedgerBase, Recorder, configure_sqlite, creat
 
 @pytest.fixture(params=["sqlite", "postgres"])
 async def engine(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[AsyncEngine]:
-    """An empty ledger; the test runs once on each database."""
+    """An empty ledger; the test runs once on each database. `psycopg` is PostgreSQL by its other driver."""
     if request.param == "sqlite":
         made = configure_sqlite(create_async_engine(f"sqlite+aiosqlite:///{tmp_path / 'jobs.db'}"))
     else:
         schema = f"t{uuid.uuid4().hex}"
-        url = request.getfixturevalue("postgres_url")
-        made = create_async_engine(url, connect_args={"server_settings": {"search_path": schema}})
+        url = make_url(request.getfixturevalue("postgres_url"))
+        options: dict[str, Any] = {"server_settings": {"search_path": schema}}
+        if request.param == "psycopg":
+            url, options = url.set(drivername="postgresql+psycopg"), {"options": f"-csearch_path={schema}"}
+        made = create_async_engine(url, connect_args=options)
         async with made.begin() as connection:
             await connection.execute(text(f"CREATE SCHEMA {schema}"))
     await create_missing_tables(made, Base.metadata)
+    await create_missing_tables(made, LedgerBase.metadata)
     yield made
     await made.dispose()
 
@@ -59,9 +64,15 @@ def outage(sessions: Sessions) -> Outage:
 
 
 @pytest.fixture
-async def recorder(outage: Outage) -> AsyncIterator[Recorder]:
+def ledger(engine: AsyncEngine, outage: Outage) -> ToyLedger:
+    """The ledger, with a switch for outages."""
+    return ToyLedger(engine, outage)
+
+
+@pytest.fixture
+async def recorder(ledger: ToyLedger) -> AsyncIterator[Recorder]:
     """A recorder at work."""
-    made = Recorder(outage, Row, max_backoff=0.01, capacity=100)
+    made = Recorder(ledger, max_backoff=0.01, capacity=100)
     await made.start()
     yield made
     await made.stop()

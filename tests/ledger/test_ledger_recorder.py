@@ -10,17 +10,20 @@ from typing import Any
 
 import pytest
 from ledger_toys import FakeJob, Row, Runner, Toy, queue, row_of
-from recorder_toys import START_MS, Outage, Sessions, started, stopped, tell, written
+from recorder_toys import START_MS, Outage, Sessions, ToyLedger, attempts_of, started, stopped, tell, written
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from arqlite import telemetry
 from arqlite.errors import JobExecutionFailed, Retry
-from arqlite.ledger import JobRowMixin, LedgerStatus, Recorder, create_missing_tables, store
+from arqlite.ledger import Cause, JobRowMixin, LedgerStatus, Recorder, create_missing_tables, store
 from arqlite.telemetry import JobStopped
 
 QUEUED, RUNNING, SUCCESS, FAILED, CANCELLED = LedgerStatus
+
+FAR_MS = 40 * 365 * 86_400_000
+"""After whatever time it is now."""
 
 
 async def test_row_follows_a_job(recorder: Recorder, sessions: Sessions) -> None:
@@ -123,27 +126,63 @@ async def test_late_events_do_not_go_backwards(recorder: Recorder, sessions: Ses
     assert (row.status, row.attempt, row.worker) == (RUNNING, 2, "host:2:b")
 
 
-async def test_success_is_never_overwritten(recorder: Recorder, sessions: Sessions) -> None:
-    """Nothing that is told after SUCCESS changes the row, whatever its attempt."""
+async def test_success_stays_after_a_crash(recorder: Recorder, sessions: Sessions) -> None:
+    """A worker that died between the commit and Redis's word costs the success nothing."""
     await queue(sessions)
     await tell(recorder, started(), stopped(result=1))
 
-    await tell(recorder, started(attempt=2), stopped("discarded", attempt=2, error=ValueError("no")))
+    await tell(recorder, started(attempt=2, crashes=1))
+    await tell(recorder, stopped("discarded", attempt=2, crashes=1, error=ValueError("no")))
 
     row = await row_of(sessions)
     assert (row.status, row.output_payload, row.attempt) == (SUCCESS, 1, 1)
 
 
+@pytest.mark.parametrize("state", ["completed", "discarded", "cancelled"])
+@pytest.mark.parametrize("is_quick", [False, True])
+async def test_job_that_was_retried_by_hand_goes_on(
+    recorder: Recorder, sessions: Sessions, state: str, is_quick: bool
+) -> None:
+    """The next start of a job that had ended opens its row again."""
+    await tell(recorder, started(), stopped(state, result=1, error=ValueError("no")))
+
+    events = started(attempt=2, at=100), stopped(attempt=2, at=150, result=2)
+    if is_quick:
+        telemetry.execute(events[0])
+        await tell(recorder, events[1])
+    else:
+        await tell(recorder, events[0])
+        running = await row_of(sessions)
+        assert (running.status, running.finished_at, running.error_payload) == (RUNNING, None, None)
+        await tell(recorder, events[1])
+
+    row = await row_of(sessions)
+    assert (row.status, row.attempt, row.output_payload) == (SUCCESS, 2, 2)
+    assert [attempt.state for attempt in await attempts_of(sessions)] == [state, "completed"]
+
+
 async def test_dead_worker_is_told(recorder: Recorder, sessions: Sessions) -> None:
-    """A start that follows a start tells that the worker in between died."""
+    """An attempt that runs while a later one begins was lost with its worker."""
     await queue(sessions)
 
-    await tell(recorder, started(), started(attempt=2, worker="host:2:b"), stopped(attempt=2))
+    await tell(recorder, started(), started(attempt=2, worker="host:2:b", at=70, crashes=1))
+    await tell(recorder, stopped(attempt=2, worker="host:2:b", at=90, crashes=1, took=20))
 
     row = await row_of(sessions)
     assert (row.status, row.crashes) == (SUCCESS, 1)
-    [entry] = row.error_history
-    assert (entry["type"], entry["worker"], entry["attempt"]) == ("WorkerDied", "host:1:a", 1)
+    lost, done = await attempts_of(sessions)
+    assert (lost.worker, lost.state, lost.cause) == ("host:1:a", "lost", Cause.LOST)
+    assert (done.worker, done.state, done.cause) == ("host:2:b", "completed", None)
+    assert lost.finished_at == done.started_at
+
+
+async def test_attempt_whose_job_ended_without_it_is_lost(recorder: Recorder, sessions: Sessions) -> None:
+    """A job that was cancelled when its worker had died leaves no attempt that seems to run."""
+    await tell(recorder, started(), stopped("cancelled", attempt=0, worker="", at=90))
+
+    [attempt] = await attempts_of(sessions)
+    row = await row_of(sessions)
+    assert (row.status, row.attempt, attempt.state) == (CANCELLED, 1, "lost")
 
 
 async def test_start_after_a_shutdown_has_the_same_number(recorder: Recorder, sessions: Sessions) -> None:
@@ -151,7 +190,7 @@ async def test_start_after_a_shutdown_has_the_same_number(recorder: Recorder, se
     await queue(sessions)
     await tell(recorder, started(), stopped("available"))
 
-    await tell(recorder, started(worker="host:2:b"))
+    await tell(recorder, started(worker="host:2:b", at=60))
     await tell(recorder, stopped("available", worker="host:1:a"))
 
     row = await row_of(sessions)
@@ -161,15 +200,15 @@ async def test_start_after_a_shutdown_has_the_same_number(recorder: Recorder, se
 async def test_runner_and_recorder_together(recorder: Recorder, sessions: Sessions, db: AsyncSession) -> None:
     """The row that a JobRunner keeps is the runner's; a dead worker is told once, by whoever is first."""
     await queue(sessions)
-    await tell(recorder, started(), started(attempt=2, worker="host:2:b"))
+    await tell(recorder, started(), started(attempt=2, worker="host:2:b", at=10, crashes=1))
 
     with FakeJob(job_try=2, crashes=1, worker="host:2:b").running():
         await Runner(db).run_job(Toy, "TOY")
-    await tell(recorder, stopped(attempt=2, worker="host:2:b", result="of the function"))
+    await tell(recorder, stopped(attempt=2, worker="host:2:b", result="of the function", at=60, crashes=1))
 
     row = await row_of(sessions)
     assert (row.status, row.output_payload, row.crashes) == (SUCCESS, {"done": True}, 1)
-    assert [entry["worker"] for entry in row.error_history] == ["host:1:a"]
+    assert [attempt.state for attempt in await attempts_of(sessions)] == ["lost", "completed"]
 
 
 async def test_failure_that_is_retried_waits_again(
@@ -179,7 +218,7 @@ async def test_failure_that_is_retried_waits_again(
     with FakeJob().running(), pytest.raises(ValueError, match="no luck"):
         await Runner(db).run_job(Toy, "TOY", {"action": "fail"})
 
-    await tell(recorder, stopped("retryable", error=ValueError("no luck")))
+    await tell(recorder, stopped("retryable", error=ValueError("no luck"), at=FAR_MS))
 
     row = await row_of(sessions)
     assert (row.status, row.error_payload["type"], row.finished_at) == (QUEUED, "ValueError", None)
@@ -218,33 +257,28 @@ async def test_buffer_is_bounded(
     outage.is_away = False
     await written(lambda: recorder.waiting == 0)
 
-    assert "the ledger missed 150 events" in caplog.text
+    assert "the ledger missed 150 changes" in caplog.text
 
 
 async def test_refused_change_does_not_hold_up_the_others(
-    recorder: Recorder, sessions: Sessions, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    recorder: Recorder, sessions: Sessions, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A change that the database refuses is logged and left out; its neighbours are written."""
-    real = store.record_told
-
-    async def picky(db: AsyncSession, row_model: type[Row], rows: Any) -> None:
-        if any(row["id"] == "bad" for row in rows):
-            raise ValueError("not this one")
-        await real(db, row_model, rows)
-
-    monkeypatch.setattr(store, "record_told", picky)
-    for job_id in ("bad", "good"):
-        telemetry.execute(stopped(job_id=job_id))
+    for number in range(20):
+        telemetry.execute(stopped(job_id=f"job-{number}", worker="host:1:a" if number != 13 else "a\ud800"))
     await written(lambda: recorder.waiting == 0)
 
-    assert (await row_of(sessions, "good")).status is SUCCESS
-    assert "job bad: a change could not be recorded" in caplog.text
+    async with sessions() as session:
+        rows = await store.page(session, Row)
+    assert {row.status for row in rows} == {SUCCESS}
+    assert len(rows) == 19
+    assert "job job-13: a change could not be recorded and is left out" in caplog.text
 
 
-async def test_stop_writes_what_was_told(outage: Outage, sessions: Sessions) -> None:
+async def test_stop_writes_what_was_told(ledger: ToyLedger, sessions: Sessions) -> None:
     """A worker that ends leaves no change unwritten."""
     await queue(sessions)
-    recorder = Recorder(outage, Row, window=60)
+    recorder = Recorder(ledger, window=60)
     await recorder.start()
     telemetry.execute(stopped())
 
@@ -276,11 +310,11 @@ async def test_more_events_than_one_transaction_takes(
     recorder: Recorder, outage: Outage, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What does not fit into one transaction is written by the next ones, in the order it was told."""
-    monkeypatch.setattr("arqlite.ledger.recorder._EVENTS_AT_ONCE", 15)
+    monkeypatch.setattr("arqlite.ledger.recorder._ENTRIES_AT_ONCE", 8)
     for number in range(20):
         telemetry.execute(started(f"job-{number:02}"))
         telemetry.execute(stopped(job_id=f"job-{number:02}"))
-    telemetry.execute(started("job-00", attempt=2))
+    telemetry.execute(started("job-00", attempt=2, crashes=1))
     await written(lambda: recorder.waiting == 0)
 
     async with sessions() as session:
@@ -293,16 +327,18 @@ async def test_attempts_in_one_window(recorder: Recorder, sessions: Sessions) ->
     """Runs of one job that pass within one window are all told: the error, the retry, the dead worker."""
     for event in (
         started(),
-        started(attempt=2, at=10, worker="host:2:b"),
-        stopped("retryable", attempt=2, at=20, worker="host:2:b", error=ValueError("again")),
-        started(attempt=3, at=30),
+        started(attempt=2, at=10, worker="host:2:b", crashes=1),
+        stopped("retryable", attempt=2, at=20, worker="host:2:b", error=ValueError("again"), crashes=1),
+        started(attempt=3, at=30, crashes=1),
     ):
         telemetry.execute(event)
     await written(lambda: recorder.waiting == 0)
 
     row = await row_of(sessions)
     assert (row.status, row.attempt, row.crashes, row.error_payload) == (RUNNING, 3, 1, None)
-    assert [entry["type"] for entry in row.error_history] == ["WorkerDied"]
+    lost, failed, running = await attempts_of(sessions)
+    assert [attempt.state for attempt in (lost, failed, running)] == ["lost", "retryable", "executing"]
+    assert (lost.cause, failed.error["type"], running.error) == (Cause.LOST, "ValueError", None)
 
 
 async def test_times_are_exact(recorder: Recorder, sessions: Sessions) -> None:
@@ -329,7 +365,7 @@ async def test_columns_of_ones_own_get_their_defaults(engine: AsyncEngine) -> No
         token: Mapped[str] = mapped_column(default=lambda: uuid.uuid4().hex)
 
     await create_missing_tables(engine, OwnBase.metadata)
-    recorder = Recorder(async_sessionmaker(engine), OwnRow)
+    recorder = Recorder(ToyLedger(engine, async_sessionmaker(engine), OwnRow))
     await recorder.start()
     for number in range(3):
         telemetry.execute(started(f"job-{number}"))

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 from ledger_toys import FakeJob, Row, Runner, Toy, queue, row_of
-from recorder_toys import START_MS, Sessions, started, stopped, tell, written
+from recorder_toys import START_MS, Sessions, attempts_of, started, stopped, tell, written
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from arqlite import telemetry
-from arqlite.ledger import LedgerStatus, Recorder
+from arqlite.ledger import AttemptRow, LedgerStatus, Recorder
 
 QUEUED, RUNNING, SUCCESS, FAILED, CANCELLED = LedgerStatus
 
@@ -40,7 +40,8 @@ async def test_row_of_an_ended_job_begins_anew(recorder: Recorder, sessions: Ses
     row = await row_of(sessions)
     assert (row.status, row.attempt, row.worker, row.crashes) == (RUNNING, 1, "host:2:b", 0)
     assert (row.input_payload, row.output_payload, row.error_payload) == (None, None, None)
-    assert (row.error_history, row.triggered_by, row.user_id) == ([], "queue", None)
+    assert (row.triggered_by, row.user_id) == ("queue", None)
+    assert [(one.attempt, one.worker) for one in await attempts_of(sessions)] == [(1, "host:2:b")]
     assert (ms(row.created_at), ms(row.queued_at), ms(row.started_at)) == (1_000, 1_000, 1_010)
     assert row.finished_at is None
 
@@ -56,8 +57,9 @@ async def test_quick_job_begins_a_row_anew_and_ends_it(
 
     row = await row_of(sessions)
     assert row.status is {"completed": SUCCESS, "discarded": FAILED, "cancelled": CANCELLED}[state]
-    assert (row.attempt, row.crashes, row.error_history, row.error_payload) == (1, 0, [], None)
-    assert (row.started_at, ms(row.finished_at)) == (None, 1_060)
+    assert (row.attempt, row.crashes, row.error_payload) == (1, 0, None)
+    assert (ms(row.started_at), ms(row.finished_at)) == (1_010, 1_060)
+    assert [one.state for one in await attempts_of(sessions)] == [state]
 
 
 async def test_later_job_that_waits_again_begins_a_row_anew(recorder: Recorder, sessions: Sessions) -> None:
@@ -67,7 +69,7 @@ async def test_later_job_that_waits_again_begins_a_row_anew(recorder: Recorder, 
     await tell(recorder, stopped("available", at=1_060, **TODAY))
 
     row = await row_of(sessions)
-    assert (row.status, row.error_payload, row.error_history) == (QUEUED, None, [])
+    assert (row.status, row.error_payload) == (QUEUED, None)
     assert (ms(row.created_at), ms(row.queued_at)) == (1_000, 1_060)
 
 
@@ -79,6 +81,7 @@ async def test_late_word_of_the_earlier_job_changes_nothing(
     await end_yesterdays_job(recorder)
     await tell(recorder, started(at=1_010, **TODAY))
     before = columns_of(await row_of(sessions))
+    attempts_before = [columns_of(one) for one in await attempts_of(sessions)]
 
     for attempt in (1, 2, 9):
         event = started(attempt=attempt, at=1_020, **YESTERDAY)
@@ -87,6 +90,7 @@ async def test_late_word_of_the_earlier_job_changes_nothing(
         await tell(recorder, event)
 
     assert columns_of(await row_of(sessions)) == before
+    assert [columns_of(one) for one in await attempts_of(sessions)] == attempts_before
 
 
 async def test_late_word_does_not_reopen_the_later_jobs_row(recorder: Recorder, sessions: Sessions) -> None:
@@ -120,7 +124,7 @@ async def test_unknown_time_begins_nothing_anew(recorder: Recorder, sessions: Se
     await end_yesterdays_job(recorder, "completed")
 
     await tell(recorder, started(attempt=1, at=5_000, enqueued=None))
-    await tell(recorder, stopped("discarded", attempt=3, at=5_000, enqueued=None))
+    await tell(recorder, stopped("discarded", attempt=2, at=5_000, enqueued=None))
 
     assert (await row_of(sessions)).output_payload == "yesterday's"
 
@@ -131,9 +135,10 @@ async def test_clock_of_the_enqueuer_may_be_ahead(recorder: Recorder, sessions: 
     ahead: dict[str, Any] = {"enqueued": 60_000}
 
     await tell(recorder, started(**ahead), stopped("retryable", error=ValueError("again"), **ahead))
-    await tell(recorder, started(attempt=2, **ahead), started(attempt=3, worker="host:2:b", **ahead))
-    await tell(recorder, stopped(attempt=3, worker="host:2:b", result=1, **ahead))
-    await tell(recorder, started(attempt=4, **ahead))
+    await tell(recorder, started(attempt=2, **ahead))
+    await tell(recorder, started(attempt=3, worker="host:2:b", crashes=1, **ahead))
+    await tell(recorder, stopped(attempt=3, worker="host:2:b", result=1, crashes=1, **ahead))
+    await tell(recorder, started(attempt=4, crashes=2, **ahead))
 
     row = await row_of(sessions)
     assert (row.status, row.input_payload, row.attempt, row.crashes) == (SUCCESS, {"asked": 1}, 3, 1)
@@ -175,7 +180,7 @@ async def test_runner_takes_the_row_that_the_recorder_began_anew(
     row = await row_of(sessions)
     assert (row.status, row.output_payload, row.attempt) == (SUCCESS, {"done": True}, 1)
     assert (row.job_type, row.triggered_by, row.user_id) == ("TOY", "api", 7)
-    assert (row.input_payload, row.error_history) == ({"asked": "today"}, [])
+    assert row.input_payload == {"asked": "today"}
 
 
 def ms(at: Any) -> float:
@@ -183,6 +188,6 @@ def ms(at: Any) -> float:
     return round(at.timestamp() * 1000) - START_MS
 
 
-def columns_of(row: Row) -> dict[str, Any]:
+def columns_of(row: Row | AttemptRow) -> dict[str, Any]:
     """Everything the row says."""
-    return {column.name: getattr(row, column.name) for column in Row.__table__.columns}
+    return {column.name: getattr(row, column.name) for column in row.__table__.columns}

@@ -19,6 +19,8 @@ from arqlite.model.memory import NOTHING, Counted, Memory, counted, counters, de
         Memory(1, 2, is_retryable=1),
         Memory(1, 2, 3, 4, 5, 6, 1, 7),
         Memory(pardoned=2),
+        Memory(revived_ms=5),
+        Memory(tries=1, pardoned=2, revived_ms=5, is_retryable=1),
     ],
 )
 def test_round_trip(memory: Memory) -> None:

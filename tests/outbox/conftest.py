@@ -8,7 +8,7 @@ from pathlib import Path
 
 import fakeredis
 import pytest
-from outbox_toys import AppBase, Shop
+from outbox_toys import AppBase, Shop, connect_args
 from postgres import postgres_url  # noqa: F401 (a fixture)
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -28,7 +28,7 @@ async def shop(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
     else:
         server = request.getfixturevalue("postgres_url")
         url = server.replace("postgresql+asyncpg", f"postgresql+{request.param}")
-        engine = create_async_engine(url, connect_args=_in_schema(request.param, schema))
+        engine = create_async_engine(url, connect_args=connect_args(url, schema))
         async with engine.begin() as connection:
             await connection.execute(text(f"CREATE SCHEMA {schema}"))
     await create_missing_tables(engine, LedgerBase.metadata)
@@ -39,9 +39,3 @@ async def shop(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
     yield made
     await pool.aclose(close_connection_pool=True)
     await engine.dispose()
-
-
-def _in_schema(driver: str, schema: str) -> dict[str, object]:
-    if driver == "asyncpg":
-        return {"server_settings": {"search_path": schema}}
-    return {"options": f"-csearch_path={schema}"}

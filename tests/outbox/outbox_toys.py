@@ -34,6 +34,21 @@ async def confirm(ctx: dict[Any, Any], name: str = "", *, copies: int = 1) -> st
     return f"{name} x{copies}"
 
 
+def connect_args(url: str, schema: str) -> dict[str, Any]:
+    """How to connect, so that tables are found in a schema of PostgreSQL."""
+    if url.startswith("sqlite"):
+        return {"timeout": 10}
+    if "+asyncpg" in url:
+        return {"server_settings": {"search_path": schema}}
+    return {"options": f"-csearch_path={schema}"}
+
+
+def blocking_engine(url: str, schema: str) -> Engine:
+    """The same database for programs without a loop."""
+    url = url.replace("+aiosqlite", "").replace("+asyncpg", "+psycopg")
+    return create_engine(url, connect_args=connect_args(url, schema))
+
+
 @dataclass
 class Shop:
     """The database, the pool, and questions that tests ask."""
@@ -49,10 +64,7 @@ class Shop:
 
     def blocking_engine(self) -> Engine:
         """The same database for programs without a loop."""
-        if self.url.startswith("sqlite"):
-            return create_engine(self.url.replace("+aiosqlite", ""), connect_args={"timeout": 5})
-        url = self.url.replace("+asyncpg", "+psycopg")
-        return create_engine(url, connect_args={"options": f"-csearch_path={self.schema}"})
+        return blocking_engine(self.url, self.schema)
 
     async def rows(self) -> dict[str, JobRow]:
         async with self.sessions() as db:
@@ -82,4 +94,14 @@ class Shop:
         return not await self.rows() and not await self.orders() and not await self.pool.keys("*")
 
 
-__all__ = ("QUEUE", "AppBase", "LedgerStatus", "Order", "Session", "Shop", "confirm")
+__all__ = (
+    "QUEUE",
+    "AppBase",
+    "LedgerStatus",
+    "Order",
+    "Session",
+    "Shop",
+    "blocking_engine",
+    "confirm",
+    "connect_args",
+)

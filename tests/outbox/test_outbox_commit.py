@@ -254,3 +254,13 @@ async def test_pushed_rows_are_marked_in_the_background(shop: Shop, eventually: 
 
     await eventually(lambda: shop.is_marked(job.job_id))
     assert (await shop.row(job.job_id)).status is LedgerStatus.QUEUED
+
+
+async def test_rows_of_many_have_their_own_columns(shop: Shop) -> None:
+    """What is said of some of many rows is written, and nothing of it in the others."""
+    async with shop.sessions() as db, db.begin():
+        calls = [call(confirm, "a"), call(confirm, "b").options(row={"input_payload": {"b": 1}})]
+        one, two = await shop.pool.options(session=db).enqueue_many(calls)
+
+    rows = await shop.rows()
+    assert (rows[one.job_id].input_payload, rows[two.job_id].input_payload) == (None, {"b": 1})

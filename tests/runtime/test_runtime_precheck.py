@@ -26,6 +26,7 @@ class Job:
         self.job_id = job_id
         self.memory = memory
         self.enqueue_ms = ENQUEUED_MS
+        self.score_ms = 900
 
 
 class Bench:
@@ -103,6 +104,8 @@ async def test_all_that_waits_is_asked_for_at_once(eventually: Any) -> None:
         (Job("a"), row(), True),
         (Job("a"), row(enqueued_ms=999), False),
         (Job("a"), row(enqueued_ms=1_001), False),
+        (Job("cron:a:900"), row(enqueued_ms=950), True),
+        (Job("cron:a:800"), row(enqueued_ms=950), False),
         (Job("a", Memory(crashes=1)), row(), True),
         (Job("a", Memory(revived_ms=1_999)), row(), True),
         (Job("a", Memory(revived_ms=2_000)), row(), False),
@@ -112,7 +115,7 @@ async def test_all_that_waits_is_asked_for_at_once(eventually: Any) -> None:
 async def test_rows_that_count(job: Job, known: FinalRow, is_over: bool, eventually: Any) -> None:
     """A row tells of the job that was enqueued at its time, unless that was revived since it ended."""
     bench = Bench()
-    bench.rows["a"] = known
+    bench.rows[job.job_id] = known
     bench.put(job)
     async with at_work(bench):
         await eventually(lambda: not len(bench.precheck))

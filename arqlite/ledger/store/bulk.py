@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, count
 from typing import Any
 
 from sqlalchemy import JSON, Column, DateTime, Dialect, Enum, LargeBinary, String, Table
@@ -21,7 +21,7 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 from ..changes import Moment, Values
 
 _MOST_PARAMETERS = 32_000
-_ROWS_AT_ONCE = (500, 100, 20, 1)
+_ROWS_AT_ONCE = (200, 50, 10, 1)
 _ROWS_OF_AN_ARRAY = 2_000
 
 
@@ -54,8 +54,32 @@ class Bulk(ABC):
         """The time that such a value stands for."""
 
     @abstractmethod
-    def calls(self, upsert: Upsert, rows: Sequence[Values]) -> Iterator[tuple[str, Values, Sequence[Values]]]:
-        """The statements that write rows, in their order: text, parameters, and the rows that are in it."""
+    def parts(self, rows: Sequence[Values], columns: int) -> Iterator[Sequence[Values]]:
+        """Rows in as many as go into one statement."""
+
+    @abstractmethod
+    def call(self, upsert: Upsert, shape: Shape) -> tuple[str, Values]:
+        """The statement for rows, and its parameters."""
+
+
+class Shape:
+    """Rows by column. Where all have the same value, it is sent once: of most columns that is so.
+
+    Attributes:
+        count: how many rows.
+        same: for each column, whether there is but one value.
+        values: these values, in the order of columns.
+        columns: the values of the others, by column.
+    """
+
+    def __init__(self, rows: Sequence[Values]) -> None:
+        self.count = len(rows)
+        by_column = list(zip(*rows, strict=True))
+        self.same = tuple(column.count(column[0]) == self.count for column in by_column)
+        if self.count == 1:
+            self.same = (False,) * len(by_column)  # (one statement serves all single rows)
+        self.values = tuple(column[0] for column, same in zip(by_column, self.same, strict=True) if same)
+        self.columns = [column for column, same in zip(by_column, self.same, strict=True) if not same]
 
 
 class _Moments(dict[int, str]):
@@ -79,21 +103,29 @@ class SqliteBulk(Bulk):
     def read(self, moment: str) -> datetime:  # noqa: D102
         return datetime.fromisoformat(moment).replace(tzinfo=UTC)
 
-    def calls(self, upsert: Upsert, rows: Sequence[Values]) -> Iterator[tuple[str, Values, Sequence[Values]]]:  # noqa: D102
+    def parts(self, rows: Sequence[Values], columns: int) -> Iterator[Sequence[Values]]:  # noqa: D102
         place = 0
         for size in _ROWS_AT_ONCE:
-            if size * len(upsert.columns) > _MOST_PARAMETERS:
-                continue
-            while len(rows) - place >= size:
-                chunk = rows[place : place + size]
-                yield _sqlite_text(upsert, size), tuple(chain.from_iterable(chunk)), chunk
+            while len(rows) - place >= size and size * columns <= _MOST_PARAMETERS:
+                yield rows[place : place + size]
                 place += size
+
+    def call(self, upsert: Upsert, shape: Shape) -> tuple[str, Values]:  # noqa: D102
+        rows = chain.from_iterable(zip(*shape.columns, strict=True))
+        return _sqlite_text(upsert, shape.count, shape.same), (*shape.values, *rows)
 
 
 @lru_cache(maxsize=256)
-def _sqlite_text(upsert: Upsert, size: int) -> str:
-    row = f"({', '.join('?' * len(upsert.columns))})"
-    return f"{_head(upsert, sqlite.dialect())} VALUES {', '.join([row] * size)} {upsert.on_conflict}"
+def _sqlite_text(upsert: Upsert, count: int, same: tuple[bool, ...]) -> str:
+    number = sum(same)
+    shared = iter(range(1, number + 1))
+    marks = [f"?{next(shared)}" if is_same else "?" for is_same in same]
+    # A plain `?` counts on from the highest number so far: the first row has to tell where that begins.
+    first = list(marks)
+    if False in same:
+        first[same.index(False)] = f"?{number + 1}"
+    rows = [f"({', '.join(first)})", *[f"({', '.join(marks)})"] * (count - 1)]
+    return f"{_head(upsert, sqlite.dialect())} VALUES {', '.join(rows)} {upsert.on_conflict}"
 
 
 class PostgresqlBulk(Bulk):
@@ -110,26 +142,54 @@ class PostgresqlBulk(Bulk):
     def read(self, moment: int) -> datetime:  # noqa: D102
         return datetime.fromtimestamp(moment / 1000, UTC)
 
-    def calls(self, upsert: Upsert, rows: Sequence[Values]) -> Iterator[tuple[str, Values, Sequence[Values]]]:  # noqa: D102
-        for place in range(0, len(rows), _ROWS_OF_AN_ARRAY):
-            chunk = rows[place : place + _ROWS_OF_AN_ARRAY]
-            # (Not zip, which gives tuples: psycopg takes those for rows.)
-            arrays = tuple(map(list, zip(*chunk, strict=True)))
-            yield _postgresql_text(upsert, self._placeholder), arrays, chunk
+    def parts(self, rows: Sequence[Values], columns: int) -> Iterator[Sequence[Values]]:  # noqa: D102
+        return (rows[place : place + _ROWS_OF_AN_ARRAY] for place in range(0, len(rows), _ROWS_OF_AN_ARRAY))
+
+    def call(self, upsert: Upsert, shape: Shape) -> tuple[str, Values]:  # noqa: D102
+        text = _postgresql_text(upsert, shape.same, self._placeholder)
+        return text, (*shape.values, *map(_array_of, shape.columns))
+
+
+def _array_of(column: Sequence[Any]) -> str:
+    """An array as PostgreSQL writes it; drivers that get a list ask of each element whether it is another one."""
+    if isinstance(column[0], int):
+        # (An integer or None; a boolean reads well, too.)
+        return f"{{{','.join(map(str, column))}}}".replace("None", "NULL")
+    try:
+        joined = '","'.join(column)
+    except TypeError:  # there are others than texts
+        return f"{{{','.join(map(_element, column))}}}"
+    if "\\" in joined or joined.count('"') != 2 * (len(column) - 1):
+        return f"{{{','.join(map(_element, column))}}}"
+    return f'{{"{joined}"}}'
+
+
+def _element(value: Any) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, bytes):
+        return f'"\\\\x{value.hex()}"'
+    text = str(value).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{text}"'
 
 
 @lru_cache(maxsize=256)
-def _postgresql_text(upsert: Upsert, placeholder: str) -> str:
+def _postgresql_text(upsert: Upsert, same: tuple[bool, ...], placeholder: str) -> str:
     dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
-    arrays, values = [], []
-    for number, column in enumerate(upsert.columns, 1):
-        sent, kept = _types(column.type, dialect)
-        mark = f"${number}" if placeholder == "$" else placeholder
-        arrays.append(f"CAST({mark} AS {sent}[])")
-        values.append(kept.format(f"t.c{number}"))
-    names = ", ".join(f"c{number}" for number in range(1, len(arrays) + 1))
+    marks = (f"${number}" if placeholder == "$" else placeholder for number in count(1))
+    types = [_types(column.type, dialect) for column in upsert.columns]
+    shared = {
+        place: f"CAST({next(marks)} AS {types[place][0]})" for place, is_same in enumerate(same) if is_same
+    }
+    arrays = {
+        place: f"CAST(CAST({next(marks)} AS TEXT) AS {types[place][0]}[])"
+        for place, is_same in enumerate(same)
+        if not is_same
+    }
+    values = [kept.format(shared.get(place, f"t.c{place}")) for place, (_, kept) in enumerate(types)]
+    names = ", ".join(f"c{place}" for place in arrays)
     return (
-        f"{_head(upsert, dialect)} SELECT {', '.join(values)} FROM unnest({', '.join(arrays)}) AS t({names}) "
+        f"{_head(upsert, dialect)} SELECT {', '.join(values)} FROM unnest({', '.join(arrays.values())}) AS t({names}) "
         f"{upsert.on_conflict}"
     )
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Column, Dialect, Table, and_, delete, exists, or_, select, tuple_, update
@@ -23,12 +24,11 @@ from ..changes import (
     LOST_STATE,
     MINUTE_COLUMNS,
     Batch,
-    ToldRow,
     Values,
 )
 from ..rows import BY_QUEUE, OPEN_STATUSES
 from ..tables import AttemptRow, MinuteRow
-from .bulk import Bulk, Upsert, bulk_of
+from .bulk import Bulk, Shape, Upsert, bulk_of
 
 _ENQUEUED, _ATTEMPT = JOB_COLUMNS.index("enqueued_at"), JOB_COLUMNS.index("attempt")
 _ENQUEUED_OF_ACCEPTED = ACCEPTED_COLUMNS.index("enqueued_at")
@@ -159,35 +159,32 @@ class Writing:
             await self._run(connection, self._on_minute, rows)
 
     async def accept(
-        self, connection: AsyncConnection, rows: Sequence[Values], columns: Sequence[Mapping[str, Any]]
+        self, connection: AsyncConnection, jobs: Sequence[tuple[Values, Mapping[str, Any]]]
     ) -> None:
-        """Write the rows of jobs that were accepted; each id may occur once.
-
-        Args:
-            connection: to the database.
-            rows: values of `ACCEPTED_COLUMNS`, in the order of ids.
-            columns: for each of them, values of further columns.
-        """
+        """Write the rows of jobs that were accepted: values of `ACCEPTED_COLUMNS`, and of further columns."""
+        last = {values[:2]: (values, further) for values, further in jobs}  # (a statement takes an id once)
         by_names: dict[tuple[str, ...], list[Values]] = {}
-        for values, further in zip(rows, columns, strict=True):
+        for _, (values, further) in sorted(last.items(), key=itemgetter(0)):
             names = tuple(sorted(further))
             own = [self._bound(self._jobs.c[name], further[name]) for name in names]
             by_names.setdefault(names, []).append((*values, *own, *self._defaults(further)))
-        for names, those in by_names.items():
-            await self._upsert(connection, self._accepting(names), those, _ENQUEUED_OF_ACCEPTED)
+        for names, rows in by_names.items():
+            await self._upsert(connection, self._accepting(names), rows, _ENQUEUED_OF_ACCEPTED)
 
-    async def _write_layer(self, connection: AsyncConnection, layer: list[ToldRow]) -> None:
-        rows: Sequence[Values] = [row[0] for row in layer]
+    async def _write_layer(
+        self, connection: AsyncConnection, layer: Sequence[tuple[Values, Values | None]]
+    ) -> None:
+        rows: Sequence[Values] = [job for job, _ in layer]
         if self._own:
-            rows = [(*values, *self._defaults({})) for values in rows]
+            rows = [(*job, *self._defaults({})) for job in rows]
         refusals = await self._upsert(connection, self._on_event, rows, _ENQUEUED)
-        told = [row[1] for row in layer if row[1] is not None]
+        told = [attempt for _, attempt in layer if attempt is not None]
         if refusals.earlier:
             told = [attempt for attempt in told if attempt[:2] not in refusals.earlier]
         await self._run(connection, self._on_attempt, told)
         # Of the common job no attempt can be left behind: it has but one, and that is told here.
-        if refusals.count or any(row[1] is None or row[0][_ATTEMPT] > 1 for row in layer):
-            await self._close_lost(connection, [row[0][0] for row in layer])
+        if refusals.count or any(attempt is None or job[_ATTEMPT] > 1 for job, attempt in layer):
+            await self._close_lost(connection, [job[0] for job, _ in layer])
 
     async def _upsert(
         self, connection: AsyncConnection, upsert: Upsert, rows: Sequence[Values], enqueued: int
@@ -201,7 +198,8 @@ class Writing:
             enqueued: where in it is when the job was enqueued.
         """
         refusals = Refusals()
-        for text, parameters, chunk in self.bulk.calls(upsert, rows):
+        for chunk in self.bulk.parts(rows, len(upsert.columns)):
+            text, parameters = self.bulk.call(upsert, Shape(chunk))
             written = (await connection.exec_driver_sql(text, parameters)).rowcount
             if written == len(chunk):
                 continue
@@ -265,7 +263,8 @@ class Writing:
             )
 
     async def _run(self, connection: AsyncConnection, upsert: Upsert, rows: Sequence[Values]) -> None:
-        for text, parameters, _ in self.bulk.calls(upsert, rows):
+        for chunk in self.bulk.parts(rows, len(upsert.columns)):
+            text, parameters = self.bulk.call(upsert, Shape(chunk))
             await connection.exec_driver_sql(text, parameters)
 
     def _accepting(self, names: tuple[str, ...]) -> Upsert:

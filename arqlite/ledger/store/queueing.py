@@ -21,8 +21,11 @@ _DIALECTS: dict[str, Any] = {"postgresql": postgresql.insert, "sqlite": sqlite.i
 
 def queue_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
     """Write rows of jobs whose ids were just made: nobody else can have them."""
-    if rows:
-        connection.execute(insert(table), list(rows))
+    alike: dict[frozenset[str], list[Row]] = {}
+    for row in rows:  # of many rows SQLAlchemy writes the columns that the first one has
+        alike.setdefault(frozenset(row), []).append(row)
+    for its_rows in alike.values():
+        connection.execute(insert(table), its_rows)
 
 
 def queue_unless_open(connection: Connection, table: Table, row: Row) -> bool:

@@ -1,0 +1,72 @@
+"""Handles on jobs that are committed and not in Redis yet."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from outbox_toys import QUEUE, LedgerStatus, Shop, confirm
+from sqlalchemy.orm import Session
+
+from arqlite import Job, JobStatus
+from arqlite.ledger import Cause
+from arqlite.transactions import Outbox
+
+
+async def commit(shop: Shop, **options: Any) -> Job[Any]:
+    engine = shop.blocking_engine()
+
+    def work() -> str:
+        with Session(engine) as db, db.begin():
+            return Outbox(shop.pool.ledger).options(**options).enqueue(db, confirm, "a", copies=2).job_id
+
+    job_id = await asyncio.to_thread(work)
+    engine.dispose()
+    return Job(job_id, shop.pool)
+
+
+async def test_it_waits_like_any_job(shop: Shop) -> None:
+    """`status` and `info` tell of a job that the relay is about to push."""
+    job, later = await commit(shop), await commit(shop, delay=60)
+
+    info = await job.info()
+
+    assert (await job.status(), await later.status()) == (JobStatus.queued, JobStatus.deferred)
+    assert info is not None
+    assert (info.function, info.args, info.kwargs) == ("confirm", ("a",), {"copies": 2})
+
+
+async def test_result_is_waited_for(shop: Shop) -> None:
+    """`result` waits for the push and the run."""
+    job = await commit(shop)
+    waiting = asyncio.create_task(job.result(timeout=5, poll_delay=0.01))
+    await asyncio.sleep(0)
+    await shop.relay().tick()
+    engine = shop.pool.queue(QUEUE).engine
+    assert (await engine.peek(job.job_id)).home == "ready"
+    assert not waiting.done()
+
+    await job.abort()
+
+    error = (await asyncio.gather(waiting, return_exceptions=True))[0]
+    assert isinstance(error, asyncio.CancelledError)
+
+
+async def test_it_is_cancelled_before_its_push(shop: Shop) -> None:
+    """`abort` closes the row, and nothing is pushed."""
+    job = await commit(shop)
+
+    assert await job.abort()
+
+    await shop.relay().tick()
+    row = await shop.row(job.job_id)
+    assert (row.status, row.cause) == (LedgerStatus.CANCELLED, Cause.CANCELLED)
+    assert await shop.queued() == set()
+
+
+async def test_unknown_job_is_unknown(shop: Shop) -> None:
+    """What neither Redis nor the ledger knows is not there."""
+    job = Job[Any]("nobody", shop.pool)
+
+    assert await job.status() is JobStatus.not_found
+    assert not await job.abort()
