@@ -120,6 +120,37 @@ def test_unique(tmp_path: Path) -> None:
     ]
 
 
+def test_ledger_jobs(tmp_path: Path) -> None:
+    """Jobs that keep their row succeed, snooze and fail as the page about them says."""
+    assert _run("ledger_jobs.py", tmp_path, tmp_path).splitlines() == [
+        "-- march.csv",
+        "attempt 1 begins",
+        "3 imported",
+        "SUCCESS None ['completed']",
+        "-- locked.csv",
+        "attempt 1 begins",
+        "attempt 1 begins",
+        "3 imported",
+        "SUCCESS None ['completed']",
+        "-- broken.csv",
+        "attempt 1 begins",
+        "line 3 has no amount; it will be tried again",
+        "attempt 2 begins",
+        "line 3 has no amount; given up",
+        "FAILED ERROR ['retryable', 'discarded']",
+    ]
+
+
+def test_idempotency(tmp_path: Path) -> None:
+    """Repeated requests make one job, and another one under the same key is refused."""
+    assert _run("idempotency.py", tmp_path, tmp_path).splitlines() == [
+        "jobs: 1",
+        "repeated: [False, True, True]",
+        "another request: 422",
+        "in the queue: 1",
+    ]
+
+
 def test_retry(tmp_path: Path) -> None:
     """One job succeeds at its third try, the other has no tries left."""
     said = _run("retry.py", tmp_path, tmp_path)

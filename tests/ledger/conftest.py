@@ -64,15 +64,15 @@ def outage(sessions: Sessions) -> Outage:
 
 
 @pytest.fixture
-def ledger(engine: AsyncEngine, outage: Outage) -> ToyLedger:
+def toy_ledger(engine: AsyncEngine, outage: Outage) -> ToyLedger:
     """The ledger, with a switch for outages."""
     return ToyLedger(engine, outage)
 
 
 @pytest.fixture
-async def recorder(ledger: ToyLedger) -> AsyncIterator[Recorder]:
+async def recorder(toy_ledger: ToyLedger) -> AsyncIterator[Recorder]:
     """A recorder at work."""
-    made = Recorder(ledger, max_backoff=0.01, capacity=100)
+    made = Recorder(toy_ledger, max_backoff=0.01, capacity=100)
     await made.start()
     yield made
     await made.stop()

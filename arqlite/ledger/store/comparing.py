@@ -6,7 +6,18 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, Select, Table, bindparam, func, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Select,
+    Table,
+    bindparam,
+    func,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -121,7 +132,7 @@ async def open_rows_after(
         limit: how many, at most.
     """
     columns = table_of(row_model).c
-    statement = _known(columns).where(columns.queue == queue, columns.status == status)
+    statement = _known(columns).where(columns.queue == queue, columns.status == status, _is_a_job(columns))
     if after is not None:
         queued_at, job_id = after
         mark = tuple_(bindparam(None, queued_at, columns.queued_at.type), bindparam(None, job_id))
@@ -384,6 +395,12 @@ _FINAL = {SUCCESS: JobState.COMPLETED, FAILED: JobState.DISCARDED, CANCELLED: Jo
 
 def _dialect(db: AsyncSession) -> Any:
     return postgresql if db.get_bind().dialect.name == "postgresql" else sqlite
+
+
+def _is_a_job(columns: Any) -> ColumnElement[bool]:
+    """Whether the queue has such a job: a further run within one, `<id>:2`, has a row and lives with that one."""
+    start = func.substr(columns.id, 1, func.length(columns.parent) + 1)
+    return or_(columns.parent.is_(None), columns.record.is_not(None), start != columns.parent + ":")
 
 
 def _known(columns: Any) -> Select[Any]:
