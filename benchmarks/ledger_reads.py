@@ -19,7 +19,7 @@ from sqlalchemy import event, text
 
 from arqlite.ledger import Ledger, Retention
 from arqlite.ledger.cursors import Key, cursor_of
-from arqlite.ledger.pruner import Pruning
+from arqlite.ledger.pruning import Pruning
 from arqlite.ledger.rows import utc_now
 
 BAR_MS = 100.0
@@ -132,7 +132,8 @@ async def _prune(ledger: Ledger, days: int) -> bool:
     age = timedelta(days=days)
     told: Counter[str] = Counter()
     start = time.perf_counter()
-    await Pruning(ledger, Retention(success=age, failed=age, cancelled=age)).run(told)
+    keep = Retention(success=age, failed=age, cancelled=age)
+    await Pruning(ledger.sessions, ledger.row_model, keep).run(told)
     seconds = time.perf_counter() - start
     longest = max(took)
     print(
