@@ -15,6 +15,9 @@ from ..errors import LedgerTooSlow
 
 READ_TIMEOUT_S = 2.0
 
+# A page is found in a few ms; to compile its plan first, as PostgreSQL would for a dear one, takes 100.
+_LIMITS = text("SELECT set_config('statement_timeout', :ms, true), set_config('jit', 'off', true)")
+
 _STOPPED_BY_POSTGRESQL = "57014"
 _STOPPED_BY_SQLITE = "interrupted"
 
@@ -36,8 +39,7 @@ async def reading(sessions: async_sessionmaker[AsyncSession], timeout: float) ->
                 async with _interrupted_after(db, timeout):
                     yield db
             else:
-                limit = text("SELECT set_config('statement_timeout', :ms, true)")
-                await db.execute(limit, {"ms": str(max(1, round(timeout * 1000)))})
+                await db.execute(_LIMITS, {"ms": str(max(1, round(timeout * 1000)))})
                 yield db
         except DBAPIError as error:
             if _was_stopped(error):

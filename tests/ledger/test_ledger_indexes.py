@@ -89,7 +89,7 @@ async def test_common_job_is_in_few_indexes(ledger: Ledger) -> None:
 
 
 async def test_own_tables_have_no_indexes_on_expressions(ledger: Ledger) -> None:
-    """A table of the application's own has plain indexes only: its migrations are written by any autogenerate."""
+    """A table of the application's own has plain indexes only: any autogenerate can write those."""
     async with ledger.engine.connect() as connection:
         indexes = await connection.run_sync(lambda sync: inspect(sync).get_indexes("jobs"))
 

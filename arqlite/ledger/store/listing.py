@@ -139,7 +139,7 @@ class _Walk:
         dialect = db.get_bind().dialect.name
         conditions = list(conditions_of(wanted, CONTAINING[dialect]))
         walks = [
-            cls(table, path, wanted, [one for one in conditions if one.name != path.answers], after)
+            cls(table, path, wanted, [one for one in conditions if one.name not in path.answers], after)
             for path in paths_of(wanted, table, dialect)
         ]
         if len(walks) == 1:
