@@ -41,7 +41,8 @@ class BaseJob(ABC, Generic[RowT]):
         """Called with what `run` returned, before the row says SUCCESS; raising fails the job."""
 
     async def on_failure(self, error: Exception) -> None:
-        """Called with the error, after the session was rolled back and before the row says FAILED.
+        """Called with the error, after the session was rolled back and before the row tells of it.
 
-        Not called for a job that asked for a retry, was cancelled, or goes back to the queue.
+        The row will say FAILED, or QUEUED where the job is tried again: `current_job().runs_again(error)` tells.
+        Not called for a job that asked to run again, was cancelled, or goes back to the queue.
         """

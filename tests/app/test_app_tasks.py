@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core import database
@@ -18,7 +19,7 @@ from app.models import ConnectedAccount, Job, User
 from app.services import job_service
 from app.services.task_service import TaskService
 from arqlite import ArqRedis, Worker
-from arqlite.ledger import LedgerStatus, store
+from arqlite.ledger import LedgerBase, LedgerStatus, store
 
 Work = Callable[..., Worker]
 
@@ -47,6 +48,15 @@ async def everything_in(redis: ArqRedis) -> str:
                 held.append(await redis.zrange(key, 0, -1))
             case other:
                 raise AssertionError(f"{key!r} is a {other!r}, which this test cannot read")
+    return repr(held)
+
+
+async def everything_in_the_ledger() -> str:
+    """What the ledger holds, of every table."""
+    held: list[Any] = []
+    async with AsyncSessionLocal() as db:
+        for table in LedgerBase.metadata.sorted_tables:
+            held += [tuple(row) for row in await db.execute(select(table))]
     return repr(held)
 
 
@@ -196,10 +206,12 @@ async def test_password_is_told_to_nobody(
     await make_worker(email_settings.functions, ledger=database.ledger).main()
 
     assert "935712" not in await everything_in(pools)
+    assert "935712" not in await everything_in_the_ledger()
 
     row = await row_of(job.job_id)
     assert row.status is LedgerStatus.SUCCESS
-    assert row.input_payload == {"email": "ada@example.com", "otp": "***"}
+    assert row.input_payload == row.kwargs == {"email": "ada@example.com", "otp": "***"}
+    assert row.record is None
     assert "935712" not in str(row.output_payload)
     started = [record.getMessage() for record in caplog.records if "→" in record.getMessage()]
     assert [f"{job.job_id}:send_otp_email(***)" in line for line in started] == [True]
@@ -221,6 +233,7 @@ async def test_password_of_a_failed_job_is_not_kept(
 
     assert (await row_of(job.job_id)).status is LedgerStatus.FAILED
     assert "935712" not in await everything_in(pools)
+    assert "935712" not in await everything_in_the_ledger()
     assert "935712" not in caplog.text
 
 
@@ -234,6 +247,7 @@ async def test_password_of_a_cancelled_job_is_not_kept(
 
     assert row.status is LedgerStatus.CANCELLED
     assert "935712" not in await everything_in(pools)
+    assert "935712" not in await everything_in_the_ledger()
 
 
 async def test_row_of_a_dead_worker_is_adopted(
