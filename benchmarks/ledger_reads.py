@@ -1,7 +1,7 @@
-"""``python -m benchmarks.ledger_reads``: how long pages of a large ledger take, and how long pruning holds locks.
+"""``python -m benchmarks.ledger_reads``: how long pages of a large ledger and the locks of pruning take.
 
-Run `python -m benchmarks.ledger_rows` first. Pages begin at times drawn at random, so that most of them are far
-from what was read before. Pruning deletes rows for good.
+Run `python -m benchmarks.ledger_rows` first. Pages begin at times drawn at random, so that most of them are
+far from what was read before. Pruning deletes rows for good.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ async def _prune(ledger: Ledger, days: int) -> bool:
     seconds = time.perf_counter() - start
     longest = max(took)
     print(
-        f"pruned {dict(told)} in {seconds:.0f} s, {len(took)} transactions: p50 {_percentile(took, 0.5):.0f} ms, "
+        f"pruned {dict(told)} in {seconds:.0f} s, {len(took)} commits: p50 {_percentile(took, 0.5):.0f} ms, "
         f"p99 {_percentile(took, 0.99):.0f} ms, longest {longest:.0f} ms"
         f"{'  MISSED' if longest > LOCK_BAR_MS else ''}",
         flush=True,

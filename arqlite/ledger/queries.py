@@ -59,9 +59,9 @@ class Queries:
         """A page of rows, the newest first.
 
         Each of `status`, `state`, `function`, `queue`, `cause`, `parent`, `user_id`, `triggered_by`,
-        `job_type`, `tags` (on PostgreSQL), `ids`, `id_prefix` and the time of creation is answered by an index.
-        What else is asked, or several of them ask together, is looked for in at most 20,000 rows: the page may
-        then be short, and its `next` goes on from there.
+        `job_type`, `tags` (on PostgreSQL), `ids`, `id_prefix` and the time of creation is answered by an
+        index. What else is asked, or several of them ask together, is looked for in at most 20,000 rows: the
+        page may then be short, and its `next` goes on from there.
 
         Args:
             wanted: a filter that was made before.

@@ -10,9 +10,10 @@ from query_toys import fill, ids_of, minutes, mixed, row
 from sqlalchemy import text
 
 from arqlite import func
-from arqlite.errors import ConfigurationError, LedgerError
+from arqlite.errors import ConfigurationError, LedgerError, LedgerTooSlow
 from arqlite.inspector import JobFilter
 from arqlite.ledger import AttemptRow, JobRow, Ledger, LedgerFilter, LedgerStatus, store
+from arqlite.ledger.reading import reading
 from arqlite.ledger.store import listing
 from arqlite.model.states import JobState
 
@@ -77,6 +78,20 @@ async def test_conditions_mean_the_right_rows(ledger: Ledger, rows: list[dict[st
         assert await ids_of(ledger, **conditions) == expected, conditions
         assert await ids_of(ledger, limit=20, **conditions) == expected, conditions
         assert (await ledger.count(**conditions)).value == len(expected), conditions
+
+
+@pytest.mark.parametrize("engine", ["psycopg"], indirect=True)
+async def test_the_other_driver_is_asked_alike(ledger: Ledger, rows: list[dict[str, Any]]) -> None:
+    """PostgreSQL's other driver takes the same questions."""
+    for conditions, means in CONDITIONS:
+        expected = [one["id"] for one in rows if means(one)]
+
+        assert await ids_of(ledger, **conditions) == expected, conditions
+    assert (await ledger.stats(per="hour")).open[JobState.AVAILABLE] == 18
+    assert (await ledger.audit()).items == []
+    with pytest.raises(LedgerTooSlow):
+        async with reading(ledger.sessions, 0.05) as db:
+            await db.execute(text("SELECT pg_sleep(60)"))
 
 
 async def test_pages_go_on_where_looking_ended(
@@ -248,6 +263,7 @@ async def test_wrong_limits_are_refused(ledger: Ledger, limit: Any) -> None:
         await ledger.jobs(limit=limit)
 
 
+@pytest.mark.parametrize("engine", ["sqlite", "postgres", "psycopg"], indirect=True)
 async def test_counts_stop(
     ledger: Ledger, rows: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
