@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic
 
 from sqlalchemy.ext.asyncio import AsyncSession
+from typing_extensions import TypeVar
 
 from .rows import JobRowMixin
+from .tables import JobRow
 
-RowT = TypeVar("RowT", bound=JobRowMixin)
+RowT = TypeVar("RowT", bound=JobRowMixin, default=JobRow)
 
 
 class BaseJob(ABC, Generic[RowT]):

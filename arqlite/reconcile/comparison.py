@@ -65,7 +65,7 @@ class Comparison:
                 db, self.ledger.row_model, self.engine.queue, status, after, unchanged_since=since, limit=UPKEEP_CHUNK
             )  # fmt: skip
         if len(page) == UPKEEP_CHUNK:
-            return page, (status, (page[-1].queued_at, page[-1].job_id))
+            return page, (status, (page[-1].created_at, page[-1].job_id))
         place = _STATUSES.index(status) + 1
         return page, (_STATUSES[place], None) if place < len(_STATUSES) else None
 

@@ -6,7 +6,18 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, Select, Table, bindparam, func, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Select,
+    Table,
+    bindparam,
+    func,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -26,7 +37,7 @@ class KnownRow(NamedTuple):
     """What a row says of a job, as far as Redis has its own word on it.
 
     Attributes:
-        job_id, status, state, attempt, crashes, memory, enqueued_at, queued_at, scheduled_at, started_at, finished_at,
+        job_id, status, state, attempt, crashes, memory, enqueued_at, created_at, scheduled_at, started_at, finished_at,
             updated_at, pushed_at: as in the row.
         is_restorable: whether it keeps what the job is pushed from.
     """
@@ -38,7 +49,7 @@ class KnownRow(NamedTuple):
     crashes: int
     memory: str | None
     enqueued_at: datetime | None
-    queued_at: datetime
+    created_at: datetime
     scheduled_at: datetime | None
     started_at: datetime | None
     finished_at: datetime | None
@@ -109,26 +120,26 @@ async def open_rows_after(
     unchanged_since: datetime | None = None,
     limit: int = 500,
 ) -> list[KnownRow]:
-    """Rows of one open status, those that wait longest first.
+    """Rows of one open status, those that were created first before the others.
 
     Args:
         db: a session.
         row_model: the rows.
         queue: of which queue.
         status: QUEUED or RUNNING.
-        after: `queued_at` and id of the last row of the page before; None begins.
+        after: `created_at` and id of the last row of the page before; None begins.
         unchanged_since: only rows that have not changed since.
         limit: how many, at most.
     """
     columns = table_of(row_model).c
-    statement = _known(columns).where(columns.queue == queue, columns.status == status)
+    statement = _known(columns).where(columns.queue == queue, columns.status == status, _is_a_job(columns))
     if after is not None:
-        queued_at, job_id = after
-        mark = tuple_(bindparam(None, queued_at, columns.queued_at.type), bindparam(None, job_id))
-        statement = statement.where(tuple_(columns.queued_at, columns.id) > mark)
+        created_at, job_id = after
+        mark = tuple_(bindparam(None, created_at, columns.created_at.type), bindparam(None, job_id))
+        statement = statement.where(tuple_(columns.created_at, columns.id) > mark)
     if unchanged_since is not None:
         statement = statement.where(columns.updated_at < unchanged_since)
-    statement = statement.order_by(columns.queued_at, columns.id).limit(limit)
+    statement = statement.order_by(columns.created_at, columns.id).limit(limit)
     return [_row(row) for row in (await db.execute(statement)).all()]
 
 
@@ -384,6 +395,12 @@ _FINAL = {SUCCESS: JobState.COMPLETED, FAILED: JobState.DISCARDED, CANCELLED: Jo
 
 def _dialect(db: AsyncSession) -> Any:
     return postgresql if db.get_bind().dialect.name == "postgresql" else sqlite
+
+
+def _is_a_job(columns: Any) -> ColumnElement[bool]:
+    """Whether the queue has such a job: a further run within one, `<id>:2`, has a row and lives with that one."""
+    start = func.substr(columns.id, 1, func.length(columns.parent) + 1)
+    return or_(columns.parent.is_(None), columns.record.is_not(None), start != columns.parent + ":")
 
 
 def _known(columns: Any) -> Select[Any]:
