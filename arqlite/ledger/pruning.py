@@ -14,9 +14,10 @@ from . import store
 from .retention import Retention, Sweep
 from .rows import JobRowMixin, utc_now
 
+_FIRST_AT_ONCE = 200
 _MOST_AT_ONCE = 1_000
 _FEWEST_AT_ONCE = 20
-_SLOW_S = 0.1
+_SLOW_S = 0.05
 _SHORTEST_PAUSE_S = 0.01
 
 _FULL_EVERY = timedelta(hours=1)
@@ -32,7 +33,7 @@ class Pace:
     """
 
     def __init__(self) -> None:
-        self.limit = _MOST_AT_ONCE
+        self.limit = _FIRST_AT_ONCE
 
     def pause_after(self, seconds: float) -> float:
         """Note how long a batch took; returns the seconds to pause."""

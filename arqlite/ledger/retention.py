@@ -60,7 +60,7 @@ class Retention:
             A state that is not named there stays as long as elsewhere.
         functions: by name of a function, in the same way.
         max_rows: how many rows of jobs that have ended may stay at most, whatever the ages say; the oldest
-            beyond go. None is any number.
+            beyond go, once an hour. None is any number.
         minutes: of the counts per minute, 90 days.
         audit: of what was done by hand, a year.
         idempotency: of the keys of requests, a day.

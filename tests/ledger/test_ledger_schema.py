@@ -12,14 +12,26 @@ from typing import Any
 import pytest
 from alembic.autogenerate import produce_migrations, render_python_code
 from alembic.runtime.migration import MigrationContext
+from recorder_toys import started, stopped
 from schema_toys import KINDS, Database, database, shape
 from sqlalchemy import Connection, text
 from sqlalchemy.orm import DeclarativeBase
 
+from arqlite import telemetry
 from arqlite.errors import LedgerError
-from arqlite.ledger import JobRow, JobRowMixin, Ledger, LedgerBase, create_missing_tables, store
+from arqlite.ledger import (
+    Auditor,
+    JobRow,
+    JobRowMixin,
+    Ledger,
+    LedgerBase,
+    Recorder,
+    create_missing_tables,
+    store,
+)
 from arqlite.ledger.migrations import HEAD, VERSION_TABLE
 from arqlite.ledger.migrations.running import ddl, revisions, scripts
+from arqlite.telemetry import JobsManaged
 
 
 class Base(DeclarativeBase):
@@ -180,25 +192,41 @@ async def test_tables_of_somebody_else_are_left_alone(ledger: Ledger) -> None:
 
 
 async def test_newer_tables_are_worked_with(ledger: Ledger) -> None:
-    """Code of the version before goes on with tables that a later one added to: it reads and writes rows."""
+    """Code of the version before goes on with tables that a later one added to: all it writes is written."""
     await ledger.upgrade()
-    await run(
-        ledger,
-        "ALTER TABLE arqlite_jobs ADD COLUMN colour TEXT",
-        "ALTER TABLE arqlite_jobs ADD COLUMN weight INTEGER NOT NULL DEFAULT 1",
-        "CREATE INDEX ix_arqlite_jobs_colour ON arqlite_jobs (colour)",
-        "CREATE TABLE arqlite_later (id INTEGER PRIMARY KEY)",
-    )
+    for table in LedgerBase.metadata.tables:
+        await run(
+            ledger,
+            f"ALTER TABLE {table} ADD COLUMN colour TEXT",
+            f"ALTER TABLE {table} ADD COLUMN weight INTEGER NOT NULL DEFAULT 1",
+            f"CREATE INDEX ix_{table}_colour ON {table} (colour)",
+        )
+    await run(ledger, "CREATE TABLE arqlite_later (id INTEGER PRIMARY KEY)")
     await stamp(ledger, "0999")
 
     await ledger.check()
     await ledger.upgrade()
 
+    recorder, auditor = Recorder(ledger), Auditor(ledger)
+    await recorder.start()
+    await auditor.start()
+    for event in (started("a"), stopped("completed", "a"), JobsManaged("arq:queue", "delete", ("a",))):
+        telemetry.execute(event)
+    await auditor.stop()
+    await recorder.stop()
     async with ledger.sessions.begin() as db:
-        await store.insert_queued(db, JobRow, job_id="a", job_type="A", function="a", queue="q")
-        assert await store.cancel_queued(db, JobRow, "a")
-        assert (row := await store.find(db, JobRow, "a")) is not None
-        assert not row.is_open
+        await store.insert_queued(db, JobRow, job_id="b", job_type="B", function="b", queue="q")
+    async with ledger.sessions() as db:
+        counts = await store.count_rows(db, JobRow, limit=10)
+    assert counts == {
+        "arqlite_jobs": 2,
+        "arqlite_attempts": 1,
+        "arqlite_minutes": 1,
+        "arqlite_audit": 1,
+        "arqlite_queues": 0,
+        "arqlite_idempotency": 0,
+    }
+    assert await ledger.prune() == {"jobs": 1, "attempts": 1, "minutes": 1, "audit": 0, "idempotency": 0}
 
 
 @pytest.mark.parametrize("revision", ["1000", "ae1027a6acf"])
