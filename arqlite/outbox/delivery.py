@@ -12,7 +12,9 @@ from ..engine import EnqueueBatch, Holder, RedisEngine
 from ..errors import DeserializationError
 from ..ledger import Ledger
 from ..model.codec import Codec, blob_behind_end, blob_of
+from ..model.states import JobState
 from ..telemetry import JobEnqueued, execute, has_handlers
+from ..utils import timestamp_ms
 from .marking import Marks
 from .parcels import Errand, Parcel
 
@@ -20,6 +22,9 @@ logger = logging.getLogger("arqlite.outbox")
 
 PATIENCE_S = 1.0
 """How long a commit waits for the push of its jobs; it goes on afterwards."""
+
+# How long the end of a job that was cancelled before it started is kept.
+_CANCELLED_KEEP_MS = 3_600_000
 
 T = TypeVar("T")
 
@@ -40,7 +45,7 @@ class Delivery:
         self, ledger: Ledger, queue: Callable[[str], EnqueueBatch], codec: Callable[[], Codec]
     ) -> None:
         self.loop: asyncio.AbstractEventLoop | None = None
-        self.marks = Marks(ledger)
+        self.marks = Marks(ledger, self._cancel)
         self._queue = queue
         self._codec = codec
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -149,6 +154,10 @@ class Delivery:
             return error
         return None if is_same else holder
 
+    async def _cancel(self, withdrawn: dict[str, list[str]]) -> None:
+        for queue, job_ids in withdrawn.items():
+            await cancel_all(self._queue(queue).engine, self._codec(), job_ids)
+
     async def _refused(self, parcel: Parcel, holder: Holder) -> None:
         logger.info(
             "job %s was committed and is not enqueued: job %s is there", parcel.job.job_id, holder.job_id
@@ -156,6 +165,15 @@ class Delivery:
         self.marks.refused(parcel, holder)
         if parcel.refused is not None:
             await _run(Errand(partial(parcel.refused, self._queue(parcel.queue).engine, holder)))
+
+
+async def cancel_all(engine: RedisEngine, codec: Codec, job_ids: Sequence[str]) -> None:
+    """Cancel jobs that were pushed while somebody cancelled them in their rows."""
+    now_ms = timestamp_ms()
+    for job_id in job_ids:
+        job = {"f": "<unknown>", "a": (), "k": {}, "et": 0, "q": engine.queue, "id": job_id}
+        body = codec.encode_end(JobState.CANCELLED, asyncio.CancelledError(), 0, now_ms, now_ms, b"", job)
+        await engine.cancel(job_id, body, _CANCELLED_KEEP_MS)
 
 
 async def is_same_job(engine: RedisEngine, codec: Codec, record: bytes, holder: Holder) -> bool:

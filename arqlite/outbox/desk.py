@@ -11,6 +11,7 @@ from functools import partial
 from ..engine import EnqueueBatch, Holder
 from ..ledger import Ledger, store
 from ..ledger.columns import check_row
+from ..ledger.outage import is_away
 from ..ledger.store.waiting import StoredJob
 from ..model.codec import Codec
 from ..telemetry import JobEnqueued, execute, has_handlers
@@ -112,9 +113,15 @@ class Desk:
         return push is not None
 
     async def find(self, queue: str, job_id: str) -> StoredJob | None:
-        """Find a job that is committed, and not known to be in Redis."""
-        async with self.ledger.sessions() as db:
-            return await store.find_unpushed(db, store.table_of(self.ledger.row_model), queue, job_id)
+        """Find a job that is committed, and not known to be in Redis; None as well while nobody can tell."""
+        try:
+            async with self.ledger.sessions() as db:
+                return await store.find_unpushed(db, store.table_of(self.ledger.row_model), queue, job_id)
+        except Exception as error:
+            if not is_away(error):
+                raise
+            logger.info("could not look for job %s in the ledger: %r", job_id, error)
+            return None
 
     async def cancel(self, queue: str, job_id: str) -> bool:
         """Cancel a job that is committed and not in Redis; tells whether it was."""
@@ -190,15 +197,22 @@ class Desk:
             for parcel, row, answer in zip(parcels, rows, answers, strict=True)
             if isinstance(answer, Holder) or (answer is not None and not row.is_whole)
         ]
-        if refused:
-            await self._retract(refused)
+        await self._retract(refused)
         for row, answer in zip(rows, answers, strict=True):
             if isinstance(answer, Exception) and not row.is_whole:
                 raise answer
         return [answer if isinstance(answer, Holder) else None for answer in answers]
 
     async def _retract(self, parcels: Sequence[Parcel]) -> None:
+        """Remove rows of jobs that were not accepted after all; what fails here, the relay closes."""
+        if not parcels:
+            return
         table = store.table_of(self.ledger.row_model)
-        async with self.ledger.sessions() as db, db.begin():
-            for parcel in parcels:
-                await store.retract(db, table, parcel.queue, parcel.job.job_id, parcel.enqueued_at)
+        try:
+            async with self.ledger.sessions() as db, db.begin():
+                for parcel in parcels:
+                    await store.retract(db, table, parcel.queue, parcel.job.job_id, parcel.enqueued_at)
+        except Exception as error:
+            if not is_away(error):
+                raise
+            logger.warning("%d rows of jobs that were not accepted are left: %r", len(parcels), error)

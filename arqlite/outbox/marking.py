@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 from ..engine import Holder
 from ..ledger import Ledger, store
-from ..ledger.outage import DATABASE_AWAY
+from ..ledger.outage import is_away, is_conflict
 from .parcels import Parcel, words_of
 
 logger = logging.getLogger("arqlite.outbox")
@@ -37,10 +37,12 @@ class Marks:
 
     Args:
         ledger: whose rows.
+        withdrawn: called with jobs, per queue, that somebody cancelled in their rows meanwhile.
     """
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, withdrawn: Callable[[dict[str, list[str]]], Awaitable[None]]) -> None:
         self._ledger = ledger
+        self._withdrawn = withdrawn
         self._pushed: deque[Parcel] = deque(maxlen=_CAPACITY)
         self._refused: deque[Refusal] = deque(maxlen=_CAPACITY)
         self._task: asyncio.Task[None] | None = None
@@ -72,26 +74,39 @@ class Marks:
         while self._pushed or self._refused:
             pushed, refused = _taken(self._pushed), _taken(self._refused)
             try:
-                await write_marks(self._ledger, pushed, refused)
-            except DATABASE_AWAY:
-                self._pushed.extendleft(reversed(pushed))
-                self._refused.extendleft(reversed(refused))
-                await asyncio.sleep(_PAUSE_S)
-            except Exception:
-                logger.exception("%d rows could not be told of the push of their jobs", len(pushed))
+                withdrawn = await write_marks(self._ledger, pushed, refused)
+                if withdrawn:
+                    await self._withdrawn(withdrawn)
+            except Exception as error:
+                if is_away(error) or is_conflict(error):
+                    self._pushed.extendleft(reversed(pushed))
+                    self._refused.extendleft(reversed(refused))
+                    await asyncio.sleep(_PAUSE_S)
+                else:
+                    logger.exception("%d rows could not be told of the push of their jobs", len(pushed))
 
 
-async def write_marks(ledger: Ledger, pushed: Sequence[Parcel], refused: Sequence[Refusal] = ()) -> None:
-    """Tell rows what became of their jobs, in one transaction."""
+async def write_marks(
+    ledger: Ledger, pushed: Sequence[Parcel], refused: Sequence[Refusal] = ()
+) -> dict[str, list[str]]:
+    """Tell rows what became of their jobs, in one transaction.
+
+    Returns:
+        Per queue the jobs that somebody cancelled in their rows while they were being pushed.
+    """
     table = store.table_of(ledger.row_model)
+    withdrawn: dict[str, list[str]] = {}
     async with ledger.sessions() as db, db.begin():
         for queue, ids, newest in _by_queue(pushed):
             await store.mark_pushed(db, table, queue, ids, newest)
+            if late := await store.withdrawn(db, table, queue, ids):
+                withdrawn[queue] = late
         for parcel, holder in refused:
             reason = words_of(parcel.function, holder)
             await store.close_duplicate(
                 db, table, parcel.queue, parcel.job.job_id, parcel.enqueued_at, reason
             )
+    return withdrawn
 
 
 def _by_queue(parcels: Sequence[Parcel]) -> Iterable[tuple[str, list[str], datetime]]:

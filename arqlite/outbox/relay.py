@@ -14,19 +14,18 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from ..engine import ENQUEUE_CHUNK, Holder, RedisEngine
 from ..ledger import Ledger, store
-from ..ledger.outage import DATABASE_AWAY
+from ..ledger.outage import is_away, is_conflict
 from ..ledger.store.waiting import Unpushed
 from ..model.codec import Codec
 from ..service import Ticker
 from ..telemetry import JobEnqueued, execute, has_handlers
 from ..utils import timestamp_ms
-from .delivery import is_same_job
+from .delivery import cancel_all, is_same_job
 from .parcels import words_of
 from .pushing import push_again
 
 logger = logging.getLogger("arqlite.outbox")
 
-_AWAY = (*DATABASE_AWAY, RedisError, TimeoutError)
 _LONGEST_PAUSE_S = 15.0
 
 
@@ -78,7 +77,9 @@ class Relay(Ticker):
             while (count := await self._push_some()) == ENQUEUE_CHUNK:
                 pushed += count
             pushed += count
-        except _AWAY as error:
+        except Exception as error:
+            if not (isinstance(error, RedisError | TimeoutError) or is_away(error) or is_conflict(error)):
+                raise
             self._failures += 1
             if self._failures == 1:
                 logger.warning("the relay waits, for the ledger or Redis is away: %r", error)
@@ -112,7 +113,8 @@ class Relay(Ticker):
             holders = await self._holders(jobs, pushed.refused)
             taken = [one for one in jobs if one.job.job_id not in holders]
             duplicates = [one for one in jobs if one.job.job_id in holders]
-            await self._note(db, table, taken, duplicates, holders)
+            withdrawn = await self._note(db, table, taken, duplicates, holders)
+        await cancel_all(self._engine, self._codec, withdrawn)
         if has_handlers(JobEnqueued):
             for one in taken:
                 execute(JobEnqueued(self._engine.queue, one.job.job_id, one.function))
@@ -137,11 +139,13 @@ class Relay(Ticker):
         taken: Sequence[Unpushed],
         duplicates: Sequence[Unpushed],
         holders: Mapping[str, Holder],
-    ) -> None:
-        queue = self._engine.queue
+    ) -> Sequence[str]:
+        """Tell rows what became of their jobs; returns those that somebody cancelled there meanwhile."""
+        queue, withdrawn = self._engine.queue, list[str]()
         if taken:
-            newest = max(one.enqueued_at for one in taken)
-            await store.mark_pushed(db, table, queue, [one.job.job_id for one in taken], newest)
+            ids, newest = [one.job.job_id for one in taken], max(one.enqueued_at for one in taken)
+            await store.mark_pushed(db, table, queue, ids, newest)
+            withdrawn = await store.withdrawn(db, table, queue, ids)
         for one in duplicates:
             holder = holders[one.job.job_id]
             logger.info(
@@ -149,3 +153,4 @@ class Relay(Ticker):
             )
             reason = words_of(one.function, holder)
             await store.close_duplicate(db, table, queue, one.job.job_id, one.enqueued_at, reason)
+        return withdrawn

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from ..engine.batch import Gathering
 from ..errors import LedgerUnavailable
 from ..ledger import Ledger, store
-from ..ledger.outage import DATABASE_AWAY
+from ..ledger.outage import is_away
 
 logger = logging.getLogger("arqlite.outbox")
 
@@ -83,8 +83,10 @@ class RowBatch:
                 async with asyncio.timeout(PATIENCE_S):
                     connection = await db.connection()
                     written = await connection.run_sync(write_rows, table, rows)
-            except (*DATABASE_AWAY, TimeoutError) as error:
-                raise _unavailable(len(rows)) from error
+            except Exception as error:
+                if is_away(error) or isinstance(error, TimeoutError):
+                    raise _unavailable(len(rows)) from error
+                raise
             await self._commit(db, len(rows))
         except BaseException:
             await _drop(db)
@@ -96,8 +98,10 @@ class RowBatch:
         try:
             async with asyncio.timeout(PATIENCE_S):
                 await db.commit()
-        except (*DATABASE_AWAY, TimeoutError) as error:
-            raise _unavailable(count, is_known=any(word in str(error) for word in _CERTAIN)) from error
+        except Exception as error:
+            if is_away(error) or isinstance(error, TimeoutError):
+                raise _unavailable(count, is_known=any(word in str(error) for word in _CERTAIN)) from error
+            raise
 
     async def _commit_each(self, rows: Sequence[NewRow]) -> Sequence[RowAnswer]:
         """One row that the database refuses must not cost those of others."""

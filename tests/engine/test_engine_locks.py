@@ -472,3 +472,26 @@ async def test_nothing_is_left_behind(
 
     await eventually(is_over)
     await nothing_is_left(queue)
+
+
+async def test_refusals_are_foreseen(queue: Queue) -> None:
+    """Which jobs would be refused is told without storing any; they are not compared with each other."""
+    await queue.engine.enqueue([unique("a", "1"), unique("b", "2", when="+5000"), job("c")])
+    asked = [unique("d", "1"), unique("e", "2"), job("c"), job("f"), unique("g", "3"), unique("h", "3")]
+
+    refused = await queue.engine.foresee(asked)
+
+    assert refused == {0, 1, 2}
+    assert refused.holders == {0: Holder("a", "a"), 1: Holder("b", "s")}
+    assert [refused.holder(place, asked[place]) for place in (2, 3)] == [Holder("c"), None]
+    assert (await queue.engine.size()).jobs == 3
+
+
+async def test_what_does_not_count_is_not_foreseen(queue: Queue) -> None:
+    """A state or an age that does not count keeps nobody out, and nor does a job that is forgotten."""
+    await queue.engine.enqueue([unique("a", "1", when="+5000"), job("b")])
+    await queue.open("s")
+    await queue.claim("s")
+    await queue.finish("s", "b", keep_ms=0)
+
+    assert await queue.engine.foresee([unique("c", "1", states="a"), job("b")]) == set()

@@ -11,6 +11,8 @@ import pytest
 from arqlite import call, func
 from arqlite.errors import ConfigurationError, InvalidArguments
 from arqlite.model.calls import PLAIN, Options, checked, merged, options_of_arq, slip_of_arq
+from arqlite.model.context import running_job
+from arqlite.model.options import told_of_askers
 
 
 async def add(ctx: dict[Any, Any], a: int, b: int = 0) -> int:
@@ -197,3 +199,36 @@ def test_queue_without_a_name() -> None:
     """An empty queue is a slip; the pool's default is None."""
     with pytest.raises(ConfigurationError, match="queue must not be empty; None is the pool's default"):
         checked(queue="")
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ({"session": 5}, "session must be an AsyncSession"),
+        ({"session": dict}, "that makes them"),
+        ({"ledger": "later"}, 'ledger of a job is "behind" or "strict"'),
+        ({"row": [1]}, "row must be a dict"),
+        ({"row": {1: 2}}, "row must be a dict"),
+        ({"triggered_by": 5}, "triggered_by must be a text"),
+        ({"triggered_by": ""}, "triggered_by must be a text"),
+        ({"parent": 5}, "a job id must be a string"),
+        ({"parent_id": "x"}, "did you mean 'parent'"),
+    ],
+)
+def test_bad_options_of_rows_are_refused(options: dict[str, Any], complaint: str) -> None:
+    """What only a ledger can do is checked when it is said."""
+    with pytest.raises(ConfigurationError, match=complaint):
+        checked(**options)
+
+
+def test_envelope_tells_who_asked() -> None:
+    """A name and a job that asked are told; inside a job it is that one, unless another is named."""
+
+    class Running:
+        job_id = "p"
+
+    assert told_of_askers(PLAIN) == {}
+    before = running_job.set(Running())  # type: ignore[arg-type]
+    assert told_of_askers(checked(triggered_by="ada")) == {"by": "ada", "pa": "p"}
+    assert told_of_askers(checked(parent="q")) == {"pa": "q"}
+    running_job.reset(before)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
+import pytest
 from outbox_toys import QUEUE, LedgerStatus, Shop, confirm
 from sqlalchemy.orm import Session
 
 from arqlite import Job, JobStatus
 from arqlite.ledger import Cause
+from arqlite.outbox import relay
 from arqlite.transactions import Outbox
+
+Eventually = Callable[..., Any]
 
 
 async def commit(shop: Shop, **options: Any) -> Job[Any]:
@@ -70,3 +75,35 @@ async def test_unknown_job_is_unknown(shop: Shop) -> None:
 
     assert await job.status() is JobStatus.not_found
     assert not await job.abort()
+
+
+async def test_cancellation_that_the_push_crossed(shop: Shop, eventually: Eventually) -> None:
+    """A job that was cancelled in its row just as it was pushed is cancelled in its queue as well."""
+    async with shop.sessions() as db, db.begin():
+        job = await shop.pool.options(session=db).enqueue(confirm, "a")
+        other = await shop.pool.options(session=db).enqueue(confirm, "b")
+    assert await shop.pool.outbox.cancel(QUEUE, job.job_id)
+
+    async def is_cancelled() -> bool:
+        return await job.status() is JobStatus.complete
+
+    await eventually(is_cancelled)
+    assert await shop.queued() == {other.job_id}
+
+
+async def test_cancellation_that_the_relay_crossed(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So it is when the relay pushed it."""
+    if not shop.url.startswith("sqlite"):
+        pytest.skip("the relay keeps its rows from others on PostgreSQL")
+    job = await commit(shop)
+    push = relay.push_again
+
+    async def crossed(*args: Any, **options: Any) -> Any:
+        assert await shop.pool.outbox.cancel(QUEUE, job.job_id)
+        return await push(*args, **options)
+
+    monkeypatch.setattr(relay, "push_again", crossed)
+    await shop.relay().tick()
+
+    assert await shop.queued() == set()
+    assert await job.status() is JobStatus.complete

@@ -29,7 +29,15 @@ from .pruning import (
 )
 from .queueing import queue_rows, queue_unless_open
 from .runs import Asked, adopt, mark_started, open_row, reopen, settle, succeed
-from .waiting import cancel_unpushed, close_duplicate, find_unpushed, mark_pushed, retract, unpushed
+from .waiting import (
+    cancel_unpushed,
+    close_duplicate,
+    find_unpushed,
+    mark_pushed,
+    retract,
+    unpushed,
+    withdrawn,
+)
 
 __all__ = (
     "ENDED",
@@ -79,5 +87,6 @@ __all__ = (
     "table_of",
     "take_key",
     "unpushed",
+    "withdrawn",
     "writing_to",
 )

@@ -90,19 +90,41 @@ async def mark_pushed(
 
     Args:
         newest: when the last of them was enqueued; a row of a later job that has one of their ids is left
-            alone.
+            alone, and so is one that somebody else holds.
     """
     columns = table.c
-    await db.execute(
-        update(table)
+    # Who holds a row writes what is later than this, and must not be waited for: both hold many.
+    free = (
+        select(columns.id)
         .where(
             columns.queue == queue,
             columns.id.in_(job_ids),
             columns.pushed_at.is_(None),
             columns.enqueued_at <= newest,
         )
+        .order_by(columns.id)
+        .with_for_update(skip_locked=True)
+    )
+    await db.execute(
+        update(table)
+        .where(columns.queue == queue, columns.id.in_(free))
         .values(pushed_at=utc_now(), updated_at=columns.updated_at)
     )
+
+
+async def withdrawn(db: AsyncSession, table: Table, queue: str, job_ids: Sequence[str]) -> list[str]:
+    """Tell which jobs somebody cancelled while they were being pushed."""
+    columns = table.c
+    found = await db.execute(
+        select(columns.id).where(
+            columns.queue == queue,
+            columns.id.in_(job_ids),
+            columns.status == CANCELLED,
+            columns.cause == Cause.CANCELLED,
+            columns.attempt == 0,
+        )
+    )
+    return list(found.scalars())
 
 
 async def close_duplicate(
