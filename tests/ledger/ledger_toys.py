@@ -186,6 +186,11 @@ class Toy(BaseJob[Row]):
         self.entered.set()
         await asyncio.Event().wait()
 
+    async def wait_idly(self) -> Any:
+        """Wait, and hold nothing that SQLite's one writer would need."""
+        self.entered.set()
+        await asyncio.Event().wait()
+
     async def be_overtaken(self) -> Any:
         """Another worker takes the row while this one works."""
         assert self.job_record is not None

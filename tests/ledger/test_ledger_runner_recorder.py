@@ -45,9 +45,11 @@ async def working(
 
     await arq_redis.options(job_id="job-1", tags=["urgent"]).enqueue(work)
     running = asyncio.create_task(make_worker([work], ledger=ledger, burst=False).main())
-    yield look
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
+    try:
+        yield look
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
 
 
 @pytest.mark.parametrize(
@@ -90,7 +92,7 @@ async def test_job_that_runs_can_be_put_back(
     arq_redis: ArqRedis, make_worker: Any, ledger: Ledger, eventually: Any
 ) -> None:
     """The row that a runner opened has what Redis would need, while the job runs."""
-    async with working(arq_redis, make_worker, ledger, "wait") as look:
+    async with working(arq_redis, make_worker, ledger, "wait_idly") as look:
         await Toy.entered.wait()
         before = (await look()).row
 
@@ -101,7 +103,7 @@ async def test_job_that_runs_can_be_put_back(
         row = (await look()).row
 
     assert (row.status, row.started_at) == (LedgerStatus.RUNNING, before.started_at)
-    assert (row.job_type, row.input_payload) == ("TOY", {"action": "wait"})
+    assert (row.job_type, row.input_payload) == ("TOY", {"action": "wait_idly"})
 
 
 async def test_row_of_a_success_is_the_runners(
