@@ -43,6 +43,6 @@ class BaseJob(ABC, Generic[RowT]):
     async def on_failure(self, error: Exception) -> None:
         """Called with the error, after the session was rolled back and before the row tells of it.
 
-        The row will say FAILED, or QUEUED where the job is tried again: `current_job().runs_again(error)` tells.
+        It will say FAILED, or QUEUED where the job will run again: ask `current_job().runs_again(error)`.
         Not called for a job that asked to run again, was cancelled, or goes back to the queue.
         """
