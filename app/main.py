@@ -7,8 +7,16 @@ from fastapi.responses import JSONResponse
 
 from app.api import health, v1
 from app.core.setup import lifespan
-from app.errors import ApplicationError, ConflictError, NotFoundError, QueueUnavailableError
+from app.errors import (
+    ApplicationError,
+    ConflictError,
+    DatabaseUnavailableError,
+    InvalidQuestionError,
+    NotFoundError,
+    QueueUnavailableError,
+)
 from arqlite import VERSION
+from arqlite.errors import IdempotencyConflict, InvalidIdempotencyKey, LedgerTooSlow
 
 app = FastAPI(
     title="arqlite reference application",
@@ -19,15 +27,23 @@ app = FastAPI(
 app.include_router(health.router)
 app.include_router(v1.router)
 
-_STATUS_CODES: dict[type[ApplicationError], int] = {
+_STATUS_CODES: dict[type[Exception], int] = {
     NotFoundError: status.HTTP_404_NOT_FOUND,
     ConflictError: status.HTTP_409_CONFLICT,
     QueueUnavailableError: status.HTTP_503_SERVICE_UNAVAILABLE,
+    InvalidQuestionError: status.HTTP_422_UNPROCESSABLE_CONTENT,
+    LedgerTooSlow: status.HTTP_503_SERVICE_UNAVAILABLE,
+    DatabaseUnavailableError: status.HTTP_503_SERVICE_UNAVAILABLE,
+    IdempotencyConflict: status.HTTP_422_UNPROCESSABLE_CONTENT,
+    InvalidIdempotencyKey: status.HTTP_422_UNPROCESSABLE_CONTENT,
 }
 
 
 @app.exception_handler(ApplicationError)
-async def tell(_request: Request, error: ApplicationError) -> JSONResponse:
-    """The application's errors in words, under the status code that fits."""
+@app.exception_handler(IdempotencyConflict)
+@app.exception_handler(InvalidIdempotencyKey)
+@app.exception_handler(LedgerTooSlow)
+async def tell(_request: Request, error: Exception) -> JSONResponse:
+    """Errors in words, under the status code that fits."""
     code = next((code for kind, code in _STATUS_CODES.items() if isinstance(error, kind)), 500)
     return JSONResponse({"detail": str(error)}, status_code=code)

@@ -6,6 +6,8 @@ ArqliteError
 │   └── UnknownOption             there is no option of that name (also a TypeError)
 ├── EmbeddedServerError           no embedded Redis or Valkey server could be started
 ├── LedgerError                   the SQL ledger refused something
+│   ├── InvalidIdempotencyKey     a key that no request may have (also a ValueError)
+│   ├── IdempotencyConflict       a request came under the key of another one
 │   ├── LedgerUnavailable         its database is away, and a job had to be written there first
 │   └── LedgerTooSlow             a question to the ledger took longer than it may
 ├── SessionLost                   a worker's lease ended and its jobs were given to others
@@ -65,6 +67,24 @@ class EmbeddedServerError(ArqliteError):
 
 class LedgerError(ArqliteError):
     """The SQL ledger refused an operation."""
+
+
+class InvalidIdempotencyKey(LedgerError, ValueError):
+    """An idempotency key that cannot be used; the message says why."""
+
+
+class IdempotencyConflict(LedgerError):
+    """An idempotency key was used before, for a request that asked for something else.
+
+    Attributes:
+        key: the key.
+        job_id: the job that was made under it.
+    """
+
+    def __init__(self, key: str, job_id: str) -> None:
+        self.key = key
+        self.job_id = job_id
+        super().__init__(f"the idempotency key {key!r} was used for another request, which made job {job_id}")
 
 
 class LedgerUnavailable(LedgerError):

@@ -183,6 +183,7 @@ class WorkerOptions:
             strict_arguments=self.strict_arguments,
             else_keep_ms=int(self.keep_result * 1000),
             keep_discarded_ms=to_ms(self.keep_discarded),
+            retry_jobs=self.retry_jobs,
             keep_cancelled_ms=to_ms(self.keep_cancelled),
         )
 

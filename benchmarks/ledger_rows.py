@@ -1,6 +1,6 @@
 """``python -m benchmarks.ledger_rows``: fill a ledger with rows as years of work leave them behind.
 
-Skewed as real ones are: few functions and queues make most of the rows, some values are on twenty rows of all,
+Skewed as real ones are: few functions and queues make most of the rows, some values are on twenty rows,
 one function is out of use for long, the newest jobs are open, and some have failed.
 """
 
@@ -13,7 +13,7 @@ import time
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from arqlite.ledger import JobRow, Ledger, LedgerBase
+from arqlite.ledger import JobRow, Ledger
 
 CHUNK = 250_000
 DAYS = 90
@@ -37,9 +37,8 @@ async def fill(url: str, rows: int, *, with_attempts: bool = False) -> None:
     """Create the tables and write so many rows; refuses a ledger that has some."""
     ledger = Ledger(url)
     try:
+        await ledger.upgrade()
         async with ledger.engine.connect() as connection:
-            await connection.run_sync(LedgerBase.metadata.create_all)
-            await connection.commit()
             if await connection.scalar(
                 select(func.count()).select_from(select(JobRow.id).limit(1).subquery())
             ):

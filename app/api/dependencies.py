@@ -9,14 +9,19 @@ from fastapi import Depends, Query
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.database import AsyncSessionLocal
+from app.errors import DatabaseUnavailableError
+from arqlite.ledger import DATABASE_AWAY
 
 MAX_PAGE = 500
 MAX_ID = 2**31 - 1
 
 
 async def _session() -> AsyncIterator[AsyncSession]:
-    async with AsyncSessionLocal() as session:
-        yield session
+    try:
+        async with AsyncSessionLocal() as session:
+            yield session
+    except DATABASE_AWAY as error:
+        raise DatabaseUnavailableError.of(error) from error
 
 
 Database = Annotated[AsyncSession, Depends(_session)]

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI
 
 from app.core import database, queue
+from app.core.tasks import BASE_QUEUE, EMAIL_QUEUE
 from app.services.account_service import create_demo_account
-from arqlite import create_pool
+from arqlite import ArqRedis, create_pool
 
 if TYPE_CHECKING:
     from arqlite.connections import RedisSettings
@@ -21,8 +22,8 @@ async def create_redis_queue_pools() -> None:
     """Open the pools to the base queue and to the e-mail queue."""
     # Asking for the workers' settings may start the embedded server, which blocks for a moment.
     base, email = await asyncio.to_thread(_worker_redis_settings)
-    queue.base_pool = await create_pool(base)
-    queue.email_pool = await create_pool(email)
+    queue.base_pool = await _open(base, BASE_QUEUE)
+    queue.email_pool = await _open(email, EMAIL_QUEUE)
 
 
 async def close_redis_queue_pools() -> None:
@@ -45,6 +46,10 @@ async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
     finally:
         await close_redis_queue_pools()
         await database.engine.dispose()
+
+
+async def _open(settings: RedisSettings, queue_name: str) -> ArqRedis:
+    return await create_pool(settings, default_queue_name=queue_name, ledger=database.ledger)
 
 
 def _worker_redis_settings() -> tuple[RedisSettings, RedisSettings]:

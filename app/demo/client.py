@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
@@ -30,6 +31,22 @@ class Accepted:
 
     job_id: str
     status_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """What the ledger has.
+
+    Attributes:
+        open: how many jobs have not ended.
+        ended: how many runs ended in which way.
+    """
+
+    open: int = 0
+    ended: Mapping[str, int] = field(default_factory=dict)
+
+
+NO_LEDGER = Ledger()
 
 
 class ApiClient:
@@ -80,6 +97,14 @@ class ApiClient:
         """One job as the ledger has it."""
         found: dict[str, Any] = await self._get(status_url)
         return found
+
+    async def ledger(self) -> Ledger:
+        """What the ledger has of the last 24 hours."""
+        stats = await self._get("/api/v1/jobs/stats")
+        ended: Counter[str] = Counter()
+        for runs in stats["ended"]:
+            ended.update(runs["counts"])
+        return Ledger(open=sum(stats["open"].values()), ended=dict(ended))
 
     async def email_counts(self, account_id: int) -> EmailCounts:
         """How far an account's e-mails are."""

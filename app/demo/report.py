@@ -11,6 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from app.demo.client import Ledger
 from app.demo.export import amount_of, place
 from app.demo.summary import Summary
 from app.demo.words import STYLES, icon, money, one_line, outcome, plural, span
@@ -147,10 +148,16 @@ def _print_places(console: Console, summary: Summary, cwd: Path) -> None:
     places = summary.places
     grid = _grid()
     grid.add_row(_label("API"), Text(f"{places.api}   docs: {places.docs}"))
+    grid.add_row(_label("ledger"), Text(_said_of_ledger(summary.ledger)))
     grid.add_row(_label("database"), Text(_short_url(places.database, cwd)))
     grid.add_row(_label("data"), Text(short(places.data_dir, cwd)))
     grid.add_row(_label("logs"), Text("\n".join(short(log, cwd) for log in places.logs.values())))
     _put(console, grid)
+
+
+def _said_of_ledger(ledger: Ledger) -> str:
+    ended = ", ".join(f"{count} {state}" for state, count in sorted(ledger.ended.items())) or "nothing ended"
+    return f"a row for each job and each attempt; in 24 hours: {ended}, {ledger.open} open"
 
 
 def _print_next(console: Console, summary: Summary, *, stays: bool) -> None:

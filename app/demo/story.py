@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 
 from app.core.config import settings
-from app.demo.client import Accepted, ApiClient
+from app.demo.client import Accepted, ApiClient, Ledger
 from app.demo.display import make_display
 from app.demo.errors import DemoError
 from app.demo.export import write_json, write_transactions
@@ -26,6 +27,7 @@ START_SECONDS = 60.0
 BATCH_SIZE = 20
 
 _LOOK_SECONDS = 0.05
+_FIGURES_SECONDS = 2.0
 _WORKERS = (
     Program("base worker", "base queue, Redis database 1", ("run_base_worker.py",), "base-worker.log"),
     Program("email worker", "email queue, Redis database 2", ("run_email_worker.py",), "email-worker.log"),
@@ -88,11 +90,13 @@ class Demo:
             account_id, user_id = await api.account_id(str(self._mailbox))
             jobs = await self._follow_jobs(api, account_id, user_id)
             transactions = [item async for item in api.transactions(account_id)]
+            ledger = await self._ledger_of(api, jobs)
         self._display.close()
         return Summary(
             mailbox=self._mailbox,
             jobs=jobs,
             transactions=transactions,
+            ledger=ledger,
             places=Places(
                 api=api.url,
                 data_dir=settings.data_dir,
@@ -157,6 +161,15 @@ class Demo:
 
         await follower.until_ended(count_read)
         return follower.jobs
+
+    async def _ledger_of(self, api: ApiClient, jobs: Sequence[FollowedJob]) -> Ledger:
+        """The ledger's figures, which are written some ms after the jobs they tell of."""
+        give_up_at = time.monotonic() + _FIGURES_SECONDS
+        while True:
+            ledger = await api.ledger()
+            if sum(ledger.ended.values()) >= len(jobs) or time.monotonic() > give_up_at:
+                return ledger
+            await asyncio.sleep(_LOOK_SECONDS)
 
     def _hand_out(self, summary: Summary) -> None:
         report(self._console, summary, stays=not self._options.once, cwd=self._cwd)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from app.demo.client import NO_LEDGER, Ledger
 from app.demo.following import FollowedJob
 
 
@@ -44,6 +45,7 @@ class Summary:
         transactions: those known of this mailbox, earlier runs included.
         places: where to look.
         seconds: how long it took from the start to here.
+        ledger: what it has of the last 24 hours.
     """
 
     mailbox: Path
@@ -51,6 +53,7 @@ class Summary:
     transactions: Sequence[Mapping[str, Any]]
     places: Places
     seconds: float
+    ledger: Ledger = NO_LEDGER
 
     @property
     def ok(self) -> bool:
@@ -95,6 +98,7 @@ class Summary:
                 "known": len(self.transactions),
                 "items": list(self.transactions),
             },
+            "ledger": {"open": self.ledger.open, "ended": dict(self.ledger.ended)},
             "api": {"url": self.places.api, "docs": self.places.docs},
             "data": {
                 "folder": str(self.places.data_dir),

@@ -1,4 +1,4 @@
-"""The library's job machine, bound to the application's table."""
+"""The library's job machine, under the application's name."""
 
 from __future__ import annotations
 
@@ -12,5 +12,3 @@ class BaseJob(ledger.BaseJob[Job]):
 
 class JobRunner(ledger.JobRunner[Job]):
     """Runs a `BaseJob` with its row: `await JobRunner(db).run_job(EmailFetchJob, "EMAIL_FETCH", payload)`."""
-
-    row_model = Job

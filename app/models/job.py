@@ -1,12 +1,5 @@
-"""The ledger's table."""
+"""The ledger's table, which is the library's own."""
 
-from __future__ import annotations
+from arqlite.ledger import JobRow as Job
 
-from app.models.base import Base
-from arqlite.ledger import JobRowMixin
-
-
-class Job(JobRowMixin, Base):
-    """A job, from QUEUED to its end."""
-
-    __tablename__ = "jobs"
+__all__ = ["Job"]

@@ -11,6 +11,7 @@ from ..version import VERSION
 from .db import db
 from .doctor import doctor
 from .embedded import embedded
+from .export import export as _export  # noqa: F401 (joins `db`)
 from .import_arq import import_arq
 from .reconcile import reconcile
 from .watch import watch_reload

@@ -31,8 +31,8 @@ _DIALECTS = ("postgresql", "sqlite")
 _COUNT_UP_TO = 100_000
 _UNUSABLE = 1
 
-_settings = click.argument("settings", metavar="[SETTINGS]", required=False)
-_url = click.option("--url", help=f"The database. Otherwise that of SETTINGS, or of {URL_VARIABLE}.")
+settings_argument = click.argument("settings", metavar="[SETTINGS]", required=False)
+url_option = click.option("--url", help=f"The database. Otherwise that of SETTINGS, or of {URL_VARIABLE}.")
 _output = click.option(
     "-o", "--output", type=click.Choice(["text", "json"]), default="text", help="How to tell it."
 )
@@ -48,8 +48,8 @@ def db() -> None:
 
 
 @db.command()
-@_settings
-@_url
+@settings_argument
+@url_option
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0, min_open=True),
@@ -62,19 +62,19 @@ def upgrade(settings: str | None, url: str | None, timeout: float) -> None:
 
     It changes all or nothing, and may be started in any number of places at once.
     """
-    _run(settings, url, lambda ledger: _upgrade(ledger, timeout))
+    run_on_ledger(settings, url, lambda ledger: _upgrade(ledger, timeout))
 
 
 @db.command()
-@_settings
-@_url
+@settings_argument
+@url_option
 @_output
 def current(settings: str | None, url: str | None, output: str) -> None:
     """Tell at which revision the tables are, and how many rows they have.
 
     Ends with 0 if a worker of this version can work with them, else with 1 and the reason.
     """
-    told, reason = _run(settings, url, _look)
+    told, reason = run_on_ledger(settings, url, _look)
     if output == "json":
         click.echo(json.dumps(told | {"reason": reason}, indent=2))
     else:
@@ -87,8 +87,8 @@ def current(settings: str | None, url: str | None, output: str) -> None:
 
 
 @db.command()
-@_settings
-@_url
+@settings_argument
+@url_option
 @click.option(
     "--dialect",
     type=click.Choice(_DIALECTS),
@@ -113,8 +113,8 @@ def sql(settings: str | None, url: str | None, dialect: str | None, found: str |
 
 
 @db.command()
-@_settings
-@_url
+@settings_argument
+@url_option
 @click.option("--dry-run", is_flag=True, help="Tell how much would go; delete nothing.")
 @_age_option("--success", help="How long jobs that succeeded stay: 90m, 12h, 30d or never.")
 @_age_option("--failed", help="The same of those that failed.")
@@ -157,7 +157,7 @@ def prune(
     async def work(ledger: Ledger) -> Counter[str]:
         return await _prune(ledger, _retention(ledger, given, by_name), dry_run)
 
-    told = _run(settings, url, work)
+    told = run_on_ledger(settings, url, work)
     if output == "json":
         click.echo(json.dumps(told, indent=2))
         return
@@ -250,7 +250,11 @@ def _retention(ledger: Ledger, given: Mapping[str, Any], by_name: Mapping[str, A
     return dataclasses.replace(kept, **changes)
 
 
-def _run(settings: str | None, url: str | None, work: Callable[[Ledger], Coroutine[Any, Any, Any]]) -> Any:
+def run_on_ledger(
+    settings: str | None, url: str | None, work: Callable[[Ledger], Coroutine[Any, Any, Any]]
+) -> Any:
+    """Do something with the ledger that the command line names, and tell in words what goes wrong."""
+
     async def main() -> Any:
         ledger = _ledger(settings, url)
         try:

@@ -17,8 +17,10 @@ from .audit import AuditEntry
 from .auditor import Auditor
 from .autogenerate import include_object, render_item
 from .filters import LedgerConditions, LedgerFilter
+from .idempotency import KEY_LENGTH, Claim, claim, fingerprint
 from .jobs import BaseJob
 from .ledger import Ledger
+from .outage import DATABASE_AWAY
 from .pruner import LedgerPruner
 from .recorder import Recorder
 from .retention import Retention
@@ -29,6 +31,8 @@ from .sqlite import configure_sqlite
 from .tables import TABLE_PREFIX, AttemptRow, AuditRow, JobRow, LedgerBase
 
 __all__ = (
+    "DATABASE_AWAY",
+    "KEY_LENGTH",
     "OPEN_STATUSES",
     "TABLE_PREFIX",
     "AttemptRow",
@@ -37,6 +41,7 @@ __all__ = (
     "Auditor",
     "BaseJob",
     "Cause",
+    "Claim",
     "Count",
     "Ended",
     "JobHistory",
@@ -54,8 +59,10 @@ __all__ = (
     "Recorder",
     "Retention",
     "UtcDateTime",
+    "claim",
     "configure_sqlite",
     "create_missing_tables",
+    "fingerprint",
     "include_object",
     "render_item",
     "store",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
+from typing import Any
 
 from ..model.states import LedgerStatus
 from .rows import JobRowMixin
@@ -12,15 +14,30 @@ from .rows import JobRowMixin
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run of one job: together, `attempt` and `worker` are the run's claim on the row."""
+    """One run of one job: together, `attempt` and `worker` are the run's claim on the row.
+
+    Attributes:
+        job_id, queue: which row; the queue of a run outside a worker is empty.
+        function, attempt, crashes, worker, enqueued_at, max_attempts, priority, tags, meta: as in the row.
+        revived_at: when somebody let the job run again by hand after it had ended; None if nobody did.
+        part_of: the queue's job of which this is another run, `<id>:2` say; None if it is the job's own.
+        is_told: whether its worker tells of it, so that the recorder writes its attempt.
+    """
 
     job_id: str
     function: str
-    queue: str | None
+    queue: str
     attempt: int
     crashes: int
     worker: str
     enqueued_at: datetime | None = None
+    max_attempts: int | None = None
+    priority: int = 0
+    tags: tuple[str, ...] = ()
+    meta: Mapping[str, Any] | None = None
+    revived_at: datetime | None = None
+    part_of: str | None = None
+    is_told: bool = True
 
 
 class Adoption(Enum):
@@ -39,6 +56,11 @@ class Adoption(Enum):
     OVERTAKEN = auto()
     """A later run owns it: this worker lost its lease and does not know yet."""
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the job has ended before this run began."""
+        return self in (Adoption.KEEP_OUTPUT, Adoption.KEEP_CANCELLED)
+
 
 def decide(row: JobRowMixin | None, run: Run) -> Adoption:
     """Tell what a run that begins may do with the row it finds under its job's id."""
@@ -46,6 +68,8 @@ def decide(row: JobRowMixin | None, run: Run) -> Adoption:
         return Adoption.OPEN
     if _is_of_an_earlier_job(row, run):
         return Adoption.REOPEN
+    if not row.is_open and _was_revived(row, run):
+        return Adoption.ADOPT
     if row.status is LedgerStatus.SUCCESS:
         return Adoption.KEEP_OUTPUT
     if row.status is LedgerStatus.CANCELLED:
@@ -53,6 +77,13 @@ def decide(row: JobRowMixin | None, run: Run) -> Adoption:
     if row.attempt > run.attempt:
         return Adoption.OVERTAKEN
     return Adoption.ADOPT
+
+
+def _was_revived(row: JobRowMixin, run: Run) -> bool:
+    """Whether somebody let the job run again by hand, after the end that its row tells of."""
+    if run.revived_at is None:
+        return False
+    return row.finished_at is None or run.revived_at >= row.finished_at
 
 
 def _is_of_an_earlier_job(row: JobRowMixin, run: Run) -> bool:

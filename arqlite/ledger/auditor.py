@@ -129,10 +129,10 @@ class Auditor(Service):
 
     async def _write_all(self) -> None:
         """Write until nothing waits; during an outage try again, and say so once."""
-        delay = _SHORTEST_BACKOFF_S
+        delay, at_once = _SHORTEST_BACKOFF_S, _AT_ONCE
         was_away = False
         while self._entries:
-            batch = list(islice(self._entries, _AT_ONCE))
+            batch = list(islice(self._entries, at_once))
             try:
                 async with self.ledger.sessions.begin() as db:
                     await store.audit(db, batch)
@@ -144,7 +144,10 @@ class Auditor(Service):
                     await self._pause(delay)
                     delay = min(delay * 2, self.max_backoff)
                     continue
-                logger.exception("%d entries of the audit were refused and are left out", len(batch))
+                if len(batch) > 1:
+                    at_once = 1  # one of them is refused, and the others are not to be lost with it
+                    continue
+                logger.exception("an entry of the audit was refused and is left out: %r", batch[0])
             self._forget(batch)
         if self._dropped:
             logger.error("the audit missed %d entries: more came than could wait", self._dropped)

@@ -173,7 +173,7 @@ def _member_of(kind: Callable[[Any], ValueT]) -> Callable[[str, Any], ValueT]:
         try:
             return kind(value)
         except ValueError:
-            known = list(kind)  # type: ignore[call-overload]  # (an enum)
+            known = [str(one) for one in kind]  # type: ignore[attr-defined]  # (an enum)
             raise ConfigurationError(f"there is no {name} {value!r}; {closest(str(value), known)}") from None
 
     return check

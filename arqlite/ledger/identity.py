@@ -21,33 +21,43 @@ def run_of(name: str) -> Run:
         return Run(
             job_id=uuid.uuid4().hex,
             function=name,
-            queue=None,
+            queue="",
             attempt=1,
             crashes=0,
             worker=f"{socket.gethostname()}:{os.getpid()}",
+            is_told=False,
         )
+    number = _number_within(job)
     return Run(
-        job_id=_row_id(job.job_id, job.job_try),
+        job_id=job.job_id if number == 1 else f"{job.job_id}:{number}",
         function=job.function,
         queue=job.queue_name,
         attempt=job.job_try,
         crashes=job.crashes,
         worker=job.worker,
-        enqueued_at=_enqueued_at(job),
+        enqueued_at=_moment(job.enqueue_ms),
+        max_attempts=job.max_attempts,
+        priority=job.priority,
+        tags=job.tags,
+        meta=job.meta,
+        revived_at=_moment(job.revived_ms),
+        part_of=None if number == 1 else job.job_id,
+        is_told=number == 1,
     )
 
 
-def _enqueued_at(job: RunningJob) -> datetime | None:
-    """When the job was enqueued; 0 is not known."""
-    return datetime.fromtimestamp(job.enqueue_ms / 1000, UTC) if job.enqueue_ms > 0 else None
+def _moment(at_ms: int) -> datetime | None:
+    """A time in ms since 1970; 0 is none, or not known."""
+    return datetime.fromtimestamp(at_ms / 1000, UTC) if at_ms > 0 else None
 
 
-def _row_id(job_id: str, attempt: int) -> str:
-    """The job's id for the first run within a queue job, `<id>:2` for the second, and so on.
+def _number_within(job: RunningJob) -> int:
+    """Which run within the queue job it is: the first has the job's id, the second `<id>:2`, and so on.
 
     The numbers are the same when the queue job runs again, so each part finds its own row.
     """
     so_far = _runs_so_far.get()
-    number = so_far[2] + 1 if so_far is not None and so_far[:2] == (job_id, attempt) else 1
-    _runs_so_far.set((job_id, attempt, number))
-    return job_id if number == 1 else f"{job_id}:{number}"
+    this = job.job_id, job.job_try
+    number = so_far[2] + 1 if so_far is not None and so_far[:2] == this else 1
+    _runs_so_far.set((*this, number))
+    return number

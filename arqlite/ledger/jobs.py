@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic
 
 from sqlalchemy.ext.asyncio import AsyncSession
+from typing_extensions import TypeVar
 
 from .rows import JobRowMixin
+from .tables import JobRow
 
-RowT = TypeVar("RowT", bound=JobRowMixin)
+RowT = TypeVar("RowT", bound=JobRowMixin, default=JobRow)
 
 
 class BaseJob(ABC, Generic[RowT]):
@@ -39,7 +41,8 @@ class BaseJob(ABC, Generic[RowT]):
         """Called with what `run` returned, before the row says SUCCESS; raising fails the job."""
 
     async def on_failure(self, error: Exception) -> None:
-        """Called with the error, after the session was rolled back and before the row says FAILED.
+        """Called with the error, after the session was rolled back and before the row tells of it.
 
-        Not called for a job that asked for a retry, was cancelled, or goes back to the queue.
+        It will say FAILED, or QUEUED where the job will run again: ask `current_job().runs_again(error)`.
+        Not called for a job that asked to run again, was cancelled, or goes back to the queue.
         """

@@ -58,9 +58,10 @@ class Queries:
     ) -> Page[JobRowMixin]:
         """A page of rows, the newest first.
 
-        Conditions on `status`, `state`, `function`, `queue`, `cause`, `parent`, `user_id`, `triggered_by`,
-        `job_type`, `tags` and `ids` are answered by indexes. What else is asked, and what several ask together,
-        is looked for in at most 20,000 rows: the page may then be short, and its `next` goes on from there.
+        Each of `status`, `state`, `function`, `queue`, `cause`, `parent`, `user_id`, `triggered_by`,
+        `job_type`, `tags` (on PostgreSQL), `ids`, `id_prefix` and the time of creation is answered by an
+        index. What else is asked, or several of them ask together, is looked for in at most 20,000 rows: the
+        page may then be short, and its `next` goes on from there.
 
         Args:
             wanted: a filter that was made before.
@@ -92,9 +93,7 @@ class Queries:
                 return None
             if len(found) > 1:
                 queues = sorted(row.queue for row in found)
-                raise LedgerError(
-                    f"a job {job_id!r} was in the queues {', '.join(queues)}: say which is meant"
-                )
+                raise LedgerError(f"{job_id!r} was a job of the queues {', '.join(queues)}: say of which")
             return JobHistory(found[0], await _attempts(db, job_id, found[0].queue))
 
     async def attempts(self, job_id: str, *, queue: str) -> Sequence[AttemptRow]:
@@ -107,8 +106,8 @@ class Queries:
     ) -> Count:
         """How many rows there are.
 
-        Up to 100,000 rows are looked at. Where there are more, PostgreSQL is asked for its estimate, and SQLite
-        knows only that there are at least as many.
+        Up to 100,000 rows are looked at. Where there are more, PostgreSQL is asked for its estimate, and of
+        SQLite it is only known that there are at least as many.
 
         Raises:
             ConfigurationError: a condition cannot be.
@@ -136,7 +135,7 @@ class Queries:
     ) -> LedgerStats:
         """What is open now, and what ended within a time.
 
-        What ended is read from the roll-ups of each minute and never from the jobs, so it costs the same however
+        What ended is read from the roll-ups of each minute and never from the jobs: it costs the same however
         many there were.
 
         Args:
@@ -206,7 +205,7 @@ class Queries:
         wanted: LedgerFilter | JobFilter | None = None,
         /,
         *,
-        format: Format = "jsonl",
+        format: Format = "jsonl",  # noqa: A002 (what else?)
         columns: Sequence[str] | None = None,
         **conditions: Unpack[LedgerConditions],
     ) -> AsyncIterator[str]:

@@ -80,8 +80,8 @@ _State = Enum(
 CauseColumn = Enum(Cause, native_enum=False, create_constraint=False, validate_strings=True, length=16)
 
 
-# Compared byte by byte, also by PostgreSQL, whose own order depends on its locale: indexes on such names are faster
-# to write, and find what begins in some way.
+# Compared byte by byte, also by PostgreSQL, whose own order depends on its locale: indexes on such names are
+# faster to write, and find what begins in some way.
 JobIdColumn = String(JOB_ID_LENGTH).with_variant(String(JOB_ID_LENGTH, collation="C"), "postgresql")
 QueueColumn = String(QUEUE_LENGTH).with_variant(String(QUEUE_LENGTH, collation="C"), "postgresql")
 _FunctionColumn = Text().with_variant(Text(collation="C"), "postgresql")

@@ -4,29 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Coroutine, Mapping
 from contextlib import suppress
-from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
+from typing import Any, ClassVar, Generic
 
 from sqlalchemy import inspect
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.attributes import set_committed_value
 
-from ..errors import LedgerError, Postpone, Retry, RetryJob
-from ..model.context import CancelReason, current_job
+from ..errors import LedgerError, Postpone
+from ..model.context import current_job
 from . import store
 from .adoption import Adoption, Run, decide
+from .endings import Ending, asked_by, ending_of
 from .identity import run_of
-from .jobs import BaseJob
+from .jobs import BaseJob, RowT
 from .outage import DATABASE_AWAY, Outage
-from .payloads import describe_error, jsonable
+from .payloads import jsonable
 from .rows import JobRowMixin, utc_now
+from .store import Asked
+from .tables import JobRow
 
 logger = logging.getLogger("arqlite.ledger")
-
-RowT = TypeVar("RowT", bound=JobRowMixin)
-_Settling: TypeAlias = Callable[[AsyncSession, type[RowT], Run], Awaitable[bool]]
 
 SETTLE_TIMEOUT_S = 10.0
 """How long a cancelled job may take to write down its end; the worker waits for it."""
@@ -34,7 +34,12 @@ _ADOPTION_TRIES = 10
 
 
 class JobRunner(Generic[RowT]):
-    """Runs jobs with a row in the ledger. Bind the row model in a subclass:
+    """Runs jobs with a row in the ledger, the one that its worker's recorder keeps of all other jobs.
+
+        async with sessions() as db:
+            await JobRunner(db).run_job(Import, "IMPORT", {"user_id": 1}, user_id=1)
+
+    A ledger with a row class of its own has a runner of its own, too:
 
         class JobRunner(ledger.JobRunner[Job]):
             row_model = Job
@@ -45,7 +50,7 @@ class JobRunner(Generic[RowT]):
             transaction. A worker that was overtaken meanwhile therefore changes nothing with it.
     """
 
-    row_model: type[RowT]
+    row_model: type[RowT] = JobRow  # type: ignore[assignment]  # (a subclass with another RowT binds another)
     outage: ClassVar[Outage] = Outage()
     """When to look again while the database is away: all jobs of the process wait for the same one."""
 
@@ -64,8 +69,9 @@ class JobRunner(Generic[RowT]):
         """Run a job and return its output, as JSON holds it.
 
         In a worker the row is the one of the queue's job: the QUEUED row is adopted, a missing one is
-        opened. Outside a worker a new row is opened. A second `run_job` within the same queue job gets a
-        row of its own, `<job id>:2`.
+        opened. Outside a worker a new row is opened, and nothing runs again there: what a job asks for,
+        another try or a later one, is a failure. A second `run_job` within the same queue job gets a row of
+        its own, `<job id>:2`.
 
         A job whose row says SUCCESS already (its worker died after the commit and before it told the
         queue) does not run again: the stored output is returned. One that was cancelled before it
@@ -79,8 +85,9 @@ class JobRunner(Generic[RowT]):
         """
         run = run_of(job_class.__qualname__)
         job = job_class(self.db, input_payload)
+        asked = Asked(job_type, jsonable(job.input_payload, "input"), triggered_by, user_id)
         try:
-            row = await self._take_row(job, run, job_type, triggered_by, user_id)
+            row = await self._take_row(job, run, asked)
         except DATABASE_AWAY as error:
             if current_job() is None:
                 raise
@@ -91,25 +98,25 @@ class JobRunner(Generic[RowT]):
             return row.output_payload
         try:
             return await self._perform(job, run)
-        except asyncio.CancelledError:
-            await _to_the_end(self._settle_cancelled(job, run))
-            raise
-        except (Retry, RetryJob):
-            await self._roll_back()
-            await _to_the_end(self._settle(run, store.give_back))
+        except asyncio.CancelledError as error:
+            await _to_the_end(self._end(job, run, error))
             raise
         except Exception as error:
-            await self._settle_failed(job, run, error)
+            await self._end(job, run, error)
             raise
 
     async def _perform(self, job: BaseJob[RowT], run: Run) -> Any:
         await job.before_run(await self._record_of(job, run))
         await self._start_clock(job, run)
         result = await job.run()
+        if (control := asked_by(result)) is not None:
+            raise control
         output = jsonable(result)
         await self._record_of(job, run)
         await job.after_run(result)
         self._must_be_ours(run, await store.succeed(self.db, self.row_model, run, output))
+        if not run.is_told:
+            await store.end_attempt(self.db, run)
         await self.db.commit()
         return output
 
@@ -122,74 +129,36 @@ class JobRunner(Generic[RowT]):
 
     # The row at the start.
 
-    async def _take_row(
-        self, job: BaseJob[RowT], run: Run, job_type: str, triggered_by: str, user_id: int | None
-    ) -> RowT:
+    async def _take_row(self, job: BaseJob[RowT], run: Run, asked: Asked) -> RowT:
         """Open or adopt the row; look again when somebody else changed it in between."""
-        payload = jsonable(job.input_payload, "input")
         try:
             for _ in range(_ADOPTION_TRIES):
-                row = await store.find(self.db, self.row_model, run.job_id)
+                row = await store.find(self.db, self.row_model, run.job_id, run.queue)
                 adoption = decide(row, run)
-                if row is None:
-                    is_taken = await self._open(run, job_type, payload, triggered_by, user_id)
-                elif adoption is Adoption.ADOPT:
-                    is_taken = await self._adopt(row, run, job_type, payload, triggered_by, user_id)
-                elif adoption is Adoption.REOPEN:
-                    is_taken = await self._reopen(row, run, job_type, payload, triggered_by, user_id)
-                elif adoption is Adoption.OVERTAKEN:
-                    raise _overtaken(run)
-                else:
+                if row is not None and adoption.is_over:
                     return row
+                is_taken = await self._take(row, adoption, run, asked)
+                if is_taken and not run.is_told:
+                    await store.begin_attempt(self.db, run)
                 await self.db.commit()
                 if is_taken:
                     return await self._fresh_record(job, run)
-        except asyncio.CancelledError:  # the row may say RUNNING by now
-            await _to_the_end(self._settle_cancelled(job, run))
+        except asyncio.CancelledError as error:  # the row may say RUNNING by now
+            await _to_the_end(self._end(job, run, error))
             raise
         raise LedgerError(f"the row of job {run.job_id} changes faster than it can be adopted")
 
-    async def _adopt(
-        self, row: RowT, run: Run, job_type: str, payload: Any, triggered_by: str, user_id: int | None
-    ) -> bool:
-        return await store.adopt(
-            self.db,
-            self.row_model,
-            run,
-            row,
-            job_type=job_type,
-            input_payload=payload,
-            triggered_by=triggered_by,
-            user_id=user_id,
-        )
+    async def _take(self, row: RowT | None, adoption: Adoption, run: Run, asked: Asked) -> bool:
+        if row is None:
+            return await self._open(run, asked)
+        if adoption is Adoption.OVERTAKEN:
+            raise _overtaken(run)
+        take = store.reopen if adoption is Adoption.REOPEN else store.adopt
+        return await take(self.db, self.row_model, run, row, asked)
 
-    async def _reopen(
-        self, row: RowT, run: Run, job_type: str, payload: Any, triggered_by: str, user_id: int | None
-    ) -> bool:
-        return await store.reopen(
-            self.db,
-            self.row_model,
-            run,
-            row,
-            job_type=job_type,
-            input_payload=payload,
-            triggered_by=triggered_by,
-            user_id=user_id,
-        )
-
-    async def _open(
-        self, run: Run, job_type: str, payload: Any, triggered_by: str, user_id: int | None
-    ) -> bool:
+    async def _open(self, run: Run, asked: Asked) -> bool:
         try:
-            await store.open_row(
-                self.db,
-                self.row_model,
-                run,
-                job_type=job_type,
-                input_payload=payload,
-                triggered_by=triggered_by,
-                user_id=user_id,
-            )
+            await store.open_row(self.db, self.row_model, run, asked)
         except IntegrityError:  # the recorder, or another run of the same job, was quicker
             await self.db.rollback()
             return False
@@ -203,7 +172,7 @@ class JobRunner(Generic[RowT]):
         return record
 
     async def _fresh_record(self, job: BaseJob[RowT], run: Run) -> RowT:
-        row = await store.find(self.db, self.row_model, run.job_id)
+        row = await store.find(self.db, self.row_model, run.job_id, run.queue)
         if row is None:
             raise LedgerError(f"the row of job {run.job_id} is gone")
         job.job_record = row
@@ -222,34 +191,28 @@ class JobRunner(Generic[RowT]):
 
     # The row at the end.
 
-    async def _settle_failed(self, job: BaseJob[RowT], run: Run, error: Exception) -> None:
-        """Roll back what the job left, tell it, and close the row even if it does not bear the news."""
-        payload = describe_error(error)
+    async def _end(self, job: BaseJob[RowT], run: Run, error: BaseException) -> None:
+        """Roll back what the job left, tell it of a failure, and close the row whatever it makes of that."""
+        ending = ending_of(error, current_job())
         await self._roll_back()
         try:
+            if ending.failure is not None:
+                await self._tell_failure(job, run, ending.failure)
+        finally:
+            await _to_the_end(self._settle(run, ending))
+
+    async def _tell_failure(self, job: BaseJob[RowT], run: Run, failure: Exception) -> None:
+        try:
             await self._record_of(job, run)
-            await job.on_failure(error)
+            await job.on_failure(failure)
         except Exception:
             logger.exception("job %s: its on_failure hook failed", run.job_id)
             await self._roll_back()
-        finally:
-            await _to_the_end(self._settle(run, lambda db, model, run: store.fail(db, model, run, payload)))
 
-    async def _settle_cancelled(self, job: BaseJob[RowT], run: Run) -> None:
-        """Write why the job was cancelled: time is up, back to the queue, or somebody said so."""
-        await self._roll_back()
-        match _cancel_reason():
-            case "timeout":
-                await self._settle_failed(job, run, TimeoutError("the job took longer than its timeout"))
-            case "shutdown" | "lost_lease":
-                await self._settle(run, store.give_back)
-            case "abort" | None:
-                await self._settle(run, store.cancel)
-
-    async def _settle(self, run: Run, statement: _Settling[RowT]) -> None:
+    async def _settle(self, run: Run, ending: Ending) -> None:
         """Write the end of the run: in the job's session, else in a new one, for a job may break its own."""
         try:
-            if await statement(self.db, self.row_model, run):
+            if await self._write(self.db, run, ending):
                 await self.db.commit()
             else:
                 logger.warning(
@@ -259,14 +222,21 @@ class JobRunner(Generic[RowT]):
         except Exception as error:  # noqa: BLE001 (whatever the job did to its session)
             logger.warning("job %s left a session that cannot write its end: %r", run.job_id, error)
             await self._roll_back()
-            await self._settle_apart(run, statement)
+            await self._settle_apart(run, ending)
 
-    async def _settle_apart(self, run: Run, statement: _Settling[RowT]) -> None:
+    async def _settle_apart(self, run: Run, ending: Ending) -> None:
         try:
             async with AsyncSession(self.db.bind) as own, own.begin():
-                await statement(own, self.row_model, run)
+                await self._write(own, run, ending)
         except Exception:  # the job's own error matters more to the queue than the ledger's
             logger.exception("job %s: its end could not be written to the ledger", run.job_id)
+
+    async def _write(self, db: AsyncSession, run: Run, ending: Ending) -> bool:
+        if not await store.settle(db, self.row_model, run, ending):
+            return False
+        if not run.is_told:
+            await store.end_attempt(db, run, ending)
+        return True
 
     async def _roll_back(self) -> None:
         try:
@@ -282,11 +252,6 @@ def _is_ours(record: JobRowMixin, run: Run) -> bool:
 
 def _overtaken(run: Run) -> LedgerError:
     return LedgerError(f"job {run.job_id}: attempt {run.attempt} was overtaken by a later run")
-
-
-def _cancel_reason() -> CancelReason | None:
-    job = current_job()
-    return None if job is None else job.cancel_reason
 
 
 async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:

@@ -43,6 +43,7 @@ class RunningJob(Protocol):
         workflow: which step of which workflow it is; None of a job that stands alone.
         enqueue_ms: when it was enqueued, in ms since 1970.
         crashes: how many of the starts before ended with their worker.
+        revived_ms: when somebody let it run again by hand after its end, in ms since 1970; 0 if nobody did.
         worker: the worker's name, `host:pid:session`.
         cancel_reason: why `CancelledError` was thrown in, None while it was not: `abort` (somebody
             cancelled the job), `timeout`, `shutdown` or `lost_lease` (both: it will run again).
@@ -83,9 +84,14 @@ class RunningJob(Protocol):
     @property
     def crashes(self) -> int: ...  # noqa: D102
     @property
+    def revived_ms(self) -> int: ...  # noqa: D102
+    @property
     def worker(self) -> str: ...  # noqa: D102
     @property
     def cancel_reason(self) -> CancelReason | None: ...  # noqa: D102
+
+    def runs_again(self, error: BaseException) -> bool | None:
+        """Tell whether the job runs again when its run ends with this error; None where that is not known."""
 
 
 running_job: ContextVar[RunningJob | None] = ContextVar("arqlite_running_job", default=None)

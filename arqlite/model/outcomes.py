@@ -81,7 +81,7 @@ def decide(
     retry_jobs: bool,
     task: Task[..., Any] | None = None,
     job: RunningJob | None = None,
-    chance: Chance = random.random,
+    chance: Chance | None = random.random,
 ) -> Verdict:
     """Turn the outcome of a run into the fate of its job: of a task by Oban's rules, else by arq's.
 
@@ -97,7 +97,8 @@ def decide(
         retry_jobs: whether the worker lets jobs run again.
         task: the function, if it is one by Oban's rules.
         job: the run; needed with `task`.
-        chance: gives numbers from 0 to 1.
+        chance: gives numbers from 0 to 1; with None the back-off is not asked, which is the user's code, for
+            whoever wants to know only whether the job runs again.
     """
     if isinstance(outcome, Returned):  # ahead of the match, which costs twice as much as the decision
         if isinstance(outcome.value, _DECIDES):
@@ -121,7 +122,7 @@ def _after_returning(
     retry_jobs: bool,
     task: Task[..., Any] | None,
     job: RunningJob | None,
-    chance: Chance,
+    chance: Chance | None,
 ) -> Verdict:
     if isinstance(value, type):
         return _after_returning_class(value)
@@ -163,7 +164,7 @@ def _after_failure(
     retry_jobs: bool,
     task: Task[..., Any] | None,
     job: RunningJob | None,
-    chance: Chance,
+    chance: Chance | None,
 ) -> Verdict:
     if task is not None and job is not None:
         return _of_task(error, task, job, chance) if retry_jobs else End(JobState.DISCARDED, error)
@@ -173,7 +174,7 @@ def _after_failure(
     return End(JobState.DISCARDED, error)
 
 
-def _of_task(error: BaseException, task: Task[..., Any], job: RunningJob, chance: Chance) -> Verdict:
+def _of_task(error: BaseException, task: Task[..., Any], job: RunningJob, chance: Chance | None) -> Verdict:
     if isinstance(error, Retry | RetryJob):
         if job.is_last_attempt:
             return End(JobState.DISCARDED, _no_attempt_left(error, job))
@@ -183,7 +184,7 @@ def _of_task(error: BaseException, task: Task[..., Any], job: RunningJob, chance
     )
     if job.is_last_attempt or not is_worth_it:
         return End(JobState.DISCARDED, error)
-    delay_ms = delay_of(task.backoff, FailedJob.of(job, error), chance=chance)
+    delay_ms = 0 if chance is None else delay_of(task.backoff, FailedJob.of(job, error), chance=chance)
     return Again(delay_ms, counts=True, error=error)
 
 

@@ -57,12 +57,16 @@ class JobFacts:
     args: Sequence[Any]
     kwargs: dict[str, Any]
     workflow: WorkflowStep | None
+    revived_ms: int = 0
     cancel_reason: CancelReason | None = None
 
     @property
     def is_last_attempt(self) -> bool:
         """Whether a failure of this attempt is final."""
         return self.attempt >= self.max_attempts
+
+    def runs_again(self, error: BaseException) -> None:
+        """The worker decides that, and its process is not told."""
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ class Terms:
         keep_discarded_ms: the same for the end of a job that failed.
         keep_cancelled_ms: the same for the end of a job that was cancelled.
         task: the function, if it is one by Oban's rules.
+        retry_jobs: whether its jobs may run again after a failure or a shutdown.
     """
 
     timeout_s: float | None
@@ -31,6 +32,7 @@ class Terms:
     keep_discarded_ms: int
     keep_cancelled_ms: int
     task: Task | None
+    retry_jobs: bool = True
 
     def keep_ms_of(self, state: JobState) -> int:
         """Ms that an end in this state is kept."""
@@ -58,6 +60,7 @@ class Limits:
         keep_discarded_ms: ms the end of a job that failed is kept; None is as long as its result, of a task
             at least 7 days.
         keep_cancelled_ms: the same for a job that was cancelled.
+        retry_jobs: whether jobs may run again after a failure or a shutdown.
     """
 
     timeout_s: float | None
@@ -69,6 +72,7 @@ class Limits:
     else_keep_ms: int = 0
     keep_discarded_ms: int | None = None
     keep_cancelled_ms: int | None = None
+    retry_jobs: bool = True
 
     @property
     def suspect_after(self) -> int:
@@ -89,6 +93,7 @@ class Limits:
             unsaid_ms if self.keep_discarded_ms is None else self.keep_discarded_ms,
             unsaid_ms if self.keep_cancelled_ms is None else self.keep_cancelled_ms,
             task,
+            self.retry_jobs,
         )
 
     def keep_ms_of(self, function: Function) -> int:

@@ -11,6 +11,7 @@ from ..model.attempts import decode_attempts
 from ..model.context import CancelReason, WorkflowStep
 from ..model.functions import CronFunction, Function
 from ..model.memory import NOTHING, Memory, counters
+from ..model.outcomes import End, Interrupted, Raised, decide
 from ..model.records import FailedAttempt
 from ..model.states import Cause
 from .limits import NO_TERMS, Terms
@@ -185,6 +186,11 @@ class Run:
         return self.memory.crashes
 
     @property
+    def revived_ms(self) -> int:
+        """When somebody let it run again by hand after it had ended, in ms since 1970; 0 if nobody did."""
+        return self.memory.revived_ms
+
+    @property
     def counters(self) -> dict[str, int] | None:
         """What its end tells of its runs beside the number of the last start; None of the common job."""
         if self.memory is NOTHING and self.has_begun:
@@ -197,6 +203,15 @@ class Run:
         """How log lines name it: `id:function`; a cron job by its function alone."""
         is_cron = isinstance(self.target, CronFunction)
         return self.function if is_cron else f"{self.job_id}:{self.function}"
+
+    def runs_again(self, error: BaseException) -> bool:
+        """Tell whether it runs again when this error ends its run: what the executor will decide."""
+        outcome: Raised | Interrupted = Raised(error)
+        if self.cancel_reason is not None and isinstance(error, asyncio.CancelledError):
+            outcome = Interrupted(self.cancel_reason, error)
+        terms = self.terms
+        verdict = decide(outcome, retry_jobs=terms.retry_jobs, task=terms.task, job=self, chance=None)
+        return not isinstance(verdict, End)
 
     def envelope(self) -> dict[str, Any]:
         """Tell about the job what arq's envelope of a result tells."""

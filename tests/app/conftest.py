@@ -25,15 +25,16 @@ with pytest.MonkeyPatch.context() as patch:
     for name in ("REDIS_URL", "DATABASE_URL", "SMTP_HOST", "MAILBOX_PATH"):
         patch.delenv(name, raising=False)
     from app.core import config, database, queue
+    from app.core.tasks import SECRETS
 
 from postgres import postgres_url  # noqa: F401 (a fixture)
 from sqlite_threads import sqlite_threads_end  # noqa: F401 (a fixture)
 
 from app.main import app
-from app.models import ConnectedAccount, Job, User
+from app.models import ConnectedAccount, User
 from app.workers import jobs
 from arqlite import ArqRedis, Worker
-from arqlite.ledger import Recorder, configure_sqlite
+from arqlite.ledger import Ledger, configure_sqlite
 
 Mailbox = Callable[..., Path]
 
@@ -56,6 +57,7 @@ async def engine(
             await connection.execute(text(f"CREATE SCHEMA {schema}"))
     old = database.engine
     monkeypatch.setattr(database, "engine", made)
+    monkeypatch.setattr(database, "ledger", Ledger(made, redact=SECRETS))
     database.AsyncSessionLocal.configure(bind=made)
     await database.create_tables()
     yield made
@@ -98,11 +100,25 @@ async def account(db: AsyncSession, mailbox: Mailbox) -> ConnectedAccount:
 
 
 @pytest.fixture
-def pools(arq_redis: ArqRedis, monkeypatch: pytest.MonkeyPatch) -> ArqRedis:
+async def pools(
+    arq_redis: ArqRedis, engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[ArqRedis]:
     """Both pools open, on one Redis: what separates them is told by the settings, and tested there."""
+    arq_redis.ledger = database.ledger
     monkeypatch.setattr(queue, "base_pool", arq_redis)
     monkeypatch.setattr(queue, "email_pool", arq_redis)
-    return arq_redis
+    yield arq_redis
+    await arq_redis.aclose()  # before the database: its last rows are written here
+
+
+@pytest.fixture
+async def no_redis(engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[ArqRedis]:
+    """Both pools open, on a Redis that is away."""
+    pool = ArqRedis(unix_socket_path="/nowhere/redis.sock", ledger=database.ledger)
+    monkeypatch.setattr(queue, "base_pool", pool)
+    monkeypatch.setattr(queue, "email_pool", pool)
+    yield pool
+    await pool.aclose(close_connection_pool=True)
 
 
 @pytest.fixture
@@ -117,8 +133,7 @@ def work(engine: AsyncEngine, pools: ArqRedis, make_worker: Callable[..., Worker
             jobs.run_email_fetch,
             jobs.run_email_extraction,
         ]
-        services = [Recorder(database.AsyncSessionLocal, Job)]
-        return make_worker(functions, services=services, allow_abort_jobs=True, **options)
+        return make_worker(functions, ledger=database.ledger, allow_abort_jobs=True, **options)
 
     return make
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
-from app.core import queue
+from app.core import database, queue
 from app.core.database import AsyncSessionLocal
 from app.models import ConnectedAccount, Job
 from app.services import health_service
+from app.services.task_service import TaskService
 from arqlite import ArqRedis, Worker
 from arqlite.ledger import LedgerStatus, store
 
@@ -26,6 +28,12 @@ async def detail(api: Api, job_id: str) -> dict[str, Any]:
     answer = await api.get(f"/api/v1/jobs/{job_id}")
     assert answer.status_code == 200
     return dict(answer.json())
+
+
+async def audited() -> list[tuple[str, str, str | None]]:
+    """What was done by hand, and by whom."""
+    async with AsyncSessionLocal() as db:
+        return [(entry.action, entry.actor, entry.job_id) for entry in await store.audit_page(db)]
 
 
 async def test_trigger_says_where_to_ask(api: Api, pools: ArqRedis, account: ConnectedAccount) -> None:
@@ -112,22 +120,31 @@ async def test_another_users_account_is_404(api: Api, pools: ArqRedis, account: 
     assert answer.status_code == 404
 
 
-async def test_refused_push_is_503(
-    api: Api, account: ConnectedAccount, monkeypatch: pytest.MonkeyPatch
+async def test_trigger_while_redis_is_away_is_202(
+    api: Api, no_redis: ArqRedis, account: ConnectedAccount
 ) -> None:
-    """When Redis is away the caller is told, and the row is FAILED."""
-
-    class Away:
-        async def enqueue_job(self, *_: Any, **__: Any) -> Any:
-            raise ConnectionError("Redis is away")
-
-    monkeypatch.setattr(queue, "email_pool", Away())
+    """The job is accepted all the same, and waits in the ledger."""
     answer = await api.post("/api/v1/jobs/trigger/fetch")
 
-    assert answer.status_code == 503
-    assert "Redis is away" in answer.json()["detail"]
+    assert answer.status_code == 202
     [job] = (await api.get("/api/v1/jobs")).json()["items"]
-    assert job["status"] == "FAILED"
+    assert (job["id"], job["status"]) == (answer.json()["job_id"], "QUEUED")
+
+
+async def test_trigger_while_the_database_is_away_is_503(
+    api: Api, pools: ArqRedis, engine: AsyncEngine, tmp_path: Path
+) -> None:
+    """Nothing is accepted that has no row."""
+    away = create_async_engine(f"sqlite+aiosqlite:///{tmp_path / 'no' / 'such.db'}")
+    database.AsyncSessionLocal.configure(bind=away)
+    try:
+        answer = await api.post("/api/v1/jobs/trigger/sample")
+    finally:
+        database.AsyncSessionLocal.configure(bind=engine)
+        await away.dispose()
+
+    assert (answer.status_code, answer.json()["detail"]) == (503, "the database is away: OperationalError")
+    assert await pools.queue_depth() == 0
 
 
 async def test_jobs_are_listed_page_by_page(api: Api, pools: ArqRedis) -> None:
@@ -156,6 +173,35 @@ async def test_jobs_are_filtered(api: Api, pools: ArqRedis, work: Work) -> None:
     assert await listed("status=QUEUED") == ["EMAIL_EXTRACTION"]
     assert await listed("job_type=SAMPLE") == ["SAMPLE"]
     assert await listed("status=QUEUED&job_type=SAMPLE") == []
+    assert await listed("state=completed") == ["SAMPLE"]
+    assert await listed("function=run_email_extraction") == ["EMAIL_EXTRACTION"]
+    assert await listed("queue=arq:queue&triggered_by=api") == ["EMAIL_EXTRACTION", "SAMPLE"]
+    assert await listed("queue=elsewhere") == []
+    assert await listed("tag=urgent") == []
+    assert await listed("user_id=1") == []
+
+
+async def test_figures_are_told(api: Api, pools: ArqRedis, work: Work) -> None:
+    """What is open is counted, and what ended is told by queue and function, without looking at the jobs."""
+    await api.post("/api/v1/jobs/trigger/sample")
+    await work().main()
+    await api.post("/api/v1/jobs/trigger/extract")
+
+    stats = (await api.get("/api/v1/jobs/stats?by=queue&by=function")).json()
+
+    assert (stats["open"]["available"], stats["open_is_exact"]) == (1, True)
+    assert stats["oldest_waiting"] is not None
+    [ended] = stats["ended"]
+    assert (ended["function"], ended["total"], ended["counts"]) == ("sample_task", 1, {"completed": 1})
+
+
+@pytest.mark.parametrize(
+    "question", ["stats?since=2026-01-01", "stats?since=2020-01-01T00:00:00Z&per=minute", "?queue="]
+)
+async def test_question_that_means_nothing_is_422(api: Api, question: str) -> None:
+    """What cannot be answered is refused in words."""
+    answer = await api.get(f"/api/v1/jobs/{question}" if question[0] != "?" else f"/api/v1/jobs{question}")
+    assert answer.status_code == 422
 
 
 @pytest.mark.parametrize("cursor", ["abc", "AAAA", "MjAyNi0wMS0wMSB4"])
@@ -175,7 +221,8 @@ async def test_waiting_job_is_cancelled(api: Api, pools: ArqRedis, work: Work) -
 
     assert (answer.status_code, answer.json()["status"]) == (200, "CANCELLED")
     after = await detail(api, job_id)
-    assert (after["status"], after["attempt"]) == ("CANCELLED", 0)
+    assert (after["status"], after["cause"], after["attempt"]) == ("CANCELLED", "CANCELLED", 0)
+    assert await audited() == [("job.cancel", "api", job_id)]
 
 
 async def test_running_job_is_cancelled(
@@ -198,6 +245,16 @@ async def test_running_job_is_cancelled(
 
         answer = await api.post(f"/api/v1/jobs/{job_id}/cancel")
         await working
+
+    assert (answer.status_code, answer.json()["status"]) == (200, "CANCELLED")
+    assert await audited() == [("job.cancel", "api", job_id)]
+
+
+async def test_waiting_job_is_cancelled_while_redis_is_away(api: Api, no_redis: ArqRedis) -> None:
+    """What waits is cancelled by its row, which the relay and the workers look at."""
+    job_id = (await api.post("/api/v1/jobs/trigger/sample")).json()["job_id"]
+
+    answer = await api.post(f"/api/v1/jobs/{job_id}/cancel")
 
     assert (answer.status_code, answer.json()["status"]) == (200, "CANCELLED")
 
@@ -230,6 +287,23 @@ async def test_failed_job_is_tried_again(
     old, new = await detail(api, job_id), await detail(api, again)
     assert (old["status"], new["status"], new["triggered_by"]) == ("FAILED", "SUCCESS", f"retry:{job_id}")
     assert new["input_payload"] == old["input_payload"]
+    assert await audited() == [("job.retry", "api", job_id)]
+
+
+async def test_job_tells_its_attempts(api: Api, pools: ArqRedis, work: Work) -> None:
+    """The detail of a job names each start, who ran it and how it ended."""
+    failing = (await api.post("/api/v1/jobs/trigger/fetch")).status_code
+    job = await TaskService.enqueue_email_fetch(user_id=42)
+    await work().main()
+
+    after = await detail(api, job.job_id)
+    assert failing == 404
+    assert (after["status"], after["state"], after["cause"]) == ("FAILED", "discarded", "ERROR")
+    [attempt] = after["attempts"]
+    assert (attempt["attempt"], attempt["state"], attempt["cause"]) == (1, "discarded", "ERROR")
+    assert attempt["worker"] == after["worker"]
+    assert attempt["error"]["type"] == "NotFoundError"
+    assert attempt["started_at"] <= attempt["finished_at"]
 
 
 async def test_job_with_a_secret_is_not_tried_again(api: Api, pools: ArqRedis) -> None:

@@ -1,4 +1,4 @@
-"""Enqueueing: the row first, then the push; and the jobs as real workers run them."""
+"""Enqueueing with the caller's own data; and the jobs as real workers run them."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core import queue
+from app.core import database
 from app.core.database import AsyncSessionLocal
+from app.core.tasks import SECRETS, TASKS
 from app.errors import QueueUnavailableError
 from app.models import ConnectedAccount, Job, User
 from app.services import job_service
-from app.services.task_service import TASKS, TaskService
+from app.services.task_service import TaskService
 from arqlite import ArqRedis, Worker
-from arqlite.ledger import LedgerStatus, store
+from arqlite.ledger import LedgerBase, LedgerStatus, store
 
 Work = Callable[..., Worker]
 
@@ -49,55 +51,73 @@ async def everything_in(redis: ArqRedis) -> str:
     return repr(held)
 
 
-class SpyPool:
-    """Stands for a pool; looks at the ledger at the moment of the push, and may refuse it."""
-
-    def __init__(self, refusal: BaseException | None = None) -> None:
-        self.refusal = refusal
-        self.seen: list[tuple[str, LedgerStatus]] = []
-
-    async def enqueue_job(self, function: str, *, _job_id: str, **_arguments: Any) -> Any:
-        self.seen.append((function, (await row_of(_job_id)).status))
-        if self.refusal is not None:
-            raise self.refusal
-        return object()
+async def everything_in_the_ledger() -> str:
+    """What the ledger holds, of every table."""
+    held: list[Any] = []
+    async with AsyncSessionLocal() as db:
+        for table in LedgerBase.metadata.sorted_tables:
+            held += [tuple(row) for row in await db.execute(select(table))]
+    return repr(held)
 
 
-@pytest.fixture
-def spy(engine: object, monkeypatch: pytest.MonkeyPatch) -> SpyPool:
-    pool = SpyPool()
-    monkeypatch.setattr(queue, "base_pool", pool)
-    monkeypatch.setattr(queue, "email_pool", pool)
-    return pool
+async def test_job_is_committed_with_the_callers_own_data(pools: ArqRedis, db: AsyncSession) -> None:
+    """What is enqueued in a session waits in the queue once the session is committed, and not before."""
+    db.add(User(email="grace@example.com"))
+    job = await TaskService.enqueue_sample_task(session=db)
+    assert await pools.queue_depth() == 0
+
+    await db.commit()
+
+    assert await pools.queue_depth() == 1
+    row = await row_of(job.job_id)
+    assert (row.status, row.job_type, row.triggered_by) == (LedgerStatus.QUEUED, "SAMPLE", "api")
 
 
-async def test_row_is_committed_before_the_push(spy: SpyPool) -> None:
-    """At the moment of the push the QUEUED row is there for everybody to see."""
-    await TaskService.enqueue_sample_task()
+async def test_rollback_leaves_nothing(pools: ArqRedis, db: AsyncSession) -> None:
+    """A job of a transaction that is rolled back is in no row and in no queue."""
+    await TaskService.enqueue_email_extraction(session=db)
+    await db.rollback()
 
-    assert spy.seen == [("sample_task", LedgerStatus.QUEUED)]
-
-
-async def test_refused_push_is_told(spy: SpyPool, db: AsyncSession) -> None:
-    """When the queue does not take the job, the caller hears of it and the row says so."""
-    spy.refusal = ConnectionError("no Redis here")
-
-    with pytest.raises(QueueUnavailableError, match="no Redis here"):
-        await TaskService.enqueue_email_extraction()
-
-    [row] = await store.page(db, Job)
-    assert (row.status, row.error_payload["message"]) == (LedgerStatus.FAILED, "no Redis here")
+    assert await store.page(db, Job) == []
+    assert await pools.queue_depth() == 0
 
 
-async def test_cancelled_push_is_told(spy: SpyPool, db: AsyncSession) -> None:
-    """A caller that goes away in the middle of the push leaves no row that waits for ever."""
-    spy.refusal = asyncio.CancelledError()
+async def test_without_a_session_the_job_is_committed(pools: ArqRedis) -> None:
+    """Whoever has no transaction finds the job accepted when the call returns."""
+    job = await TaskService.enqueue_sample_task(triggered_by="system")
 
-    with pytest.raises(asyncio.CancelledError):
-        await TaskService.enqueue_sample_task()
+    assert (await row_of(job.job_id)).triggered_by == "system"
+    assert await pools.queue_depth() == 1
 
-    [row] = await store.page(db, Job)
-    assert row.status is LedgerStatus.FAILED
+
+async def test_job_is_accepted_while_redis_is_away(no_redis: ArqRedis) -> None:
+    """Its row waits for the relay, which pushes what is not known to be in Redis."""
+    job = await TaskService.enqueue_sample_task()
+
+    row = await row_of(job.job_id)
+    assert (row.status, row.pushed_at) == (LedgerStatus.QUEUED, None)
+    assert row.record is not None
+
+
+async def test_job_runs_when_redis_is_back(work: Work, no_redis: ArqRedis, eventually: Any) -> None:
+    """What was accepted without Redis a worker's relay finds in the ledger, and the job runs."""
+    job = await TaskService.enqueue_sample_task()
+    working = asyncio.create_task(work(burst=False).main())
+
+    async def has_run() -> bool:
+        return (await row_of(job.job_id)).status is LedgerStatus.SUCCESS
+
+    await eventually(has_run, within=20)
+    working.cancel()
+    await asyncio.gather(working, return_exceptions=True)
+
+
+async def test_secret_is_not_accepted_while_redis_is_away(no_redis: ArqRedis, db: AsyncSession) -> None:
+    """The ledger could not bring such a job to Redis later: whoever asks for it is told."""
+    with pytest.raises(QueueUnavailableError, match="email queue did not take the job"):
+        await TaskService.enqueue_otp_email("ada@example.com", "935712")
+
+    assert await store.page(db, Job) == []
 
 
 async def test_closed_queues_write_no_row(engine: object, db: AsyncSession) -> None:
@@ -113,6 +133,11 @@ async def test_every_task_of_the_service_is_known() -> None:
     from app.workers import jobs
 
     assert all(callable(getattr(jobs, function)) for function in TASKS)
+
+
+async def test_secrets_are_told_by_function() -> None:
+    """What a task calls a secret is what the ledger is told to leave out."""
+    assert SECRETS == {"send_otp_email": ("otp",)}
 
 
 async def test_sample_task_runs(pools: ArqRedis, work: Work) -> None:
@@ -178,13 +203,15 @@ async def test_password_is_told_to_nobody(
     caplog.set_level(logging.DEBUG)
     job = await TaskService.enqueue_otp_email("ada@example.com", "935712")
     assert "935712" in await everything_in(pools)
-    await make_worker(email_settings.functions, services=email_settings.services).main()
+    await make_worker(email_settings.functions, ledger=database.ledger).main()
 
     assert "935712" not in await everything_in(pools)
+    assert "935712" not in await everything_in_the_ledger()
 
     row = await row_of(job.job_id)
     assert row.status is LedgerStatus.SUCCESS
-    assert row.input_payload == {"email": "ada@example.com", "otp": "***"}
+    assert row.input_payload == row.kwargs == {"email": "ada@example.com", "otp": "***"}
+    assert row.record is None
     assert "935712" not in str(row.output_payload)
     started = [record.getMessage() for record in caplog.records if "→" in record.getMessage()]
     assert [f"{job.job_id}:send_otp_email(***)" in line for line in started] == [True]
@@ -202,22 +229,25 @@ async def test_password_of_a_failed_job_is_not_kept(
     """A one-time password that could not be sent is left nowhere either."""
     caplog.set_level(logging.DEBUG)
     job = await TaskService.enqueue_otp_email("ada@example.com\nBcc: eve@example.com", "935712")
-    await make_worker(email_settings.functions, services=email_settings.services).main()
+    await make_worker(email_settings.functions, ledger=database.ledger).main()
 
     assert (await row_of(job.job_id)).status is LedgerStatus.FAILED
     assert "935712" not in await everything_in(pools)
+    assert "935712" not in await everything_in_the_ledger()
     assert "935712" not in caplog.text
 
 
 async def test_password_of_a_cancelled_job_is_not_kept(
-    pools: ArqRedis, db: AsyncSession, engine: object
+    pools: ArqRedis, db: AsyncSession, eventually: Any
 ) -> None:
     """A one-time password whose mail was called off in time is left nowhere either."""
     job = await TaskService.enqueue_otp_email("ada@example.com", "935712")
+    await eventually(lambda: store.find(db, Job, job.job_id))  # Redis has it first
     row = await job_service.cancel(db, job.job_id)
 
     assert row.status is LedgerStatus.CANCELLED
     assert "935712" not in await everything_in(pools)
+    assert "935712" not in await everything_in_the_ledger()
 
 
 async def test_row_of_a_dead_worker_is_adopted(

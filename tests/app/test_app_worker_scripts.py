@@ -55,5 +55,5 @@ def test_both_fit_in_one_process(real_url: str, tmp_path: Path) -> None:
         timeout=60,
     )
 
-    assert "[arq:queue, database 1] Starting worker for 1 functions: sample_task" in done.stderr
-    assert "[arq:queue, database 2] Starting worker for 4 functions: send_email" in done.stderr
+    assert "[base] Starting worker for 1 functions: sample_task" in done.stderr
+    assert "[email] Starting worker for 4 functions: send_email" in done.stderr

@@ -131,6 +131,37 @@ def test_unique(tmp_path: Path) -> None:
     ]
 
 
+def test_ledger_jobs(tmp_path: Path) -> None:
+    """Jobs that keep their row succeed, snooze and fail as the page about them says."""
+    assert _run("ledger_jobs.py", tmp_path, tmp_path).splitlines() == [
+        "-- march.csv",
+        "attempt 1 begins",
+        "3 imported",
+        "SUCCESS None ['completed']",
+        "-- locked.csv",
+        "attempt 1 begins",
+        "attempt 1 begins",
+        "3 imported",
+        "SUCCESS None ['completed']",
+        "-- broken.csv",
+        "attempt 1 begins",
+        "line 3 has no amount; it will be tried again",
+        "attempt 2 begins",
+        "line 3 has no amount; given up",
+        "FAILED ERROR ['retryable', 'discarded']",
+    ]
+
+
+def test_idempotency(tmp_path: Path) -> None:
+    """Repeated requests make one job, and another one under the same key is refused."""
+    assert _run("idempotency.py", tmp_path, tmp_path).splitlines() == [
+        "jobs: 1",
+        "repeated: [False, True, True]",
+        "another request: 422",
+        "in the queue: 1",
+    ]
+
+
 def test_retry(tmp_path: Path) -> None:
     """One job succeeds at its third try, the other has no tries left."""
     said = _run("retry.py", tmp_path, tmp_path)
@@ -207,7 +238,7 @@ def test_examples_of_the_verbs_are_typed() -> None:
             *("define", "enqueue", "schedule", "unique", "retry"),
             *("tasks", "cancel", "services", "shop", "workflows", "from_oban", "invoicing"),
             *("invoices", "payments", "after_commit", "training", "packages"),
-            *("retention", "ledger_strict"),
+            *("retention", "ledger", "ledger_strict"),
             *("patterns", "analytics", "metrics", "alert", "operations"),
         )
     ]
@@ -224,9 +255,29 @@ def test_examples_of_the_verbs_are_typed() -> None:
     assert told.stdout == f"Success: no issues found in {len(files)} source files\n"
 
 
+@pytest.mark.real
 def test_ledger(tmp_path: Path) -> None:
-    """The ledger's page as a program leaves a row that tells how its job ended."""
-    assert _run("ledger.py", tmp_path, tmp_path) == "IMPORT SUCCESS {'imported': 3}\n"
+    """The ledger's page as a program asks for jobs, figures and a file, and gets them."""
+    said = _run("ledger.py", tmp_path, tmp_path).splitlines()
+
+    assert said[:4] == [
+        "letter-2 ERROR nobody is no address",
+        "letter-1 SUCCESS sent to ada@example.org",
+        "1 discarded ValueError",
+        "1 succeeded",
+    ]
+    assert said[4].startswith(
+        "there is no condition 'statsu' of rows; did you mean 'status'? there are state,"
+    )
+    assert said[5:] == [
+        "send {'completed': 1, 'discarded': 1} in less than a minute each: True",
+        "0 states with open jobs, None waits longest",
+    ]
+    assert (
+        (tmp_path / "failed.csv")
+        .read_text()
+        .startswith('id,error_payload\nletter-2,"{""type"":""ValueError""')
+    )
 
 
 def test_retention(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlite_threads import sqlite_threads_end  # noqa: F401 (a fixture)
 
-from arqlite.ledger import LedgerBase, Recorder, configure_sqlite, create_missing_tables
+from arqlite.ledger import Ledger, LedgerBase, Recorder, configure_sqlite, create_missing_tables
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -64,15 +64,22 @@ def outage(sessions: Sessions) -> Outage:
 
 
 @pytest.fixture
-def ledger(engine: AsyncEngine, outage: Outage) -> ToyLedger:
+def toy_ledger(engine: AsyncEngine, outage: Outage) -> ToyLedger:
     """The ledger, with a switch for outages."""
     return ToyLedger(engine, outage)
 
 
 @pytest.fixture
-async def recorder(ledger: ToyLedger) -> AsyncIterator[Recorder]:
+async def recorder(toy_ledger: ToyLedger) -> AsyncIterator[Recorder]:
     """A recorder at work."""
-    made = Recorder(ledger, max_backoff=0.01, capacity=100)
+    made = Recorder(toy_ledger, max_backoff=0.01, capacity=100)
     await made.start()
     yield made
     await made.stop()
+
+
+@pytest.fixture
+async def ledger(engine: AsyncEngine) -> Ledger:
+    """A ledger with the library's own tables."""
+    await create_missing_tables(engine, LedgerBase.metadata)
+    return Ledger(engine)

@@ -162,3 +162,28 @@ async def test_pages_of_the_audit(ledger: Ledger) -> None:
         second = await store.audit_page(db, queue="a", after=first[-1].id, limit=2)
 
     assert [row.job_id for row in (*first, *second)] == ["2", "1", "0"]
+
+
+async def test_refused_entry_takes_no_others_along(ledger: Ledger, caplog: pytest.LogCaptureFixture) -> None:
+    """An entry that the database refuses is left out by itself, and the log shows it."""
+    if ledger.engine.dialect.name == "sqlite":
+        pytest.skip("SQLite takes any text")
+    async with Auditor(ledger):
+        telemetry.execute(QueuePaused("mail"))
+        telemetry.execute(QueueResumed("mail", by="PostgreSQL refuses \0"))
+        telemetry.execute(QueueStopped("mail"))
+
+    assert [entry[1] for entry in await told(ledger)] == ["queue.pause", "queue.stop"]
+    [line] = caplog.records
+    assert line.message.startswith(
+        "an entry of the audit was refused and is left out: AuditEntry(action='queue."
+    )
+
+
+async def test_names_that_are_too_long_are_cut(ledger: Ledger) -> None:
+    """A name for which the table has no room is written as far as it goes."""
+    async with Auditor(ledger):
+        telemetry.execute(JobsManaged("q" * 300, "delete", ("j" * 300,)))
+
+    [(queue, _, _, job_id, _)] = await told(ledger)
+    assert (queue, job_id) == ("q" * 128, "j" * 255)

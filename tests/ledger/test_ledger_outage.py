@@ -70,7 +70,7 @@ async def test_outage_costs_no_try(
     assert states == ["available", "available", "available", "completed"]
     assert (worker.jobs_complete, worker.jobs_failed, worker.jobs_retried) == (1, 0, 3)
     row = await row_of(sessions)
-    assert (row.status, row.attempt) == (LedgerStatus.SUCCESS, 1)
+    assert (row.status, row.attempt, row.cause) == (LedgerStatus.SUCCESS, 1, None)
     async with sessions() as db:
         assert len(await store.page(db, Row)) == 1
 

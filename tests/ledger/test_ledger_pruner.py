@@ -298,7 +298,7 @@ async def test_rows_that_somebody_holds_are_skipped(ledger: Ledger) -> None:
 
 
 async def test_pruning_ends_when_somebody_holds_all(ledger: Ledger) -> None:
-    """A whole batch that another transaction holds, all ended at the same moment, is left to the next time."""
+    """A whole batch of one moment that another transaction holds is left to the next time."""
     if ledger.engine.dialect.name == "sqlite":
         pytest.skip("SQLite has one writer at a time, and no locks on rows")
     await add_many(ledger, [f"{number}" for number in range(1_000)], 99 * DAY)

@@ -275,10 +275,10 @@ async def test_refused_change_does_not_hold_up_the_others(
     assert "job job-13: a change could not be recorded and is left out" in caplog.text
 
 
-async def test_stop_writes_what_was_told(ledger: ToyLedger, sessions: Sessions) -> None:
+async def test_stop_writes_what_was_told(toy_ledger: ToyLedger, sessions: Sessions) -> None:
     """A worker that ends leaves no change unwritten."""
     await queue(sessions)
-    recorder = Recorder(ledger, window=60)
+    recorder = Recorder(toy_ledger, window=60)
     await recorder.start()
     telemetry.execute(stopped())
 

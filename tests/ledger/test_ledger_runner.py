@@ -6,39 +6,16 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from ledger_toys import FakeJob, Row, Runner, Toy, notes, queue, row_of
+from ledger_toys import FakeJob, Row, Toy, fresh_toy, notes, queue, row_of, run  # noqa: F401 (a fixture)
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 
 from arqlite.errors import LedgerError, Postpone, Retry, RetryJob
 from arqlite.ledger import LedgerStatus, store
 from arqlite.ledger.adoption import Run
-from arqlite.ledger.outage import Outage
 
 Sessions = async_sessionmaker[AsyncSession]
 QUEUED, RUNNING, SUCCESS, FAILED, CANCELLED = LedgerStatus
-
-
-@pytest.fixture(autouse=True)
-def fresh_toy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Runner, "outage", Outage())
-    Toy.diary.clear()
-    Toy.entered = asyncio.Event()
-
-
-async def run(db: AsyncSession, action: str, **extra: object) -> object:
-    return await Runner(db).run_job(Toy, "TOY", {"action": action, **extra}, user_id=7)
-
-
-async def cancel_when_running(db: AsyncSession, job: FakeJob, reason: str | None) -> None:
-    """Cancel the job once it is at work, as the worker does."""
-    with job.running():
-        task = asyncio.create_task(run(db, "wait"))
-    await Toy.entered.wait()
-    job.cancel_reason = reason  # type: ignore[assignment]
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
 
 
 async def test_lifecycle_in_order(db: AsyncSession, sessions: Sessions) -> None:
@@ -89,7 +66,7 @@ async def test_outside_a_worker_every_run_has_its_own_row(db: AsyncSession, sess
 
     async with sessions() as session:
         rows = await store.page(session, Row)
-    assert [(row.status, row.queue, row.function) for row in rows] == [(SUCCESS, None, "Toy")] * 2
+    assert [(row.status, row.queue, row.function) for row in rows] == [(SUCCESS, "", "Toy")] * 2
 
 
 async def test_second_run_within_one_queue_job_has_its_own_row(db: AsyncSession, sessions: Sessions) -> None:
@@ -121,27 +98,6 @@ async def test_failure_is_told_and_rolled_back(db: AsyncSession, sessions: Sessi
     assert "in fail" in row.error_payload["traceback"]
     assert row.finished_at is not None
     assert await notes(sessions) == ["failed"]
-
-
-async def test_broken_session_still_tells_the_failure(db: AsyncSession, sessions: Sessions) -> None:
-    """A job that breaks its session gets its hook with a fresh record, and the row says FAILED."""
-    await queue(sessions)
-
-    with FakeJob().running(), pytest.raises(Exception, match=r"(?i)unique"):
-        await run(db, "break_session")
-
-    assert Toy.diary[-1] == ("on_failure", "IntegrityError", True)
-    assert (await row_of(sessions)).error_payload["type"] == "IntegrityError"
-
-
-async def test_started_at_survives_the_rollback(db: AsyncSession, sessions: Sessions) -> None:
-    """The start of the work is committed before the work, so a failed job has a duration, too."""
-    with FakeJob().running(), pytest.raises(ValueError, match="no luck"):
-        await run(db, "fail")
-
-    row = await row_of(sessions)
-    assert row.started_at is not None
-    assert row.duration is not None
 
 
 async def test_broken_hook_does_not_keep_the_row_open(db: AsyncSession, sessions: Sessions) -> None:
@@ -198,7 +154,7 @@ async def test_retry_goes_back_to_the_queue(db: AsyncSession, sessions: Sessions
 
 
 async def test_retried_job_succeeds_in_the_same_row(db: AsyncSession, sessions: Sessions) -> None:
-    """The run after a retry adopts the row; asking for a retry is no error and leaves no history."""
+    """The run after a retry adopts the row, and nothing of the first is left in it."""
     await queue(sessions)
     with FakeJob().running(), pytest.raises(Retry):
         await asyncio.create_task(run(db, "retry"))
@@ -207,61 +163,7 @@ async def test_retried_job_succeeds_in_the_same_row(db: AsyncSession, sessions: 
         await run(db, "succeed")
 
     row = await row_of(sessions)
-    assert (row.status, row.attempt, row.crashes, row.error_history) == (SUCCESS, 2, 0, [])
-
-
-@pytest.mark.parametrize(
-    ("reason", "status"),
-    [("abort", CANCELLED), (None, CANCELLED), ("shutdown", QUEUED), ("lost_lease", QUEUED)],
-)
-async def test_cancelled_job_says_why(
-    db: AsyncSession, sessions: Sessions, reason: str | None, status: LedgerStatus
-) -> None:
-    """Cancelled by somebody is CANCELLED; given back by its worker is QUEUED with its attempt kept."""
-    await queue(sessions)
-
-    await cancel_when_running(db, FakeJob(job_try=2), reason)
-
-    row = await row_of(sessions)
-    assert (row.status, row.attempt) == (status, 2)
-    assert (row.finished_at is None) == (status is QUEUED)
-    assert await notes(sessions) == []
-
-
-async def test_timeout_is_a_failure(db: AsyncSession, sessions: Sessions) -> None:
-    """A job whose time is up is FAILED with a TimeoutError, and its hook is told."""
-    await cancel_when_running(db, FakeJob(), "timeout")
-
-    row = await row_of(sessions)
-    assert (row.status, row.error_payload["type"]) == (FAILED, "TimeoutError")
-    assert Toy.diary[-1] == ("on_failure", "TimeoutError", True)
-
-
-async def test_second_cancellation_does_not_cut_the_writing(
-    db: AsyncSession, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The row is closed even if the job is cancelled again while its end is being written."""
-    writing, go_on = asyncio.Event(), asyncio.Event()
-    real = store.cancel
-
-    async def slow_cancel(db: AsyncSession, row_model: type[Row], run: Run) -> bool:
-        writing.set()
-        await go_on.wait()
-        return await real(db, row_model, run)
-
-    monkeypatch.setattr(store, "cancel", slow_cancel)
-    with FakeJob(cancel_reason="abort").running():
-        task = asyncio.create_task(run(db, "wait"))
-    await Toy.entered.wait()
-    task.cancel()
-    await writing.wait()
-
-    task.cancel()
-    go_on.set()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-
-    assert (await row_of(sessions)).status is CANCELLED
+    assert (row.status, row.attempt, row.crashes, row.cause) == (SUCCESS, 2, 0, None)
 
 
 async def test_stored_success_is_not_run_again(db: AsyncSession, sessions: Sessions) -> None:
@@ -308,44 +210,65 @@ async def test_cancelled_before_start_is_not_run(db: AsyncSession, sessions: Ses
     assert Toy.diary == []
 
 
-async def test_dead_worker_is_told(db: AsyncSession, sessions: Sessions) -> None:
-    """A run after a crash adopts the RUNNING row and tells of the dead worker, for good."""
+async def adopt(sessions: Sessions, run: Run) -> None:
+    """Let another worker take the row."""
+    async with sessions.begin() as session:
+        row = await store.find(session, Row, run.job_id, run.queue)
+        assert row is not None
+        assert await store.adopt(session, Row, run, row, store.Asked("TOY", triggered_by="api"))
+
+
+@pytest.mark.parametrize(("later_ms", "runs"), [(1, True), (-60_000, False)])
+async def test_job_retried_by_hand_runs_again(
+    db: AsyncSession, sessions: Sessions, later_ms: int, runs: bool
+) -> None:
+    """A job that succeeded, and that somebody let run again after that, does; an older word is none."""
+    with FakeJob().running():
+        await asyncio.create_task(run(db, "succeed"))
+    finished_at = (await row_of(sessions)).finished_at
+    assert finished_at is not None
+
+    revived_ms = int(finished_at.timestamp() * 1000) + later_ms
+    with FakeJob(job_try=2, revived_ms=revived_ms, worker="host:2:b").running():
+        await asyncio.create_task(run(db, "nan"))
+
+    row = await row_of(sessions)
+    assert (row.status, row.output_payload) == (SUCCESS, {"value": None} if runs else {"done": True})
+
+
+async def test_job_cancelled_and_retried_by_hand_runs(db: AsyncSession, sessions: Sessions) -> None:
+    """The word of whoever let a cancelled job run again is the later one."""
     await queue(sessions)
     async with sessions.begin() as session:
-        row = await store.find(session, Row, "job-1")
-        assert row is not None
-        dead = Run("job-1", "work", "arq:queue", attempt=1, crashes=0, worker="host:1:dead")
-        assert await store.adopt(
-            session,
-            Row,
-            dead,
-            row,
-            job_type="TOY",
-            input_payload=None,
-            triggered_by="api",
-            user_id=None,
-            error_history=[],
-        )
+        assert await store.cancel_queued(session, Row, "job-1")
+
+    with FakeJob(revived_ms=4_102_444_800_000).running():
+        await run(db, "succeed")
+
+    assert (await row_of(sessions)).status is SUCCESS
+
+
+async def test_dead_worker_is_counted(db: AsyncSession, sessions: Sessions) -> None:
+    """A run after a crash adopts the RUNNING row, and the row tells how many workers died of the job."""
+    await queue(sessions)
+    await adopt(sessions, Run("job-1", "work", "arq:queue", attempt=1, crashes=0, worker="host:1:dead"))
 
     with FakeJob(job_try=2, crashes=1, worker="host:2:b").running():
         await run(db, "succeed")
 
     row = await row_of(sessions)
     assert (row.status, row.attempt, row.crashes, row.error_payload) == (SUCCESS, 2, 1, None)
-    [entry] = row.error_history
-    assert (entry["type"], entry["attempt"], entry["worker"]) == ("WorkerDied", 1, "host:1:dead")
 
 
-async def test_failed_attempt_stays_in_the_history(db: AsyncSession, sessions: Sessions) -> None:
-    """When a later attempt succeeds, the earlier error is still told."""
+async def test_failed_row_is_adopted_by_the_next_attempt(db: AsyncSession, sessions: Sessions) -> None:
+    """When a later attempt succeeds, the row says nothing of the earlier error: that is the attempt's."""
     with FakeJob().running(), pytest.raises(ValueError, match="no luck"):
         await asyncio.create_task(run(db, "fail"))
     with FakeJob(job_try=2).running():
         await run(db, "succeed")
 
     row = await row_of(sessions)
-    assert (row.status, row.error_payload) == (SUCCESS, None)
-    assert [(entry["type"], entry["attempt"]) for entry in row.error_history] == [("ValueError", 1)]
+    assert (row.status, row.attempt, row.error_payload, row.cause) == (SUCCESS, 2, None, None)
 
 
 async def test_zombie_does_not_start(db: AsyncSession, sessions: Sessions) -> None:
@@ -368,21 +291,7 @@ async def test_zombie_does_not_finish(
     """A worker that was overtaken while it worked changes neither the row nor anything else."""
 
     async def overtake(self: Toy) -> object:
-        async with sessions.begin() as session:
-            row = await store.find(session, Row, "job-1")
-            assert row is not None
-            newer = Run("job-1", "work", "arq:queue", attempt=2, crashes=1, worker="host:2:b")
-            assert await store.adopt(
-                session,
-                Row,
-                newer,
-                row,
-                job_type="TOY",
-                input_payload=None,
-                triggered_by="api",
-                user_id=None,
-                error_history=[],
-            )
+        await adopt(sessions, Run("job-1", "work", "arq:queue", attempt=2, crashes=1, worker="host:2:b"))
         return await self.be_overtaken()
 
     monkeypatch.setattr(Toy, "succeed", overtake)

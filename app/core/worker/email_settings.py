@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import ClassVar
 
 from app.core.config import redis_url
-from app.core.database import AsyncSessionLocal
+from app.core.database import ledger
+from app.core.tasks import EMAIL_QUEUE
 from app.core.worker.common import CommonSettings
 from app.core.worker.lifecycle import shutdown, startup
 from app.core.worker.redaction import hide_secrets
-from app.models import Job
 from app.workers.jobs import run_email_extraction, run_email_fetch, send_email, send_otp_email
 from arqlite import func
 from arqlite.connections import RedisSettings
-from arqlite.ledger import Recorder
 
 hide_secrets()
 
@@ -21,6 +20,7 @@ hide_secrets()
 class WorkerSettings(CommonSettings):
     """Runs the jobs of the e-mail queue, in Redis database 2."""
 
+    queue_name = EMAIL_QUEUE
     functions: ClassVar = [
         send_email,
         # A record of the run would hold its arguments, and with them the password.
@@ -34,4 +34,4 @@ class WorkerSettings(CommonSettings):
     on_shutdown = shutdown
     # A mailbox of tens of thousands of messages takes its time; one that hangs shall not take for ever.
     job_timeout = 1800
-    services: ClassVar = [Recorder(AsyncSessionLocal, Job)]
+    ledger = ledger

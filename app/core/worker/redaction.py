@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 import re
 
-from app.services.task_service import REDACTED, TASKS
+from app.core.tasks import REDACTED, SECRETS
 
 _JOB_LOGGER = "arqlite.worker"
-_SECRET_FUNCTIONS = "|".join(re.escape(task.function) for task in TASKS.values() if task.secrets)
+_SECRET_FUNCTIONS = "|".join(map(re.escape, SECRETS))
 # Read in the finished line, whatever the format it is made with. The arguments end with the line's last
 # parenthesis, for they may hold some of their own; a line without one is blanked to its end.
 _CALL = re.compile(rf"\b({_SECRET_FUNCTIONS})(?:\(.*\)|\(.*)", re.DOTALL)

@@ -7,10 +7,12 @@ except by a new job that was enqueued under the id of one that has ended.
 """
 
 from .accepting import cancel_queued, fail_unpushed, insert_accepted, insert_queued
+from .attempts import begin_attempt, end_attempt
 from .audit import audit, audit_page
 from .charts import ended_runs, oldest_waiting, open_by_state
 from .events import Writing, writing_to
 from .finals import FinalRow, finals
+from .keys import take_key
 from .listing import Found, count_listed, estimate_listed, list_rows
 from .looking import MAX_PAGE, count_open, find, page
 from .moves import table_of
@@ -26,7 +28,7 @@ from .pruning import (
     find_ended,
 )
 from .queueing import queue_rows, queue_unless_open
-from .runs import adopt, cancel, fail, give_back, mark_started, open_row, reopen, succeed
+from .runs import Asked, adopt, mark_started, open_row, reopen, settle, succeed
 from .waiting import (
     cancel_unpushed,
     close_duplicate,
@@ -40,6 +42,7 @@ from .waiting import (
 __all__ = (
     "ENDED",
     "MAX_PAGE",
+    "Asked",
     "EndedJob",
     "FinalRow",
     "Found",
@@ -47,7 +50,7 @@ __all__ = (
     "adopt",
     "audit",
     "audit_page",
-    "cancel",
+    "begin_attempt",
     "cancel_queued",
     "cancel_unpushed",
     "close_duplicate",
@@ -58,16 +61,15 @@ __all__ = (
     "count_rows",
     "delete_ended",
     "delete_older",
+    "end_attempt",
     "end_of_newest",
     "ended_runs",
     "estimate_listed",
-    "fail",
     "fail_unpushed",
     "finals",
     "find",
     "find_ended",
     "find_unpushed",
-    "give_back",
     "insert_accepted",
     "insert_queued",
     "list_rows",
@@ -81,8 +83,10 @@ __all__ = (
     "queue_unless_open",
     "reopen",
     "retract",
+    "settle",
     "succeed",
     "table_of",
+    "take_key",
     "unpushed",
     "withdrawn",
     "writing_to",

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from ...model.states import Cause, JobState
 from ..accepting import AcceptedJob
 from ..changes import accepted_values
 from ..payloads import describe_error
@@ -89,18 +90,28 @@ async def fail_unpushed(
         [table_of(row_model).c.id == job_id, table_of(row_model).c.attempt == 0],
         leaving=[QUEUED],
         status=FAILED,
+        state=JobState.DISCARDED,
+        cause=Cause.REFUSED,
         error_payload=describe_error(error),
         finished_at=utc_now(),
     )
 
 
-async def cancel_queued(db: AsyncSession, row_model: type[JobRowMixin], job_id: str) -> bool:
-    """Cancel a job that waits. False if it is running, has ended, or is unknown."""
+async def cancel_queued(
+    db: AsyncSession, row_model: type[JobRowMixin], job_id: str, queue: str | None = None
+) -> bool:
+    """Cancel a job that waits, in this queue or in any. False if it is running, has ended, or is unknown."""
+    columns = table_of(row_model).c
+    which = [columns.id == job_id]
+    if queue is not None:
+        which.append(columns.queue == queue)
     return await move(
         db,
         row_model,
-        [table_of(row_model).c.id == job_id],
+        which,
         leaving=[QUEUED],
         status=CANCELLED,
+        state=JobState.CANCELLED,
+        cause=Cause.CANCELLED,
         finished_at=utc_now(),
     )

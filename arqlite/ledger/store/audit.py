@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from ..audit import AuditEntry
 from ..payloads import jsonable_or_text
+from ..rows import JOB_ID_LENGTH, QUEUE_LENGTH
 from ..tables import AuditRow
 from .looking import MAX_PAGE
 
@@ -18,10 +19,10 @@ async def audit(db: AsyncSession, entries: Iterable[AuditEntry]) -> None:
     rows = [
         {
             "at": entry.at,
-            "queue": entry.queue,
+            "queue": entry.queue[:QUEUE_LENGTH],
             "action": entry.action,
-            "actor": entry.actor,
-            "job_id": entry.job_id,
+            "actor": str(entry.actor),
+            "job_id": entry.job_id and entry.job_id[:JOB_ID_LENGTH],
             "detail": None if entry.detail is None else jsonable_or_text(entry.detail),
         }
         for entry in entries

@@ -46,7 +46,8 @@ async def oldest_waiting(
         .limit(_FIRST_ONES)
         .subquery()
     )
-    return (await db.execute(select(func.min(first.c.queued_at)))).scalar_one()
+    found: datetime | None = (await db.execute(select(func.min(first.c.queued_at)))).scalar_one()
+    return found
 
 
 async def ended_runs(

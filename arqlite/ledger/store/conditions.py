@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -33,11 +34,11 @@ class Condition:
     says: Callable[[Columns], ColumnElement[bool]]
 
 
-def conditions_of(wanted: LedgerFilter, json: Containing[Any]) -> Iterator[Condition]:
+def conditions_of(wanted: LedgerFilter, words: Containing[Any]) -> Iterator[Condition]:
     """All conditions of a filter; but when a job was created, which every path answers."""
     for name, column, values in _by_value(wanted):
         if values:
-            yield Condition(name, [column], lambda c, column=column, values=values: c[column].in_(values))
+            yield Condition(name, [column], _is_one_of(column, values))
     finished_from, finished_to = wanted.finished
     if finished_from is not None:
         yield Condition("finished_from", ["finished_at"], lambda c: c.finished_at >= finished_from)
@@ -46,14 +47,13 @@ def conditions_of(wanted: LedgerFilter, json: Containing[Any]) -> Iterator[Condi
     if wanted.error:
         yield Condition("error", ["error_payload"], lambda c: _has_text(c.error_payload, wanted.error))
     for tag in wanted.jobs.tags:
-        yield Condition(f"tag {tag}", ["tags"], lambda c, tag=tag: json.contains(c.tags, [tag]))
+        yield Condition(f"tag {tag}", ["tags"], _contains_one_of("tags", [[tag]], words))
     for name, patterns in (("kwargs", wanted.jobs.kwargs), ("meta", wanted.jobs.meta)):
         if patterns:
-            yield Condition(name, [name], _contains_one_of(json, name, patterns))
+            yield Condition(name, [name], _contains_one_of(name, patterns, words))
     if wanted.jobs.args:
-        yield Condition(
-            "args", ["function", "args", "kwargs"], lambda c: _has_arguments(c, wanted.jobs, json)
-        )
+        columns = ["function", "args", "kwargs"]
+        yield Condition("args", columns, lambda c: _has_arguments(c, wanted.jobs, words))
 
 
 def _by_value(wanted: LedgerFilter) -> Iterator[tuple[str, str, Sequence[Any]]]:
@@ -74,30 +74,27 @@ def _by_value(wanted: LedgerFilter) -> Iterator[tuple[str, str, Sequence[Any]]]:
 
 def _statuses_say_it_all(wanted: LedgerFilter) -> bool:
     states = {state for state in JobState if LEDGER_STATUS[state] in (wanted.statuses or ())}
-    return states == wanted.jobs.states
+    return states == set(wanted.jobs.states or ())
+
+
+def _is_one_of(column: str, values: Sequence[Any]) -> Callable[[Columns], ColumnElement[bool]]:
+    return lambda c: c[column].in_(values)
 
 
 def _contains_one_of(
-    json: Containing[Any], name: str, patterns: Sequence[Any]
+    column: str, patterns: Sequence[Any], words: Containing[Any]
 ) -> Callable[[Columns], ColumnElement[bool]]:
-    return lambda c: or_(*(json.contains(c[name], pattern) for pattern in patterns))
+    return lambda c: or_(*(words.contains(c[column], pattern) for pattern in patterns))
 
 
 def _has_text(column: ColumnElement[Any], part: str) -> ColumnElement[bool]:
     """A text inside of a JSON text, which may have been written with or without escapes."""
     plain = cast(column, Text)
-    spellings = {to_json(part).decode()[1:-1], ascii_json(part)}
+    spellings = {to_json(part).decode()[1:-1], json.dumps(part)[1:-1]}
     return or_(*(func.lower(plain).contains(one.lower(), autoescape=True) for one in sorted(spellings)))
 
 
-def ascii_json(part: str) -> str:
-    """As the standard library writes it."""
-    import json
-
-    return json.dumps(part)[1:-1]
-
-
-def _has_arguments(columns: Columns, wanted: JobFilter, json: Containing[Any]) -> ColumnElement[bool]:
+def _has_arguments(columns: Columns, wanted: JobFilter, words: Containing[Any]) -> ColumnElement[bool]:
     """One of the patterns: a tuple is all arguments by position, a dict some by name.
 
     Where the functions themselves were handed in, it is known which argument by position has which name.
@@ -105,19 +102,22 @@ def _has_arguments(columns: Columns, wanted: JobFilter, json: Containing[Any]) -
     found: list[ColumnElement[bool]] = []
     for pattern in wanted.args:
         if isinstance(pattern, tuple):
-            found.append(json.args_are(columns.args, pattern))
+            found.append(words.args_are(columns.args, pattern))
             continue
-        named = [_has_argument(columns, wanted, json, name, part) for name, part in pattern.items()]
-        found += [and_(*named), and_(json.length(columns.args) == 1, json.argument(columns.args, 0, pattern))]
+        named = [_has_argument(columns, wanted, words, name, part) for name, part in pattern.items()]
+        found += [
+            and_(*named),
+            and_(words.length(columns.args) == 1, words.argument(columns.args, 0, pattern)),
+        ]
     return or_(*found)
 
 
 def _has_argument(
-    columns: Columns, wanted: JobFilter, json: Containing[Any], name: str, part: Any
+    columns: Columns, wanted: JobFilter, words: Containing[Any], name: str, part: Any
 ) -> ColumnElement[bool]:
-    ways = [json.contains(columns.kwargs, {name: part})]
+    ways = [words.contains(columns.kwargs, {name: part})]
     for function, signature in wanted.signatures.items():
         place = signature.place_of(name)
         if place is not None:
-            ways.append(and_(columns.function == function, json.argument(columns.args, place, part)))
+            ways.append(and_(columns.function == function, words.argument(columns.args, place, part)))
     return or_(*ways)

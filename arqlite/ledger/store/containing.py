@@ -1,4 +1,4 @@
-"""Whether a column's JSON has all of a pattern, as `model.filters.contains` has it, in the words of each database."""
+"""Whether a column's JSON has all of a pattern, as `model.filters.contains` has it, in SQL."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ class SqliteContaining(Containing[_Node]):
     ) -> ColumnElement[bool]:
         # It takes the value apart before anything else is asked, and refuses a text that is no JSON.
         inside = func.json_each(case((value.kind == kind, value.value), else_="[]"))
-        each = inside.table_valued("key", "value", "type", name=f"each_{id(inside)}")
+        each = inside.table_valued("key", "value", "type")
         found = select(literal(1)).select_from(each).where(matches(_Node(each.c.type, each.c.value)))
         return (found if key is None else found.where(each.c.key == key)).exists()
 
@@ -171,7 +171,7 @@ class PostgresqlContaining(Containing[ColumnElement[Any]]):
         self, value: ColumnElement[Any], matches: Callable[[ColumnElement[Any]], ColumnElement[bool]]
     ) -> ColumnElement[bool]:
         items = case((self.is_a(value, "array"), value), else_=cast(literal("[]", Text), postgresql.JSON))
-        each = func.json_array_elements(items).table_valued("value", name=f"each_{id(items)}")
+        each = func.json_array_elements(items).table_valued("value")
         one = cast(each.c.value, postgresql.JSON)
         return select(literal(1)).select_from(each).where(matches(one)).exists()
 

@@ -50,6 +50,9 @@ _BEGINS = (
     # A run that was given back is not counted: the next has its number. Its own start may come late.
     f"(j.attempt < excluded.attempt AND {_MAY_GO_ON}) OR (j.attempt = excluded.attempt AND j.status = 'QUEUED'"
     " AND NOT coalesce(j.worker = excluded.worker AND j.started_at >= excluded.started_at, false))"
+    # The runner of this very run opened the row, and does not know what the queue stores.
+    " OR (j.attempt = excluded.attempt AND j.worker = excluded.worker AND j.status = 'RUNNING'"
+    " AND j.record IS NULL AND excluded.record IS NOT NULL)"
 )
 _WAITS_AGAIN = (
     # FAILED is left, too: the runner writes it when the job raises, and only the queue knows that the

@@ -1,7 +1,7 @@
 """Rows that a filter means, a page at a time, at a cost that is bounded whatever is asked.
 
-A page follows one index. What that index does not answer is looked at row by row, and only for so many rows: a page
-may then have fewer rows than were asked for, and say where to go on.
+A page follows one index. What that index does not answer is looked at row by row, and only for so many rows:
+a page may then have fewer rows than were asked for, and say where to go on.
 """
 
 from __future__ import annotations
@@ -139,7 +139,7 @@ class _Walk:
         dialect = db.get_bind().dialect.name
         conditions = list(conditions_of(wanted, CONTAINING[dialect]))
         walks = [
-            cls(table, path, wanted, [one for one in conditions if one.name != path.answers], after)
+            cls(table, path, wanted, [one for one in conditions if one.name not in path.answers], after)
             for path in paths_of(wanted, table, dialect)
         ]
         if len(walks) == 1:
@@ -190,7 +190,7 @@ class _Walk:
         return select(all_parts).order_by(*self._order(all_parts.c)).limit(most).subquery("looked")
 
     def met(self, most: int) -> Any:
-        """So many rows on the path, in no order, as a query's table: where the index says it all, only it is read."""
+        """So many rows on the path, in no order, as a query's table; often the index alone tells them."""
         names = list(dict.fromkeys(["created_at", *self._read]))
         parts = [self._part(names, branch).limit(most) for branch in self.path.branches]
         if len(parts) == 1:

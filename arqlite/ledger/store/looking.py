@@ -21,12 +21,17 @@ RowT = TypeVar("RowT", bound=JobRowMixin)
 MAX_PAGE = 500
 
 
-async def find(db: AsyncSession, row_model: type[RowT], job_id: str) -> RowT | None:
-    """The row as the database has it now, whatever the session remembers of it."""
-    statement = (
-        select(row_model).where(table_of(row_model).c.id == job_id).execution_options(populate_existing=True)
-    )
-    return (await db.execute(statement)).scalar_one_or_none()
+async def find(db: AsyncSession, row_model: type[RowT], job_id: str, queue: str | None = None) -> RowT | None:
+    """The row as the database has it now, whatever the session remembers of it.
+
+    Without a queue it is the row that has the id in any of them, of several the latest.
+    """
+    columns = table_of(row_model).c
+    statement = select(row_model).where(columns.id == job_id)
+    if queue is not None:
+        statement = statement.where(columns.queue == queue)
+    statement = statement.order_by(columns.created_at.desc()).limit(1)
+    return (await db.execute(statement.execution_options(populate_existing=True))).scalar_one_or_none()
 
 
 async def page(

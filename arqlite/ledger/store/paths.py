@@ -27,16 +27,16 @@ _NOT_ASKED_FOR = frozenset({"system", "queue"})
 class Path:
     """One index, asked once for each of some values.
 
-    An index is only used where its condition is said word for word: a parameter proves nothing to a database that
-    makes its plan before it knows the value.
+    An index is only used where its condition is said word for word: a parameter proves nothing to a database
+    that makes its plan before it knows the value.
 
     Attributes:
-        answers: the condition of the filter that needs no further look.
+        answers: the conditions of the filter that need no further look.
         branches: what is asked, each time. No row is in two of them.
         is_by_id: whether the rows come in the order of their ids, and not the newest first.
     """
 
-    answers: str
+    answers: frozenset[str]
     branches: Sequence[Sequence[Condition]]
     is_by_id: bool = False
 
@@ -45,22 +45,23 @@ def paths_of(wanted: LedgerFilter, table: Table, dialect: str) -> list[Path]:
     """All that lead to the rows, the one that most likely leads to the fewest first."""
     columns = table.c
     if wanted.jobs.ids is not None:
-        return [Path("ids", [[columns.id.in_(wanted.jobs.ids)]])]
+        return [Path(frozenset({"ids"}), [[columns.id.in_(wanted.jobs.ids)]])]
     if prefix := wanted.id_prefix:
-        return [Path("id_prefix", [[columns.id >= prefix, columns.id < prefix + _LAST]], is_by_id=True)]
+        return [Path(frozenset(), [[columns.id >= prefix, columns.id < prefix + _LAST]], is_by_id=True)]
     paths = [path for path in _paths_by_value(wanted, columns) if len(path.branches) <= MOST_BRANCHES]
     if dialect == "postgresql" and has_tag_indexes(table):
         paths += [_by_tag(tag, columns, CONTAINING[dialect]) for tag in wanted.jobs.tags]
-    if wanted.statuses is None and paths:
+    if paths and (wanted.statuses is None or any("statuses" in path.answers for path in paths)):
         return paths
-    return [*paths, Path("statuses", [[columns.status == one] for one in wanted.statuses or LedgerStatus])]
+    by_status = [[columns.status == one] for one in wanted.statuses or LedgerStatus]
+    return [*paths, Path(frozenset({"statuses"}), by_status)]
 
 
 def _paths_by_value(wanted: LedgerFilter, columns: Columns) -> Iterator[Path]:
     """By the conditions that name the values of a column which has an index."""
 
     def one_of(answers: str, name: str, values: Iterable[Any], *said: Condition) -> Path:
-        return Path(answers, [[columns[name] == value, *said] for value in values])
+        return Path(frozenset(answers.split()), [[columns[name] == value, *said] for value in values])
 
     if wanted.parents:
         yield one_of("parents", "parent", wanted.parents, columns.parent.is_not(None))
@@ -71,7 +72,7 @@ def _paths_by_value(wanted: LedgerFilter, columns: Columns) -> Iterator[Path]:
     if wanted.causes:
         yield one_of("causes", "cause", wanted.causes, columns.cause.is_not(None))
     if wanted.jobs.states is not None and wanted.jobs.states <= _WAITING_APART:
-        yield one_of("states", "state", sorted(wanted.jobs.states), WAITS_APART)
+        yield one_of("states statuses", "state", sorted(wanted.jobs.states), WAITS_APART)
     if wanted.job_types:
         yield _by_type(wanted.job_types, columns)
     if wanted.jobs.functions:
@@ -81,16 +82,18 @@ def _paths_by_value(wanted: LedgerFilter, columns: Columns) -> Iterator[Path]:
 
 
 def _by_tag(tag: str, columns: Columns, json: Containing[Any]) -> Path:
-    """A tag is in one place only; of jobs that have more tags than there are places, it may be in a later one."""
+    """A tag is in one place only; of jobs with more tags than there are places, it may be in a later one."""
     places = [tag_at(columns.tags, place) for place in range(TAG_PLACES + 1)]
     shown = tag[:TAG_LENGTH]
     branches: list[list[Condition]] = [[place == shown, place.is_not(None)] for place in places[:TAG_PLACES]]
     elsewhere = [place.is_distinct_from(shown) for place in places[:TAG_PLACES]]
     branches.append([places[TAG_PLACES].is_not(None), *elsewhere, json.contains(columns.tags, [tag])])
-    return Path(f"tag {tag}" if len(tag) <= TAG_LENGTH else "", branches)
+    return Path(frozenset({f"tag {tag}"} if len(tag) < TAG_LENGTH else ()), branches)
 
 
 def _by_type(types: Sequence[str], columns: Columns) -> Path:
     """By default a job's type is its function, and rows for which it is are found by that."""
     by_function = [[columns.function == one, columns.job_type == one] for one in types]
-    return Path("job_types", [*by_function, *([columns.job_type == one, HAS_A_TYPE] for one in types)])
+    return Path(
+        frozenset({"job_types"}), [*by_function, *([columns.job_type == one, HAS_A_TYPE] for one in types)]
+    )

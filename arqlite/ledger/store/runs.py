@@ -2,119 +2,82 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from ...model.states import JobState
 from ..adoption import Run
+from ..endings import Ending
+from ..payloads import jsonable_or_text
 from ..rows import BY_QUEUE, JobRowMixin, utc_now
-from .moves import CANCELLED, FAILED, QUEUED, RUNNING, SUCCESS, checked_id, move, table_of
+from .moves import QUEUED, RUNNING, SUCCESS, checked_id, move, table_of
 
 
-async def open_row(
-    db: AsyncSession,
-    row_model: type[JobRowMixin],
-    run: Run,
-    *,
-    job_type: str,
-    input_payload: Any,
-    triggered_by: str,
-    user_id: int | None,
-) -> None:
+class Asked(NamedTuple):
+    """What a run was asked to do, in the application's words.
+
+    Attributes:
+        job_type, input_payload, triggered_by, user_id: as in `JobRowMixin`.
+    """
+
+    job_type: str
+    input_payload: Any = None
+    triggered_by: str = "system"
+    user_id: int | None = None
+
+
+async def open_row(db: AsyncSession, row_model: type[JobRowMixin], run: Run, asked: Asked) -> None:
     """Write the row of a run that nobody announced, RUNNING at once."""
-    now = utc_now()
+    values = _begun(run) | _new(run) | asked._asdict()
     await db.execute(
         insert(table_of(row_model)).values(
-            id=checked_id(run.job_id),
-            job_type=job_type,
-            function=run.function,
-            queue=run.queue or "",
-            status=RUNNING,
-            input_payload=input_payload,
-            triggered_by=triggered_by,
-            user_id=user_id,
-            attempt=run.attempt,
-            crashes=run.crashes,
-            worker=run.worker,
-            enqueued_at=run.enqueued_at,
-            created_at=run.enqueued_at or now,
-            queued_at=run.enqueued_at or now,
-            updated_at=now,
+            id=checked_id(run.job_id), queue=run.queue, updated_at=utc_now(), **values
         )
     )
 
 
 async def adopt(
-    db: AsyncSession,
-    row_model: type[JobRowMixin],
-    run: Run,
-    seen: JobRowMixin,
-    *,
-    job_type: str,
-    input_payload: Any,
-    triggered_by: str,
-    user_id: int | None,
+    db: AsyncSession, row_model: type[JobRowMixin], run: Run, seen: JobRowMixin, asked: Asked
 ) -> bool:
     """Make the row RUNNING for this run. False if it changed since it was `seen`: look again."""
     columns = table_of(row_model).c
+    is_as_seen = [columns.attempt == seen.attempt, columns.crashes == seen.crashes]
+    kept: dict[str, Any] = {
+        "input_payload": asked.input_payload if seen.input_payload is None else seen.input_payload,
+        "triggered_by": asked.triggered_by if seen.triggered_by == BY_QUEUE else seen.triggered_by,
+        "user_id": asked.user_id if seen.user_id is None else seen.user_id,
+        "crashes": max(run.crashes, seen.crashes),
+        "max_attempts": seen.max_attempts if run.max_attempts is None else run.max_attempts,
+        "enqueued_at": run.enqueued_at or seen.enqueued_at,
+        "pushed_at": seen.pushed_at or utc_now(),
+    }
     return await move(
         db,
         row_model,
-        [columns.id == run.job_id, columns.attempt == seen.attempt, columns.crashes == seen.crashes],
+        [*_of_job(row_model, run), *is_as_seen],
         leaving=[seen.status],
-        status=RUNNING,
-        job_type=job_type,
-        input_payload=input_payload if seen.input_payload is None else seen.input_payload,
-        triggered_by=triggered_by if seen.triggered_by == BY_QUEUE else seen.triggered_by,
-        user_id=user_id if seen.user_id is None else seen.user_id,
-        attempt=run.attempt,
-        crashes=max(run.crashes, seen.crashes),
-        worker=run.worker,
-        error_payload=None,
-        enqueued_at=run.enqueued_at or seen.enqueued_at,
-        started_at=None,
-        finished_at=None,
+        **_begun(run) | kept | {"job_type": asked.job_type},
     )
 
 
 async def reopen(
-    db: AsyncSession,
-    row_model: type[JobRowMixin],
-    run: Run,
-    seen: JobRowMixin,
-    *,
-    job_type: str,
-    input_payload: Any,
-    triggered_by: str,
-    user_id: int | None,
+    db: AsyncSession, row_model: type[JobRowMixin], run: Run, seen: JobRowMixin, asked: Asked
 ) -> bool:
-    """Begin the row of an earlier job anew, RUNNING. False if it changed since it was `seen`: look again."""
+    """Begin the row of an earlier job anew, RUNNING. False if it changed since it was `seen`: look again.
+
+    Nothing of that job stays: what the queue knows of this one its recorder tells.
+    """
     columns = table_of(row_model).c
-    now = utc_now()
     return await move(
         db,
         row_model,
-        [columns.id == run.job_id, columns.finished_at == seen.finished_at],
+        [*_of_job(row_model, run), columns.finished_at == seen.finished_at],
         leaving=[seen.status],
-        status=RUNNING,
-        job_type=job_type,
-        function=run.function,
-        input_payload=input_payload,
-        output_payload=None,
-        error_payload=None,
-        triggered_by=triggered_by,
-        user_id=user_id,
-        attempt=run.attempt,
-        crashes=run.crashes,
-        worker=run.worker,
-        enqueued_at=run.enqueued_at,
-        created_at=run.enqueued_at or now,
-        queued_at=run.enqueued_at or now,
-        started_at=None,
-        finished_at=None,
+        **_begun(run) | _new(run) | asked._asdict() | _FORGOTTEN,
     )
 
 
@@ -131,39 +94,75 @@ async def succeed(db: AsyncSession, row_model: type[JobRowMixin], run: Run, outp
         _owned_by(row_model, run),
         leaving=[RUNNING],
         status=SUCCESS,
+        state=JobState.COMPLETED,
+        cause=None,
         output_payload=output,
         error_payload=None,
         finished_at=utc_now(),
     )
 
 
-async def fail(db: AsyncSession, row_model: type[JobRowMixin], run: Run, error: Mapping[str, str]) -> bool:
-    """RUNNING to FAILED. False if a later run owns the row."""
+async def settle(db: AsyncSession, row_model: type[JobRowMixin], run: Run, ending: Ending) -> bool:
+    """RUNNING to FAILED, CANCELLED or, the attempt kept, QUEUED. False if a later run owns the row."""
+    now = utc_now()
+    moment = {"queued_at": now} if ending.status is QUEUED else {"finished_at": now}
     return await move(
         db,
         row_model,
         _owned_by(row_model, run),
         leaving=[RUNNING],
-        status=FAILED,
-        error_payload=dict(error),
-        finished_at=utc_now(),
+        status=ending.status,
+        state=ending.state,
+        cause=ending.cause,
+        error_payload=ending.error,
+        **moment,
     )
 
 
-async def cancel(db: AsyncSession, row_model: type[JobRowMixin], run: Run) -> bool:
-    """RUNNING to CANCELLED. False if a later run owns the row."""
-    return await move(
-        db, row_model, _owned_by(row_model, run), leaving=[RUNNING], status=CANCELLED, finished_at=utc_now()
-    )
+_FORGOTTEN: dict[str, Any] = dict.fromkeys(
+    ("args", "kwargs", "scheduled_at", "record", "lock", "memory")
+)
+"""What only the job itself can tell, of a row that is now another one's."""
 
 
-async def give_back(db: AsyncSession, row_model: type[JobRowMixin], run: Run) -> bool:
-    """RUNNING to QUEUED, the attempt kept. False if a later run owns the row."""
-    return await move(
-        db, row_model, _owned_by(row_model, run), leaving=[RUNNING], status=QUEUED, queued_at=utc_now()
-    )
+def _begun(run: Run) -> dict[str, Any]:
+    """What the row of a run says that has just begun."""
+    return {
+        "status": RUNNING,
+        "state": JobState.EXECUTING,
+        "cause": None,
+        "attempt": run.attempt,
+        "worker": run.worker,
+        "output_payload": None,
+        "error_payload": None,
+        "started_at": None,
+        "finished_at": None,
+    }
 
 
-def _owned_by(row_model: type[JobRowMixin], run: Run) -> list[ColumnElement[bool]]:
+def _new(run: Run) -> dict[str, Any]:
+    """What the row of a job says that had none."""
+    now = utc_now()
+    return {
+        "function": run.function,
+        "crashes": run.crashes,
+        "max_attempts": run.max_attempts,
+        "priority": run.priority,
+        "tags": list(run.tags) or None,
+        "meta": jsonable_or_text(run.meta) or None,
+        "parent": run.part_of,
+        "enqueued_at": run.enqueued_at,
+        "created_at": run.enqueued_at or now,
+        "queued_at": run.enqueued_at or now,
+        "pushed_at": now,
+    }
+
+
+def _of_job(row_model: type[JobRowMixin], run: Run) -> list[ColumnElement[bool]]:
     columns = table_of(row_model).c
-    return [columns.id == run.job_id, columns.attempt == run.attempt, columns.worker == run.worker]
+    return [columns.id == run.job_id, columns.queue == run.queue]
+
+
+def _owned_by(row_model: type[JobRowMixin], run: Run) -> Sequence[ColumnElement[bool]]:
+    columns = table_of(row_model).c
+    return [*_of_job(row_model, run), columns.attempt == run.attempt, columns.worker == run.worker]
