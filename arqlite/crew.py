@@ -15,6 +15,7 @@ from typing import Any
 from .connections import ArqRedis
 from .constants import heartbeats_per_lease
 from .engine import RedisEngine, Waker
+from .model.arguments import signature_of
 from .model.codec import Codec
 from .model.functions import Function
 from .runtime.bookless import NoBooks
@@ -102,7 +103,7 @@ class Crew:
         )
         limits = options.limits()
         self.engine = RedisEngine(pool, options.queue, timeout=max(lease_ms / 3000, 1.0))
-        self._books = _books_of(options, self.engine, codec, self._deliver)
+        self._books = _books_of(options, functions, self.engine, codec, self._deliver)
         self.producer = Producer(
             self.engine,
             Waker(pool, self.engine.keys),
@@ -393,12 +394,21 @@ class Crew:
         return f"{complete} jobs complete ◆ {failed} failed ◆ {retried} retries ◆ {ongoing} {fate}"
 
 
-def _books_of(options: WorkerOptions, engine: RedisEngine, codec: Codec, wake: Callable[[], None]) -> NoBooks:
+def _books_of(
+    options: WorkerOptions,
+    functions: Mapping[str, Function],
+    engine: RedisEngine,
+    codec: Codec,
+    wake: Callable[[], None],
+) -> NoBooks:
     if options.ledger is None:
         return NoBooks()
     # Here, since without a ledger there need not be an SQLAlchemy.
     from .books import Books
 
+    if options.ledger.redaction:
+        for name, function in functions.items():
+            options.ledger.redaction.learn(name, signature_of(function.coroutine).parameter_names)
     return Books(options.ledger, engine, codec, wake)
 
 

@@ -15,7 +15,7 @@ class Spilling:
     keys: Keys
 
     async def spill(self, packets: Sequence[bytes], limit: int) -> int:
-        """Keep packets behind those that are there. Returns how many of the oldest went, for there are too many."""
+        """Keep packets behind those that are there. Returns how many of the oldest had to go."""
         return int(await self._call(load("spill"), {"limit": limit}, packets, {"spilled": self.keys.spilled}))
 
     async def scoop(self, reader: str, lease_ms: int, limit: int) -> list[tuple[bytes, bytes]]:

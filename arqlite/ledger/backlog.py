@@ -16,7 +16,7 @@ from .redaction import Redaction
 Run: TypeAlias = tuple[int, float, Told]
 """What waits to be written of a run: the number of its first event, when that was told, and its rows."""
 Accepted: TypeAlias = tuple[int, float, Values, Mapping[str, Any]]
-"""A job that was accepted: number and time as in `Run`, values of `ACCEPTED_COLUMNS`, values of further columns."""
+"""An accepted job: number and time as in `Run`, values of `ACCEPTED_COLUMNS`, and of further columns."""
 _Key: TypeAlias = tuple[str, str, int, str]
 _Start: TypeAlias = tuple[int, float, JobStarted]
 
@@ -24,8 +24,8 @@ _Start: TypeAlias = tuple[int, float, JobStarted]
 class Backlog:
     """Runs and accepted jobs that wait to be written, and those that are being written.
 
-    A run that ends while its start waits is written once. What has ended waits as the values of its rows, so that
-    neither arguments nor results are kept alive.
+    A run that ends while its start waits is written once. What has ended waits as the values of its rows, so
+    that neither arguments nor results are kept alive.
 
     Args:
         moment: what a time in ms is to the database.
@@ -109,7 +109,7 @@ class Backlog:
         return taken
 
     def settle_runs(self, taken: list[Run], rest: Sequence[Run] = ()) -> None:
-        """What was taken out is in its place, but for a rest: that goes in front of what was told meanwhile."""
+        """What was taken out is in its place, but for a rest, which waits again, as the oldest."""
         self._out = [other for other in self._out if other is not taken]
         self._runs.extendleft(reversed(rest))
 

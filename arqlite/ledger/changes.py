@@ -1,4 +1,4 @@
-"""What events mean for rows. Pure functions; each is called for every job, so they make tuples and few of them."""
+"""What events mean for rows. Pure functions; they are called for every job, and make few objects."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from .rows import BY_QUEUE
 
 JOB_COLUMNS = (
     "id", "queue", "job_type", "function", "status", "state", "cause", "args", "kwargs", "tags", "meta",
-    "priority", "output_payload", "error_payload", "triggered_by", "parent", "attempt", "crashes", "max_attempts",
-    "worker", "enqueued_at", "created_at", "queued_at", "scheduled_at", "started_at", "finished_at", "updated_at",
-    "pushed_at", "record", "memory",
+    "priority", "output_payload", "error_payload", "triggered_by", "parent", "attempt", "crashes",
+    "max_attempts", "worker", "enqueued_at", "created_at", "queued_at", "scheduled_at", "started_at",
+    "finished_at", "updated_at", "pushed_at", "record", "memory",
 )  # fmt: skip
 """The values of a job's row that events tell, in their order."""
 ACCEPTED_COLUMNS = (
     "id", "queue", "job_type", "function", "status", "state", "args", "kwargs", "tags", "meta", "priority",
-    "triggered_by", "user_id", "parent", "max_attempts", "enqueued_at", "created_at", "queued_at", "scheduled_at",
-    "updated_at", "pushed_at", "record", "lock",
+    "triggered_by", "user_id", "parent", "max_attempts", "enqueued_at", "created_at", "queued_at",
+    "scheduled_at", "updated_at", "pushed_at", "record", "lock",
 )  # fmt: skip
 ATTEMPT_COLUMNS = (
     "job_id", "queue", "attempt", "worker", "state", "cause", "started_at", "finished_at", "error",
@@ -47,12 +47,14 @@ _STATES = {state.value: (LEDGER_STATUS[state].name, state.value) for state in Jo
 _STATES["snoozed"] = _STATES[JobState.SCHEDULED.value]
 _RUNNING, _QUEUED, _SUCCESS = LedgerStatus.RUNNING.name, LedgerStatus.QUEUED.name, LedgerStatus.SUCCESS.name
 _FUNCTION_LENGTH = 255
+_LAST_MS = 253_402_300_799_999
+"""The end of the year 9999; by mistake, a job may well be scheduled for later."""
 
 
 Told: TypeAlias = tuple[Values, Values | None, Values | None]
-"""A run as rows tell it: values of `JOB_COLUMNS`; values of `ATTEMPT_COLUMNS`, None of what ended without a run;
-and what a minute counts, None of what has not ended. Plain tuples of plain values, which the garbage collector
-does not look at again and again while they wait."""
+"""A run as rows tell it: values of `JOB_COLUMNS`; values of `ATTEMPT_COLUMNS`, None of what ended without a
+run; and what a minute counts, None of what has not ended. Plain tuples of plain values, which the garbage
+collector does not look at again and again while they wait."""
 
 
 @dataclass(slots=True)
@@ -61,8 +63,8 @@ class Batch:
 
     Attributes:
         layers: jobs and attempts, in lists that are to be written one after the other. A list has an id only
-            once, for one statement can move a row once; and it is in the order of ids, for two writers must lock
-            their rows in the same order.
+            once, for one statement can move a row once; and it is in the order of ids, for two writers must
+            lock their rows in the same order.
         minutes: by minute, queue, function and state: count, ms run, ms waited, and the longest of both.
     """
 
@@ -139,7 +141,8 @@ def told_of(
         event.job_id, event.queue, function, function, status, state, cause, args, kwargs, tags, meta,
         event.priority, output, error, event.triggered_by or BY_QUEUE, event.parent or None, event.attempt,
         event.crashes, event.max_attempts, worker, enqueued, enqueued or at, queued,
-        moment(scheduled_ms) if scheduled_ms > 0 else None, began, finished, at, at, record, memory,
+        moment(min(scheduled_ms, _LAST_MS)) if scheduled_ms > 0 else None, began, finished, at, at, record,
+        memory,
     )  # fmt: skip
     if began is None:
         return job, None, tally
@@ -189,6 +192,7 @@ def accepted_values(
         record = record if is_whole else None
     enqueued = moment(job.enqueued_ms)
     due_ms = job.enqueued_ms if job.due_ms is None else job.due_ms
+    due_ms = min(due_ms, _LAST_MS)
     is_early = due_ms > job.enqueued_ms
     state = JobState.SCHEDULED if is_early else JobState.AVAILABLE
     return (

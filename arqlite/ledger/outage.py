@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import time
 from collections.abc import Callable
@@ -9,11 +10,16 @@ from collections.abc import Callable
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from ..telemetry import LedgerAway, LedgerBack, execute, has_handlers
+from ..utils import timestamp_ms
+
+logger = logging.getLogger("arqlite.ledger")
+
 DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeoutError, OSError)
 """No connection, no free connection in time, or a file that another process keeps locked."""
 
-# No connection, no resources, the server is stopping or starting, a conflict that was not settled in time; and
-# tables or columns that are not there yet, which a migration brings.
+# No connection, no resources, the server is stopping or starting, a conflict that was not settled in time;
+# and tables or columns that are not there yet, which a migration brings.
 _AWAY_STATES = ("08", "53", "57P0", "58", "55P03", "42P01", "42703", "3F000", "25006")
 _CONFLICT_STATES = ("40001", "40P01")
 
@@ -28,7 +34,7 @@ def is_away(error: BaseException) -> bool:
 
 
 def is_conflict(error: BaseException) -> bool:
-    """Tell whether two transactions stood in each other's way, and this one was given up: it may be tried again."""
+    """Tell whether the database gave this transaction up for another one: it may be tried again."""
     return isinstance(error, DBAPIError) and _state_of(error).startswith(_CONFLICT_STATES)
 
 
@@ -66,3 +72,37 @@ class Outage:
     def end(self) -> None:
         """Note that the database answers."""
         self._since = None
+
+
+class Absence:
+    """Tells the log and telemetry of an outage, once when it begins and once when it ends.
+
+    Args:
+        queue: whose jobs are not recorded meanwhile; empty is those of every queue.
+    """
+
+    def __init__(self, queue: str) -> None:
+        self._queue = queue
+        self._since: float | None = None
+
+    @property
+    def is_on(self) -> bool:
+        """Whether the database is away."""
+        return self._since is not None
+
+    def begin(self, error: BaseException) -> None:
+        """Note that the database is away, and why."""
+        if self._since is None:
+            self._since = time.monotonic()
+            logger.warning("the ledger is away, jobs go on and are recorded later: %r", error)
+            if has_handlers(LedgerAway):
+                execute(LedgerAway(self._queue, error, timestamp_ms()))
+
+    def end(self) -> None:
+        """Note that the database answers."""
+        if self._since is not None:
+            away_s = time.monotonic() - self._since
+            self._since = None
+            logger.warning("the ledger is back after %0.1fs", away_s)
+            if has_handlers(LedgerBack):
+                execute(LedgerBack(self._queue, int(away_s * 1_000), timestamp_ms()))

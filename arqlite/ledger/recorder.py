@@ -1,4 +1,4 @@
-"""`Recorder`: rows follow what workers tell and clients enqueue, by one writer that shares its transactions."""
+"""`Recorder`: rows follow what workers tell and clients enqueue, many in a transaction."""
 
 from __future__ import annotations
 
@@ -15,8 +15,6 @@ from ..service import Service, end_task
 from ..telemetry import (
     JobStarted,
     JobStopped,
-    LedgerAway,
-    LedgerBack,
     LedgerWritten,
     execute,
     has_handlers,
@@ -24,30 +22,33 @@ from ..telemetry import (
 from ..utils import timestamp_ms
 from .accepting import AcceptedJob
 from .backlog import Accepted, Backlog, Run
-from .outage import is_away, is_conflict
-from .overflow import Overflow, packed_accepted, packed_runs
+from .leaving import leave_accepted_out, leave_packet_out, leave_run_out, packets_of, report_overflow
+from .outage import Absence, is_away, is_conflict
+from .overflow import Overflow
 from .writer import Books, Writer, write_parts
 
 logger = logging.getLogger("arqlite.ledger")
 
+_ENDED = "the recorder ended before it could write this"
 _SHORTEST_BACKOFF_S = 0.02
 _PUT_TIMEOUT_S = 5.0
 
 _ENTRIES_AT_ONCE = 2_000
-"""Entries in one transaction: enough to share its cost, few enough not to hold up jobs while being made into rows."""
+"""In one transaction: enough to share its cost, few enough not to hold up jobs while it is made."""
 _PACKETS_AT_ONCE = 20
 
 
 class Recorder(Service):
     """Keeps the rows of jobs, and a row for each of their attempts, and counts what ends in each minute.
 
-    One writer per process puts what was told within a few ms into one transaction. Jobs never wait for it: while the
-    database is slow or away, events wait in memory, up to `capacity`. The oldest beyond go to the `overflow`, and come
-    back from there when the database does; without one they are dropped, and counted in the log. In a strict
-    ledger none of that happens: events wait however many they are, and `is_full` says that no more should be made.
+    One writer per process puts what was told within a few ms into one transaction. Jobs never wait for it:
+    while the database is slow or away, events wait in memory, up to `capacity`. The oldest beyond go to the
+    `overflow`, and come back from there when the database does; without one they are dropped, and counted in
+    the log. In a strict ledger none of that happens: events wait however many they are, and `is_full` says
+    that no more should be made.
 
-    A job that nobody wrote a row for gets one here. Rows that a `JobRunner` keeps are left alone while it keeps them:
-    it closes them before the worker tells that the job stopped.
+    A job that nobody wrote a row for gets one here. Rows that a `JobRunner` keeps are left alone while it
+    keeps them: it closes them before the worker tells that the job stopped.
 
     Args:
         ledger: where the rows are.
@@ -85,7 +86,7 @@ class Recorder(Service):
         self._backlog = Backlog(self._writer.moment, ledger.redaction)
         self._written = 0
         self._waiters: deque[tuple[int, asyncio.Future[None]]] = deque()
-        self._away_since: float | None = None
+        self._absence = Absence(queue or "")
         self._spilling: asyncio.Task[None] | None = None
         self._arrived = asyncio.Event()
         self._crowded = asyncio.Event()
@@ -111,7 +112,7 @@ class Recorder(Service):
     @property
     def is_away(self) -> bool:
         """Whether the database could not be reached when this last tried."""
-        return self._away_since is not None
+        return self._absence.is_on
 
     @property
     def mark(self) -> int:
@@ -124,7 +125,11 @@ class Recorder(Service):
         Raises:
             LedgerError: the recorder ended before.
         """
-        if self._written < mark and len(self._backlog):
+        if self._written >= mark:
+            return
+        if self._task is None:
+            raise LedgerError(_ENDED)
+        if len(self._backlog):
             waiter = asyncio.get_running_loop().create_future()
             self._waiters.append((mark, waiter))
             await waiter
@@ -138,7 +143,7 @@ class Recorder(Service):
             self._has_more()
 
     def accept(self, jobs: Sequence[AcceptedJob]) -> None:
-        """Remember jobs that Redis has just accepted; their rows are QUEUED, unless they are further already."""
+        """Remember jobs that Redis has just accepted, for their QUEUED rows; some may be further already."""
         self._backlog.accept(jobs)
         self._has_more()
 
@@ -177,11 +182,13 @@ class Recorder(Service):
         if self._spilling is not None:
             await end_task(self._spilling)
             self._spilling = None
-        await self._leave_rest()
+        # Before the rest goes elsewhere: that is not committed.
+        self._written = self._backlog.written()
         while self._waiters:
             _, waiter = self._waiters.popleft()
             if not waiter.done():
-                waiter.set_exception(LedgerError("the recorder ended before it could write this"))
+                waiter.set_exception(LedgerError(_ENDED))
+        await self._leave_rest()
 
     async def run(self) -> None:
         """Write what arrives, one transaction at a time, until told to stop."""
@@ -219,22 +226,24 @@ class Recorder(Service):
         delay = _SHORTEST_BACKOFF_S
         while len(self._backlog):
             try:
-                # Accepted jobs go by themselves: with runs in the same transaction, rows would not be locked in the
-                # order of ids, and two writers could wait for each other.
+                # Accepted jobs go by themselves: with runs in the same transaction, rows would not be locked
+                # in the order of ids, and two writers could wait for each other.
                 is_done = await self._write_accepted() and await self._write_runs()
             except Exception as error:
                 if not (is_away(error) or is_conflict(error)):
-                    raise
-                self._note_away(error)
+                    logger.exception("the ledger's recorder failed and tries again")
+                self._absence.begin(error)
                 is_done = False
             if is_done:
                 delay = _SHORTEST_BACKOFF_S
-                self._note_back()
+                self._absence.end()
             else:
                 await self._pause(delay)
                 await asyncio.sleep(_SHORTEST_BACKOFF_S)  # also while closing, which ends every pause at once
                 delay = min(delay * 2, self.max_backoff)
-        self._report_dropped()
+        if self._backlog.dropped:
+            logger.error("the ledger missed %d changes: more came than could wait", self._backlog.dropped)
+            self._backlog.dropped = 0
 
     async def _write_accepted(self) -> bool:
         """Write some accepted jobs; False if some of them wait again."""
@@ -244,7 +253,7 @@ class Recorder(Service):
         rest: Sequence[Accepted] = taken
         try:
             with self._reporting(taken):
-                rest = await write_parts(taken, self._writer.write_accepted, _leave_accepted_out)
+                rest = await write_parts(taken, self._writer.write_accepted, leave_accepted_out)
         finally:
             self._backlog.settle_accepted(taken, rest)
             self._wake_waiters()
@@ -258,7 +267,7 @@ class Recorder(Service):
         rest: Sequence[Run] = taken
         try:
             with self._reporting(taken):
-                rest = await write_parts(taken, self._writer.write_runs, _leave_run_out)
+                rest = await write_parts(taken, self._writer.write_runs, leave_run_out)
         finally:
             self._backlog.settle_runs(taken, rest)
             self._wake_waiters()
@@ -284,26 +293,6 @@ class Recorder(Service):
             if not waiter.done():
                 waiter.set_result(None)
 
-    def _note_away(self, error: BaseException) -> None:
-        if self._away_since is None:
-            self._away_since = time.monotonic()
-            logger.warning("the ledger is away, jobs go on and are recorded later: %r", error)
-            if has_handlers(LedgerAway):
-                execute(LedgerAway(self.queue or "", error, timestamp_ms()))
-
-    def _note_back(self) -> None:
-        if self._away_since is not None:
-            away_s = time.monotonic() - self._away_since
-            self._away_since = None
-            logger.warning("the ledger is back after %0.1fs", away_s)
-            if has_handlers(LedgerBack):
-                execute(LedgerBack(self.queue or "", int(away_s * 1_000), timestamp_ms()))
-
-    def _report_dropped(self) -> None:
-        if self._backlog.dropped:
-            logger.error("the ledger missed %d changes: more came than could wait", self._backlog.dropped)
-            self._backlog.dropped = 0
-
     # The overflow.
 
     async def _spill(self, overflow: Overflow) -> None:
@@ -321,12 +310,12 @@ class Recorder(Service):
         runs = self._backlog.take_runs(limit)
         is_put = False
         try:
-            if packets := _packets_of(accepted, runs):
+            if packets := packets_of(accepted, runs):
                 async with asyncio.timeout(_PUT_TIMEOUT_S):
                     await overflow.put(packets)
                 is_put = True
         except Exception as error:  # noqa: BLE001 (then it waits here, as long as there is room)
-            self._report_overflow(error)
+            report_overflow(error)
         finally:
             self._backlog.settle_accepted(accepted, () if is_put else accepted)
             self._backlog.settle_runs(runs, () if is_put else runs)
@@ -339,21 +328,17 @@ class Recorder(Service):
             try:
                 packets = await overflow.take(_PACKETS_AT_ONCE)
                 for token, packet in packets:
-                    await write_parts([packet], self._write_packet, _leave_packet_out)
+                    await write_parts([packet], self._writer.write_packets, leave_packet_out)
                     await overflow.forget([token])
             except Exception as error:  # noqa: BLE001 (what was not forgotten is there the next time)
                 if is_away(error) or is_conflict(error):
-                    self._note_away(error)
+                    self._absence.begin(error)
                 else:
-                    self._report_overflow(error)
+                    report_overflow(error)
                 return
             if not packets:
                 return
             await self._write_all()
-
-    async def _write_packet(self, packets: Sequence[bytes]) -> None:
-        for packet in packets:
-            await self._writer.write_packet(packet)
 
     async def _leave_rest(self) -> None:
         """Nobody writes any more: what waits goes into the overflow, or is lost."""
@@ -364,29 +349,3 @@ class Recorder(Service):
                 "the ledger missed %d changes: it was away when the worker ended", len(self._backlog)
             )
         self._backlog.clear()
-
-    def _report_overflow(self, error: BaseException) -> None:
-        logger.warning("the ledger's overflow is out of reach: %r", error)
-
-
-def _packets_of(accepted: Sequence[Accepted], runs: Sequence[Run]) -> list[bytes]:
-    pairs = [(values, columns) for _, _, values, columns in accepted]
-    return packed_accepted(pairs) + packed_runs([told for _, _, told in runs])
-
-
-def _leave_run_out(run: Run, error: Exception) -> None:
-    _, _, (job, _, _) = run
-    logger.error("job %s: a change could not be recorded and is left out: %s", job[0], _told(error))
-
-
-def _leave_accepted_out(accepted: Accepted, error: Exception) -> None:
-    logger.error("job %s: its row could not be written and is left out: %s", accepted[2][0], _told(error))
-
-
-def _leave_packet_out(packet: bytes, error: Exception) -> None:
-    logger.error("%d bytes of changes could not be recorded and are left out: %s", len(packet), _told(error))
-
-
-def _told(error: Exception) -> str:
-    """What is wrong, in a line: with it, SQLAlchemy's errors tell a statement of some thousand characters."""
-    return repr(getattr(error, "orig", None) or error)

@@ -11,8 +11,8 @@ HIDDEN = "***"
 class Redaction:
     """Which arguments are hidden.
 
-    Keywords are known by their names. Of positional arguments the names are known of functions that were told by
-    `learn`, which workers do for all of theirs.
+    Keywords are known by their names. Of positional arguments the names are known of functions that were
+    told by `learn`, which workers do for all of theirs.
 
     Args:
         names: names of arguments, for all functions, or for some of them only: `{"send_otp": ("otp",)}`.
@@ -42,8 +42,8 @@ class Redaction:
     ) -> tuple[Sequence[Any], Mapping[str, Any], bool]:
         """Hide what must not be held.
 
-        Of a function that has names of its own and was not told by `learn`, all positional arguments are hidden:
-        better too many of them than the wrong ones.
+        Of a function that has names of its own and was not told by `learn`, all positional arguments are
+        hidden: better too many of them than the wrong ones.
 
         Returns:
             The arguments that may be held, and whether they are all there.

@@ -76,13 +76,13 @@ class Writer:
 
         await self._transact(write)
 
-    async def write_packet(self, packet: bytes) -> None:
+    async def write_packets(self, packets: Sequence[bytes]) -> None:
         """Write what an overflow gave back."""
-        told = unpacked(packet)
 
         async def write(connection: AsyncConnection, writing: Writing) -> None:
-            await writing.accept(connection, list(zip(told.accepted, told.columns, strict=True)))
-            await writing.write(connection, batch_of(told.told))
+            for packet in map(unpacked, packets):
+                await writing.accept(connection, list(zip(packet.accepted, packet.columns, strict=True)))
+                await writing.write(connection, batch_of(packet.told))
 
         await self._transact(write)
 

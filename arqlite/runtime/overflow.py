@@ -10,7 +10,7 @@ from ..engine import RedisEngine
 logger = logging.getLogger("arqlite.ledger")
 
 PACKETS = 10_000
-"""How many packets may wait, of 100 runs or jobs each: so many take some 20 to 100 MB, with large results more."""
+"""How many packets may wait, of 100 runs each: some 20 to 100 MB, with large results more."""
 # Who reads asks again long before; who died meanwhile has others wait for so long.
 _LEASE_MS = 10_000
 

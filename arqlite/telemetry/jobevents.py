@@ -23,8 +23,8 @@ class JobEnqueued:
     function: str
 
 
-# These two are built for each run, and have many fields: frozen, which sets each of them by a call, they would cost
-# as much as all that a ledger does with them. They are not to be changed all the same.
+# These two are built for each run, and have many fields: frozen, which sets each of them by a call, they
+# would cost as much as all that a ledger does with them. They are not to be changed all the same.
 @dataclass(slots=True)
 class JobStarted:
     """A worker begins a run of a job.

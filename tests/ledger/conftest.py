@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ledger_toys import Base, Row
+from ledger_toys import Base
 from postgres import postgres_url  # noqa: F401 (a fixture)
 from recorder_toys import Outage, Sessions, ToyLedger
 from sqlalchemy import make_url, text

@@ -79,7 +79,7 @@ async def test_start_may_overtake_the_row(recorder: Recorder, sessions: Sessions
 
 @pytest.mark.parametrize("engine", ["sqlite", "postgres", "psycopg"], indirect=True)
 async def test_used_id_begins_anew(recorder: Recorder, sessions: Sessions) -> None:
-    """A later job of the same id leaves nothing of the earlier one, neither in its row nor of its attempts."""
+    """A later job of the same id leaves nothing of the earlier one, in its row or of its attempts."""
     await tell(recorder, started(), stopped("discarded", error=ValueError("yesterday's")))
 
     recorder.accept([accepted(enqueued_ms=START_MS + 1_000)])

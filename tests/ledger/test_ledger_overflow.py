@@ -1,4 +1,4 @@
-"""What finds no room in a recorder's memory: put elsewhere, taken back, and written as if nothing had been."""
+"""What finds no room in a recorder's memory: put elsewhere, taken back, and written all the same."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ async def count_of(sessions: Sessions, status: LedgerStatus = SUCCESS) -> int:
 async def test_nothing_is_lost_beyond_the_capacity(
     recorder: Recorder, outage: Outage, shelf: Shelf, sessions: Sessions, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What finds no room during an outage is written when it is over: rows, attempts, and what was accepted."""
+    """What finds no room during an outage is written when it is over: rows, attempts, accepted jobs."""
     outage.is_away = True
     given: dict[str, Any] = {"record": b"Q0\xff", "args": ("a\ud800",), "tags": ("x",)}
     for number in range(150):
@@ -144,7 +144,7 @@ async def test_worker_that_ends_in_an_outage_leaves_its_events(
 async def test_memory_is_bounded_when_both_are_away(
     recorder: Recorder, outage: Outage, shelf: Shelf, sessions: Sessions, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """With neither database nor overflow, twice the capacity waits; the oldest beyond are dropped and counted."""
+    """With neither database nor overflow, twice the capacity waits; the oldest beyond are dropped."""
     outage.is_away = shelf.is_away = True
     for number in range(100):
         telemetry.execute(stopped(job_id=f"job-{number:02}"))

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from arqlite import telemetry
 from arqlite.ledger import AttemptRow, LedgerStatus, Recorder
+from arqlite.telemetry import JobStarted, JobStopped
 
 QUEUED, RUNNING, SUCCESS, FAILED, CANCELLED = LedgerStatus
 
@@ -84,7 +85,7 @@ async def test_late_word_of_the_earlier_job_changes_nothing(
     attempts_before = [columns_of(one) for one in await attempts_of(sessions)]
 
     for attempt in (1, 2, 9):
-        event = started(attempt=attempt, at=1_020, **YESTERDAY)
+        event: JobStarted | JobStopped = started(attempt=attempt, at=1_020, **YESTERDAY)
         if late != "start":
             event = stopped(late, attempt=attempt, at=1_020, result="late", **YESTERDAY)
         await tell(recorder, event)
@@ -185,7 +186,7 @@ async def test_runner_takes_the_row_that_the_recorder_began_anew(
 
 def ms(at: Any) -> float:
     """A time of a row in the ms of the events."""
-    return round(at.timestamp() * 1000) - START_MS
+    return float(round(at.timestamp() * 1000) - START_MS)
 
 
 def columns_of(row: Row | AttemptRow) -> dict[str, Any]:

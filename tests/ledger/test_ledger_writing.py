@@ -1,4 +1,4 @@
-"""The one writer: attempts, minutes, what jobs were enqueued with, marks, and conflicts with other writers."""
+"""The one writer: attempts, minutes, what jobs were enqueued with, marks, conflicts with other writers."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from arqlite import telemetry
 from arqlite.errors import LedgerError
 from arqlite.ledger import Cause, LedgerStatus, Recorder
 from arqlite.ledger.outage import is_away, is_conflict
+from arqlite.ledger.redaction import Redaction
 from arqlite.ledger.tables import MinuteRow
 from arqlite.ledger.writer import Writer
 from arqlite.model.memory import Memory
@@ -148,6 +149,13 @@ async def test_job_that_never_ran_has_no_attempt(recorder: Recorder, sessions: S
     assert await attempts_of(sessions) == []
 
 
+async def test_times_beyond_all_calendars_are_taken(recorder: Recorder, sessions: Sessions) -> None:
+    """A job that was scheduled for the year 300,000 is recorded like any other."""
+    await tell(recorder, started(scheduled_ms=9_400_000_000_000_000))
+
+    assert (await row_of(sessions)).status is LedgerStatus.RUNNING
+
+
 async def test_minutes_are_counted(recorder: Recorder, sessions: Sessions) -> None:
     """What ends is summed up by minute, function and outcome, over any number of transactions."""
     for number, (at, took, waited) in enumerate([(0, 10, 1), (1, 30, 5), (2, 20, 9), (60_000, 7, 0)]):
@@ -211,6 +219,8 @@ async def test_mark_that_is_never_reached_is_told(ledger: ToyLedger, outage: Out
 
     with pytest.raises(LedgerError, match="ended before"):
         await waits
+    with pytest.raises(LedgerError, match="ended before"):
+        await recorder.reached(recorder.mark)
 
 
 async def test_strict_recorder_drops_nothing(engine: AsyncEngine, outage: Outage, sessions: Sessions) -> None:
@@ -321,3 +331,31 @@ async def test_writer_knows_its_database(ledger: ToyLedger) -> None:
     assert moment == (
         "2023-11-14 22:13:20.005000" if ledger.engine.dialect.name == "sqlite" else START_MS + 5
     )
+
+
+@pytest.mark.parametrize(
+    ("names", "args", "kwargs", "expected"),
+    [
+        ((), (1,), {"otp": 2}, ((1,), {"otp": 2}, True)),
+        (("otp",), (1,), {"to": 2}, ((1,), {"to": 2}, True)),
+        (("otp",), (1, 2), {}, ((1, "***"), {}, False)),
+        (("otp",), (), {"otp": 2}, ((), {"otp": "***"}, False)),
+        ({"send": ("otp",)}, (1, 2), {}, ((1, "***"), {}, False)),
+        ({"other": ("otp",)}, (1, 2), {"otp": 3}, ((1, 2), {"otp": 3}, True)),
+    ],
+)
+def test_redaction(names: Any, args: Any, kwargs: Any, expected: Any) -> None:
+    """Arguments are hidden by their names, by whatever way they are handed over."""
+    redaction = Redaction(names)
+    redaction.learn("send", ("to", "otp"))
+
+    if redaction.concerns("send"):
+        kept_args, kept_kwargs, is_whole = redaction.applied("send", args, kwargs)
+        assert (tuple(kept_args), kept_kwargs, is_whole) == expected
+    else:
+        assert (args, kwargs, True) == expected
+
+
+def test_unknown_functions_arguments_are_hidden() -> None:
+    """Of a function that has secrets, and whose arguments' names are not known, all are hidden."""
+    assert Redaction({"send": ("otp",)}).applied("send", (1, 2), {}) == (["***", "***"], {}, False)

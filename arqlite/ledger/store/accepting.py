@@ -59,8 +59,8 @@ async def insert_accepted(
 ) -> None:
     """Write the QUEUED rows of many jobs in one statement.
 
-    The row of an earlier job of the same id begins anew; one of the same job, which others wrote meanwhile, keeps
-    what it tells.
+    The row of an earlier job of the same id begins anew; one of the same job, which others wrote meanwhile,
+    keeps what it tells.
 
     Args:
         db: the session; its connection is used, and nothing is flushed.

@@ -95,7 +95,7 @@ class _Moments(dict[int, str]):
 
 
 class SqliteBulk(Bulk):
-    """SQLite takes `VALUES` of as many rows; few different numbers of rows, for it keeps statements prepared."""
+    """SQLite takes `VALUES`, of few different numbers of rows: it keeps statements prepared."""
 
     def __init__(self) -> None:
         self.moment = _Moments().__getitem__
@@ -151,7 +151,7 @@ class PostgresqlBulk(Bulk):
 
 
 def _array_of(column: Sequence[Any]) -> str:
-    """An array as PostgreSQL writes it; drivers that get a list ask of each element whether it is another one."""
+    """An array as PostgreSQL writes it; of a list, drivers ask for each element whether it is a list, too."""
     if isinstance(column[0], int):
         # (An integer or None; a boolean reads well, too.)
         return f"{{{','.join(map(str, column))}}}".replace("None", "NULL")
@@ -188,10 +188,8 @@ def _postgresql_text(upsert: Upsert, same: tuple[bool, ...], placeholder: str) -
     }
     values = [kept.format(shared.get(place, f"t.c{place}")) for place, (_, kept) in enumerate(types)]
     names = ", ".join(f"c{place}" for place in arrays)
-    return (
-        f"{_head(upsert, dialect)} SELECT {', '.join(values)} FROM unnest({', '.join(arrays.values())}) AS t({names}) "
-        f"{upsert.on_conflict}"
-    )
+    select = f"SELECT {', '.join(values)} FROM unnest({', '.join(arrays.values())}) AS t({names})"  # noqa: S608 (no values)
+    return f"{_head(upsert, dialect)} {select} {upsert.on_conflict}"
 
 
 def _types(column_type: TypeEngine[Any], dialect: Dialect) -> tuple[str, str]:

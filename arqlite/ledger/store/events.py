@@ -40,15 +40,17 @@ _SAME_JOB = (
     " NOT excluded.enqueued_at > coalesce(j.finished_at, j.started_at), true)"
 )
 _IS_OPEN = "j.status IN ('QUEUED', 'RUNNING')"
-# A job that ended begins again if somebody retried it by hand. After a crash it may be a success whose worker died
-# before it told the queue, which must stay one. One that was cancelled before it ran has no number to go by.
+# A job that ended begins again if somebody retried it by hand. After a crash it may be a success whose
+# worker died before it told the queue, which must stay one. One that was cancelled before it ran has no
+# number to go by.
 _MAY_GO_ON = (
     "(j.status NOT IN ('SUCCESS', 'CANCELLED') OR (excluded.crashes <= j.crashes"
     " AND (j.attempt > 0 OR coalesce(excluded.started_at, excluded.updated_at) >= j.finished_at)))"
 )
 _BEGINS = (
     # A run that was given back is not counted: the next has its number. Its own start may come late.
-    f"(j.attempt < excluded.attempt AND {_MAY_GO_ON}) OR (j.attempt = excluded.attempt AND j.status = 'QUEUED'"
+    f"(j.attempt < excluded.attempt AND {_MAY_GO_ON})"
+    " OR (j.attempt = excluded.attempt AND j.status = 'QUEUED'"
     " AND NOT coalesce(j.worker = excluded.worker AND j.started_at >= excluded.started_at, false))"
     # The runner of this very run opened the row, and does not know what the queue stores.
     " OR (j.attempt = excluded.attempt AND j.worker = excluded.worker AND j.status = 'RUNNING'"
@@ -92,7 +94,8 @@ _ON_EVENT = f"""ON CONFLICT (id, queue) DO UPDATE SET
   THEN coalesce(excluded.error_payload, j.error_payload) ELSE excluded.error_payload END,
  queued_at = CASE WHEN excluded.status = 'QUEUED' THEN excluded.queued_at ELSE j.queued_at END,
  started_at = CASE WHEN j.attempt = excluded.attempt AND j.worker = excluded.worker
-  AND j.started_at > excluded.started_at THEN j.started_at ELSE coalesce(excluded.started_at, j.started_at) END,
+  AND j.started_at > excluded.started_at THEN j.started_at ELSE coalesce(excluded.started_at, j.started_at)
+  END,
  lock = CASE WHEN excluded.status IN ('QUEUED', 'RUNNING') THEN j.lock END,
  memory = CASE excluded.status WHEN 'QUEUED' THEN excluded.memory WHEN 'RUNNING' THEN j.memory END
 WHERE {_SAME_JOB} AND CASE excluded.status
@@ -110,8 +113,8 @@ _ADDED = (
     "pushed_at", "record",
 )  # fmt: skip
 
-# What was told of an attempt stays; that it was lost is concluded from a later one, and told ends know better.
-# A number is used again after a run that was not counted.
+# What was told of an attempt stays; that it was lost is concluded from a later one, and told ends know
+# better. A number is used again after a run that was not counted.
 _ON_ATTEMPT = """ON CONFLICT (job_id, queue, attempt) DO UPDATE SET
  worker = excluded.worker, state = excluded.state, cause = excluded.cause, started_at = excluded.started_at,
  finished_at = excluded.finished_at, error = excluded.error
@@ -120,7 +123,8 @@ WHERE j.started_at < excluded.started_at
   AND j.started_at = excluded.started_at)"""
 
 _ON_MINUTE = """ON CONFLICT (minute, queue, function, state) DO UPDATE SET
- count = j.count + excluded.count, run_ms = j.run_ms + excluded.run_ms, wait_ms = j.wait_ms + excluded.wait_ms,
+ count = j.count + excluded.count,
+ run_ms = j.run_ms + excluded.run_ms, wait_ms = j.wait_ms + excluded.wait_ms,
  longest_run_ms = CASE WHEN j.longest_run_ms < excluded.longest_run_ms THEN excluded.longest_run_ms
   ELSE j.longest_run_ms END,
  longest_wait_ms = CASE WHEN j.longest_wait_ms < excluded.longest_wait_ms THEN excluded.longest_wait_ms
@@ -185,8 +189,11 @@ class Writing:
             told = [attempt for attempt in told if attempt[:2] not in refusals.earlier]
         await self._run(connection, self._on_attempt, told)
         # Of the common job no attempt can be left behind: it has but one, and that is told here.
-        if refusals.count or any(attempt is None or job[_ATTEMPT] > 1 for job, attempt in layer):
-            await self._close_lost(connection, [job[0] for job, _ in layer])
+        doubtful = [
+            job[0] for job, attempt in layer if refusals.count or attempt is None or job[_ATTEMPT] > 1
+        ]
+        if doubtful:
+            await self._close_lost(connection, doubtful)
 
     async def _upsert(
         self, connection: AsyncConnection, upsert: Upsert, rows: Sequence[Values], enqueued: int
