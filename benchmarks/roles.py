@@ -41,6 +41,7 @@ class Order:
         how: ``single``, ``callers`` or ``bulk``, for the role ``enqueue``.
         seconds: mean gap between two jobs (``pickup``), or time from now to the due instant (``defer``).
         options: settings of the variant; `sample` watches where a worker spends its time.
+        database: the URL of the database beside the server; empty for a system that needs none.
     """
 
     role: str
@@ -51,6 +52,7 @@ class Order:
     how: str = "bulk"
     seconds: float = 0.0
     options: dict[str, float] = field(default_factory=dict)
+    database: str = ""
 
 
 def report(event: str, **facts: Any) -> None:
@@ -107,6 +109,10 @@ class System:
 
     async def work(self) -> None:
         """Run the worker until the process is killed."""
+        raise NotImplementedError
+
+    async def install(self) -> None:
+        """Make the system's tables in the bare database."""
         raise NotImplementedError
 
     async def connect(self) -> None:
@@ -178,6 +184,8 @@ async def _play(system: System) -> None:
     if system.order.role == "work":
         await system.work()
         return
+    if system.order.database:
+        await system.install()
     await system.connect()
     await _PRODUCERS[system.order.role](system)
     await system.close()
