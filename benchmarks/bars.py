@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from .catalogue import OUR_LIMITED, OUR_OWN
+from .ledgers import BEHIND, BEHIND_SQLITE, PGQUEUER, STRICT, STRICT_SQLITE
 from .rounds import Results
 from .stats import Spread, percentile, ratio, spread
 
@@ -80,14 +81,44 @@ def judge(results: Results, *, is_redis_7: bool, server: str) -> list[Bar]:
     ]
 
 
+def judge_ledger(results: Results) -> list[Bar]:
+    """Hold the results against the bars of the ledger: rates until the last row is final in SQL."""
+    final = "ledger.final"
+    return [
+        _best_share(results, "with a ledger: share of the drain without", [BEHIND, BEHIND_SQLITE], 40),
+        _best_share(results, "with a strict ledger: share of the drain without", [STRICT, STRICT_SQLITE], 25),
+        _times(results, "PostgreSQL: times pgqueuer at its best", final, [*PGQUEUER], 1.5, ours=BEHIND),
+        _times(results, "PostgreSQL: times oban", final, ["oban"], 8, ours=BEHIND),
+        _times(results, "PostgreSQL: times procrastinate", final, ["procrastinate"], 20, ours=BEHIND),
+    ]
+
+
+def _best_share(results: Results, text: str, names: list[str], limit: float) -> Bar:
+    """Compare the better of two databases with the drain that keeps no rows, in % of the same round."""
+    figure = "ledger.final"
+    plain = results.of(OUR_OWN, figure)
+    shares = {name: ratio(values, plain) for name in names if plain and (values := results.of(name, figure))}
+    if not shares:
+        return Bar(text, limit, at_least=True, measured=None, unit="%")
+    best = max(shares, key=lambda name: shares[name].median)
+    note = "; ".join(f"{name} {share.median:.0%}" for name, share in shares.items())
+    return Bar(text, limit, at_least=True, measured=_percent(shares[best]), unit="%", note=note)
+
+
 def _times(
-    results: Results, text: str, figure: str, peers: list[str], limit: float, or_figure: str | None = None
+    results: Results,
+    text: str,
+    figure: str,
+    peers: list[str],
+    limit: float,
+    or_figure: str | None = None,
+    ours: str = OUR_OWN,
 ) -> Bar:
     """Compare with the fastest peer; with `or_figure` in the better of its two settings."""
-    ours = results.of(OUR_OWN, figure)
+    own = results.of(ours, figure)
     figures = [figure] if or_figure is None else [figure, or_figure]
     rivals = {(peer, one): values for peer in peers for one in figures if (values := results.of(peer, one))}
-    if not ours or not rivals:
+    if not own or not rivals:
         return Bar(text, limit, at_least=True, measured=None, unit="x")
     best = max(rivals, key=lambda rival: spread(rivals[rival]).median)
     notes = []
@@ -95,9 +126,7 @@ def _times(
         notes.append(f"best: {best[0]}" + (" at its better 10 slots" if best[1] == or_figure else ""))
     if missing := [peer for peer in peers if not any(rival[0] == peer for rival in rivals)]:
         notes.append(f"missing: {', '.join(missing)}")
-    return Bar(
-        text, limit, at_least=True, measured=ratio(ours, rivals[best]), unit="x", note="; ".join(notes)
-    )
+    return Bar(text, limit, at_least=True, measured=ratio(own, rivals[best]), unit="x", note="; ".join(notes))
 
 
 def _most(
@@ -148,9 +177,12 @@ def _share_of_floor(results: Results) -> Bar:
     ours, floor = results.of(OUR_OWN, "rate"), results.of("floor", "rate")
     measured = None
     if ours and floor:
-        share = ratio(ours, floor)
-        measured = Spread(share.median * 100, share.low * 100, share.high * 100)
+        measured = _percent(ratio(ours, floor))
     return Bar("design: drain, share of the floor", 40, at_least=True, measured=measured, unit="%")
+
+
+def _percent(share: Spread) -> Spread:
+    return Spread(share.median * 100, share.low * 100, share.high * 100)
 
 
 def all_held(bars: Iterable[Bar]) -> bool:

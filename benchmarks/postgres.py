@@ -82,6 +82,10 @@ class Postgres:
         with _connected(self.url) as connection:
             yield lambda question: connection.execute(question).fetchone()[0]
 
+    def cpu_s(self) -> float:
+        """Tell the processor time of all its processes."""
+        return machine.cpu_s(self._process.pid)
+
     def stop(self) -> None:
         """End the server by its own pid, and remove its folder."""
         if self._process.poll() is None:

@@ -83,7 +83,13 @@ class Recorder:
                 self._sampler.start()
             self._first_ns, self._first_cpu_s = time.monotonic_ns(), time.process_time()
             report("started")
-        if n == self.target:
+        if n >= self.target:
+            self._reached(n)
+
+    def _reached(self, n: int) -> None:
+        if n > self.target:
+            report("ran again", runs=n, jobs=self.target)
+        else:
             last_ns, cpu_s = time.monotonic_ns(), time.process_time() - self._first_cpu_s
             facts: dict[str, Any] = {"first_ns": self._first_ns, "last_ns": last_ns, "cpu_s": cpu_s}
             if self._sampler is not None:

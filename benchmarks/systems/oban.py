@@ -1,4 +1,4 @@
-"""oban as its documentation has it: `Oban` embedded, one queue with a limit, the pool that it makes itself."""
+"""oban as its documentation has it: embedded, one queue with a limit, the pool that it makes itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""pgqueuer as its performance guide has it: one asyncpg connection for the worker, `autovac` applied, durable."""
+"""pgqueuer as its performance guide has it: one asyncpg connection for the worker, `autovac`, durable."""
 
 from __future__ import annotations
 

@@ -17,9 +17,7 @@ class Procrastinate(System):
     async def work(self) -> None:
         app = _app(self.order.database, self.recorder)
         async with app.open_async():
-            await app.run_worker_async(
-                concurrency=self.order.concurrency, install_signal_handlers=False
-            )
+            await app.run_worker_async(concurrency=self.order.concurrency, install_signal_handlers=False)
 
     async def install(self) -> None:
         app = _app(self.order.database, self.recorder)
