@@ -99,7 +99,7 @@ def _databases(
     except PostgresMissingError as error:
         opened = open_databases(name for name in needed if name == "sqlite")
         for system in systems:
-            if system.database not in ("", "sqlite") and pythons.pop(system.name, None):
+            if system.database not in ("", "sqlite") and pythons.pop(system.name, ""):
                 missing.append(f"{system.name}: MISSING: {error}")
                 print(f"benchmarks: {missing[-1]}", file=sys.stderr)
     for database in opened.values():
