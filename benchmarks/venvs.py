@@ -35,7 +35,7 @@ def python_of(system: System) -> str:
     python = folder / "bin" / "python"
     stamp = folder / "installed.json"
     if not (stamp.exists() and json.loads(stamp.read_text()) == list(system.installs) and python.exists()):
-        _install(folder, python, system.installs, _interpreter(system.python))
+        _install(folder, python, system.installs, interpreter_for(system.python))
         stamp.write_text(json.dumps(system.installs))
     return str(python)
 
@@ -55,8 +55,12 @@ def versions_of(system: System, python: str) -> dict[str, str]:
     return dict(json.loads(done.stdout))
 
 
-def _interpreter(oldest: tuple[int, int]) -> str:
-    """Choose the Python to make an environment of: this one, else the newest on PATH that is new enough."""
+def interpreter_for(oldest: tuple[int, int]) -> str:
+    """Choose the Python of an environment: this one, else the newest on PATH that is new enough.
+
+    Raises:
+        NotInstalledError: there is none.
+    """
     if sys.version_info >= oldest:
         return sys.executable
     for minor in range(NEWEST_MINOR, oldest[1] - 1, -1):

@@ -53,13 +53,13 @@ def drain(bench: Bench, system: System) -> dict[str, float | list[float]]:
 def _final(rows: Rows, database: Database, count: int) -> int:
     """Wait until all rows are final; return that moment, monotonic ns, once they have shown to be sound."""
     with database.asked() as ask:
-        _wait(rows.final, ask, count, LONGEST_LAG_S)
+        wait_for(rows.final, ask, count, LONGEST_LAG_S)
         at_ns = time.monotonic_ns()
-        _wait(rows.sound, ask, count, SOUND_WITHIN_S)
+        wait_for(rows.sound, ask, count, SOUND_WITHIN_S)
         return at_ns
 
 
-def _wait(facts: tuple[Fact, ...], ask: Ask, count: int, patience_s: float) -> None:
+def wait_for(facts: tuple[Fact, ...], ask: Ask, count: int, patience_s: float) -> None:
     """Ask for one fact after the other, each until it holds.
 
     Raises:
