@@ -73,7 +73,7 @@ def test_missing_peer_leaves_its_bar_open():
 
 
 def test_report_shows_when_rows_are_final():
-    """Both ends of a drain stand in the table, its share of the rate without rows, and how far behind they are."""
+    """Both ends of a drain stand in the table, its share of the rate without rows, and how late rows are."""
     results = Results()
     results.add("arqlite", {"ledger.rate": 50_000.0, FINAL: 50_000.0, "ledger.lag_ms": 0.0})
     results.add(BEHIND, {"ledger.rate": 30_000.0, FINAL: 25_000.0, "ledger.lag_ms": 400.0})
