@@ -2,17 +2,123 @@
 
 from __future__ import annotations
 
-from .ledger import Ledger
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+
+from .engine import RedisEngine
+from .errors import LedgerError
+from .ledger import Ledger, LedgerPruner, Recorder
+from .ledger.auditor import Auditor
+from .ledger.outage import is_away
+from .ledger.store import FinalRow, finals
+from .model.codec import Codec
+from .outbox.relay import Relay
+from .reconcile import REMEMBER_MS, Reconciler
+from .runtime.acker import Acker
+from .runtime.bookless import NoBooks
+from .runtime.gate import Gate
+from .runtime.precheck import Precheck
 from .runtime.trust import Trust
+from .service import Service, end_task
+
+logger = logging.getLogger("arqlite.ledger")
+
+# How long jobs that may be over already wait for a ledger that is away; in strict mode they wait for ever.
+_PATIENCE_S = 1.0
+# How long a worker in the mode behind waits for the ledger at its start.
+_START_PATIENCE_S = 5.0
+# How long the last rows may take to be written at the end.
+FLUSH_TIMEOUT_S = 5.0
+# A strict worker begins again as soon as the ledger is back.
+_LONGEST_BACKOFF_S = 1.0
+_FIRST_PAUSE_S, _LAST_PAUSE_S = 0.1, 1.0
 
 
-class Books:
+class Books(NoBooks):
     """The part of a crew that keeps the ledger.
 
     Args:
         ledger: the worker's.
+        engine: its queue.
+        codec: how the queue is written.
+        wake: called when ends may be delivered, or more may be claimed.
     """
 
-    def __init__(self, ledger: Ledger) -> None:
-        self.ledger = ledger
+    def __init__(self, ledger: Ledger, engine: RedisEngine, codec: Codec, wake: Callable[[], None]) -> None:
+        self._ledger = ledger
+        self._queue = engine.queue
+        self._opening: asyncio.Task[None] | None = None
+        engine.remember_ms = REMEMBER_MS
+        recorder = Recorder(
+            ledger, engine.queue, max_backoff=_LONGEST_BACKOFF_S, flush_timeout=FLUSH_TIMEOUT_S
+        )
         self.trust = Trust(is_firm=False)
+        self.acker: Acker = Gate(recorder, wake) if ledger.is_strict else Acker()
+        self.precheck = Precheck(self.trust, self._finals, None if ledger.is_strict else _PATIENCE_S)
+        reconciler = Reconciler(ledger, engine, self.trust, lag_s=lambda: recorder.lag)
+        # The recorder starts first and stops last: it hears what all others tell.
+        self.services: Sequence[Service] = [
+            recorder,
+            self.precheck,
+            reconciler,
+            Relay(ledger, engine, codec, may_push=reconciler.may_push),
+            LedgerPruner(ledger),
+            Auditor(ledger),
+        ]
+
+    async def open(self) -> None:
+        """See that the tables are there. In strict mode a ledger that is away is waited for; else that comes later.
+
+        Raises:
+            LedgerError: the tables cannot be used as they are.
+        """
+        if self._ledger.is_strict:
+            await self._prepare()
+            return
+        self._opening = asyncio.create_task(self._prepare(), name="arqlite:ledger")
+        done, _ = await asyncio.wait([self._opening], timeout=_START_PATIENCE_S)
+        if done:
+            self._opening.result()
+        else:
+            self._opening.add_done_callback(_tell_refusal)
+
+    async def close(self) -> None:
+        """End what is under way."""
+        await self.acker.close()
+        if self._opening is not None:
+            await end_task(self._opening)
+
+    async def _prepare(self) -> None:
+        pause = _FIRST_PAUSE_S
+        was_away = False
+        while not await self._is_prepared(was_away):
+            was_away = True
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LAST_PAUSE_S)
+        if was_away:
+            logger.warning("the ledger is there now")
+
+    async def _is_prepared(self, was_away: bool) -> bool:
+        try:
+            await (self._ledger.upgrade() if self._ledger.upgrades_itself else self._ledger.check())
+        except LedgerError:
+            raise
+        except Exception as error:
+            if not is_away(error):
+                raise
+            if not was_away:
+                what = "the worker waits for it" if self._ledger.is_strict else "jobs run all the same"
+                logger.warning("the ledger is away, %s: %s: %s", what, type(error).__name__, error)
+            return False
+        return True
+
+    async def _finals(self, job_ids: Sequence[str]) -> Mapping[str, FinalRow]:
+        async with self._ledger.sessions() as db:
+            return await finals(db, self._ledger.row_model, self._queue, job_ids)
+
+
+def _tell_refusal(opening: asyncio.Task[None]) -> None:
+    """The worker was under way when it turned out that its ledger cannot be used."""
+    if not opening.cancelled() and (error := opening.exception()) is not None:
+        logger.error("the ledger cannot be used, and jobs have no rows: %s", error)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from redis.asyncio import ConnectionPool, Redis
 
@@ -20,6 +20,9 @@ from .model.workflows import Composition, Workflow
 from .typing import Deserializer, SecondsTimedelta, Serializer
 from .utils import timestamp_ms
 from .workflows import WorkflowRun, send_workflow
+
+if TYPE_CHECKING:  # SQLAlchemy is imported by those who have a ledger only
+    from .outbox import Desk
 
 
 class ArqRedis(Enqueuing, Redis):  # type: ignore[misc]  # redis-py's own bases disagree with each other
@@ -54,6 +57,7 @@ class ArqRedis(Enqueuing, Redis):  # type: ignore[misc]  # redis-py's own bases 
         self._queues: dict[str, EnqueueBatch] = {}
         self._looks: dict[str, LookBatch] = {}
         self._watches: dict[str, EndWatch] = {}
+        self._outbox: Desk | None = None
         if pool_or_conn is not None:
             kwargs["connection_pool"] = pool_or_conn
         super().__init__(**kwargs)
@@ -178,7 +182,10 @@ class ArqRedis(Enqueuing, Redis):  # type: ignore[misc]  # redis-py's own bases 
         return await Job(job_id, self, queue_name or self.default_queue_name).delete()
 
     async def aclose(self, close_connection_pool: bool | None = None) -> None:
-        """Close the pool; may be called twice."""
+        """Close the pool; may be called twice. What rows and Redis are still to be told, is told first."""
+        if self._outbox is not None:
+            await self._outbox.aclose()
+            self._outbox = None
         for watch in self._watches.values():
             await watch.close()
         self._watches.clear()
@@ -190,6 +197,27 @@ class ArqRedis(Enqueuing, Redis):  # type: ignore[misc]  # redis-py's own bases 
         if batch is None:
             self._queues[name] = batch = EnqueueBatch(RedisEngine(self, name))
         return batch
+
+    @property
+    def outbox(self) -> Desk:
+        """The one place where jobs are accepted that the ledger must know of.
+
+        Raises:
+            ConfigurationError: the pool has no ledger.
+        """
+        if self.ledger is None:
+            raise ConfigurationError(
+                "the options session, ledger and row need a ledger: "
+                "create_pool(settings, ledger=Ledger('sqlite:///jobs.db'))"
+            )
+        if self._outbox is None:
+            from .outbox import Desk
+
+            self._outbox = Desk(self.ledger, self.queue, self._codec)
+        return self._outbox
+
+    def _codec(self) -> Codec:
+        return Codec(self.job_serializer, self.job_deserializer)
 
     def _target(self) -> tuple[ArqRedis, Options]:
         return self, PLAIN

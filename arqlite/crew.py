@@ -17,7 +17,7 @@ from .constants import heartbeats_per_lease
 from .engine import LOOK, Beat, Listener, RedisEngine, Waker
 from .model.codec import Codec
 from .model.functions import Function
-from .runtime.acker import Acker
+from .runtime.bookless import NoBooks
 from .runtime.capacity import Capacity
 from .runtime.capture import LogCapture
 from .runtime.deadlines import Deadlines
@@ -102,11 +102,11 @@ class Crew:
         )
         limits = options.limits()
         self.engine = RedisEngine(pool, options.queue, timeout=max(lease_ms / 3000, 1.0))
-        self._acker = Acker()
+        self._books = _books_of(options, self.engine, codec, self._deliver)
         self.producer = Producer(
             self.engine,
             Waker(pool, self.engine.keys),
-            self._acker,
+            self._books.acker,
             Intake(self._plain.table, limits, codec, options.queue),
             Capacity(functions, options.max_jobs, processes),
             Orders(
@@ -125,6 +125,8 @@ class Crew:
             lease_is_safe=self._lease_is_safe,
             opened=self._opened,
             resized=self._plain.grow,
+            trust=self._books.trust,
+            precheck=self._books.precheck,
             burst=options.burst,
             max_burst_jobs=options.max_burst_jobs,
         )
@@ -137,7 +139,7 @@ class Crew:
             counters=counters,
             hooks=options.hooks(),
             codec=codec,
-            acker=self._acker,
+            acker=self._books.acker,
             deadlines=self._deadlines,
             log=JobLog(options.log_results),
             retry_jobs=options.retry_jobs,
@@ -153,6 +155,7 @@ class Crew:
             self._heard,
             self._may_cancel,
             self._lease_is_doubted,
+            self._books.trust.doubt,
         )
         self.leadership = Leadership(
             self.engine,
@@ -175,10 +178,12 @@ class Crew:
             pool, options.queue, frozenset(functions), codec.serializer, codec.deserializer,
             lambda: self.leadership.is_leader,
         )  # fmt: skip
+        self._introduced: list[Service] = []
         self._introduce(host)
         pruner = Pruner(self.engine, options.prune_interval, options.prune_limit)
         self._services: list[Service] = [
-            self._plain, *options.services, self._lifeline, self._health, pruner, self._notes
+            *self._books.services, self._plain, *options.services, self._lifeline, self._health, pruner,
+            self._notes,
         ]  # fmt: skip
         if capture_level is not None:
             self._services.append(LogCapture(self._notes, capture_level))
@@ -197,10 +202,10 @@ class Crew:
             self._services.append(self._scheduler)
 
     def _introduce(self, host: Host) -> None:
-        """Tell the user's services for whom they work; all of them or none."""
-        told: list[Service] = []
+        """Tell services for whom they work, the user's and those of the ledger; all of them or none."""
+        told = self._introduced
         try:
-            for service in self._options.services:
+            for service in (*self._books.services, *self._options.services):
                 service.introduce(host)
                 told.append(service)
         except BaseException:
@@ -210,6 +215,7 @@ class Crew:
 
     async def work(self) -> None:
         """Start everything and run until a burst is over."""
+        await self._books.open()
         with spans_of(self.engine.queue):
             for service in self._services:
                 await service.start()
@@ -259,7 +265,8 @@ class Crew:
                 await service.stop()
             except Exception:  # it must keep neither the others from stopping nor the lease from ending
                 logger.exception("service %s failed to stop", service.name)
-        for service in self._options.services:
+        await self._books.close()
+        for service in self._introduced:
             service.dismiss()
         self._deadlines.stop()
         if had_stubborn_jobs and not self.producer.active:
@@ -341,6 +348,9 @@ class Crew:
         except REDIS_TROUBLE as error:
             logger.warning("could not say goodbye to Redis (%s); the lease ends by itself", error)
 
+    def _deliver(self) -> None:
+        self.producer.deliver()
+
     def _lease_is_safe(self) -> bool:
         return not self._heartbeat.is_overdue
 
@@ -421,6 +431,15 @@ class Crew:
     def _summary(self, fate: str) -> str:
         complete, failed, retried, ongoing = self._counts()
         return f"{complete} jobs complete ◆ {failed} failed ◆ {retried} retries ◆ {ongoing} {fate}"
+
+
+def _books_of(options: WorkerOptions, engine: RedisEngine, codec: Codec, wake: Callable[[], None]) -> NoBooks:
+    if options.ledger is None:
+        return NoBooks()
+    # Here, since without a ledger there need not be an SQLAlchemy.
+    from .books import Books
+
+    return Books(options.ledger, engine, codec, wake)
 
 
 def threads_for_jobs() -> ThreadPoolExecutor:

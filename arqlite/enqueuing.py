@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterable, Sequence
 from contextvars import ContextVar
-from typing import Any, Concatenate, NoReturn, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, Concatenate, NoReturn, TypeAlias, overload
 
 from typing_extensions import Unpack
 
@@ -20,6 +20,9 @@ from .model.states import STATES_BY_LETTER
 from .offering import Offer, QueueClient, codec_of
 from .telemetry import JobEnqueued, execute, has_handlers
 from .typing import P, R
+
+if TYPE_CHECKING:  # SQLAlchemy is imported by those who have a ledger only
+    from .outbox import Desk
 
 logger = logging.getLogger("arqlite.enqueuing")
 
@@ -71,6 +74,7 @@ class Enqueuing:
             JobConflict: a unique job is there already, and its rule says `on_conflict="raise"`.
             InvalidArguments: the function cannot be called so; nothing was enqueued.
             SerializationError: an argument cannot be written; nothing was enqueued.
+            LedgerUnavailable: its row had to be committed first, and the database is away.
         """
         return await send(*self._target_with(made.call(task, *args, **kwargs)))
 
@@ -126,7 +130,15 @@ class Enqueuing:
                 `meta`, a dict of plain data that it carries beside its arguments;
                 `unique`, a `Unique` that tells when it counts as a job that is there already; True is that
                 with its defaults, but for ever, False is never; a dict changes only parts of what is said
-                already.
+                already;
+                `session`, an `AsyncSession` or `Session` of SQLAlchemy: the job is enqueued in its
+                transaction, pushed after the commit, and gone with a rollback;
+                `ledger`, "strict" to have its row committed before this answers, "behind" to have it follow;
+                `row`, a dict of further values for its row: `job_type`, `user_id`, `input_payload` and
+                columns of your own;
+                `triggered_by`, who asked for it, a text;
+                `parent`, the id of the job that did, by default the one that runs.
+                The first three need a pool with a ledger.
 
         Raises:
             ConfigurationError: one of them is unknown or cannot work.
@@ -188,16 +200,35 @@ async def send(client: QueueClient, call: Call[R], options: Options) -> Job[R]:
     offer = Offer(client, codec_of(client), call, options)
     if (divert := diversion.get()) is not None:
         return await divert(client, call, offer.job, offer.queue)
-    batch = client.queue(offer.queue)
-    holder = await batch.offer(offer.job)
-    if holder is None or not offer.is_in_conflict(holder):
-        if has_handlers(JobEnqueued):
-            execute(JobEnqueued(offer.queue, offer.job.job_id, call.function))
+    holder = await _accept(client, offer)
+    if holder is None:
         return Job.of_call(offer.job.job_id, client, offer.queue, call.signature)
     if offer.must_raise(holder):
         raise _conflict(offer, holder)
-    await offer.settle_conflict(batch.engine, holder)
+    await _settle_conflict(client, offer, holder)
     return Job.of_call(holder.job_id, client, offer.queue, call.signature, conflict=True)
+
+
+async def _accept(client: QueueClient, offer: Offer) -> Holder | None:
+    """Have a job accepted; tells which one is there instead."""
+    if client.ledger is not None or offer.settled.concerns_rows:
+        return await _outbox(client).accept(offer)
+    holder = await client.queue(offer.queue).offer(offer.job)
+    if holder is not None and offer.is_in_conflict(holder):
+        return holder
+    if has_handlers(JobEnqueued):
+        execute(JobEnqueued(offer.queue, offer.job.job_id, offer.call.function))
+    return None
+
+
+async def _settle_conflict(client: QueueClient, offer: Offer, holder: Holder) -> None:
+    if offer.settled.session is None:  # otherwise it waits for the commit, as the job would have
+        await offer.settle_conflict(client.queue(offer.queue).engine, holder)
+
+
+def _outbox(client: QueueClient) -> Desk:
+    outbox: Desk = client.outbox
+    return outbox
 
 
 async def send_many(client: QueueClient, calls: list[Call[Any]], common: Options) -> list[Job[Any]]:
@@ -208,15 +239,12 @@ async def send_many(client: QueueClient, calls: list[Call[Any]], common: Options
         return [await divert(client, offer.call, offer.job, offer.queue) for offer in offers]
     holders = await _store(client, offers)
     for place, holder in holders.items():
-        await offers[place].settle_conflict(client.queue(offers[place].queue).engine, holder)
-    tells = has_handlers(JobEnqueued)
+        await _settle_conflict(client, offers[place], holder)
     jobs: list[Job[Any]] = []
     for place, offer in enumerate(offers):
         conflict = place in holders
         job_id = holders[place].job_id if conflict else offer.job.job_id
         jobs.append(Job.of_call(job_id, client, offer.queue, offer.call.signature, conflict=conflict))
-        if tells and not conflict:
-            execute(JobEnqueued(offer.queue, job_id, offer.call.function))
     for place, holder in sorted(holders.items()):
         if offers[place].must_raise(holder):
             raise _conflict(offers[place], holder, jobs)
@@ -225,28 +253,49 @@ async def send_many(client: QueueClient, calls: list[Call[Any]], common: Options
 
 async def _store(client: QueueClient, offers: list[Offer]) -> dict[int, Holder]:
     """Store jobs chunk by chunk; returns the places of those that are in conflict, and with whom."""
-    places_of: dict[str, list[int]] = {}
+    places_of: dict[tuple[str, Hashable], list[int]] = {}
     for place, offer in enumerate(offers):
-        places_of.setdefault(offer.queue, []).append(place)
+        has_route = client.ledger is not None or offer.settled.concerns_rows
+        route = _outbox(client).route(offer) if has_route else None
+        places_of.setdefault((offer.queue, route), []).append(place)
     holders: dict[int, Holder] = {}
     stored = 0
-    for queue, places in places_of.items():
+    for (queue, route), places in places_of.items():
         for start in range(0, len(places), ENQUEUE_CHUNK):
             chunk = places[start : start + ENQUEUE_CHUNK]
+            its_offers = [offers[place] for place in chunk]
             try:
-                refused = await client.queue(queue).engine.enqueue([offers[place].job for place in chunk])
+                if route is None:
+                    answers = await _store_chunk(client, queue, its_offers)
+                else:
+                    answers = await _outbox(client).accept_all(its_offers)
             except Exception as error:
                 error.add_note(
                     f"{stored} of {len(offers)} jobs are stored; of the next {len(chunk)}, either all or none"
                 )
                 raise
             stored += len(chunk)
-            for order in sorted(refused):
-                place = chunk[order]
-                holder = refused.holders.get(order, Holder(offers[place].job.job_id))
-                if offers[place].is_in_conflict(holder):
-                    holders[place] = holder
+            holders |= {
+                place: holder for place, holder in zip(chunk, answers, strict=True) if holder is not None
+            }
     return holders
+
+
+async def _store_chunk(client: QueueClient, queue: str, offers: Sequence[Offer]) -> list[Holder | None]:
+    """Store jobs of one queue, all or none; tells of each which job is there instead."""
+    refused = await client.queue(queue).engine.enqueue([offer.job for offer in offers])
+    answers: list[Holder | None] = [None] * len(offers)
+    for order in refused:
+        holder = refused.holder(order, offers[order].job)
+        if holder is not None and offers[order].is_in_conflict(holder):
+            answers[order] = holder
+    taken = [offer for offer, answer in zip(offers, answers, strict=True) if answer is None]
+    if client.ledger is not None:
+        await _outbox(client).follow(taken)
+    elif has_handlers(JobEnqueued):
+        for offer in taken:
+            execute(JobEnqueued(queue, offer.job.job_id, offer.call.function))
+    return answers
 
 
 def _conflict(offer: Offer, holder: Holder, jobs: Sequence[Job[Any]] = ()) -> JobConflict:

@@ -6,6 +6,7 @@ ArqliteError
 │   └── UnknownOption             there is no option of that name (also a TypeError)
 ├── EmbeddedServerError           no embedded Redis or Valkey server could be started
 ├── LedgerError                   the SQL ledger refused something
+│   └── LedgerUnavailable         its database is away, and a job had to be written there first
 ├── SessionLost                   a worker's lease ended and its jobs were given to others
 ├── InvalidArguments              a job's arguments do not fit its function (also a TypeError)
 ├── JobNotFound                   no such job is known (also a LookupError)
@@ -63,6 +64,19 @@ class EmbeddedServerError(ArqliteError):
 
 class LedgerError(ArqliteError):
     """The SQL ledger refused an operation."""
+
+
+class LedgerUnavailable(LedgerError):
+    """The ledger's database is away, so that a job was not accepted: nothing of it is kept and it never runs.
+
+    Attributes:
+        is_known: False where the connection broke just while the row was committed, so that nobody can tell;
+            a job with an id of your own (`job_id`) may be sent again then, and is enqueued once.
+    """
+
+    def __init__(self, message: str, *, is_known: bool = True) -> None:
+        self.is_known = is_known
+        super().__init__(message)
 
 
 class SessionLost(ArqliteError):

@@ -20,6 +20,7 @@ from .constants import (
     result_key_prefix,
 )
 from .engine import Noted, Peek, RedisEngine
+from .engine.protocol import Home
 from .engine.redis import LOG_LIMIT
 from .errors import DeserializationError, ResultNotFound, SerializationError
 from .model import memory
@@ -35,7 +36,7 @@ from .model.envelopes import (
 )
 from .model.notes import LogLine, Progress, decode_lines, decode_progress
 from .model.records import FailedAttempt, JobDef, JobResult
-from .model.states import JobState, JobStatus
+from .model.states import Cause, JobState, JobStatus
 from .telemetry import JobStopped, execute, has_handlers
 from .typing import Deserializer, ResultT, Serializer
 from .utils import timestamp_ms, to_unix_ms
@@ -251,6 +252,11 @@ class Job(Generic[ResultT]):
         """
         async with self._announced() as announced:
             answer = await self._queue().cancel(self.job_id, self._cancelled_body(), CANCELLED_KEEP_MS)
+            if answer == "unknown" and getattr(self._redis, "ledger", None) is not None:
+                if await self._cancel_on_its_way():
+                    self._report_cancelled()
+                    return True
+                answer = await self._queue().cancel(self.job_id, self._cancelled_body(), CANCELLED_KEEP_MS)
             if answer == "unknown":
                 return False
             if answer == "cancelled":
@@ -279,9 +285,35 @@ class Job(Generic[ResultT]):
         return self._engine
 
     async def _peek(self) -> Peek:
+        peek = await self._look()
+        if peek.home == "absent" and getattr(self._redis, "ledger", None) is not None:
+            return await self._peek_on_its_way()
+        return peek
+
+    async def _look(self) -> Peek:
         if hasattr(self._redis, "looks"):  # an `ArqRedis` looks at many jobs at once
             return cast("Peek", await self._redis.looks(self._queue_name).peek(self.job_id))
         return await self._queue().peek(self.job_id)
+
+    async def _peek_on_its_way(self) -> Peek:
+        """Look where a job may be that was committed with a transaction, and is not in Redis yet."""
+        outbox = self._redis.outbox
+        stored = None
+        if not await outbox.pushed(self._queue_name, self.job_id):
+            stored = await outbox.find(self._queue_name, self.job_id)
+        peek = await self._look()  # it may have come meanwhile
+        if peek.home != "absent" or stored is None:
+            return peek
+        due_ms = -1 if stored.due_ms is None else stored.due_ms
+        home: Home = "scheduled" if due_ms > timestamp_ms() else "ready"
+        return Peek(home, stored.record, due_ms, "")
+
+    async def _cancel_on_its_way(self) -> bool:
+        """Cancel a job that was committed with a transaction, and is not in Redis yet."""
+        outbox = self._redis.outbox
+        if await outbox.pushed(self._queue_name, self.job_id):
+            return False
+        return bool(await outbox.cancel(self._queue_name, self.job_id))
 
     def _decode(self, peek: Peek) -> JobDef | JobResult:
         codec = Codec(deserializer=self._deserializer)
@@ -370,7 +402,18 @@ class Job(Generic[ResultT]):
             error = asyncio.CancelledError()
             execute(
                 JobStopped(
-                    self._queue_name, self.job_id, "", 0, "", "cancelled", 0, None, error, timestamp_ms(), 0
+                    self._queue_name,
+                    self.job_id,
+                    "",
+                    0,
+                    "",
+                    "cancelled",
+                    0,
+                    None,
+                    error,
+                    timestamp_ms(),
+                    0,
+                    cause=Cause.CANCELLED,
                 )
             )
 

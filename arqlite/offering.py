@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from .constants import expires_extra_ms as _default_expires_extra_ms
 from .engine import EnqueueBatch, Holder, Lock, NewJob, Peek, RedisEngine
@@ -11,12 +11,17 @@ from .errors import ConfigurationError
 from .model import checks, memory
 from .model.calls import PLAIN, Call, Options, merged
 from .model.codec import Codec, blob_of, queued_record
+from .model.context import running_job
 from .model.fingerprint import fingerprint
+from .model.options import told_of_askers
 from .model.replacing import replacement
 from .model.states import STATES_BY_LETTER, JobState, letters_of
 from .model.unique import Unique, rule
 from .typing import Deserializer, Serializer
 from .utils import new_job_id, timestamp_ms
+
+if TYPE_CHECKING:  # SQLAlchemy is imported by those who have a ledger only
+    from .ledger.accepting import AcceptedJob
 
 logger = logging.getLogger("arqlite.enqueuing")
 
@@ -40,7 +45,12 @@ class JobWriting(Protocol):
 class QueueClient(JobWriting, Protocol):
     """What enqueuing needs of a client; `ArqRedis` has it."""
 
-    def queue(self, name: str) -> EnqueueBatch: ...  # noqa: D102 (told by its class)
+    ledger: Any
+
+    @property
+    def outbox(self) -> Any: ...  # noqa: D102 (told by its class; it stands on a floor above)
+
+    def queue(self, name: str) -> EnqueueBatch: ...  # noqa: D102
 
 
 class Offer:
@@ -57,13 +67,18 @@ class Offer:
         queue: where it goes.
         job: what is stored there.
         unique: when it counts as a job that is there already; None is never.
+        settled: all that is said of it, its function's defaults included.
+        has_own_id: whether its caller named it.
 
     Raises:
         ConfigurationError: its options do not go together.
         SerializationError: an argument cannot be written.
     """
 
-    __slots__ = ("_client", "_codec", "_has_own_id", "_options", "call", "job", "queue", "unique")
+    __slots__ = (
+        "_client", "_codec", "_options", "call", "due_ms", "enqueued_ms", "has_own_id", "job", "parent",
+        "queue", "settled", "unique",
+    )  # fmt: skip
 
     def __init__(self, client: JobWriting, codec: Codec, call: Call[Any], options: Options) -> None:
         settled = call.settled(options)
@@ -72,20 +87,45 @@ class Offer:
         if call.defaults is not None:
             envelope |= call.known_attempts(settled)
         self._client, self._codec, self._options = client, codec, options
-        self._has_own_id = settled.job_id is not None
+        self.has_own_id = settled.job_id is not None
         self.call = call
         self.queue = settled.queue or client.default_queue_name
         self.unique: Unique | None = rule(settled.unique) if settled.unique else None
         lock = None if self.unique is None else _lock(self.unique, call, settled)
+        self.settled, self.enqueued_ms = settled, now_ms
+        self.parent: str = envelope.get("pa", "")
+        self.due_ms: int | None = envelope.get("at")
         blob = codec.encode_job(call.function, call.args, call.kwargs, settled.first_try, now_ms, **envelope)
         if len(blob) > LARGE_BYTES:
             _tell_of_size(call.function, len(blob))
         record = queued_record(settled.priority or 0, blob)
         self.job = NewJob(settled.job_id or new_job_id(), when, record, lock)
 
+    def accepted(self) -> AcceptedJob:
+        """Tell the ledger of it."""
+        from .ledger.accepting import AcceptedJob
+
+        call, settled, lock = self.call, self.settled, self.job.lock
+        row = dict(settled.row or {})
+        task = call.known_attempts(settled)
+        return AcceptedJob(
+            self.job.job_id, self.queue, call.function, call.args, call.kwargs, self.enqueued_ms, self.due_ms,
+            self.job.record,
+            lock=None if lock is None else list(lock),
+            job_type=row.pop("job_type", ""),
+            tags=settled.tags or (),
+            meta=settled.meta or {},
+            priority=settled.priority or 0,
+            max_attempts=settled.max_attempts or task.get("tm"),
+            triggered_by=settled.triggered_by or "system",
+            user_id=row.pop("user_id", None),
+            parent=self.parent,
+            columns=row,
+        )  # fmt: skip
+
     def is_in_conflict(self, holder: Holder) -> bool:
         """Tell whether it is another job. Nobody else makes our ids: one that is known was sent twice."""
-        return self._has_own_id or holder.job_id != self.job.job_id
+        return self.has_own_id or holder.job_id != self.job.job_id
 
     def must_raise(self, holder: Holder) -> bool:
         """Tell whether its rule says so; an id that is in use is told by `conflict` only."""
@@ -134,9 +174,10 @@ def _lock(unique: Unique, call: Call[Any], settled: Options) -> Lock:
 def _envelope(client: JobWriting, options: Options, now_ms: int) -> tuple[str, dict[str, Any]]:
     """Tell when a job is due, and what its envelope has that not every job's has: of most jobs nothing."""
     if options == PLAIN and client.expires_extra_ms == _default_expires_extra_ms:
-        return "", {}
+        job = running_job.get()
+        return "", {} if job is None else {"pa": job.job_id}
     when, due = _due(options, now_ms)
-    extras: dict[str, Any] = {"at": due} if when else {}
+    extras: dict[str, Any] = {"at": due, **told_of_askers(options)} if when else told_of_askers(options)
     if options.expires_ms is not None:
         extras["x"] = now_ms + options.expires_ms
     elif client.expires_extra_ms != _default_expires_extra_ms:

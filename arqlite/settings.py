@@ -129,6 +129,7 @@ class WorkerOptions:
         if self.capture_logs is not None:
             self.capture_logs = self.capture_level
         self._take_limits()
+        self._take_ledger()
         self._check_objects()
         self.cron_jobs = self._listed_cron_jobs()
         _check_one_call_per_name(self.cron_jobs)
@@ -221,6 +222,13 @@ class WorkerOptions:
         checks.instance("paused", self.paused, bool, "True or False")
         if self.node is not None:
             limits.node(self.node)
+
+    def _take_ledger(self) -> None:
+        if self.ledger is not None:
+            # Here, since without a ledger there need not be an SQLAlchemy.
+            from .ledger.given import ledger_of
+
+            self.ledger = ledger_of(self.ledger)
 
     def _check_objects(self) -> None:
         zone(self.timezone)

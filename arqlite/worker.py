@@ -152,6 +152,8 @@ class Worker:
         paused: whether it claims nothing before somebody resumes the queue.
         node: where it runs, as `Inspector.pause_queue(node=...)` and its like call it; the host's name by
             default.
+        ledger: a `Ledger` that has a row for every job of the queue, or the URL of its database, or an
+            `AsyncEngine`; several workers may share one. None keeps no rows.
 
     Raises:
         ConfigurationError: an argument cannot work; the message says which and why.
@@ -342,6 +344,8 @@ class Worker:
             await self._pool.aclose(close_connection_pool=True)
             if self._crew is not None:
                 self._crew.pool_was_closed()
+            if self.options.ledger is not None:
+                await self.options.ledger.aclose()  # another worker that shares it connects anew
 
     def handle_sig(self, signum: Signals) -> None:
         """Shut down: give running jobs `job_completion_wait` seconds, then give them back. A second
@@ -383,7 +387,10 @@ class Worker:
                 job_deserializer=options.job_deserializer,
                 default_queue_name=self.queue_name,
                 expires_extra_ms=options.expires_extra_ms,
+                ledger=options.ledger,
             )
+        if self._pool.ledger is None:
+            self._pool.ledger = options.ledger  # what jobs enqueue has rows, too
         logger.info("Starting worker for %d functions: %s", len(self.functions), ", ".join(self.functions))
         if rules := rules_of(self.functions.values()):
             logger.info("%s", rules)

@@ -20,8 +20,9 @@ from .model.codec import Codec
 from .model.compositions import Chain, Group, chain, group
 from .model.flowcode import ReadPlan, encode_step, read_plan, read_result
 from .model.flowviews import StepView, WorkflowState, WorkflowView, moving_jobs, read_workflow, with_states
+from .model.options import told_of_askers
 from .model.placeholders import PREVIOUS
-from .model.states import JobState
+from .model.states import Cause, JobState
 from .model.workflows import Composition, Part, PlannedStep, Step, Workflow
 from .telemetry import JobEnqueued, JobStopped, execute, has_handlers
 from .utils import new_job_id, timestamp_ms
@@ -179,8 +180,11 @@ class WorkflowRun:
             if answer == "cancelled" and has_handlers(JobStopped):
                 error = asyncio.CancelledError()
                 execute(
-                    JobStopped(self.queue, job_id, "", 0, "", "cancelled", 0, None, error, timestamp_ms(), 0)
-                )
+                    JobStopped(
+                        self.queue, job_id, "", 0, "", "cancelled", 0, None, error, timestamp_ms(), 0,
+                        cause=Cause.CANCELLED,
+                    )
+                )  # fmt: skip
         return stopped.done
 
     async def retry(self) -> int:
@@ -339,6 +343,7 @@ def _new_step(
         extras["g"] = options.tags
     if options.meta:
         extras["m"] = options.meta
+    extras |= told_of_askers(options)
     job_id = new_job_id()
     written = encode_step(codec, step, job_id, options, now_ms, numbers, **extras)
     record = b"" if step.undoes else written.record

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,12 +13,12 @@ import pytest
 
 
 @pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_url() -> Iterator[str]:
     """The server that ARQLITE_TEST_POSTGRES_URL names, else one from the wheel, else the test is skipped."""
     if url := os.environ.get("ARQLITE_TEST_POSTGRES_URL"):
         yield url
         return
-    server = _start(tmp_path_factory.mktemp("pg"))
+    server = start_postgres()
     process = server.get_postmaster_info().process
     try:
         yield server.get_uri(driver="asyncpg")
@@ -38,8 +39,11 @@ def _has_ended(process: Any) -> bool:
         return True
 
 
-def _start(folder: Path) -> Any:
-    """Start the server; as root it runs as a user of its own, which the wheel makes where it may."""
+def start_postgres() -> Any:
+    """Start a server of the wheel, else the test is skipped; as root it runs as a user of its own, which the wheel
+    makes where it may. Not in pytest's folder: each run of pytest closes that to other users again.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="arqlite-test-pg-"))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:

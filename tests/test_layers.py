@@ -37,9 +37,10 @@ FLOORS = {
     "workflows": 6,
     "client": 7,
     "connections": 8,
+    "transactions": 8,
     "inspector": 9,
     "settings": 9,
-    "books": 10,
+    "books": 9,
     "crew": 10,
     "migration": 10,
     "worker": 11,
@@ -54,8 +55,9 @@ FLOORS = {
 # What a room may take from runtime without wiring: the plain values that settings and worker hand on.
 RUNTIME_VALUES = {"Counters", "Hooks", "Limits"}
 
-# Who may put the parts of a worker together: the crew all of them, the testing kit those that run one job.
-WIRERS = {"crew", "testing"}
+# Who may put the parts of a worker together: the crew all of them, the books those that keep the ledger, the
+# testing kit those that run one job.
+WIRERS = {"crew", "books", "testing"}
 
 # What an application may import. None stands for the module's `__all__`.
 PUBLIC_MODULES = {
@@ -73,6 +75,7 @@ PUBLIC_MODULES = {
     "arqlite.service",
     "arqlite.telemetry",
     "arqlite.testing",
+    "arqlite.transactions",
     "arqlite.typing",
     "arqlite.utils",
     "arqlite.version",

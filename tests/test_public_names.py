@@ -262,7 +262,7 @@ def test_worker_signature() -> None:
         "lease", "max_rescues", "unknown_function_ttl", "rescue_after", "prune_interval", "prune_limit",
         "keep_discarded", "keep_cancelled",
         "strict_arguments", "cpu_processes", "blocked_loop_warning", "capture_logs", "services",
-        "global_limit", "rate_limit", "paused", "node",
+        "global_limit", "rate_limit", "paused", "node", "ledger",
     ]  # fmt: skip
 
 

@@ -8,6 +8,7 @@ import click
 
 from ..logs import default_log_config
 from ..version import VERSION
+from .db import db
 from .doctor import doctor
 from .embedded import embedded
 from .import_arq import import_arq
@@ -53,6 +54,7 @@ cli.add_command(worker)
 cli.add_command(embedded)
 cli.add_command(import_arq)
 cli.add_command(doctor)
+cli.add_command(db)
 
 
 def main(**kwargs: Any) -> None:

@@ -34,6 +34,7 @@ from .protocol import (
 )
 from .redis import ENQUEUE_CHUNK, RedisEngine
 from .steering import IDLE, LOOK
+from .upkeep import UPKEEP_CHUNK, Place, Restored, Retired, Unrestored, Watch, Where
 from .wakeup import EndWatch, Listener, Token, Waker
 
 __all__ = (
@@ -41,6 +42,7 @@ __all__ = (
     "IDLE",
     "LOOK",
     "NOTHING_SETTLED",
+    "UPKEEP_CHUNK",
     "Beat",
     "Change",
     "CronKnown",
@@ -65,10 +67,13 @@ __all__ = (
     "Note",
     "Noted",
     "Peek",
+    "Place",
     "Planted",
     "RedisEngine",
     "Refused",
     "Rescued",
+    "Restored",
+    "Retired",
     "Returned",
     "Room",
     "Settled",
@@ -77,6 +82,9 @@ __all__ = (
     "Ticks",
     "Token",
     "Turn",
+    "Unrestored",
     "Waker",
+    "Watch",
+    "Where",
     "due_ms",
 )

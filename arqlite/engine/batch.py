@@ -101,10 +101,7 @@ class EnqueueBatch:
         refused = await self.engine.enqueue(jobs)
         if not refused:
             return [None] * len(jobs)
-        return [
-            refused.holders.get(place, Holder(job.job_id)) if place in refused else None
-            for place, job in enumerate(jobs)
-        ]
+        return [refused.holder(place, job) for place, job in enumerate(jobs)]
 
 
 class LookBatch:

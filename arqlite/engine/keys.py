@@ -56,6 +56,9 @@ class Keys:
         lanewait: zset, lane -> when it may have room, in ms; lanes with jobs and no room.
         sorting: zset, id -> priority and time; jobs that a session has only to tell their lane.
         imported: zset, token of a batch that came from elsewhere -> until when it is remembered, in ms.
+        marker: hash by which the queue's ledger knows this Redis: `id` a random text, `beat` a number that
+            grows, `remember` how many ms ends are remembered.
+        lags: hash, session -> how far its rows are behind, in ms, and when it said so.
     """
 
     def __init__(self, queue: str, database: int = 0) -> None:
@@ -87,6 +90,8 @@ class Keys:
         self.lanewait = base + "lanewait"
         self.sorting = base + "sorting"
         self.imported = base + "imported"
+        self.marker = base + "marker"
+        self.lags = base + "lags"
         self.channels = f"{PREFIX}{database}:{{{queue}}}:"
         self.finished_channel = self.channels + "fin"
         self.queue_channel = self.channels + "all"

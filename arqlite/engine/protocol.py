@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 Place = Literal["ready", "scheduled", "held", "sorted"]
 Home = Literal["absent", "finished", "ready", "held", "scheduled", "suspended", "running"]
@@ -55,6 +55,18 @@ class Refused(set[int]):
     def __init__(self, positions: Iterable[int] = ()) -> None:
         super().__init__(positions)
         self.holders: dict[int, Holder] = {}
+
+    def read(self, replies: Sequence[Any], start: int) -> None:
+        """Add what a script answered of the jobs from position `start` on."""
+        for reply in replies:
+            place, *holder = reply if isinstance(reply, list) else [reply]
+            self.add(start + place - 1)
+            if holder:
+                self.holders[start + place - 1] = Holder(*map(bytes.decode, holder))
+
+    def holder(self, position: int, job: NewJob) -> Holder | None:
+        """Tell which job is there instead of one; None where it was stored."""
+        return self.holders.get(position, Holder(job.job_id)) if position in self else None
 
 
 class NewJob(NamedTuple):
@@ -535,6 +547,9 @@ class Engine(Protocol):
 
     async def peek(self, job_id: str) -> Peek:
         """Tell where a job is."""
+
+    async def foresee(self, jobs: Sequence[NewJob]) -> Refused:
+        """Tell which jobs `enqueue` would refuse now, for what is there already; nothing is stored."""
 
     async def forget(self, job_id: str) -> int:
         """Finished -> nowhere. Returns 1 when done, 0 when nothing was kept, -1 when it has not ended."""

@@ -46,6 +46,7 @@ from .protocol import (
 from .scripts import Script, load
 from .steering import Steering, settled_of
 from .twin import blocking_twin
+from .upkeep import Upkeep
 
 # A script holds the server while it runs: 500 new jobs take it 1 to 2.5 ms.
 ENQUEUE_CHUNK = 500
@@ -76,23 +77,28 @@ _PLACES = {"ready": "r", "scheduled": "s", "held": "h", "sorted": "l"}
 # What all scripts may ask for; each takes what its head names.
 _KEYS = (
     "jobs", "ready", "sched", "susp", "live", "tries", "wake", "wait", "ttls", "cron", "holds", "locks",
-    "steps", "flows", "over", "meta", "sessions", "lanes",
+    "steps", "flows", "over", "meta", "sessions", "lanes", "marker", "lags",
 )  # fmt: skip
 
 
-class RedisEngine(Management, Duties, FlowVerbs, Steering):
+class RedisEngine(Management, Duties, FlowVerbs, Steering, Upkeep):
     """One queue in one Redis database.
 
     Args:
         client: a `redis.asyncio.Redis`; its pool serves all calls but a worker's turns.
         queue: the queue's name.
         timeout: seconds after which a call without an answer counts as failed.
+
+    Attributes:
+        remember_ms: for how long an end is remembered even if nothing of it is to be kept, for the queue's
+            ledger: 0 without one. To be set before a session is opened.
     """
 
     def __init__(self, client: Any, queue: str, *, timeout: float = 5.0) -> None:
         self.client = client
         self.queue = queue
         self.keys = Keys(queue, client.connection_pool.connection_kwargs.get("db") or 0)
+        self.remember_ms = 0
         self._timeout = timeout
         self._turns = Link(client, timeout)
         self._names = {name: getattr(self.keys, name) for name in _KEYS}
@@ -107,11 +113,7 @@ class RedisEngine(Management, Duties, FlowVerbs, Steering):
         refused = Refused()
         for start in range(0, len(jobs), ENQUEUE_CHUNK):
             rest, unique = _enqueued(jobs[start : start + ENQUEUE_CHUNK])
-            for reply in await self._call(load("enqueue"), {"unique": unique}, rest):
-                place, *holder = reply if isinstance(reply, list) else [reply]
-                refused.add(start + place - 1)
-                if holder:
-                    refused.holders[start + place - 1] = Holder(*map(bytes.decode, holder))
+            refused.read(await self._call(load("enqueue"), {"unique": unique}, rest), start)
         return refused
 
     async def open(self, session: str, lease_ms: int) -> int:
@@ -237,6 +239,16 @@ class RedisEngine(Management, Duties, FlowVerbs, Steering):
         done, now_ms, *holder = await call
         return Fired(bool(done), int(now_ms), Holder(*map(bytes.decode, holder)) if holder else None)
 
+    async def foresee(self, jobs: Sequence[NewJob]) -> Refused:
+        """See `Engine.foresee`; more than 500 jobs go in several scripts."""
+        refused = Refused()
+        for start in range(0, len(jobs), ENQUEUE_CHUNK):
+            questions: list[Any] = []
+            for job in jobs[start : start + ENQUEUE_CHUNK]:
+                questions += (job.job_id, *(_lock(job.lock) if job.lock is not None else ("",) * 4))
+            refused.read(await self._call(load("foresee"), {}, questions), start)
+        return refused
+
     async def ticks(self, schedules: Sequence[str]) -> Ticks:
         """See `Engine.ticks`."""
         now_ms, *last_ms = await self._call(load("ticks"), {}, schedules)
@@ -352,6 +364,7 @@ class RedisEngine(Management, Duties, FlowVerbs, Steering):
                 "channel": self.keys.finished_channel,
                 "control": self.keys.queue_channel,
                 "sid": session,
+                "remember": self.remember_ms,
                 **self._standpoint(session),
                 "started": "",
                 "told": "",

@@ -13,16 +13,18 @@ class Looking:
 
     Args:
         pool: the client.
+        by: who looks and acts, in words for people.
 
     Raises:
         ConfigurationError: it is something else.
     """
 
-    def __init__(self, pool: ArqRedis) -> None:
+    def __init__(self, pool: ArqRedis, *, by: str = "") -> None:
         if not isinstance(pool, ArqRedis):
             hint = "; make one of these settings with create_pool" if isinstance(pool, RedisSettings) else ""
             raise ConfigurationError(f"the pool must be an ArqRedis, got {pool!r}{hint}")
         self.pool = pool
+        self.by = by
         self._codec = Codec(pool.job_serializer, pool.job_deserializer)
         self._engines: dict[str, RedisEngine] = {}
 

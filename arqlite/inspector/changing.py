@@ -60,7 +60,7 @@ class Changing(Moving):
             if callable(changes):
                 settled = checked_changes(changes(view_of(found, engine.queue, self._codec)))
             if await self._change(engine, found, found.envelope, settled):
-                report_managed(engine.queue, "update", [found], ["done"])
+                report_managed(engine.queue, "update", [found], ["done"], by=self.by)
                 updated = await self.job(job_id, queue)
                 if updated is None:
                     raise JobNotFound(job_id)

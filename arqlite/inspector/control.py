@@ -50,7 +50,7 @@ class QueueControl(Looking):
             changes = [Change("clear", "paused@"), Change("set", "paused", 1)]
         else:
             changes = [Change("set", _at("paused", node), 1)]
-        await self._steer(queue, changes, QueuePaused(queue, node or ""))
+        await self._steer(queue, changes, QueuePaused(queue, node or "", self.by))
 
     async def resume_queue(self, queue: str, *, node: str | None = None) -> None:
         """Let workers claim jobs again, also those that started paused.
@@ -66,7 +66,7 @@ class QueueControl(Looking):
             changes = [Change("clear", "paused"), Change("more", "resumes")]
         else:
             changes = [Change("set", _at("paused", node), 0), Change("more", _at("resumes", node))]
-        await self._steer(queue, changes, QueueResumed(queue, node or ""))
+        await self._steer(queue, changes, QueueResumed(queue, node or "", self.by))
 
     async def pause_all_queues(self, *, node: str | None = None) -> list[str]:
         """Pause all queues of the database, see `pause_queue`. Returns their names."""
@@ -122,7 +122,7 @@ class QueueControl(Looking):
             limits.must_agree(global_limit, rate_limit)
         given = {"limit": limit, "global_limit": global_limit, "rate_limit": rate_limit}
         said = {name: value for name, value in given.items() if value is not UNCHANGED}
-        await self._steer(queue, changes, QueueScaled(queue, said, node or ""))
+        await self._steer(queue, changes, QueueScaled(queue, said, node or "", self.by))
 
     async def stop_queue(self, queue: str, *, node: str | None = None) -> None:
         """Have the workers of a queue end as after SIGTERM: running jobs get their `job_completion_wait`.
@@ -138,7 +138,7 @@ class QueueControl(Looking):
             ConfigurationError: the queue or the node has no name.
         """
         change = Change("now", "stop" if node is None else _at("stop", node))
-        await self._steer(queue, [change], QueueStopped(queue, node or ""))
+        await self._steer(queue, [change], QueueStopped(queue, node or "", self.by))
 
     async def drain_queue(self, queue: str, *, timeout: SecondsTimedelta | None = None) -> list[str]:
         """Pause a queue and wait until nothing of it runs. It stays paused.

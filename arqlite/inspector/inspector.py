@@ -13,4 +13,5 @@ class Inspector(QueueControl, JobManagement, CronControl, FlowControl):
 
     Args:
         pool: the client, an `ArqRedis`; its serializer reads the jobs.
+        by: who looks and acts, as telemetry and the ledger's audit tell it: a user's name, "nightly cleanup".
     """

@@ -17,7 +17,7 @@ from ..model import checks
 from ..model.codec import blob_behind_end, queued_record
 from ..model.filters import JobConditions, JobFilter
 from ..model.memory import Memory, counted
-from ..model.states import FINAL_STATES, INCOMPLETE_STATES, JobState, letters_of
+from ..model.states import FINAL_STATES, INCOMPLETE_STATES, Cause, JobState, letters_of
 from ..telemetry import JobsManaged, JobStopped, execute, has_handlers
 from ..telemetry.jobevents import ManagedAs
 from ..utils import timestamp_ms
@@ -37,13 +37,15 @@ def report_managed(
     jobs: Sequence[Found],
     answers: Sequence[str],
     done: Sequence[str] = ("done",),
+    *,
+    by: str,
 ) -> None:
     """Tell telemetry which jobs were moved by hand."""
     if not has_handlers(JobsManaged):
         return
     moved = tuple(found.job_id for found, answer in zip(jobs, answers, strict=True) if answer in done)
     if moved:
-        execute(JobsManaged(queue, action, moved))
+        execute(JobsManaged(queue, action, moved, by))
 
 
 class Moving(Finding):
@@ -122,7 +124,7 @@ class Moving(Finding):
         async for page, states in self._movable(engine, wanted, INCOMPLETE_STATES):
             stops = [Stop(found.job_id, self._cancelled(engine, found)) for found in page]
             answers = await engine.cancel_many(stops, CANCELLED_KEEP_MS, states)
-            report_managed(engine.queue, "cancel", page, answers, ("cancelled", "asked"))
+            report_managed(engine.queue, "cancel", page, answers, ("cancelled", "asked"), by=self.by)
             for found, answer in zip(page, answers, strict=True):
                 if answer == "cancelled":
                     moved += 1
@@ -144,7 +146,7 @@ class Moving(Finding):
         moved, meant = 0, {found.job_id: self._life_of(found) for found in jobs}
         for _ in range(TRIALS):
             answers = await engine.revive_many([self._revival(found) for found in jobs])
-            report_managed(engine.queue, "retry", jobs, answers)
+            report_managed(engine.queue, "retry", jobs, answers, by=self.by)
             moved += answers.count("done")
             changed = [
                 found.job_id for found, answer in zip(jobs, answers, strict=True) if answer == "changed"
@@ -164,7 +166,7 @@ class Moving(Finding):
         moved = 0
         async for page, states in self._movable(engine, wanted, DELETED_IN):
             answers = await engine.drop_many([found.job_id for found in page], states)
-            report_managed(engine.queue, "delete", page, answers)
+            report_managed(engine.queue, "delete", page, answers, by=self.by)
             moved += answers.count("done")
         return moved
 
@@ -193,7 +195,7 @@ class Moving(Finding):
             # It would only be refused again.
             written = {name: value for name, value in found.envelope.items() if name != "x"}
         is_over = found.state.is_final
-        attempt, past = self._past_of(found) if is_over else (found.attempt, found.memory)
+        attempt, past = self._past_of(found, now_ms) if is_over else (found.attempt, found.memory)
         memory = past._replace(
             due_ms=now_ms if due_ms is None else due_ms,
             unknown_since_ms=0,
@@ -226,14 +228,20 @@ class Moving(Finding):
             return found.enqueue_ms, b""
         return found.enqueue_ms, found.record[: -len(blob_behind_end(found.record)) or None]
 
-    def _past_of(self, found: Found) -> tuple[int, Memory]:
+    def _past_of(self, found: Found, now_ms: int) -> tuple[int, Memory]:
         """Tell how many attempts a job had that ended, and what to remember of them if it runs again."""
+        finish_ms = 0
         try:
-            attempt, crashes, snoozes = counted(self._codec.decode_end(found.record)[0])
+            ended, _ = self._codec.decode_end(found.record)
+            finish_ms = ended["ft"]
+            attempt, crashes, snoozes = counted(ended)
         except DeserializationError:
             attempt = crashes = snoozes = 0
         tries = max(attempt - found.first_try + 1, 0)
-        return attempt, Memory(tries=tries, crashes=crashes, snoozes=snoozes, pardoned=crashes)
+        # It is revived after it ended, whatever the clocks say.
+        revived_ms = max(now_ms, finish_ms)
+        memory = Memory(tries, crashes, snoozes=snoozes, pardoned=crashes, revived_ms=revived_ms)
+        return attempt, memory
 
     def _cancelled(self, engine: RedisEngine, found: Found) -> bytes:
         return cancelled_body(self._codec, engine.queue, found.job_id, found.attempt, found.memory)
@@ -258,6 +266,6 @@ def _report_cancelled(queue: str, found: Found) -> None:
         execute(
             JobStopped(
                 queue, found.job_id, found.function, found.attempt, "", "cancelled", 0, None, error,
-                timestamp_ms(), found.enqueue_ms,
+                timestamp_ms(), found.enqueue_ms, cause=Cause.CANCELLED,
             )
         )  # fmt: skip

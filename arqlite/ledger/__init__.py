@@ -12,9 +12,14 @@ except ImportError as error:
 
 from ..model.states import Cause, LedgerStatus
 from . import store
+from .audit import AuditEntry
+from .auditor import Auditor
+from .autogenerate import include_object, render_item
 from .jobs import BaseJob
 from .ledger import Ledger
+from .pruner import LedgerPruner
 from .recorder import Recorder
+from .retention import Retention
 from .rows import OPEN_STATUSES, JobRowMixin, UtcDateTime, utc_now
 from .runner import JobRunner
 from .schema import create_missing_tables
@@ -25,7 +30,9 @@ __all__ = (
     "OPEN_STATUSES",
     "TABLE_PREFIX",
     "AttemptRow",
+    "AuditEntry",
     "AuditRow",
+    "Auditor",
     "BaseJob",
     "Cause",
     "JobRow",
@@ -33,11 +40,15 @@ __all__ = (
     "JobRunner",
     "Ledger",
     "LedgerBase",
+    "LedgerPruner",
     "LedgerStatus",
     "Recorder",
+    "Retention",
     "UtcDateTime",
     "configure_sqlite",
     "create_missing_tables",
+    "include_object",
+    "render_item",
     "store",
     "utc_now",
 )

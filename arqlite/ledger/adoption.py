@@ -63,4 +63,3 @@ def _is_of_an_earlier_job(row: JobRowMixin, run: Run) -> bool:
     """
     known = row.enqueued_at or row.finished_at or row.started_at
     return run.enqueued_at is not None and known is not None and run.enqueued_at > known
-

@@ -1,96 +1,219 @@
-"""What events mean for rows. Pure functions."""
+"""What events mean for rows. Pure functions; each is called for every job, so they make tuples and few of them."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from operator import itemgetter
-from typing import Any
+from typing import Any, TypeAlias
+
+from pydantic_core import to_json
 
 from ..errors import JobControl
-from ..model.states import LEDGER_STATUS, JobState, LedgerStatus
+from ..model.memory import decode
+from ..model.states import LEDGER_STATUS, Cause, JobState, LedgerStatus
 from ..telemetry import JobStarted, JobStopped
+from .accepting import AcceptedJob
 from .payloads import describe_error, jsonable_or_text
+from .redaction import Redaction
+from .rows import BY_QUEUE
 
-ToldRow = dict[str, Any]
-"""A row as the worker tells it: columns, with moments in ms since 1970 and payloads in JSON."""
+JOB_COLUMNS = (
+    "id", "queue", "job_type", "function", "status", "state", "cause", "args", "kwargs", "tags", "meta",
+    "priority", "output_payload", "error_payload", "triggered_by", "parent", "attempt", "crashes", "max_attempts",
+    "worker", "enqueued_at", "created_at", "queued_at", "scheduled_at", "started_at", "finished_at", "updated_at",
+    "pushed_at", "record", "memory",
+)  # fmt: skip
+"""The values of a job's row that events tell, in their order."""
+ACCEPTED_COLUMNS = (
+    "id", "queue", "job_type", "function", "status", "state", "args", "kwargs", "tags", "meta", "priority",
+    "triggered_by", "user_id", "parent", "max_attempts", "enqueued_at", "created_at", "queued_at", "scheduled_at",
+    "updated_at", "pushed_at", "record", "lock",
+)  # fmt: skip
+ATTEMPT_COLUMNS = (
+    "job_id", "queue", "attempt", "worker", "state", "cause", "started_at", "finished_at", "error",
+)  # fmt: skip
+MINUTE_COLUMNS = (
+    "minute", "queue", "function", "state", "count", "run_ms", "wait_ms", "longest_run_ms", "longest_wait_ms",
+)  # fmt: skip
+
+Values: TypeAlias = tuple[Any, ...]
+Moment: TypeAlias = Callable[[int], Any]
+"""What a time in ms since 1970 is to a database."""
 
 # A run may end in one state that no job is in: the job that it leaves behind is scheduled.
-_STATUS = {state.value: LEDGER_STATUS[state].name for state in JobState}
-_STATUS["snoozed"] = LEDGER_STATUS[JobState.SCHEDULED].name
+_STATES = {state.value: (LEDGER_STATUS[state].name, state.value) for state in JobState}
+_STATES["snoozed"] = _STATES[JobState.SCHEDULED.value]
 _RUNNING, _QUEUED, _SUCCESS = LedgerStatus.RUNNING.name, LedgerStatus.QUEUED.name, LedgerStatus.SUCCESS.name
+_FUNCTION_LENGTH = 255
 
 
-def rows_told(events: Iterable[JobStarted | JobStopped]) -> list[list[ToldRow]]:
-    """The rows that events ask for, in lists that are to be written one after the other.
+Told: TypeAlias = tuple[Values, Values | None, Values | None]
+"""A run as rows tell it: values of `JOB_COLUMNS`; values of `ATTEMPT_COLUMNS`, None of what ended without a run;
+and what a minute counts, None of what has not ended. Plain tuples of plain values, which the garbage collector
+does not look at again and again while they wait."""
 
-    There is one row for each run of a job, whether one of its events came or both. A list has an id
-    only once, for one statement can move a row once; and it is in the order of ids, for two writers
-    must lock their rows in the same order.
+
+@dataclass(slots=True)
+class Batch:
+    """What is written in one transaction.
+
+    Attributes:
+        layers: jobs and attempts, in lists that are to be written one after the other. A list has an id only
+            once, for one statement can move a row once; and it is in the order of ids, for two writers must lock
+            their rows in the same order.
+        minutes: by minute, queue, function and state: count, ms run, ms waited, and the longest of both.
     """
-    runs: dict[tuple[str, int, int, str], ToldRow] = {}
-    for event in events:
-        run = event.job_id, event.enqueue_ms, event.attempt, event.worker
-        if isinstance(event, JobStarted):
-            runs[run] = _begun(event)
-        else:
-            row = runs.get(run)
-            if row is None:
-                row = runs[run] = _row(event)
-            _end(row, event)
-    return _layers(runs.values())
+
+    layers: list[list[tuple[Values, Values | None]]] = field(default_factory=list)
+    minutes: dict[Values, list[int]] = field(default_factory=dict)
 
 
-def _layers(rows: Iterable[ToldRow]) -> list[list[ToldRow]]:
-    """Rows of one id, which are of an earlier and a later run or job, come to lie on each other."""
-    layers: list[list[ToldRow]] = []
-    heights: dict[str, int] = {}
-    for row in rows:
-        height = heights.get(row["id"], 0)
-        heights[row["id"]] = height + 1
+def batch_of(told: Iterable[Told]) -> Batch:
+    """Put what was told in the order in which it is written."""
+    layers: list[list[tuple[Values, Values | None]]] = []
+    minutes: dict[Values, list[int]] = {}
+    heights: dict[tuple[str, str], int] = {}
+    for job, attempt, tally in told:
+        key = job[0], job[1]
+        height = heights.get(key, 0)
+        heights[key] = (
+            height + 1
+        )  # rows of one id, of an earlier and a later run or job, come to lie on each other
         if height == len(layers):
             layers.append([])
-        layers[height].append(row)
+        layers[height].append((job, attempt))
+        if tally is not None:
+            _count(minutes, tally)
     for layer in layers:
-        layer.sort(key=itemgetter("id"))
-    return layers
+        layer.sort(key=itemgetter(0))  # (ids come first, and differ)
+    return Batch(layers, minutes)
 
 
-def _row(event: JobStarted | JobStopped) -> ToldRow:
-    enqueued_ms = event.enqueue_ms if event.enqueue_ms > 0 else None
-    return {
-        "id": event.job_id,
-        "function": event.function,
-        "queue": event.queue,
-        "status": _RUNNING,
-        "attempt": event.attempt,
-        "worker": event.worker,
-        "enqueued_at": enqueued_ms,
-        "created_at": enqueued_ms or event.at_ms,
-        "started_at": None,
-        "finished_at": None,
-        "updated_at": event.at_ms,
-        "output_payload": None,
-        "error_payload": None,
-    }
+def _count(minutes: dict[Values, list[int]], tally: Values) -> None:
+    *key, ran, waited = tally
+    sums = minutes.setdefault(tuple(key), [0, 0, 0, 0, 0])
+    sums[0] += 1
+    sums[1] += ran
+    sums[2] += waited
+    if ran > sums[3]:
+        sums[3] = ran
+    if waited > sums[4]:
+        sums[4] = waited
 
 
-def _begun(event: JobStarted) -> ToldRow:
-    row = _row(event)
-    row["started_at"] = event.at_ms
-    return row
+def told_of(
+    started: JobStarted | None, stopped: JobStopped | None, moment: Moment, redaction: Redaction
+) -> Told:
+    """What events tell of a run: that it began, how it ended, or both."""
+    finished = ended = output = error = cause = memory = tally = None
+    event = stopped or started
+    if event is None:
+        raise ValueError("nothing was told")
+    at = moment(event.at_ms)
+    enqueued = moment(event.enqueue_ms) if event.enqueue_ms > 0 else None
+    queued, scheduled_ms = enqueued or at, event.scheduled_ms
+    if stopped is None:
+        status, state, outcome = _RUNNING, "executing", "executing"
+    else:
+        outcome, ended = stopped.state, at
+        status, state = _STATES[outcome]
+        tally = _tally(stopped)
+        if status == _SUCCESS:
+            finished = at
+            output = None if stopped.result is None else json_of(stopped.result)
+        else:
+            cause = stopped.cause or None
+            if stopped.error is not None and not _only_asks_to_run_again(stopped):
+                error = json_of(describe_error(stopped.error))
+            if status == _QUEUED:
+                memory, queued = stopped.memory or None, at
+                scheduled_ms = decode(memory).due_ms or stopped.at_ms
+            else:
+                finished = at
+    began = _began(started, stopped, moment)
+    function, worker = event.function, event.worker or None
+    args, kwargs, tags, meta, record = _given(event, redaction)
+    job = (
+        event.job_id, event.queue, function, function, status, state, cause, args, kwargs, tags, meta,
+        event.priority, output, error, event.triggered_by or BY_QUEUE, event.parent or None, event.attempt,
+        event.crashes, event.max_attempts, worker, enqueued, enqueued or at, queued,
+        moment(scheduled_ms) if scheduled_ms > 0 else None, began, finished, at, at, record, memory,
+    )  # fmt: skip
+    if began is None or event.attempt < 1:
+        return job, None, tally
+    return job, (event.job_id, event.queue, event.attempt, worker, outcome, cause, began, ended, error), tally
 
 
-def _end(row: ToldRow, event: JobStopped) -> None:
-    status = row["status"] = _STATUS[event.state]
-    row["updated_at"] = event.at_ms
-    if status != _QUEUED:
-        row["finished_at"] = event.at_ms
-    if status == _SUCCESS and event.result is not None:
-        row["output_payload"] = json.dumps(jsonable_or_text(event.result))
-    if event.error is not None and not _only_asks_to_run_again(event):
-        row["error_payload"] = json.dumps(describe_error(event.error))
+def _began(started: JobStarted | None, stopped: JobStopped | None, moment: Moment) -> Any:
+    """When the run began; None of what ended without one."""
+    if started is not None:
+        return moment(started.at_ms)
+    if stopped is None or stopped.duration_ms <= 0:
+        return None
+    return moment(stopped.at_ms - stopped.duration_ms)
+
+
+def _tally(event: JobStopped) -> Values:
+    return (
+        event.at_ms // 60_000, event.queue, event.function[:_FUNCTION_LENGTH], event.state, event.duration_ms,
+        event.queue_time_ms,
+    )  # fmt: skip
+
+
+def _given(event: JobStarted | JobStopped, redaction: Redaction) -> Values:
+    """What the job was enqueued with, as JSON, and its record; all None of a job that could not be read."""
+    if not event.function:
+        return None, None, None, None, None
+    args, kwargs, record = event.args, event.kwargs, event.record or None
+    if redaction and redaction.concerns(event.function):
+        args, kwargs, is_whole = redaction.applied(event.function, args, kwargs)
+        record = record if is_whole else None
+    return (
+        json_of(args) if args else "[]",
+        json_of(kwargs) if kwargs else "{}",
+        json_of(event.tags) if event.tags else "[]",
+        json_of(event.meta) if event.meta else "{}",
+        record,
+    )
+
+
+def accepted_values(
+    job: AcceptedJob, moment: Moment, redaction: Redaction, pushed_ms: int | None = None
+) -> Values:
+    """The values of `ACCEPTED_COLUMNS`; a job that is not known to be in Redis yet has no `pushed_ms`."""
+    args, kwargs, record = job.args, job.kwargs, job.record or None
+    if redaction and redaction.concerns(job.function):
+        args, kwargs, is_whole = redaction.applied(job.function, args, kwargs)
+        record = record if is_whole else None
+    enqueued = moment(job.enqueued_ms)
+    due_ms = job.enqueued_ms if job.due_ms is None else job.due_ms
+    is_early = due_ms > job.enqueued_ms
+    state = JobState.SCHEDULED if is_early else JobState.AVAILABLE
+    return (
+        job.id, job.queue, job.job_type or job.function, job.function, _QUEUED, state.value,
+        json_of(args) if args else "[]",
+        json_of(kwargs) if kwargs else "{}",
+        json_of(job.tags) if job.tags else "[]",
+        json_of(job.meta) if job.meta else "{}",
+        job.priority, job.triggered_by, job.user_id, job.parent or None, job.max_attempts,
+        enqueued, enqueued, enqueued, moment(due_ms) if is_early else enqueued, enqueued,
+        None if pushed_ms is None else moment(pushed_ms), record,
+        None if job.lock is None else json_of(list(job.lock)),
+    )  # fmt: skip
+
+
+def json_of(value: Any) -> str:
+    """Any value as JSON; what JSON cannot hold becomes text, NaN and the infinities become null."""
+    try:
+        return to_json(value, inf_nan_mode="null", serialize_unknown=True, bytes_mode="base64").decode()
+    except Exception:  # noqa: BLE001 (lone surrogates, circles, odd keys: the slow way copes with more)
+        return json.dumps(jsonable_or_text(value))
 
 
 def _only_asks_to_run_again(event: JobStopped) -> bool:
     return isinstance(event.error, JobControl) and event.state == "retryable"
+
+
+LOST_STATE, LOST_CAUSE = "lost", Cause.LOST.value

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, TypeAlias
 
+from sqlalchemy import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from ..errors import ConfigurationError
+from .pruning import Pruning
+from .redaction import Redaction
+from .retention import KEEP_JOBS, Retention
 from .rows import JobRowMixin
+from .schema import TURN_TIMEOUT_S, check_tables, upgrade_tables
 from .sqlite import configure_sqlite
 from .tables import JobRow
 
@@ -20,6 +26,7 @@ _ASYNC_DRIVERS = {
     "postgres": "postgresql+asyncpg",
     "postgresql": "postgresql+asyncpg",
 }
+_DEFAULT_KEEP = Retention()
 
 
 class Ledger:
@@ -42,6 +49,8 @@ class Ledger:
         redact: names of arguments that the ledger must not hold, `("password", "otp")`, or those of some functions
             only, `{"send_otp": ("otp",)}`. It shows them as `***`, and jobs with such arguments cannot be put back
             into Redis from their rows.
+        keep: how long rows stay once their jobs have ended; see `Retention`, whose defaults hold. With a
+            `row_model` of your own its rows stay until you say otherwise. None prunes nothing at all.
         upgrade: whether workers create or upgrade the tables when they start. Otherwise `arqlite db upgrade` does,
             and a worker refuses to start on tables that are too old.
 
@@ -56,13 +65,17 @@ class Ledger:
         mode: Mode = "behind",
         row_model: type[JobRowMixin] = JobRow,
         redact: Iterable[str] | Mapping[str, Iterable[str]] = (),
+        keep: Retention | None = _DEFAULT_KEEP,
         upgrade: bool = True,
     ) -> None:
         if mode not in ("behind", "strict"):
             raise ConfigurationError(f"the mode of a ledger is 'behind' or 'strict', got {mode!r}")
+        if keep is not None and not isinstance(keep, Retention):
+            raise ConfigurationError(f"keep of a ledger must be a Retention or None, got {keep!r}")
         self.mode: Mode = mode
         self.row_model = row_model
-        self.redact = redact
+        self.redaction = Redaction(redact)
+        self.keep = KEEP_JOBS if keep is _DEFAULT_KEEP and row_model is not JobRow else keep
         self.upgrades_itself = upgrade
         self._database = database
         self._engine: AsyncEngine | None = database if isinstance(database, AsyncEngine) else None
@@ -74,10 +87,20 @@ class Ledger:
         return self.mode == "strict"
 
     @property
+    def backend(self) -> str:
+        """What kind of database it is, `sqlite` or `postgresql`; no driver is needed to tell."""
+        if isinstance(self._database, AsyncEngine):
+            return self._database.dialect.name
+        return make_url(with_async_driver(str(self._database))).get_backend_name()
+
+    @property
     def engine(self) -> AsyncEngine:
         """The engine; made when it is first needed."""
         if self._engine is None:
-            self._engine = create_async_engine(with_async_driver(str(self._database)), hide_parameters=True)
+            # A look at each connection before its use: a database that was restarted fails nobody's first question.
+            self._engine = create_async_engine(
+                with_async_driver(str(self._database)), hide_parameters=True, pool_pre_ping=True
+            )
             configure_sqlite(self._engine)
         return self._engine
 
@@ -90,6 +113,41 @@ class Ledger:
 
     def __repr__(self) -> str:
         return f"<Ledger {_without_password(self._database)} {self.mode}>"
+
+    async def upgrade(self, *, timeout: float = TURN_TIMEOUT_S) -> None:
+        """Create the library's tables, or bring them to what this version needs.
+
+        Any number of processes may call it at once: one does it, in one transaction, and the others find it
+        done. Tables that a later version of arqlite added to are left as they are, and so is that of a
+        `row_model` of your own.
+
+        Args:
+            timeout: seconds to wait for other processes.
+
+        Raises:
+            LedgerError: the tables were made by something else, are too new to work with, or another process
+                holds them for longer.
+        """
+        await upgrade_tables(self.engine, timeout=timeout)
+
+    async def check(self) -> None:
+        """Make sure that this version can work with the tables; changes nothing.
+
+        Raises:
+            LedgerError: they are missing, too old or too new; the message tells what to do.
+        """
+        await check_tables(self.engine, self.row_model)
+
+    async def prune(self) -> dict[str, int]:
+        """Delete the rows that are over by `keep`, in small batches; the leader's worker does so by itself.
+
+        Returns:
+            How many rows were deleted: of `jobs`, `attempts`, `minutes`, `audit` and `idempotency`.
+        """
+        told: Counter[str] = Counter()
+        if self.keep is not None:
+            await Pruning(self.sessions, self.row_model, self.keep).run(told)
+        return dict(told)
 
     async def aclose(self) -> None:
         """Close the connections of an engine that the ledger made."""

@@ -6,11 +6,35 @@ import random
 import time
 from collections.abc import Callable
 
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeoutError, OSError)
 """No connection, no free connection in time, or a file that another process keeps locked."""
+
+# No connection, no resources, the server is stopping or starting, a conflict that was not settled in time; and
+# tables or columns that are not there yet, which a migration brings.
+_AWAY_STATES = ("08", "53", "57P0", "58", "55P03", "42P01", "42703", "3F000", "25006")
+_CONFLICT_STATES = ("40001", "40P01")
+
+
+def is_away(error: BaseException) -> bool:
+    """Tell whether the database cannot be written at this moment, whatever is written."""
+    if isinstance(error, DATABASE_AWAY):
+        return True
+    if not isinstance(error, DBAPIError):
+        return False
+    return error.connection_invalidated or _state_of(error).startswith(_AWAY_STATES)
+
+
+def is_conflict(error: BaseException) -> bool:
+    """Tell whether two transactions stood in each other's way, and this one was given up: it may be tried again."""
+    return isinstance(error, DBAPIError) and _state_of(error).startswith(_CONFLICT_STATES)
+
+
+def _state_of(error: DBAPIError) -> str:
+    """The SQLSTATE, by whatever name the driver has it; empty is not known."""
+    return getattr(error.orig, "sqlstate", None) or getattr(error.orig, "pgcode", None) or ""
 
 
 class Outage:

@@ -1,4 +1,4 @@
-"""`Recorder`: rows follow what the worker tells, for jobs that keep no row themselves."""
+"""`Recorder`: rows follow what workers tell and clients enqueue, by one writer that shares its transactions."""
 
 from __future__ import annotations
 
@@ -6,177 +6,377 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
-from contextlib import suppress
-
-from sqlalchemy.ext.asyncio import AsyncSession
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 
 from .. import telemetry
-from ..service import Service
-from ..telemetry import JobStarted, JobStopped
-from . import store
-from .changes import rows_told
-from .outage import DATABASE_AWAY
-from .rows import JobRowMixin
+from ..errors import LedgerError
+from ..service import Service, end_task
+from ..telemetry import (
+    JobStarted,
+    JobStopped,
+    LedgerAway,
+    LedgerBack,
+    LedgerWritten,
+    execute,
+    has_handlers,
+)
+from ..utils import timestamp_ms
+from .accepting import AcceptedJob
+from .backlog import Accepted, Backlog, Run
+from .outage import is_away, is_conflict
+from .overflow import Overflow, packed_accepted, packed_runs
+from .writer import Books, Writer, write_parts
 
 logger = logging.getLogger("arqlite.ledger")
 
 _SHORTEST_BACKOFF_S = 0.02
+_PUT_TIMEOUT_S = 5.0
 
-_EVENTS_AT_ONCE = 2_000
-"""Events in one transaction: enough to share its cost, few enough not to hold up jobs while being packed."""
-
-Told = JobStarted | JobStopped
+_ENTRIES_AT_ONCE = 2_000
+"""Entries in one transaction: enough to share its cost, few enough not to hold up jobs while being made into rows."""
+_PACKETS_AT_ONCE = 20
 
 
 class Recorder(Service):
-    """Keeps the rows of jobs that do not use `JobRunner`, and closes those of jobs that never ran.
+    """Keeps the rows of jobs, and a row for each of their attempts, and counts what ends in each minute.
 
-    One writer per process puts what was told within a few milliseconds into one transaction. Jobs
-    never wait for it: while the database is slow or away the events wait in memory, up to
-    `capacity`; beyond that the oldest are dropped and counted in the log.
+    One writer per process puts what was told within a few ms into one transaction. Jobs never wait for it: while the
+    database is slow or away, events wait in memory, up to `capacity`. The oldest beyond go to the `overflow`, and come
+    back from there when the database does; without one they are dropped, and counted in the log. In a strict
+    ledger none of that happens: events wait however many they are, and `is_full` says that no more should be made.
 
-    A job that nobody wrote a row for gets one here. Rows that a `JobRunner` keeps are left alone
-    while it keeps them: it closes them before the worker tells that the job stopped.
-
-        class WorkerSettings:
-            services = [Recorder(AsyncSessionLocal, Job)]
+    A job that nobody wrote a row for gets one here. Rows that a `JobRunner` keeps are left alone while it keeps them:
+    it closes them before the worker tells that the job stopped.
 
     Args:
-        sessions: makes a new session, e.g. an `async_sessionmaker`.
-        row_model: the application's row class.
+        ledger: where the rows are.
+        queue: the one queue whose events are recorded; None is every queue of the process.
+        overflow: where events go that find no room.
         window: seconds to gather changes before they are written.
-        capacity: how many events may wait; a run of a job has two.
+        capacity: how many runs and accepted jobs may wait in memory.
         max_backoff: seconds between two tries while the database is away, at most.
         flush_timeout: seconds that `stop` waits for the last changes to be written.
+        replay_interval: seconds between two looks into the overflow.
     """
 
     def __init__(
         self,
-        sessions: Callable[[], AsyncSession],
-        row_model: type[JobRowMixin],
+        ledger: Books,
+        queue: str | None = None,
         *,
+        overflow: Overflow | None = None,
         window: float = 0.002,
         capacity: int = 20_000,
         max_backoff: float = 5.0,
         flush_timeout: float = 5.0,
+        replay_interval: float = 1.0,
     ) -> None:
         super().__init__()
-        self.sessions = sessions
-        self.row_model = row_model
+        self.ledger = ledger
+        self.queue = queue
+        self.overflow = overflow
         self.window = window
         self.capacity = capacity
         self.max_backoff = max_backoff
         self.flush_timeout = flush_timeout
-        self._told: deque[Told] = deque(maxlen=capacity)
-        self._dropped = 0
-        self._in_flight = 0
+        self.replay_interval = replay_interval
+        self._writer = Writer(ledger)
+        self._backlog = Backlog(self._writer.moment, ledger.redaction)
+        self._written = 0
+        self._waiters: deque[tuple[int, asyncio.Future[None]]] = deque()
+        self._away_since: float | None = None
+        self._spilling: asyncio.Task[None] | None = None
         self._arrived = asyncio.Event()
+        self._crowded = asyncio.Event()
         self._closing = asyncio.Event()
+
+    # What others ask.
 
     @property
     def waiting(self) -> int:
-        """How many events are not written yet."""
-        return len(self._told) + self._in_flight
+        """How many runs and accepted jobs are not written yet."""
+        return len(self._backlog)
+
+    @property
+    def lag(self) -> float:
+        """Seconds since the oldest event that is not written was told; 0.0 if none waits."""
+        return self._backlog.lag
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no more jobs should be started, for what is told of them finds no room."""
+        return len(self._backlog) >= self.capacity
+
+    @property
+    def is_away(self) -> bool:
+        """Whether the database could not be reached when this last tried."""
+        return self._away_since is not None
+
+    @property
+    def mark(self) -> int:
+        """How many events were told so far; see `reached`."""
+        return self._backlog.told
+
+    async def reached(self, mark: int) -> None:
+        """Return when all events up to a mark are committed, however long the database is away.
+
+        Raises:
+            LedgerError: the recorder ended before.
+        """
+        if self._written < mark and len(self._backlog):
+            waiter = asyncio.get_running_loop().create_future()
+            self._waiters.append((mark, waiter))
+            await waiter
+
+    # What it is told.
+
+    def take(self, event: JobStarted | JobStopped) -> None:
+        """Remember what a worker told; called by telemetry, in the event loop."""
+        if self.queue is None or event.queue == self.queue:
+            self._backlog.add(event)
+            self._has_more()
+
+    def accept(self, jobs: Sequence[AcceptedJob]) -> None:
+        """Remember jobs that Redis has just accepted; their rows are QUEUED, unless they are further already."""
+        self._backlog.accept(jobs)
+        self._has_more()
+
+    def _has_more(self) -> None:
+        self._arrived.set()
+        if len(self._backlog) > self.capacity and not self.ledger.is_strict:
+            if self.overflow is None:
+                self._backlog.drop_oldest(self.capacity)
+            else:
+                self._crowded.set()
+                self._backlog.drop_oldest(2 * self.capacity)
+
+    # Its life.
 
     async def start(self) -> None:
         """Begin to listen and to write."""
         if self._task is None:
             # Anew at each start: one settings class may serve several loops, one after the other.
             self._arrived = asyncio.Event()
+            self._crowded = asyncio.Event()
             self._closing = asyncio.Event()
             telemetry.attach(self._handler_id, (JobStarted, JobStopped), self.take)
+            if self.overflow is not None:
+                self._spilling = asyncio.create_task(self._spill(self.overflow), name="arqlite:overflow")
         await super().start()
 
     async def stop(self) -> None:
-        """Stop listening, write what was told, and end."""
+        """Stop listening, write what was told, and end; what cannot be written goes to the overflow."""
         telemetry.detach(self._handler_id)
         self._closing.set()
         self._arrived.set()
         if self._task is not None:
             await asyncio.wait([self._task], timeout=self.flush_timeout)
         await super().stop()
-        if self._told:
-            logger.error("the ledger missed %d events: it was away when the worker ended", len(self._told))
-            self._told.clear()
+        if self._spilling is not None:
+            await end_task(self._spilling)
+            self._spilling = None
+        await self._leave_rest()
+        while self._waiters:
+            _, waiter = self._waiters.popleft()
+            if not waiter.done():
+                waiter.set_exception(LedgerError("the recorder ended before it could write this"))
 
     async def run(self) -> None:
         """Write what arrives, one transaction at a time, until told to stop."""
-        while self._told or not self._closing.is_set():
-            await self._arrived.wait()
+        looked_at = -self.replay_interval
+        while len(self._backlog) or not self._closing.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._arrived.wait(), self._look_again(looked_at))
             self._arrived.clear()
-            await self._pause(self.window)
-            await self._write_all()
-
-    def take(self, event: Told) -> None:
-        """Remember what a worker told; called by telemetry, in the event loop."""
-        if len(self._told) == self.capacity:
-            self._dropped += 1  # the queue is full: the oldest makes room
-        self._told.append(event)
-        self._arrived.set()
+            if len(self._backlog):
+                await self._pause(self.window)
+                await self._write_all()
+            if self.overflow is not None and self._look_again(looked_at) == 0:
+                await self._replay(self.overflow)
+                looked_at = time.monotonic()
 
     @property
     def _handler_id(self) -> str:
         return f"arqlite.ledger.recorder:{id(self)}"
+
+    def _look_again(self, looked_at: float) -> float | None:
+        """In how many seconds the overflow is to be looked into."""
+        if self.overflow is None:
+            return None
+        return max(looked_at + self.replay_interval - time.monotonic(), 0.0)
 
     async def _pause(self, seconds: float) -> None:
         """Wait, but not when the worker is waiting for us to end."""
         with suppress(TimeoutError):
             await asyncio.wait_for(self._closing.wait(), seconds)
 
+    # Writing.
+
     async def _write_all(self) -> None:
         """Write until nothing waits; during an outage try again, and say so once."""
         delay = _SHORTEST_BACKOFF_S
-        away_since: float | None = None
-        while self._told:
-            batch = self._next_batch()
-            self._in_flight = len(batch)
+        while len(self._backlog):
             try:
-                await self._write(batch)
-            except DATABASE_AWAY as error:
-                self._put_back(batch)
-                if away_since is None:
-                    away_since = time.monotonic()
-                    logger.warning("the ledger is away, jobs go on and are recorded later: %r", error)
+                # Accepted jobs go by themselves: with runs in the same transaction, rows would not be locked in the
+                # order of ids, and two writers could wait for each other.
+                is_done = await self._write_accepted() and await self._write_runs()
+            except Exception as error:
+                if not (is_away(error) or is_conflict(error)):
+                    raise
+                self._note_away(error)
+                is_done = False
+            if is_done:
+                delay = _SHORTEST_BACKOFF_S
+                self._note_back()
+            else:
                 await self._pause(delay)
                 await asyncio.sleep(_SHORTEST_BACKOFF_S)  # also while closing, which ends every pause at once
                 delay = min(delay * 2, self.max_backoff)
-            except asyncio.CancelledError:
-                self._put_back(batch)
-                raise
-            except Exception:
-                logger.exception("a batch of %d events was refused, writing them one by one", len(batch))
-                await self._write_singly(batch)
-            finally:
-                self._in_flight = 0
-        if away_since is not None:
-            logger.warning("the ledger is back after %0.1fs", time.monotonic() - away_since)
-        if self._dropped:
-            logger.error("the ledger missed %d events: more came than could wait", self._dropped)
-            self._dropped = 0
+        self._report_dropped()
 
-    def _next_batch(self) -> list[Told]:
-        """What was told first, taken out of what waits."""
-        count = min(len(self._told), _EVENTS_AT_ONCE)
-        return [self._told.popleft() for _ in range(count)]
+    async def _write_accepted(self) -> bool:
+        """Write some accepted jobs; False if some of them wait again."""
+        taken = self._backlog.take_accepted(_ENTRIES_AT_ONCE)
+        rest: Sequence[Accepted] = taken
+        try:
+            with self._reporting(taken):
+                rest = await write_parts(taken, self._writer.write_accepted, _leave_accepted_out)
+        finally:
+            self._backlog.settle_accepted(taken, rest)
+            self._wake_waiters()
+        return not rest
 
-    def _put_back(self, batch: list[Told]) -> None:
-        """In front of what was told meanwhile; of more than may wait, the oldest are left out."""
-        room = self.capacity - len(self._told)
-        self._dropped += max(0, len(batch) - room)
-        self._told.extendleft(reversed(batch[-room:] if room else []))
+    async def _write_runs(self) -> bool:
+        """Write what was told of some runs; False if some of them wait again."""
+        taken = self._backlog.take_runs(_ENTRIES_AT_ONCE)
+        rest: Sequence[Run] = taken
+        try:
+            with self._reporting(taken):
+                rest = await write_parts(taken, self._writer.write_runs, _leave_run_out)
+        finally:
+            self._backlog.settle_runs(taken, rest)
+            self._wake_waiters()
+        return not rest
 
-    async def _write_singly(self, batch: list[Told]) -> None:
-        for number, event in enumerate(batch):
+    @contextmanager
+    def _reporting(self, taken: Sequence[Run | Accepted]) -> Iterator[None]:
+        """Tell telemetry of a transaction that went well."""
+        began, lag = time.monotonic(), self._backlog.lag
+        yield
+        if taken and has_handlers(LedgerWritten):
+            took_ms = (time.monotonic() - began) * 1_000
+            waiting = self.waiting - len(taken)
+            execute(
+                LedgerWritten(self.queue or "", len(taken), took_ms, lag * 1_000, waiting, timestamp_ms())
+            )
+
+    def _wake_waiters(self) -> None:
+        if self._waiters:
+            self._written = self._backlog.written()
+        while self._waiters and self._waiters[0][0] <= self._written:
+            _, waiter = self._waiters.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+
+    def _note_away(self, error: BaseException) -> None:
+        if self._away_since is None:
+            self._away_since = time.monotonic()
+            logger.warning("the ledger is away, jobs go on and are recorded later: %r", error)
+            if has_handlers(LedgerAway):
+                execute(LedgerAway(self.queue or "", error, timestamp_ms()))
+
+    def _note_back(self) -> None:
+        if self._away_since is not None:
+            away_s = time.monotonic() - self._away_since
+            self._away_since = None
+            logger.warning("the ledger is back after %0.1fs", away_s)
+            if has_handlers(LedgerBack):
+                execute(LedgerBack(self.queue or "", int(away_s * 1_000), timestamp_ms()))
+
+    def _report_dropped(self) -> None:
+        if self._backlog.dropped:
+            logger.error("the ledger missed %d changes: more came than could wait", self._backlog.dropped)
+            self._backlog.dropped = 0
+
+    # The overflow.
+
+    async def _spill(self, overflow: Overflow) -> None:
+        """Whenever more waits than may, put the oldest of it into the overflow."""
+        while True:
+            await self._crowded.wait()
+            self._crowded.clear()
+            while len(self._backlog) > self.capacity and await self._spill_oldest(overflow):
+                pass
+
+    async def _spill_oldest(self, overflow: Overflow) -> bool:
+        """Put some of what waits into the overflow; False if it did not take it, or there is nothing."""
+        limit = max(self.capacity // 4, 1)
+        accepted = self._backlog.take_accepted(limit)
+        runs = self._backlog.take_runs(limit)
+        is_put = False
+        try:
+            if packets := _packets_of(accepted, runs):
+                async with asyncio.timeout(_PUT_TIMEOUT_S):
+                    await overflow.put(packets)
+                is_put = True
+        except Exception as error:  # noqa: BLE001 (then it waits here, as long as there is room)
+            self._report_overflow(error)
+        finally:
+            self._backlog.settle_accepted(accepted, () if is_put else accepted)
+            self._backlog.settle_runs(runs, () if is_put else runs)
+            self._wake_waiters()
+        return is_put
+
+    async def _replay(self, overflow: Overflow) -> None:
+        """Write what found no room earlier, as long as what is told now does."""
+        while not self._closing.is_set() and len(self._backlog) <= self.capacity // 2:
             try:
-                await self._write([event])
-            except DATABASE_AWAY:
-                self._put_back(batch[number:])
+                packets = await overflow.take(_PACKETS_AT_ONCE)
+                for token, packet in packets:
+                    await write_parts([packet], self._write_packet, _leave_packet_out)
+                    await overflow.forget([token])
+            except Exception as error:  # noqa: BLE001 (what was not forgotten is there the next time)
+                if is_away(error) or is_conflict(error):
+                    self._note_away(error)
+                else:
+                    self._report_overflow(error)
                 return
-            except Exception:
-                logger.exception("job %s: a change could not be recorded and is left out", event.job_id)
+            if not packets:
+                return
+            await self._write_all()
 
-    async def _write(self, batch: Iterable[Told]) -> None:
-        async with self.sessions() as db, db.begin():
-            for rows in rows_told(batch):
-                await store.record_told(db, self.row_model, rows)
+    async def _write_packet(self, packets: Sequence[bytes]) -> None:
+        for packet in packets:
+            await self._writer.write_packet(packet)
+
+    async def _leave_rest(self) -> None:
+        """Nobody writes any more: what waits goes into the overflow, or is lost."""
+        while self.overflow is not None and len(self._backlog) and await self._spill_oldest(self.overflow):
+            pass
+        if len(self._backlog):
+            logger.error(
+                "the ledger missed %d changes: it was away when the worker ended", len(self._backlog)
+            )
+        self._backlog.clear()
+
+    def _report_overflow(self, error: BaseException) -> None:
+        logger.warning("the ledger's overflow is out of reach: %r", error)
+
+
+def _packets_of(accepted: Sequence[Accepted], runs: Sequence[Run]) -> list[bytes]:
+    pairs = [(values, columns) for _, _, values, columns in accepted]
+    return packed_accepted(pairs) + packed_runs([told for _, _, told in runs])
+
+
+def _leave_run_out(run: Run, error: Exception) -> None:
+    _, _, (job, _, _) = run
+    logger.error("job %s: a change could not be recorded and is left out", job[0], exc_info=error)
+
+
+def _leave_accepted_out(accepted: Accepted, error: Exception) -> None:
+    logger.error("job %s: its row could not be written and is left out", accepted[2][0], exc_info=error)
+
+
+def _leave_packet_out(packet: bytes, error: Exception) -> None:
+    logger.error("%d bytes of changes could not be recorded and are left out", len(packet), exc_info=error)

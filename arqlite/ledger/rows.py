@@ -33,6 +33,10 @@ BY_QUEUE = "queue"
 
 OPEN_STATUSES = (LedgerStatus.QUEUED, LedgerStatus.RUNNING)
 _IS_OPEN = text("status IN ('QUEUED', 'RUNNING')")
+_HAS_ENDED = text("finished_at IS NOT NULL")
+
+IS_UNPUSHED = "status = 'QUEUED' AND pushed_at IS NULL"
+"""The condition of the index of jobs that may not be in Redis."""
 
 
 def utc_now() -> datetime:
@@ -88,6 +92,16 @@ def indexes_of(table: str) -> tuple[Index, ...]:
         # Of millions of rows only those still open are asked for by status.
         Index(f"ix_{table}_open", "status", "queued_at", sqlite_where=_IS_OPEN, postgresql_where=_IS_OPEN),
         Index(f"ix_{table}_created", "created_at", "id"),
+        # Pruning takes what ended first.
+        Index(f"ix_{table}_finished", "finished_at", sqlite_where=_HAS_ENDED, postgresql_where=_HAS_ENDED),
+        # Nearly always empty: the relay asks for it every second.
+        Index(
+            f"ix_{table}_unpushed",
+            "queue",
+            "queued_at",
+            sqlite_where=text(IS_UNPUSHED),
+            postgresql_where=text(IS_UNPUSHED),
+        ),
     )
 
 

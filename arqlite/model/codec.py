@@ -34,11 +34,12 @@ _PLAIN_KEYS = frozenset(("f", "a", "k", "t", "et"))
 UNSERIALIZABLE = "unable to serialize result"
 # The function and the time, without which an envelope is none.
 _LEAST_KEYS = 2
-_NUMBER, _LIST, _DICT = (int, type(None)), (list, tuple), (dict,)
+_NUMBER, _TEXT, _LIST, _DICT = (int, type(None)), (str, type(None)), (list, tuple), (dict,)
 _KINDS: dict[str, tuple[type, ...]] = {
     "a": _LIST, "k": _DICT,
     **dict.fromkeys(("t", "x", "at", "ma", "p"), _NUMBER),
     "g": (*_LIST, type(None)), "m": (*_DICT, type(None)),
+    **dict.fromkeys(("by", "pa"), _TEXT),
 }  # fmt: skip
 
 
@@ -77,7 +78,7 @@ class Codec:
             enqueue_ms: now, in ms since 1970.
             extras: what only some jobs have: `x` when it expires and `at` when it is due (ms since
                 1970), `n` a nonce, `p` a priority, `ma` how often it may fail, `tm` how often its
-                task said, `g` tags, `m` meta.
+                task said, `g` tags, `m` meta, `by` who asked for it, `pa` the id of the job that did.
 
         Raises:
             SerializationError: an argument cannot be written.

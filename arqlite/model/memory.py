@@ -19,6 +19,8 @@ class Memory(NamedTuple):
             its maximum is.
         is_retryable: 1 while it waits for another try after one that failed; 0 if it waits for anything else.
         pardoned: how many of its crashes do not speak against it any more, since somebody let it run again.
+        revived_ms: when it was let run again after it had ended, in ms since 1970, 0 if never: the ledger's word that
+            it has ended is older than that.
     """
 
     tries: int = 0
@@ -29,15 +31,17 @@ class Memory(NamedTuple):
     granted: int = 0
     is_retryable: int = 0
     pardoned: int = 0
+    revived_ms: int = 0
 
     def encode(self) -> str:
         """Write it as the queue keeps it; scripts read the first two numbers and the last, `is_retryable`."""
-        *others, is_retryable, pardoned = self
-        return ":".join(map(str, (*others, pardoned, is_retryable) if pardoned else (*others, is_retryable)))
+        *others, is_retryable, pardoned, revived_ms = self
+        rare = (pardoned, revived_ms) if revived_ms else (pardoned,) if pardoned else ()
+        return ":".join(map(str, (*others, *rare, is_retryable)))
 
 
 NOTHING = Memory()
-_WITHOUT_PARDON = len(NOTHING) - 1
+_WITHOUT_RARE = 7
 
 
 def decode(text: bytes | str | None) -> Memory:
@@ -47,8 +51,9 @@ def decode(text: bytes | str | None) -> Memory:
     if isinstance(text, bytes):
         text = text.decode()
     numbers = [int(part or 0) for part in text.split(":")]
-    if len(numbers) > _WITHOUT_PARDON:
-        numbers[-2:] = reversed(numbers[-2:])
+    if len(numbers) > _WITHOUT_RARE:
+        *others, is_retryable = numbers
+        numbers = [*others[: _WITHOUT_RARE - 1], is_retryable, *others[_WITHOUT_RARE - 1 :]]
     return Memory(*numbers)
 
 

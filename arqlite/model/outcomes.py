@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import random
 from dataclasses import dataclass
-from typing import Any, TypeAlias, assert_never
+from typing import Any, NamedTuple, TypeAlias, assert_never
 
 from ..errors import Cancel, Discard, JobControl, JobExecutionFailed, Postpone, Retry, RetryJob, Snooze
 from .backoff import Chance, FailedJob, delay_of
 from .context import CancelReason, RunningJob
-from .states import COMPLETED, JobState
+from .states import COMPLETED, Cause, JobState
 from .tasks import Task
 
 
@@ -211,6 +211,13 @@ def _after_interruption(reason: CancelReason, retry_jobs: bool) -> Verdict:
             assert_never(reason)
 
 
+class Refusal(NamedTuple):
+    """Why a job must not be started any more: in the words that its end keeps, and in the ledger's."""
+
+    error: Exception
+    cause: Cause
+
+
 def refuse(
     *,
     tries: int,
@@ -220,7 +227,7 @@ def refuse(
     expires_ms: int | None,
     now_ms: int,
     is_task: bool = False,
-) -> JobExecutionFailed | None:
+) -> Refusal | None:
     """Say why a claimed job must not be started any more, or None.
 
     Args:
@@ -233,11 +240,12 @@ def refuse(
         is_task: whether it is a task's, whose runs are called attempts; of others it is told as in arq.
     """
     if expires_ms is not None and now_ms > expires_ms:
-        return JobExecutionFailed("job expired")
+        return Refusal(JobExecutionFailed("job expired"), Cause.EXPIRED)
     if crashes >= max_rescues:
-        return JobExecutionFailed(f"worker died {crashes} times")
+        return Refusal(JobExecutionFailed(f"worker died {crashes} times"), Cause.LOST)
     if tries >= max_tries:
+        text = f"max {max_tries} retries exceeded"
         if is_task:
-            return JobExecutionFailed(f"all of its attempts are used up, max_attempts is {max_tries}")
-        return JobExecutionFailed(f"max {max_tries} retries exceeded")
+            text = f"all of its attempts are used up, max_attempts is {max_tries}"
+        return Refusal(JobExecutionFailed(text), Cause.ERROR)
     return None

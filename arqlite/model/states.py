@@ -109,7 +109,7 @@ class Cause(StrEnum):
     """Why a job, or one of its attempts, ended otherwise than well, or did not end at all."""
 
     ERROR = "ERROR"
-    """It raised."""
+    """It raised, or its attempts were used up."""
     TIMEOUT = "TIMEOUT"
     """Its time was up."""
     CANCELLED = "CANCELLED"

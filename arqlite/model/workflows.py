@@ -402,6 +402,9 @@ def _check_call(what: str, given: Any) -> None:
         ("job_id", options.job_id),
         ("expires", options.expires_ms),
         ("unique", options.unique),
+        ("session", options.session),
+        ("ledger", options.ledger),
+        ("row", options.row),
     ):
         if value is not None:
             raise ConfigurationError(f"{what} cannot have the option {name}; steps have {_OTHERS}")

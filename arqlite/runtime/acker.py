@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
 from ..engine import Ended, Failure, Returned
@@ -47,6 +47,16 @@ class Acker:
     def __bool__(self) -> bool:
         return self._size > 0 or self._waiting is not None
 
+    @property
+    def held(self) -> Collection[str]:
+        """The jobs whose ends are not to be delivered yet; of this acker none."""
+        return ()
+
+    @property
+    def is_shut(self) -> bool:
+        """Whether nothing more may be begun before ends are delivered."""
+        return False
+
     def end(self, job_id: str, keep_ms: int, body: bytes) -> None:
         """A job ended."""
         ended = self._batch.ended.get(keep_ms)
@@ -84,6 +94,15 @@ class Acker:
     def clear(self) -> None:
         """Forget everything: the session is dead and its acks would be refused."""
         self._batch, self._size, self._waiting = Batch(), 0, None
+
+    def drop(self, job_ids: Collection[str]) -> None:
+        """Jobs are others' by now; Redis refuses their ends."""
+
+    async def comes_through(self) -> None:
+        """Wait until one of those that are held may be delivered."""
+
+    async def close(self) -> None:
+        """Whoever gathers ends is through."""
 
     def _take_part(self) -> Batch:
         part, room = Batch(), TURN_LIMIT

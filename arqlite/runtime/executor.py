@@ -8,17 +8,18 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, assert_never
+from typing import TYPE_CHECKING, Any, assert_never
 
 from ..engine import Failure, Returned
-from ..errors import SerializationError
+from ..errors import JobExecutionFailed, SerializationError
 from ..model.attempts import encode_attempt
+from ..model.causes import cause_of
 from ..model.codec import Codec
 from ..model.context import running_job
-from ..model.memory import NOTHING
+from ..model.memory import NOTHING, Memory
 from ..model.outcomes import Again, End, Gone, Interrupted, Outcome, Raised, Verdict, decide
 from ..model.outcomes import Returned as ReturnedValue
-from ..model.states import COMPLETED, JobState
+from ..model.states import COMPLETED, Cause, JobState
 from ..telemetry.events import StoppedState
 from ..typing import AsyncHook
 from ..utils import get_tz, timestamp_ms
@@ -29,6 +30,9 @@ from .ends import as_failure
 from .joblog import JobLog
 from .run import Run
 from .telling import tell_start, tell_stop
+
+if TYPE_CHECKING:  # without a ledger there need not be an SQLAlchemy
+    from ..ledger.store import FinalRow
 
 logger = logging.getLogger("arqlite.worker")
 
@@ -131,13 +135,14 @@ class Executor:
             run.ctx = _OVER  # its own has the run in it: a circle for the garbage collector to find
             self._on_done(run)
 
-    def refuse(self, run: Run, error: Exception) -> None:
+    def refuse(self, run: Run, error: Exception, cause: Cause) -> None:
         """End a job that is not run at all."""
+        run.cause = cause
         run.started_ms = run.finished_ms = timestamp_ms()
         self._log.refused(run, error)
         self._hand_over(run, End(JobState.DISCARDED, error))
 
-    async def refuse_aloud(self, run: Run, error: Exception) -> None:
+    async def refuse_aloud(self, run: Run, error: Exception, cause: Cause) -> None:
         """End a job that is not run at all, after its task has heard of it."""
         run.started_ms = timestamp_ms()  # from here on a shutdown may interrupt it
         verdict: Verdict = End(JobState.DISCARDED, error)
@@ -148,7 +153,7 @@ class Executor:
             raise
         finally:
             if isinstance(verdict, End):
-                self.refuse(run, error)
+                self.refuse(run, error, cause)
             else:
                 run.finished_ms = timestamp_ms()
                 self._hand_over(run, verdict)
@@ -156,7 +161,7 @@ class Executor:
 
     def abort(self, run: Run) -> None:
         """End a claimed job that was cancelled before it could start."""
-        run.cancel_reason = "abort"
+        run.cancel_reason, run.cause = "abort", Cause.CANCELLED
         run.started_ms = run.finished_ms = timestamp_ms()
         self._log.aborted_before_start(run)
         self._hand_over(run, decide(Interrupted("abort"), retry_jobs=self._retry_jobs))
@@ -170,9 +175,18 @@ class Executor:
 
     def was_aborted(self, run: Run) -> None:
         """A job was cancelled after it had gone back to the queue."""
+        run.cause = Cause.CANCELLED
         run.started_ms = run.finished_ms = timestamp_ms()
         self._log.aborted_before_start(run)
         self._end(run, End(JobState.CANCELLED, asyncio.CancelledError()))
+
+    def end_again(self, run: Run, row: FinalRow) -> None:
+        """End a job that is over by its row: as that tells, without a run, and without telling it again."""
+        run.has_begun = True
+        run.job_try = row.attempt or run.job_try
+        run.started_ms, run.finished_ms = row.started_ms or row.finished_ms, row.finished_ms
+        self._log.known(run, row.state)
+        self._store_end(run, End(row.state, _value_of(row)))
 
     async def leave_behind(self, run: Run) -> None:
         """End a job that was aborted or is out of time, and whose run goes on all the same, to be gone with
@@ -182,6 +196,7 @@ class Executor:
             return
         run.finished_ms = timestamp_ms()
         outcome = Interrupted(run.cancel_reason)
+        run.cause = cause_of(outcome, run.cancel_reason)
         verdict = decide(outcome, retry_jobs=self._retry_jobs, task=run.terms.task, job=run)
         if isinstance(verdict, Again):
             verdict.delay_ms = max(verdict.delay_ms or 0, _GONE_AFTER_MS)
@@ -244,6 +259,8 @@ class Executor:
             verdict: Verdict = Gone()
         else:
             verdict = decide(outcome, retry_jobs=self._retry_jobs, task=run.terms.task, job=run)
+        if not (isinstance(verdict, End) and verdict.state is COMPLETED):
+            run.cause = cause_of(outcome, run.cancel_reason)
         self._log.ended(run, outcome, verdict)
         return verdict
 
@@ -267,6 +284,7 @@ class Executor:
         if run.cancel_reason != "shutdown" or not self._retry_jobs or not hears_of(run, verdict):
             return verdict
         self._log.unheard(run)
+        run.cause = Cause.SHUTDOWN
         return Again(None, counts=False)
 
     def _hand_over(self, run: Run, verdict: Verdict) -> Verdict:
@@ -278,11 +296,12 @@ class Executor:
                 verdict = self._store_end(run, verdict)
                 self._end(run, verdict)
             case Again():
-                self._return(run, verdict)
+                memory = self._return(run, verdict)
                 self.counters.retried += 1
-                tell_stop(run, _state_of(verdict), verdict.error)
+                tell_stop(run, _state_of(verdict), verdict.error, memory)
             case Gone():
-                tell_stop(run, "available", None)
+                run.cause = Cause.LOST
+                tell_stop(run, "available", None, run.memory)
             case _:  # pragma: no cover
                 assert_never(verdict)
         return verdict
@@ -303,6 +322,7 @@ class Executor:
             body = self._codec.encode_end(end.state, end.value, *times, run.blob, job, counters)
         except SerializationError as error:
             self._log.unserializable(run, error)
+            run.cause = Cause.ERROR
             end = End(JobState.DISCARDED, error)
             body = self._codec.encode_unserializable(error, *times, run.blob, job, counters)
         if end.state is COMPLETED:
@@ -314,7 +334,8 @@ class Executor:
         self._acker.end(run.job_id, keep_ms, body)
         return end
 
-    def _return(self, run: Run, again: Again) -> None:
+    def _return(self, run: Run, again: Again) -> Memory:
+        """Give a job back to the queue; tells what that remembers of its runs from now on."""
         memory, delay_ms = run.memory, again.delay_ms
         due_ms = run.score_ms if delay_ms is None else run.finished_ms + delay_ms
         if again.is_snooze:
@@ -330,12 +351,23 @@ class Executor:
             # Who asks to run again at once comes behind those that wait, but for arq's `Retry`.
             at_ms = due_ms if again.is_snooze or again.error is not None else run.score_ms
             self._acker.give_back(Returned(run.job_id, "ready", at_ms, text))
+        return memory
 
     def _keep_error(self, run: Run, error: BaseException, keep_ms: int) -> None:
         if run.cancel_reason == "abort" and isinstance(error, asyncio.CancelledError):
             error = asyncio.CancelledError("aborted while it ran")
         record = encode_attempt(run.attempt, run.finished_ms, run.enqueue_ms, error, run.worker)
         self._acker.fail(Failure(run.job_id, keep_ms, record))
+
+
+def _value_of(row: FinalRow) -> Any:
+    """Make of a row what its job returned, or the exception that ended it."""
+    if row.state is COMPLETED:
+        return row.output
+    if row.state is JobState.CANCELLED:
+        return asyncio.CancelledError()
+    told = row.error if isinstance(row.error, dict) else {}
+    return JobExecutionFailed(": ".join(filter(None, (told.get("type"), told.get("message")))) or "failed")
 
 
 def _state_of(again: Again) -> StoppedState:

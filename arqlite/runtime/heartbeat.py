@@ -35,6 +35,7 @@ class Heartbeat(Service):
         may_cancel: tells, in the heartbeat's thread, whether the session has a job that it could cancel. What
             is asked of others is over, and forgotten.
         distrusted: called when the lease may have ended unseen.
+        troubled: called in the event loop when Redis could not be reached.
 
     Attributes:
         is_overdue: whether the lease may have ended unseen: then nothing new may be started.
@@ -49,6 +50,7 @@ class Heartbeat(Service):
         heard: Callable[[str, Beat, float], None],
         may_cancel: Callable[[str], bool],
         distrusted: Callable[[], None] = lambda: None,
+        troubled: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__()
         self._engine = engine
@@ -58,6 +60,7 @@ class Heartbeat(Service):
         self._heard = heard
         self._may_cancel = may_cancel
         self._distrusted = distrusted
+        self._troubled = troubled
         self.is_overdue = False
         self._stopping = threading.Event()
         self._ended = asyncio.Event()
@@ -122,6 +125,8 @@ class Heartbeat(Service):
             beat = self._engine.beat(session, self._lease_ms, over)
         except REDIS_TROUBLE as error:
             self._outage.begins(error)
+            with contextlib.suppress(RuntimeError):  # the loop may be closed by now
+                loop.call_soon_threadsafe(self._troubled)
             return False
         except Exception:
             logger.exception("heartbeat failed")

@@ -14,7 +14,8 @@ from ..model.arguments import Problem, signature_of, unfit
 from ..model.codec import Codec, blob_of
 from ..model.functions import Function
 from ..model.memory import Memory
-from ..model.outcomes import refuse
+from ..model.outcomes import Refusal, refuse
+from ..model.states import Cause
 from .limits import Limits
 from .run import Run
 
@@ -31,6 +32,7 @@ class Refused:
 
     run: Run
     error: Exception
+    cause: Cause = Cause.REFUSED
 
 
 class Intake:
@@ -88,7 +90,7 @@ class Intake:
         if first_try > 1 or memory is not memories.NOTHING or "x" in job:
             refusal = self._refusal(run, job.get("x"), now_ms)
             if refusal is not None:
-                return Refused(run, refusal)
+                return Refused(run, *refusal)
         return run if refused is None else Refused(run, refused)
 
     def _fitted(
@@ -116,7 +118,7 @@ class Intake:
                 job_id, function, *problem,
             )  # fmt: skip
 
-    def _refusal(self, run: Run, expires_ms: int | None, now_ms: int) -> JobExecutionFailed | None:
+    def _refusal(self, run: Run, expires_ms: int | None, now_ms: int) -> Refusal | None:
         return refuse(
             tries=run.attempt - 1,
             crashes=run.memory.crashes - run.memory.pardoned,
@@ -135,7 +137,7 @@ class Intake:
         if age >= self._limits.unknown_ttl_ms:
             run = self._unreadable(job_id, blob, memory, worker)
             run.function = name
-            return Refused(run, JobExecutionFailed(f"function {name!r} not found"))
+            return Refused(run, JobExecutionFailed(f"function {name!r} not found"), Cause.EXPIRED)
         if name not in self._told:
             self._told.add(name)
             known = ", ".join(sorted(self._functions)) or "none"

@@ -63,6 +63,10 @@ class JobLog:
         """A job was cancelled between its claim and its start."""
         logger.info("%6.2fs ⊘ %s aborted before start", _took(run), run.ref)
 
+    def known(self, run: Run, state: JobState) -> None:
+        """The ledger knows how a claimed job ended."""
+        logger.info("job %s is over by the ledger (%s) and is not run again", run.ref, state.value)
+
     def refused(self, run: Run, error: Exception) -> None:
         """A job ends without a run."""
         text = message_of(error)

@@ -12,7 +12,8 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import cast
+from functools import partial
+from typing import TYPE_CHECKING, cast
 
 from ..engine import RedisEngine, Returned, Turn, Waker
 from ..engine.redis import TURN_LIMIT
@@ -26,10 +27,15 @@ from .executor import Executor
 from .intake import Intake, Refused
 from .orders import Orders
 from .outage import REDIS_TROUBLE, Outage
+from .precheck import Precheck
 from .recall import cancel_returned
 from .run import Run
 from .stager import Stager
 from .swept import tell_swept
+from .trust import Trust
+
+if TYPE_CHECKING:  # without a ledger there need not be an SQLAlchemy
+    from ..ledger.store import FinalRow
 
 logger = logging.getLogger("arqlite.worker")
 
@@ -63,6 +69,8 @@ class Producer(Service):
         lease_is_safe: tells whether the lease is known to hold; nothing new is started otherwise.
         resized: called with how many jobs run at once, when that has changed.
         opened: called after a session was opened, with its name and the ms until another's lease ends.
+        trust: doubted when the connection to Redis breaks, or the lease ends.
+        precheck: asks the ledger which jobs are over already; None without one.
         burst: whether to end when the queue is empty.
         max_burst_jobs: how many jobs to start in all; negative is no limit.
 
@@ -88,6 +96,8 @@ class Producer(Service):
         lease_is_safe: Callable[[], bool],
         opened: Callable[[str, int], None],
         resized: Callable[[int], None] = lambda max_jobs: None,
+        trust: Trust | None = None,
+        precheck: Precheck | None = None,
         burst: bool = False,
         max_burst_jobs: int = -1,
     ) -> None:
@@ -109,6 +119,8 @@ class Producer(Service):
         self._lease_is_safe = lease_is_safe
         self._opened = opened
         self._resized = resized
+        self._trust = trust or Trust()
+        self._precheck = precheck
         self._burst = burst
         self._left_to_start = max_burst_jobs if burst else -1
         self._buffer: deque[Run] = deque()
@@ -188,7 +200,7 @@ class Producer(Service):
         """Claim and start nothing more; jobs claimed ahead go back."""
         self._claiming = False
         self._doorbell.mute()
-        self._give_buffer_back()
+        self._give_unstarted_back()
         self._stager.stop()
         self._signal.set()
 
@@ -196,12 +208,17 @@ class Producer(Service):
         """Cancel a job: a running one is told, one that was claimed ahead ends at once."""
         if run in self._buffer:
             self._buffer.remove(run)
-            self._capacity.release(run)
             self._count_as_unstarted(1)
-            self.executor.abort(run)
-            self._signal.set()
+            self._abort_unstarted(run)
+        elif self._precheck is not None and self._precheck.take(run):
+            self._abort_unstarted(run)
         else:
             run.cancel("abort")
+
+    def _abort_unstarted(self, run: Run) -> None:
+        self._capacity.release(run)
+        self.executor.abort(run)
+        self._signal.set()
 
     async def drained(self) -> None:
         """Wait until no job runs."""
@@ -230,10 +247,28 @@ class Producer(Service):
         """Deliver what is still to be acknowledged, trying for so many seconds."""
         try:
             async with asyncio.timeout(patience_s):
-                while self._acker:
+                while self._acker or self._acker.held:
+                    if not self._acker:
+                        await self._acker.comes_through()
                     await self._turn(0)
         except TimeoutError:
+            self._give_ends_up()
+
+    def _give_ends_up(self) -> None:
+        """Leave jobs that have ended to the next rescue, since their ends cannot be delivered."""
+        if held := list(self._acker.held):
+            logger.error(
+                "the ledger did not take the ends of %d jobs; they run again unless it has them after all",
+                len(held),
+            )
+        if self._acker:
             logger.warning("%d ends could not be delivered; those jobs will run again", len(self.owned))
+        self._acker.drop(held)
+        for job_id in held:
+            run = self.owned.get(job_id)
+            if run is not None:  # nobody needs to wait for its acknowledgement
+                run.cancel_reason = "lost_lease"
+                run.acknowledge()
 
     async def stop(self) -> None:
         """Stop the loop; ends not yet delivered stay in the acker."""
@@ -251,7 +286,7 @@ class Producer(Service):
     async def _something_to_do(self) -> bool:
         """Wait for ends to deliver or jobs to claim; False when a burst is over."""
         while not (self._has_to_turn() or (self._hungry and self._want() > 0)):
-            if self._burst and self._claiming and not self.active and not self._buffer:
+            if self._burst and self._claiming and not self._has_jobs:
                 if await self._burst_is_over():
                     return False
                 continue
@@ -260,6 +295,10 @@ class Producer(Service):
                 self._doorbell.listen()
             await self._signal.wait()
         return True
+
+    @property
+    def _has_jobs(self) -> bool:
+        return bool(self.active or self._buffer or self._precheck)
 
     def _has_to_turn(self) -> bool:
         return bool(
@@ -272,7 +311,12 @@ class Producer(Service):
         is_short = self._seen_any and self._average_ms < _SHORT_JOB_MS
         ahead = self._max_jobs if is_short and not self._orders.is_limited else 0
         free = self._max_jobs + ahead - len(self.active) - len(self._buffer)
-        return free if self._left_to_start < 0 else min(free, self._left_to_start)
+        if self._precheck is None:
+            return free if self._left_to_start < 0 else min(free, self._left_to_start)
+        if self._acker.is_shut:
+            return 0
+        asked = len(self._precheck)
+        return free - asked if self._left_to_start < 0 else min(free, self._left_to_start) - asked
 
     async def _turn(self, want: int) -> None:
         if self._is_dead or self.session is None:
@@ -301,8 +345,7 @@ class Producer(Service):
             self._acker.put_back(batch)
             self._orders.untold(started)
             self._hungry = self._owes_turn = True
-            self._outage.begins(error)
-            await self._outage.wait()
+            await self._bear(error)
             return
         except asyncio.CancelledError:
             self._acker.put_back(batch)
@@ -384,18 +427,19 @@ class Producer(Service):
             elif isinstance(admitted, Refused):
                 self.owned[job_id] = admitted.run
                 self._capacity.pass_over(admitted.run.function)
-                self._refuse(admitted.run, admitted.error)
+                self._unless_over(admitted.run, partial(self._refuse, admitted))
             else:
                 self.owned[job_id] = None
                 self._put_aside(admitted, turn.now_ms)
 
-    def _refuse(self, run: Run, error: Exception) -> None:
+    def _refuse(self, refused: Refused) -> None:
         """End a job without a run; it takes a slot only if somebody wants to hear of that."""
+        run = refused.run
         if run.terms.task is None or run.terms.task.on_discard is None:
-            self.executor.refuse(run, error)
+            self.executor.refuse(run, refused.error, refused.cause)
         else:
             self.active.add(run)
-            run.task = self._create_task(self.executor.refuse_aloud(run, error))
+            run.task = self._create_task(self.executor.refuse_aloud(run, refused.error, refused.cause))
 
     def _put_aside(self, job: Returned, now_ms: int) -> None:
         """A job of a function that this worker does not know is for others."""
@@ -407,7 +451,7 @@ class Producer(Service):
 
     def _has_suspect(self, newcomer: Run) -> bool:
         """Jobs on their last chance run apart: one of them will be blamed if the worker dies again."""
-        others = (*self.active, *self._buffer)
+        others = (*self.active, *self._buffer, *(self._precheck.waiting if self._precheck else ()))
         return any(run.crashes >= self._suspect_after for run in others if run is not newcomer)
 
     def _drop(self, raw_id: bytes) -> None:
@@ -427,12 +471,32 @@ class Producer(Service):
         return False
 
     def _dispatch(self, run: Run) -> None:
+        if self._precheck is None:
+            self._place(run)
+        else:
+            self._unless_over(run, partial(self._place, run))
+
+    def _unless_over(self, run: Run, go: Callable[[], None]) -> None:
+        """Do what is to be done with a claimed job, unless the ledger knows that it has ended."""
+        if self._precheck is not None and self._precheck.wants(run):
+            self._precheck.put(run, go, self._end_again)
+        else:
+            go()
+
+    def _end_again(self, run: Run, row: FinalRow) -> None:
+        """Redis has forgotten that a job ended, or never heard of it: let it know, and run nothing."""
+        self._capacity.release(run)
+        self.executor.end_again(run, row)
+        self._signal.set()
+
+    def _place(self, run: Run) -> None:
         if self._left_to_start > 0:
             self._left_to_start -= 1
         if not self._claiming:
             self._capacity.release(run)
             self._acker.give_back(Returned(run.job_id, "ready", run.score_ms, ""))
-        elif len(self.active) < self._max_jobs:
+        # Who waited for the ledger comes without a turn that would have told of the lease.
+        elif len(self.active) < self._max_jobs and (self._precheck is None or self._lease_is_safe()):
             self._launch(run)
         else:
             self._buffer.append(run)
@@ -456,7 +520,7 @@ class Producer(Service):
             self._capacity.resize(self._max_jobs, [*self.active, *self._buffer])
             self._resized(self._max_jobs)
         if self._orders.is_paused or self._orders.is_limited:
-            self._give_buffer_back()
+            self._give_unstarted_back()
         self.look()
 
     # -- jobs claimed ahead
@@ -479,6 +543,13 @@ class Producer(Service):
         self._average_ms = max(self._average_ms, 2 * _SHORT_JOB_MS)
         self._signal.set()
 
+    def _give_unstarted_back(self) -> None:
+        """Claimed jobs without a slot go back."""
+        self._give_buffer_back()
+        for run in self._precheck.take_all() if self._precheck is not None else ():
+            self._capacity.release(run)
+            self._acker.give_back(Returned(run.job_id, "ready", run.score_ms, ""))
+
     def _give_buffer_back(self) -> None:
         while self._buffer:
             run = self._buffer.popleft()
@@ -493,6 +564,12 @@ class Producer(Service):
 
     # -- sessions
 
+    async def _bear(self, error: BaseException) -> None:
+        """Redis is out of reach: wait a while. It may be another one when it is back."""
+        self._trust.doubt()
+        self._outage.begins(error)
+        await self._outage.wait()
+
     async def _open(self) -> None:
         session = self._new_session()
         while True:
@@ -501,8 +578,7 @@ class Producer(Service):
                 while not self._orders.joined(await self._engine.join(session, self._orders.membership())):
                     pass
             except REDIS_TROUBLE as error:
-                self._outage.begins(error)
-                await self._outage.wait()
+                await self._bear(error)
             else:
                 self._outage.is_over()
                 self.session, self._is_dead = session, False
@@ -518,11 +594,14 @@ class Producer(Service):
                 self.session,
                 len(self.owned),
             )
+        self._trust.doubt()
         for run in self.owned.values():
             self._give_up(run)
         self.owned.clear()
         self._count_as_unstarted(len(self._buffer))
         self._buffer.clear()
+        if self._precheck is not None:
+            self._precheck.take_all()
         self._acker.clear()
         self._orders.forget_starts()
         self.session = None
@@ -535,13 +614,14 @@ class Producer(Service):
         try:
             members = await self._engine.owned(self.session)
         except REDIS_TROUBLE as error:
-            self._outage.begins(error)
-            await self._outage.wait()
+            await self._bear(error)
             return
         self._is_unsure = False
         for job_id in members - self.owned.keys():
             self._acker.give_back(Returned(job_id, "ready", 0, ""))
-        for job_id in self.owned.keys() - members:
+        lost = self.owned.keys() - members
+        self._acker.drop(lost)
+        for job_id in lost:
             self._give_up(self.owned.pop(job_id))
         kept = deque(run for run in self._buffer if run.job_id in self.owned)
         self._count_as_unstarted(len(self._buffer) - len(kept))
@@ -552,6 +632,8 @@ class Producer(Service):
             return
         if run.task is None:
             self._capacity.release(run)
+            if self._precheck is not None:
+                self._precheck.take(run)
         run.cancel("lost_lease")
         run.cancel_reason = "lost_lease"
         run.acknowledge()
@@ -567,8 +649,7 @@ class Producer(Service):
         try:
             size = await self._engine.size()
         except REDIS_TROUBLE as error:
-            self._outage.begins(error)
-            await self._outage.wait()
+            await self._bear(error)
             return False
         if size.moving <= len(self._parked):
             return True

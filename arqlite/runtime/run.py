@@ -12,6 +12,7 @@ from ..model.context import CancelReason, WorkflowStep
 from ..model.functions import CronFunction, Function
 from ..model.memory import NOTHING, Memory, counters
 from ..model.records import FailedAttempt
+from ..model.states import Cause
 from .limits import NO_TERMS, Terms
 from .notes import Notes
 
@@ -40,6 +41,7 @@ class Run:
         ctx: what the function and the hooks share.
         task: where it runs; None while it waits for a slot.
         cancel_reason: why it was cancelled from outside.
+        cause: why it did not end well; nothing is told of it where it did.
         on_begin: called with it right before its function is; None if nobody wants to know.
         notes: what it told of itself; None while that is nothing.
         threads: what the job runs in threads of the worker; None while there was nothing.
@@ -51,6 +53,7 @@ class Run:
         "args",
         "blob",
         "cancel_reason",
+        "cause",
         "claimed_at",
         "ctx",
         "deadline",
@@ -118,6 +121,7 @@ class Run:
         self.ctx: dict[Any, Any] = {}
         self.task: asyncio.Task[None] | None = None
         self.cancel_reason: CancelReason | None = None
+        self.cause: Cause | None = None
         self.acknowledged: asyncio.Future[None] | None = None
         self.on_begin: Callable[[Run], None] | None = None
         self.notes: Notes | None = None

@@ -8,6 +8,7 @@ import asyncio
 
 from ..engine import Turn
 from ..errors import Cancel
+from ..model.states import Cause
 from ..telemetry import JobStopped, execute
 
 # Stands before the id of one whose worker died before it cancelled it.
@@ -21,4 +22,8 @@ def tell_swept(queue: str, turn: Turn) -> None:
         if raw_id.startswith(OF_A_RESCUE):
             error = asyncio.CancelledError()
         job_id = raw_id.removeprefix(OF_A_RESCUE).decode(errors="backslashreplace")
-        execute(JobStopped(queue, job_id, "", 0, "", "cancelled", 0, None, error, turn.now_ms, 0))
+        execute(
+            JobStopped(
+                queue, job_id, "", 0, "", "cancelled", 0, None, error, turn.now_ms, 0, cause=Cause.CANCELLED
+            )
+        )  # fmt: skip

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import Discard, JobControl
+from ..model.codec import queued_record
+from ..model.memory import NOTHING, Memory
 from ..telemetry import JobException, JobStarted, JobStopped, execute, has_handlers
 from ..telemetry.events import StoppedState
 from .run import Run
@@ -17,30 +19,34 @@ def tell_start(run: Run) -> None:
             JobStarted(
                 run.queue_name, run.job_id, run.function, run.job_try, run.worker, run.started_ms,
                 run.enqueue_ms, run.max_attempts, run.tags, run.meta, run.priority, run.args, run.kwargs,
-                run.score_ms, run.attempt,
+                run.score_ms, run.attempt, run.crashes, _record_of(run), _noted(run, "pa"), _noted(run, "by"),
             )
         )  # fmt: skip
 
 
-def tell_stop(run: Run, state: StoppedState, value: Any) -> None:
+def tell_stop(run: Run, state: StoppedState, value: Any, memory: Memory = NOTHING) -> None:
     """A run is over, or a job without one: of what failed its exception comes first.
 
     Args:
         run: what ended.
         state: what became of the job.
         value: what the function returned, or why the run ended otherwise.
+        memory: what the queue remembers of the job's runs from now on.
     """
     is_error = state != "completed" and isinstance(value, BaseException)
     if is_error and has_handlers(JobException) and is_failure(state, value):
         _tell_failure(run, state, value)
     if has_handlers(JobStopped):
         result, error = (None, value) if is_error else (value, None)
+        cause = run.cause if state != "completed" and run.cause is not None else ""
+        text = "" if memory is NOTHING else memory.encode()
         execute(
             JobStopped(
                 run.queue_name, run.job_id, run.function, run.job_try, run.worker, state,
                 run.finished_ms - run.started_ms, result, error, run.finished_ms, run.enqueue_ms,
                 run.max_attempts, run.tags, run.meta, run.priority, run.args, run.kwargs, run.score_ms,
-                _queue_time_ms(run), run.attempt,
+                _queue_time_ms(run), run.attempt, run.crashes, _record_of(run), _noted(run, "pa"),
+                _noted(run, "by"), cause, text,
             )
         )  # fmt: skip
 
@@ -71,3 +77,13 @@ def _tell_failure(run: Run, state: StoppedState, error: BaseException) -> None:
 
 def _queue_time_ms(run: Run) -> int:
     return max(run.started_ms - run.score_ms, 0)
+
+
+def _record_of(run: Run) -> bytes:
+    """Write the job as its queue stores it."""
+    return queued_record(run.priority, run.blob)
+
+
+def _noted(run: Run, letter: str) -> str:
+    """Read a text that was noted with the job when it was enqueued."""
+    return run.stored.get(letter) or ""

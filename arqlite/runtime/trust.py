@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class Trust:
-    """What a worker believes of its Redis; without a ledger it believes everything.
+    """What a worker believes of its Redis; without a ledger nobody asks.
 
     Attributes:
         is_firm: whether no job can be in the queue that the ledger says is over.
@@ -16,7 +16,7 @@ class Trust:
         self.doubts = 0
 
     def doubt(self) -> None:
-        """Something happened after which Redis may be an older one, or another: a connection broke, a lease ended."""
+        """Something happened after which Redis may be an older one, or another: a broken connection."""
         self.doubts += 1
         self.is_firm = False
 

@@ -29,7 +29,11 @@ __all__ = (
     "JobsManaged",
     "JobsPruned",
     "JobsRescued",
+    "LedgerReconciled",
     "LeaderChanged",
+    "LedgerAway",
+    "LedgerBack",
+    "LedgerWritten",
     "LoopBlocked",
     "ManagedAs",
     "QueuePaused",
@@ -187,6 +191,28 @@ class JobsRescued:
 
 
 @dataclass(frozen=True, slots=True)
+class LedgerReconciled:
+    """The ledger and Redis said different things of jobs, and were made to agree; told for each batch.
+
+    Attributes:
+        pushed: how many jobs were put into Redis again.
+        settled: how many rows tell now how their jobs ended, those included whose jobs could not be put back.
+        retired: how many jobs were taken out of Redis, since they had ended.
+        opened: how many rows were written for jobs that had none.
+        requeued: how many rows say now that their jobs wait.
+    """
+
+    name: ClassVar[str] = "ledger.reconcile"
+
+    queue: str
+    pushed: int
+    settled: int
+    retired: int
+    opened: int
+    requeued: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class JobsPruned:
     """Finished jobs whose time was over were forgotten; told when there were any."""
 
@@ -223,6 +249,59 @@ class LeaderChanged:
     queue: str
     worker: str
     is_leader: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerWritten:
+    """A recorder committed changes to the ledger.
+
+    Attributes:
+        queue: whose jobs they were of; empty if it records those of every queue.
+        rows: how many runs and accepted jobs.
+        took_ms: how long that took, with fractions.
+        lag_ms: how long the oldest of them had waited before that.
+        waiting: how many wait now.
+        at_ms: when, in ms since 1970.
+    """
+
+    name: ClassVar[str] = "ledger.write"
+
+    queue: str
+    rows: int
+    took_ms: float
+    lag_ms: float
+    waiting: int
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerAway:
+    """A recorder cannot write to the ledger; told once, until it can again. Fields as in `LedgerWritten`.
+
+    Attributes:
+        error: why.
+    """
+
+    name: ClassVar[str] = "ledger.away"
+
+    queue: str
+    error: BaseException
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerBack:
+    """A recorder can write to the ledger again; other fields as in `LedgerWritten`.
+
+    Attributes:
+        away_ms: for how long it could not.
+    """
+
+    name: ClassVar[str] = "ledger.back"
+
+    queue: str
+    away_ms: int
+    at_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,8 +377,12 @@ EVENTS: tuple[type, ...] = (
     QueueShutdown,
     JobsRescued,
     JobsPruned,
+    LedgerReconciled,
     CronFired,
     LeaderChanged,
+    LedgerWritten,
+    LedgerAway,
+    LedgerBack,
     ServiceStarted,
     ServiceStopped,
     ServiceFailed,

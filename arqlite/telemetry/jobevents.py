@@ -23,7 +23,9 @@ class JobEnqueued:
     function: str
 
 
-@dataclass(frozen=True, slots=True)
+# These two are built for each run, and have many fields: frozen, which sets each of them by a call, they would cost
+# as much as all that a ledger does with them. They are not to be changed all the same.
+@dataclass(slots=True)
 class JobStarted:
     """A worker begins a run of a job.
 
@@ -65,7 +67,7 @@ class JobStarted:
     triggered_by: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class JobStopped:
     """A run of a job ended, or a job ended without a run (expired, cancelled while queued, poison).
 

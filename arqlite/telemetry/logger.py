@@ -157,13 +157,13 @@ def fields_of(event: Event, *, include_args: bool = False) -> dict[str, Any]:
     """Tell an event as a dict: what the JSON logger writes.
 
     Durations are in microseconds, moments in ms since 1970. Results are left out, and so are arguments unless
-    asked for.
+    asked for; the job as its queue stores it has them, too, and is never told.
     """
     fields: dict[str, Any] = {"source": "arqlite", "event": event.name}
     for name in _names_of(event.__class__):
         value = getattr(event, name)
         match name:
-            case "result":
+            case "result" | "record" | "memory":
                 continue
             case "args" | "kwargs":
                 if include_args:
@@ -200,7 +200,7 @@ def text_of(fields: Mapping[str, Any]) -> str:
 _UNSHOWN = frozenset(
     {
         *("source", "event", "stacktrace", "stack", "at_ms", "enqueue_ms", "scheduled_ms"),
-        *("priority", "counted_attempt"),
+        *("priority", "counted_attempt", "crashes"),
     }
 )
 

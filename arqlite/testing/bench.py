@@ -135,7 +135,7 @@ class Bench:
         try:
             if isinstance(job, Refused):
                 self._active.append(job.run)
-                await self._executor.refuse_aloud(job.run, job.error)
+                await self._executor.refuse_aloud(job.run, job.error, job.cause)
             else:
                 await self._to_its_end(job)
         finally:  # also of a job that goes back, since its caller was cancelled

@@ -69,5 +69,9 @@ class WorkerSettings:
 _options: dict[str, Any] = json.loads(os.environ.get(OPTIONS_VARIABLE, "{}"))
 if _options.pop("ticks", False):
     _options["cron_jobs"] = WorkerSettings.ticking
+if _url := _options.pop("ledger", None):
+    from arqlite.ledger import Ledger
+
+    _options["ledger"] = Ledger(_url, mode=_options.pop("mode", "behind"))
 for _name, _value in _options.items():
     setattr(WorkerSettings, _name, _value)

@@ -196,6 +196,7 @@ def test_examples_of_the_verbs_are_typed() -> None:
             *("define", "enqueue", "schedule", "unique", "retry"),
             *("tasks", "cancel", "services", "shop", "workflows", "from_oban", "invoicing"),
             *("invoices", "payments", "after_commit", "training", "packages"),
+            "retention",
             *("patterns", "analytics", "metrics", "alert", "operations"),
         )
     ]
@@ -215,6 +216,11 @@ def test_examples_of_the_verbs_are_typed() -> None:
 def test_ledger(tmp_path: Path) -> None:
     """The ledger's page as a program leaves a row that tells how its job ended."""
     assert _run("ledger.py", tmp_path, tmp_path) == "IMPORT SUCCESS {'imported': 3}\n"
+
+
+def test_retention(tmp_path: Path) -> None:
+    """The page of the ledger's tables as a program prunes what is over, and leaves the rest."""
+    assert _run("retention.py", tmp_path, tmp_path).splitlines() == ["pruned 1", "left invoice-1 welcome-2"]
 
 
 def test_crons(tmp_path: Path) -> None:

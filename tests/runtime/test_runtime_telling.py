@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from arqlite.errors import Cancel, Discard, JobExecutionFailed, Retry, RetryJob, Snooze
+from arqlite.model.memory import Memory
+from arqlite.model.states import Cause
 from arqlite.runtime.telling import is_failure, tell_start, tell_stop
 from arqlite.telemetry import JobException, JobStarted, JobStopped, attached
 
@@ -43,6 +45,10 @@ def run(**fields: Any) -> Any:
             "tags": ("urgent",),
             "meta": {"tenant": 7},
             "priority": 2,
+            "crashes": 1,
+            "blob": b"{}",
+            "stored": {"pa": "parent", "by": "ada"},
+            "cause": None,
             **fields,
         }
     )
@@ -57,7 +63,8 @@ def test_start_has_the_job(events: list[Any]) -> None:
     assert event == JobStarted(
         queue="mail", job_id="42", function="send", attempt=3, worker="host:1:a", at_ms=1000,
         enqueue_ms=900, max_attempts=20, tags=("urgent",), meta={"tenant": 7}, priority=2, args=("ada",),
-        kwargs={"n": 1}, scheduled_ms=950, counted_attempt=2,
+        kwargs={"n": 1}, scheduled_ms=950, counted_attempt=2, crashes=1, record=b"Q\x02{}", parent="parent",
+        triggered_by="ada",
     )  # fmt: skip
     assert event.args is job.args
 
@@ -70,6 +77,23 @@ def test_stop_has_the_times(events: list[Any]) -> None:
     assert (event.queue_time_ms, event.duration_ms, event.at_ms) == (50, 12, 1012)
     assert (event.state, event.result, event.error) == ("completed", "sent", None)
     assert (event.counted_attempt, event.max_attempts, event.tags) == (2, 20, ("urgent",))
+
+
+def test_stop_has_the_cause_and_the_memory(events: list[Any]) -> None:
+    """A stop tells why the run did not end well, and what the queue remembers of the job from now on."""
+    tell_stop(run(cause=Cause.SNOOZE), "snoozed", None, Memory(snoozes=2))
+
+    [event] = events
+    assert (event.cause, event.memory) == ("SNOOZE", "0:0:0:0:2:0:0")
+    assert (event.crashes, event.record) == (1, b"Q\x02{}")
+    assert (event.parent, event.triggered_by) == ("parent", "ada")
+
+
+def test_what_ended_well_has_no_cause(events: list[Any]) -> None:
+    """A job that got through in spite of a cancellation has no cause."""
+    tell_stop(run(cause=Cause.TIMEOUT), "completed", "sent")
+
+    assert (events[0].cause, events[0].memory) == ("", "")
 
 
 def test_waiting_time_is_never_negative(events: list[Any]) -> None:

@@ -66,6 +66,10 @@ def test_line_of_a_stop(caplog: pytest.LogCaptureFixture) -> None:
             "scheduled_ms": 950,
             "queue_time": 50_000,
             "counted_attempt": 2,
+            "crashes": 0,
+            "parent": "",
+            "triggered_by": "",
+            "cause": "",
         }
     ]
     assert caplog.records[0].levelno == logging.INFO
@@ -77,7 +81,7 @@ def test_arguments_are_shown_only_if_asked_for(caplog: pytest.LogCaptureFixture)
     for include_args in (False, True):
         for json_too in (False, True):
             attach_default_logger(include_args=include_args, json=json_too)
-            execute(started())
+            execute(started(record=b"secret"))
 
     assert ["secret" in message for message in caplog.messages] == [False, False, True, True]
     told = json.loads(caplog.messages[3])

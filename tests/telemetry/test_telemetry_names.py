@@ -13,12 +13,13 @@ from arqlite import telemetry
 from arqlite.telemetry import EVENTS, JobException
 
 _JOB_END = "max_attempts tags meta priority args kwargs scheduled_ms"
+_FOR_ROWS = "crashes record parent triggered_by"
 
 PROMISED = {
     "job.enqueued": ("JobEnqueued", "queue job_id function"),
     "job.start": (
         "JobStarted",
-        f"queue job_id function attempt worker at_ms enqueue_ms {_JOB_END} counted_attempt",
+        f"queue job_id function attempt worker at_ms enqueue_ms {_JOB_END} counted_attempt {_FOR_ROWS}",
     ),
     "job.exception": (
         "JobException",
@@ -28,7 +29,7 @@ PROMISED = {
     "job.stop": (
         "JobStopped",
         "queue job_id function attempt worker state duration_ms result error at_ms enqueue_ms "
-        f"{_JOB_END} queue_time_ms counted_attempt",
+        f"{_JOB_END} queue_time_ms counted_attempt {_FOR_ROWS} cause memory",
     ),
     "job.manage": ("JobsManaged", "queue action job_ids by"),
     "worker.start": ("WorkerStarted", "queue worker functions pid max_jobs"),

@@ -15,7 +15,7 @@ local now = clock()
 local record = redis.call('HGET', jobs, id)
 if not record then return -1 end
 local homes = homes_of(base)
-local had_expired = is_forgotten(record, now)
+local had_expired, least = is_forgotten(record, now), least_of(base)
 if not had_expired then
   if states ~= '' and not string.find(states, homes.letter_of(id, record, now) or '?', 1, true) then return -2 end
   if string.sub(record, 1, 1) ~= 'R' then
@@ -23,10 +23,16 @@ if not had_expired then
     if owner then return 0 end
     -- Steps of its workflow that wait for it do so no longer, and their ends are kept for a while.
     local ids, bodies = {id}, {'C00000000' .. string.sub(record, 3)}
-    finish(base, jobs, ttls, tries, wait, channel, 3600000, now, ids, bodies)
+    finish(base, jobs, ttls, tries, wait, channel, 3600000, least, now, ids, bodies)
   end
 end
-redis.call('HDEL', jobs, id)
+if least == 0 then
+  redis.call('HDEL', jobs, id)
+elseif not had_expired then
+  -- Or the ledger, where its row may be open, would think that it was lost.
+  local left = string.sub(record, 1, 1) == 'R' and string.sub(record, 15) or 'C00000000' .. string.sub(record, 3)
+  settle(base, jobs, ttls, 0, least, now, {id}, {left})
+end
 redis.call('HDEL', tries, id)
 redis.call('DEL', note, log, base .. 'err:' .. id)
 moves_of_locks(base).forgotten(id)

@@ -7,10 +7,11 @@
 -- ARGV     base, id
 -- RETURNS  1 forgotten, 0 nothing was kept, -1 the job has not ended
 -- COST     O(lines)
--- USES     locks
+-- USES     clock settle locks
 local record = redis.call('HGET', jobs, id)
 if not record then return 0 end
 if string.sub(record, 1, 1) ~= 'R' then return -1 end
+if is_forgotten(record, clock()) then return 0 end
 redis.call('DEL', note, log, errors)
 moves_of_locks(base).forgotten(id)
 return redis.call('HDEL', jobs, id)

@@ -51,7 +51,7 @@ for _, over in ipairs(redis.call('ZRANGEBYSCORE', live, '-inf', now, 'LIMIT', 0,
     end
     if #cancelled > 0 then
       if limits then limits.over(cancelled) end
-      finish(base, jobs, ttls, tries, wait, channel, tonumber(ttl_ms), now, cancelled, bodies)
+      finish(base, jobs, ttls, tries, wait, channel, tonumber(ttl_ms), least_of(base), now, cancelled, bodies)
       for _, id in ipairs(cancelled) do redis.call('RPUSH', base .. 'swept', '\0' .. id) end
       redis.call('PEXPIRE', base .. 'swept', SWEPT_FOR)
     end

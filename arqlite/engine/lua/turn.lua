@@ -14,6 +14,7 @@
 --          node    where the session runs, as operators call it
 --          since   how often the queue had been resumed when the session began paused; '' if it did not
 --          control  where those listen who wait for a paused queue to be idle
+--          remember  ms for which an end is remembered even if nothing of it is kept; 0 without a ledger
 --          started  ids of jobs that have started, with NUL between
 --          told    ids of `swept` jobs of which this session has told, with NUL between; NUL alone if it tells of none
 --          want
@@ -95,7 +96,7 @@ for _ = 1, lifetimes do
       limits.left(kept)
       limits.over(kept)
     end
-    finish(base, jobs, ttls, tries, wait, channel, ttl, now, kept, bodies)
+    finish(base, jobs, ttls, tries, wait, channel, ttl, tonumber(remember), now, kept, bodies)
   end
   cursor = cursor + 2 + 2 * n
 end

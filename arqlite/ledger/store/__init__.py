@@ -7,27 +7,62 @@ except by a new job that was enqueued under the id of one that has ended.
 """
 
 from .accepting import cancel_queued, fail_unpushed, insert_queued
-from .events import record_told
+from .audit import audit, audit_page
+from .events import Writing, writing_to
+from .finals import FinalRow, finals
 from .looking import MAX_PAGE, count_open, find, page
 from .moves import table_of
+from .pruning import (
+    ENDED,
+    Gone,
+    count_ended,
+    count_older,
+    count_rows,
+    delete_ended,
+    delete_older,
+    end_of_newest,
+)
+from .queueing import queue_rows, queue_unless_open
 from .runs import adopt, cancel, fail, give_back, mark_started, open_row, reopen, succeed
+from .waiting import cancel_unpushed, close_duplicate, find_unpushed, mark_pushed, retract, unpushed
 
 __all__ = (
+    "ENDED",
     "MAX_PAGE",
+    "FinalRow",
+    "Gone",
+    "Writing",
     "adopt",
+    "audit",
+    "audit_page",
     "cancel",
     "cancel_queued",
+    "cancel_unpushed",
+    "close_duplicate",
+    "count_ended",
+    "count_older",
     "count_open",
+    "count_rows",
+    "delete_ended",
+    "delete_older",
+    "end_of_newest",
     "fail",
     "fail_unpushed",
+    "finals",
     "find",
+    "find_unpushed",
     "give_back",
     "insert_queued",
+    "mark_pushed",
     "mark_started",
     "open_row",
     "page",
-    "record_told",
+    "queue_rows",
+    "queue_unless_open",
     "reopen",
+    "retract",
     "succeed",
     "table_of",
+    "unpushed",
+    "writing_to",
 )

@@ -1,157 +1,321 @@
-"""Rows moved by what a worker told, many at once; late and repeated events move nothing."""
+"""Rows moved by what workers tell, many at once; late and repeated events move nothing.
+
+What was told of a job may be written in any order and more than once: the last row is the same.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, and_, case, false, func, literal, not_, or_, select, true
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import Column, Dialect, Table, and_, delete, exists, or_, select, tuple_, update
+from sqlalchemy import func as sql
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ..changes import ToldRow
-from ..rows import BY_QUEUE, OPEN_STATUSES, JobRowMixin
-from .moves import CANCELLED, FAILED, QUEUED, RUNNING, SUCCESS, table_of
-from .unpacking import PostgresqlUnpacking, SqliteUnpacking, Unpacking, packed
+from ..changes import (
+    ACCEPTED_COLUMNS,
+    ATTEMPT_COLUMNS,
+    JOB_COLUMNS,
+    LOST_CAUSE,
+    LOST_STATE,
+    MINUTE_COLUMNS,
+    Batch,
+    Values,
+)
+from ..rows import BY_QUEUE, OPEN_STATUSES
+from ..tables import AttemptRow, MinuteRow
+from .bulk import Bulk, Shape, Upsert, bulk_of
+
+_ENQUEUED, _ATTEMPT = JOB_COLUMNS.index("enqueued_at"), JOB_COLUMNS.index("attempt")
+_ENQUEUED_OF_ACCEPTED = ACCEPTED_COLUMNS.index("enqueued_at")
+_IDS_AT_ONCE = 500
+
+# The row is of the same job as the event; as `adoption.decide` has it, ids may be used again.
+_SAME_JOB = (
+    "coalesce(excluded.enqueued_at = j.enqueued_at,"
+    " NOT excluded.enqueued_at > coalesce(j.finished_at, j.started_at), true)"
+)
+_IS_OPEN = "j.status IN ('QUEUED', 'RUNNING')"
+# A job that ended begins again if somebody retried it by hand. After a crash it may be a success whose worker died
+# before it told the queue, which must stay one. One that was cancelled before it ran has no number to go by.
+_MAY_GO_ON = (
+    "(j.status NOT IN ('SUCCESS', 'CANCELLED') OR (excluded.crashes <= j.crashes"
+    " AND (j.attempt > 0 OR coalesce(excluded.started_at, excluded.updated_at) >= j.finished_at)))"
+)
+_BEGINS = (
+    # A run that was given back is not counted: the next has its number. Its own start may come late.
+    f"(j.attempt < excluded.attempt AND {_MAY_GO_ON}) OR (j.attempt = excluded.attempt AND j.status = 'QUEUED'"
+    " AND NOT coalesce(j.worker = excluded.worker AND j.started_at >= excluded.started_at, false))"
+)
+_WAITS_AGAIN = (
+    # FAILED is left, too: the runner writes it when the job raises, and only the queue knows that the
+    # job will be tried again.
+    f"(j.attempt < excluded.attempt AND {_MAY_GO_ON}) OR (j.attempt = excluded.attempt AND"
+    " ((j.status IN ('RUNNING', 'FAILED') AND j.worker = excluded.worker"
+    " AND coalesce(j.started_at <= excluded.updated_at, true))"
+    " OR (j.status = 'QUEUED' AND j.updated_at < excluded.updated_at)))"
+)
+_ENDS = (
+    # 0 is an end without a run, after any number of them.
+    f"(j.attempt < excluded.attempt AND {_MAY_GO_ON}) OR (j.attempt = excluded.attempt AND {_IS_OPEN})"
+    f" OR (excluded.attempt = 0 AND {_IS_OPEN} AND coalesce(j.enqueued_at <= excluded.updated_at, true))"
+)
+_SAME_RUN = "j.attempt = excluded.attempt AND j.worker = excluded.worker AND j.status <> 'QUEUED'"
+_IS_UNREADABLE = "excluded.function = ''"
 
 
-async def record_told(db: AsyncSession, row_model: type[JobRowMixin], rows: Sequence[ToldRow]) -> None:
-    """Open rows for jobs that have none, and move those that are there where they may move.
+def _told(name: str) -> str:
+    return f"{name} = coalesce(excluded.{name}, j.{name})"
 
-    Each id may occur once.
+
+def _known(name: str) -> str:
+    return f"{name} = coalesce(j.{name}, excluded.{name})"
+
+
+_ON_EVENT = f"""ON CONFLICT (id, queue) DO UPDATE SET
+ status = excluded.status, state = excluded.state, cause = excluded.cause, updated_at = excluded.updated_at,
+ finished_at = excluded.finished_at, output_payload = excluded.output_payload,
+ {", ".join(map(_told, ("args", "kwargs", "tags", "meta", "max_attempts", "worker", "scheduled_at")))},
+ {", ".join(map(_known, ("parent", "enqueued_at", "pushed_at")))},
+ record = CASE WHEN {_IS_UNREADABLE} THEN j.record ELSE coalesce(excluded.record, j.record) END,
+ priority = CASE WHEN {_IS_UNREADABLE} THEN j.priority ELSE excluded.priority END,
+ triggered_by = CASE WHEN j.triggered_by = '{BY_QUEUE}' THEN excluded.triggered_by ELSE j.triggered_by END,
+ attempt = CASE WHEN excluded.attempt = 0 THEN j.attempt ELSE excluded.attempt END,
+ crashes = CASE WHEN excluded.crashes > j.crashes THEN excluded.crashes ELSE j.crashes END,
+ error_payload = CASE WHEN excluded.status = 'QUEUED' AND j.attempt = excluded.attempt
+  THEN coalesce(excluded.error_payload, j.error_payload) ELSE excluded.error_payload END,
+ queued_at = CASE WHEN excluded.status = 'QUEUED' THEN excluded.queued_at ELSE j.queued_at END,
+ started_at = CASE WHEN {_SAME_RUN} THEN coalesce(j.started_at, excluded.started_at)
+  ELSE coalesce(excluded.started_at, j.started_at) END,
+ lock = CASE WHEN excluded.status IN ('QUEUED', 'RUNNING') THEN j.lock END,
+ memory = CASE excluded.status WHEN 'QUEUED' THEN excluded.memory WHEN 'RUNNING' THEN j.memory END
+WHERE {_SAME_JOB} AND CASE excluded.status
+ WHEN 'RUNNING' THEN {_BEGINS} WHEN 'QUEUED' THEN {_WAITS_AGAIN} ELSE {_ENDS} END"""
+
+# The start of a job may overtake the word that it was accepted, which then adds what only the client knows.
+_ON_ACCEPTED = f"""ON CONFLICT (id, queue) DO UPDATE SET
+ job_type = CASE WHEN j.job_type = j.function THEN excluded.job_type ELSE j.job_type END,
+ triggered_by = CASE WHEN j.triggered_by = '{BY_QUEUE}' THEN excluded.triggered_by ELSE j.triggered_by END,
+ lock = CASE WHEN {_IS_OPEN} THEN coalesce(j.lock, excluded.lock) END,
+ %s
+WHERE {_SAME_JOB}"""
+_ADDED = (
+    "args", "kwargs", "tags", "meta", "user_id", "parent", "max_attempts", "enqueued_at", "scheduled_at",
+    "pushed_at", "record",
+)  # fmt: skip
+
+# What was told of an attempt stays; that it was lost is concluded from a later one, and told ends know better.
+# A number is used again after a run that was not counted.
+_ON_ATTEMPT = """ON CONFLICT (job_id, queue, attempt) DO UPDATE SET
+ worker = excluded.worker, state = excluded.state, cause = excluded.cause, started_at = excluded.started_at,
+ finished_at = excluded.finished_at, error = excluded.error
+WHERE j.started_at < excluded.started_at
+ OR (j.worker = excluded.worker AND j.state IN ('executing', 'lost') AND excluded.state <> 'executing'
+  AND j.started_at = excluded.started_at)"""
+
+_ON_MINUTE = """ON CONFLICT (minute, queue, function, state) DO UPDATE SET
+ count = j.count + excluded.count, run_ms = j.run_ms + excluded.run_ms, wait_ms = j.wait_ms + excluded.wait_ms,
+ longest_run_ms = CASE WHEN j.longest_run_ms < excluded.longest_run_ms THEN excluded.longest_run_ms
+  ELSE j.longest_run_ms END,
+ longest_wait_ms = CASE WHEN j.longest_wait_ms < excluded.longest_wait_ms THEN excluded.longest_wait_ms
+  ELSE j.longest_wait_ms END"""
+
+
+class Writing:
+    """The statements for a table of jobs, and for what belongs to it, in one database.
+
+    Args:
+        table: the table of jobs.
+        dialect: of the database.
     """
-    is_postgresql = db.get_bind().dialect.name == "postgresql"
-    telling = _telling(table_of(row_model), PostgresqlUnpacking if is_postgresql else SqliteUnpacking)
-    if telling.has_defaults_of_its_own:
-        for row in rows:
-            await db.execute(telling.statement, packed([row]))
-    else:
-        await db.execute(telling.statement, packed(rows))
+
+    def __init__(self, table: Table, dialect: Dialect) -> None:
+        self.bulk: Bulk = bulk_of(dialect.name, dialect.paramstyle)
+        self._jobs = table
+        self._attempts: Table = AttemptRow.__table__  # type: ignore[assignment]
+        self._dialect = dialect
+        # The driver gets plain text, so Python's own defaults must be made here.
+        self._own = [
+            column
+            for column in table.columns
+            if column.name not in JOB_COLUMNS and column.name not in ACCEPTED_COLUMNS and _has_default(column)
+        ]
+        own_names = [column.name for column in self._own]
+        self._on_event = Upsert(table, [*JOB_COLUMNS, *own_names], _ON_EVENT)
+        self._on_attempt = Upsert(self._attempts, ATTEMPT_COLUMNS, _ON_ATTEMPT)
+        self._on_minute = Upsert(MinuteRow.__table__, MINUTE_COLUMNS, _ON_MINUTE)  # type: ignore[arg-type]
+        self._on_accepted: dict[tuple[str, ...], Upsert] = {}
+
+    async def write(self, connection: AsyncConnection, batch: Batch) -> None:
+        """Open rows of jobs that have none, move those that are there where they may move, and count."""
+        for layer in batch.layers:
+            await self._write_layer(connection, layer)
+        if batch.minutes:
+            rows = [(*key, *sums) for key, sums in sorted(batch.minutes.items())]
+            await self._run(connection, self._on_minute, rows)
+
+    async def accept(
+        self, connection: AsyncConnection, jobs: Sequence[tuple[Values, Mapping[str, Any]]]
+    ) -> None:
+        """Write the rows of jobs that were accepted: values of `ACCEPTED_COLUMNS`, and of further columns."""
+        last = {values[:2]: (values, further) for values, further in jobs}  # (a statement takes an id once)
+        by_names: dict[tuple[str, ...], list[Values]] = {}
+        for _, (values, further) in sorted(last.items(), key=itemgetter(0)):
+            names = tuple(sorted(further))
+            own = [self._bound(self._jobs.c[name], further[name]) for name in names]
+            by_names.setdefault(names, []).append((*values, *own, *self._defaults(further)))
+        for names, rows in by_names.items():
+            await self._upsert(connection, self._accepting(names), rows, _ENQUEUED_OF_ACCEPTED)
+
+    async def _write_layer(
+        self, connection: AsyncConnection, layer: Sequence[tuple[Values, Values | None]]
+    ) -> None:
+        rows: Sequence[Values] = [job for job, _ in layer]
+        if self._own:
+            rows = [(*job, *self._defaults({})) for job in rows]
+        refusals = await self._upsert(connection, self._on_event, rows, _ENQUEUED)
+        told = [attempt for _, attempt in layer if attempt is not None]
+        if refusals.earlier:
+            told = [attempt for attempt in told if attempt[:2] not in refusals.earlier]
+        await self._run(connection, self._on_attempt, told)
+        # Of the common job no attempt can be left behind: it has but one, and that is told here.
+        if refusals.count or any(attempt is None or job[_ATTEMPT] > 1 for job, attempt in layer):
+            await self._close_lost(connection, [job[0] for job, _ in layer])
+
+    async def _upsert(
+        self, connection: AsyncConnection, upsert: Upsert, rows: Sequence[Values], enqueued: int
+    ) -> Refusals:
+        """Write rows; if the database refuses some, see whether the rows there are of other jobs.
+
+        Args:
+            connection: to the database.
+            upsert: the statement.
+            rows: what to write; each begins with id and queue.
+            enqueued: where in it is when the job was enqueued.
+        """
+        refusals = Refusals()
+        for chunk in self.bulk.parts(rows, len(upsert.columns)):
+            text, parameters = self.bulk.call(upsert, Shape(chunk))
+            written = (await connection.exec_driver_sql(text, parameters)).rowcount
+            if written == len(chunk):
+                continue
+            refusals.count += len(chunk) - written
+            earlier, later = await self._compare(connection, chunk, enqueued)
+            refusals.earlier |= earlier
+            if later:
+                await self._forget(connection, [values[:2] for values in later])
+                await self._run(connection, upsert, later)
+        return refusals
+
+    async def _compare(
+        self, connection: AsyncConnection, rows: Sequence[Values], enqueued: int
+    ) -> tuple[set[Values], list[Values]]:
+        """Find out which rows are of an earlier job than the row there is, and which of a later one."""
+        jobs, there = self._jobs.c, {}
+        known = sql.coalesce(jobs.enqueued_at, jobs.finished_at, jobs.started_at)
+        for ids in _parts([values[0] for values in rows]):
+            found = await connection.execute(select(jobs.id, jobs.queue, known).where(jobs.id.in_(ids)))
+            there.update({(job_id, queue): moment for job_id, queue, moment in found})
+        earlier, later = set(), []
+        for values in rows:
+            moment = there.get(values[:2])
+            if moment is None or values[enqueued] is None:
+                continue
+            told = self.bulk.read(values[enqueued])
+            if told < moment:
+                earlier.add(values[:2])
+            elif told > moment:
+                later.append(values)
+        return earlier, later
+
+    async def _forget(self, connection: AsyncConnection, keys: Sequence[Values]) -> None:
+        """Take the earlier jobs out that had these ids."""
+        for table, job_id in ((self._jobs, self._jobs.c.id), (self._attempts, self._attempts.c.job_id)):
+            for part in _parts(keys):
+                await connection.execute(delete(table).where(tuple_(job_id, table.c.queue).in_(part)))
+
+    async def _close_lost(self, connection: AsyncConnection, ids: Sequence[str]) -> None:
+        """Attempts that run although a later one was begun, or their job ended, have lost their worker."""
+        attempts, jobs, later = self._attempts.c, self._jobs.c, self._attempts.alias("later")
+        is_later = and_(
+            later.c.job_id == attempts.job_id,
+            later.c.queue == attempts.queue,
+            later.c.attempt > attempts.attempt,
+        )
+        has_ended = and_(
+            jobs.id == attempts.job_id, jobs.queue == attempts.queue, jobs.status.not_in(OPEN_STATUSES)
+        )
+        next_start = select(sql.min(later.c.started_at)).where(is_later).scalar_subquery()
+        end = select(jobs.finished_at).where(has_ended).scalar_subquery()
+        for part in _parts(ids):
+            await connection.execute(
+                update(self._attempts)
+                .where(
+                    attempts.job_id.in_(part),
+                    attempts.state == "executing",
+                    or_(exists().where(is_later), exists().where(has_ended)),
+                )
+                .values(state=LOST_STATE, cause=LOST_CAUSE, finished_at=sql.coalesce(next_start, end))
+            )
+
+    async def _run(self, connection: AsyncConnection, upsert: Upsert, rows: Sequence[Values]) -> None:
+        for chunk in self.bulk.parts(rows, len(upsert.columns)):
+            text, parameters = self.bulk.call(upsert, Shape(chunk))
+            await connection.exec_driver_sql(text, parameters)
+
+    def _accepting(self, names: tuple[str, ...]) -> Upsert:
+        """The statement for jobs with values of further columns."""
+        if names not in self._on_accepted:
+            defaults = [column.name for column in self._own if column.name not in names]
+            added = ", ".join(f"{name} = coalesce(j.{name}, excluded.{name})" for name in (*_ADDED, *names))
+            self._on_accepted[names] = Upsert(
+                self._jobs, [*ACCEPTED_COLUMNS, *names, *defaults], _ON_ACCEPTED % added
+            )
+        return self._on_accepted[names]
+
+    def _defaults(self, given: Mapping[str, Any]) -> list[Any]:
+        """What a model's own columns hold that were not given."""
+        return [self._bound(column, _default_of(column)) for column in self._own if column.name not in given]
+
+    def _bound(self, column: Column[Any], value: Any) -> Any:
+        """A value as the driver takes it."""
+        if isinstance(value, datetime) and value.tzinfo is not None:
+            return self.bulk.moment(round(value.timestamp() * 1_000))
+        processor = column.type.dialect_impl(self._dialect).bind_processor(self._dialect)
+        return value if processor is None else processor(value)
+
+
+@dataclass(slots=True)
+class Refusals:
+    """What a table of jobs did not take.
+
+    Attributes:
+        count: how many rows.
+        earlier: ids and queues of those that are of an earlier job than the row there is.
+    """
+
+    count: int = 0
+    earlier: set[Values] = field(default_factory=set)
 
 
 @lru_cache(maxsize=32)
-def _telling(table: Table, unpacking: type[Unpacking]) -> _Telling:
-    """The statement for a table; it is long, and made once."""
-    return _Telling(table, unpacking())
+def writing_to(table: Table, dialect: Dialect) -> Writing:
+    """The statements for a table of jobs; they are long, and made once."""
+    return Writing(table, dialect)
 
 
-class _Telling:
-    """Rows as a worker tells them (`new`), about to meet those that are there (`old`)."""
+def _parts(keys: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    return (keys[place : place + _IDS_AT_ONCE] for place in range(0, len(keys), _IDS_AT_ONCE))
 
-    def __init__(self, table: Table, unpacking: Unpacking) -> None:
-        self.table = table
-        self.unpacking = unpacking
-        opened = self._opened()
-        # Python's defaults are called once per statement: all rows would get the same token or number.
-        self.has_defaults_of_its_own = any(
-            column.default is not None and column.default.is_callable
-            for column in table.columns
-            if column.name not in opened
-        )
-        # SQLite takes the ON of ON CONFLICT for that of a join, unless there is a WHERE.
-        rows = select(*opened.values()).select_from(unpacking.source).where(true())
-        self.insert = unpacking.insert(table).from_select(list(opened), rows)
-        self.old, self.new = table.c, self.insert.excluded
-        self.is_later_job = self._is_later_job()
-        self.statement = self.insert.on_conflict_do_update(
-            index_elements=[table.c.id, table.c.queue],
-            set_=self._begun_anew() | self._moved() | self._dead_worker_noted(),
-            where=or_(self.is_later_job, and_(not_(self._is_of_earlier_job()), self._may_move())),
-        )
 
-    def _opened(self) -> dict[str, ColumnElement[Any]]:
-        """The row of a job that has none."""
-        value, moment, column = self.unpacking.value, self.unpacking.moment, self.table.c
-        payloads = {
-            name: self.unpacking.json(value(name), column[name].type)
-            for name in ("output_payload", "error_payload")
-        }
-        return payloads | {
-            "id": value("id"),
-            "job_type": value("function"),
-            "function": value("function"),
-            "queue": value("queue"),
-            "status": value("status"),
-            "triggered_by": literal(BY_QUEUE),
-            "attempt": value("attempt"),
-            "crashes": literal(0),
-            "worker": value("worker"),
-            "enqueued_at": moment("enqueued_at"),
-            "created_at": moment("created_at"),
-            "queued_at": case(
-                (value("status") == QUEUED.name, moment("updated_at")), else_=moment("created_at")
-            ),
-            "started_at": moment("started_at"),
-            "finished_at": moment("finished_at"),
-            "updated_at": moment("updated_at"),
-        }
+def _has_default(column: Column[Any]) -> bool:
+    return column.default is not None and (column.default.is_scalar or column.default.is_callable)
 
-    # Which job, and which of its runs?
 
-    def _is_later_job(self) -> ColumnElement[bool]:
-        """As `adoption.decide` has it: the event's job was enqueued after the row's; the id is used again."""
-        known = func.coalesce(self.old.enqueued_at, self.old.finished_at, self.old.started_at)
-        return func.coalesce(self.new.enqueued_at > known, false())
-
-    def _is_of_earlier_job(self) -> ColumnElement[bool]:
-        return func.coalesce(self.new.enqueued_at < self.old.enqueued_at, false())
-
-    def _may_move(self) -> ColumnElement[bool]:
-        """Whether a run may move the row of its job."""
-        old, new = self.old, self.new
-        begins = or_(
-            # A run that was given back at a shutdown is not counted: the next has its number.
-            and_(old.attempt <= new.attempt, old.status == QUEUED),
-            and_(old.attempt < new.attempt, old.status.in_([RUNNING, FAILED])),
-        )
-        ends = and_(old.attempt <= new.attempt, old.status.in_(OPEN_STATUSES))
-        # FAILED is left, too: the runner writes it when the job raises, and only the queue knows that the
-        # job will be tried again.
-        waits_again = or_(
-            and_(old.attempt == new.attempt, old.worker == new.worker, old.status.in_([RUNNING, FAILED])),
-            and_(old.attempt < new.attempt, old.status.in_([QUEUED, RUNNING, FAILED])),
-        )
-        return or_(
-            and_(new.status == RUNNING, begins),
-            and_(new.status.in_([SUCCESS, FAILED, CANCELLED]), ends),
-            and_(new.status == QUEUED, waits_again),
-        )
-
-    # What becomes of the row?
-
-    def _moved(self) -> dict[str, ColumnElement[Any]]:
-        old, new = self.old, self.new
-        told = ("status", "attempt", "worker", "output_payload", "finished_at", "updated_at")
-        is_new_run = or_(self.is_later_job, new.status == RUNNING, old.attempt < new.attempt)
-        return {name: new[name] for name in told} | {
-            "error_payload": case(
-                (
-                    and_(new.status == QUEUED, new.error_payload.is_(None)),
-                    self._unless_later_job("error_payload"),
-                ),
-                else_=new.error_payload,
-            ),
-            "enqueued_at": func.coalesce(new.enqueued_at, old.enqueued_at),
-            "queued_at": case(
-                (or_(self.is_later_job, new.status == QUEUED), new.queued_at), else_=old.queued_at
-            ),
-            "started_at": case(
-                (is_new_run, new.started_at), else_=func.coalesce(old.started_at, new.started_at)
-            ),
-        }
-
-    def _begun_anew(self) -> dict[str, ColumnElement[Any]]:
-        """What stays as it is, unless the row is now that of a later job."""
-        names = ("job_type", "function", "triggered_by", "created_at", "user_id", "input_payload")
-        return {name: self._unless_later_job(name) for name in names}
-
-    def _unless_later_job(self, name: str) -> ColumnElement[Any]:
-        return case((self.is_later_job, self.new[name]), else_=self.old[name])
-
-    def _dead_worker_noted(self) -> dict[str, ColumnElement[Any]]:
-        """Count and tell the death of a worker: its run says RUNNING while a later one is heard of."""
-        old = self.old
-        has_died = and_(old.status == RUNNING, old.attempt < self.new.attempt)
-        return {
-            "crashes": case((self.is_later_job, 0), (has_died, old.crashes + 1), else_=old.crashes),
-        }
+def _default_of(column: Column[Any]) -> Any:
+    default: Any = column.default
+    return default.arg(None) if default.is_callable else default.arg

@@ -52,10 +52,10 @@ local function in_portions(base, ids, bodies)
   return portions
 end
 
-local function finish(base, jobs, ttls, tries, wait, channel, ttl, now, ids, bodies)
+local function finish(base, jobs, ttls, tries, wait, channel, ttl, least, now, ids, bodies)
   -- Mostly there is nobody and nothing else to think of: one look for all of it.
   if redis.call('EXISTS', tries, wait, base .. 'locks', base .. 'steps') == 0 then
-    settle(base, jobs, ttls, ttl, now, ids, bodies)
+    settle(base, jobs, ttls, ttl, least, now, ids, bodies)
     return
   end
   local ended = {{ids = ids, bodies = bodies}}
@@ -63,7 +63,7 @@ local function finish(base, jobs, ttls, tries, wait, channel, ttl, now, ids, bod
   local flows = redis.call('EXISTS', base .. 'steps') == 1 and moves_of_flows(base, jobs, wait, channel, now)
   while #ended > 0 do
     local batch = table.remove(ended)
-    settle(base, jobs, ttls, ttl, now, batch.ids, batch.bodies)
+    settle(base, jobs, ttls, ttl, least, now, batch.ids, batch.bodies)
     forget_troubles(base, tries, ttl, batch.ids)
     if has_locks then moves_of_locks(base).ended(ttl, now, batch.ids, batch.bodies) end
     announce(wait, channel, batch.ids, batch.bodies)
@@ -75,7 +75,8 @@ end
 
 -- As `finish`, of steps that end without a run.
 local function finish_swept(base, jobs, ttls, tries, wait, channel, ttl, now, ids, bodies)
+  local least = least_of(base)
   for _, swept in ipairs(in_portions(base, ids, bodies)) do
-    finish(base, jobs, ttls, tries, wait, channel, ttl, now, swept.ids, swept.bodies)
+    finish(base, jobs, ttls, tries, wait, channel, ttl, least, now, swept.ids, swept.bodies)
   end
 end

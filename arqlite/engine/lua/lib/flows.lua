@@ -10,6 +10,8 @@
 -- Needs score, announce and wake.
 local PLAN = '^([^\n]*)\n(%d+)\n(%d+)\n(%d+)\n(%a*)\n(%d*)\n([%d,]*)\n([^\n]*)\n'
 local NOTHING_TRIED = '0:0:0:0:0:0:0'
+-- The same of a job that was let run again at a moment, see model/memory.py.
+local REVIVED = '0:0:0:0:0:0:0:%.0f:0'
 local GOING_ON = {running = true, compensating = true}
 
 -- One function that makes the others: a script that meets no workflow pays for one.
@@ -76,12 +78,21 @@ local function moves_of_flows(base, jobs, wait, channel, now)
 
   local function template_of(record) return string.format('L%d\n', #record) .. record end
 
+  -- A job is to live again. The ledger knows its end, and would take it for one that an old copy of Redis brought back.
+  local function mark_revived(id)
+    if redis.call('EXISTS', base .. 'marker') == 0 then return false end
+    local ended = string.match(redis.call('HGET', jobs, id) or '', '"ft":(%d+)')
+    redis.call('HSET', base .. 'tries', id, string.format(REVIVED, math.max(now, tonumber(ended or 0))))
+    return true
+  end
+
   -- Suspended, or a compensation that was not stored yet -> ready or scheduled.
   local function release(flow, step)
     redis.call('HSET', flow, 's:' .. step.n, 'L')
     -- Somebody may have let it run by hand.
     if redis.call('ZREM', susp, step.id) == 0 and not (has(step, 'c') and not is_live(step.id)) then return end
     local template, priority = redis.call('HGET', flow, 't:' .. step.n), step.priority
+    if has(step, 'c') then mark_revived(step.id) end
     if template then
       local record = job_made_of(flow, template)
       redis.call('HSET', jobs, step.id, record)
@@ -329,10 +340,10 @@ local function moves_of_flows(base, jobs, wait, channel, now)
   end
 
   -- The errors of a job that lives again are its own while it does; who ends it finds them by its tries.
-  local function keep_troubles(id)
+  local function keep_troubles(id, is_marked)
     if redis.call('EXISTS', base .. 'err:' .. id) == 0 then return end
     redis.call('PERSIST', base .. 'err:' .. id)
-    redis.call('HSET', base .. 'tries', id, NOTHING_TRIED)
+    if not is_marked then redis.call('HSET', base .. 'tries', id, NOTHING_TRIED) end
   end
 
   -- Steps that did not end well, or whose work was taken back, live again. Returns how many.
@@ -368,9 +379,10 @@ local function moves_of_flows(base, jobs, wait, channel, now)
       redis.call('HSET', flow, 's:' .. n, 'W', 'n:' .. n, string.format('%d', left[n]))
       -- Somebody may have let it run again by itself.
       if not is_live(step.id) then
+        local is_marked = mark_revived(step.id)
         redis.call('HSET', jobs, step.id, job_made_of(flow, redis.call('HGET', flow, 't:' .. n)))
         redis.call('ZADD', susp, ready_score(step.priority, now), step.id)
-        keep_troubles(step.id)
+        keep_troubles(step.id, is_marked)
       end
     end
     for n in pairs(anew) do

@@ -1,0 +1,133 @@
+"""What was told and is not in the database yet. No I/O."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+from ..telemetry import JobStarted, JobStopped
+from ..utils import timestamp_ms
+from .accepting import AcceptedJob
+from .changes import Moment, Told, Values, accepted_values, told_of
+from .redaction import Redaction
+
+Run: TypeAlias = tuple[int, float, Told]
+"""What waits to be written of a run: the number of its first event, when that was told, and its rows."""
+Accepted: TypeAlias = tuple[int, float, Values, Mapping[str, Any]]
+"""A job that was accepted: number and time as in `Run`, values of `ACCEPTED_COLUMNS`, values of further columns."""
+_Key: TypeAlias = tuple[str, str, int, str]
+_Start: TypeAlias = tuple[int, float, JobStarted]
+
+
+class Backlog:
+    """Runs and accepted jobs that wait to be written, and those that are being written.
+
+    A run that ends while its start waits is written once. What has ended waits as the values of its rows, so that
+    neither arguments nor results are kept alive.
+
+    Args:
+        moment: what a time in ms is to the database.
+        redaction: what must not be held.
+        clock: tells the time in seconds.
+
+    Attributes:
+        told: how many events were told so far, each accepted job being one.
+        dropped: how many entries were given up since this was last set to 0.
+    """
+
+    def __init__(
+        self, moment: Moment, redaction: Redaction, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.told = 0
+        self.dropped = 0
+        self._moment = moment
+        self._redaction = redaction
+        self._clock = clock
+        self._runs: deque[Run] = deque()
+        self._accepted: deque[Accepted] = deque()
+        # Runs that go on: those whose start waits, and those whose start was taken to be written.
+        self._begun: dict[_Key, _Start] = {}
+        self._going_on: dict[_Key, _Start] = {}
+        self._out: list[Sequence[Run] | Sequence[Accepted]] = []
+
+    def __len__(self) -> int:
+        return len(self._runs) + len(self._begun) + len(self._accepted) + sum(map(len, self._out))
+
+    def written(self) -> int:
+        """How many events, from the first on, wait no more."""
+        waiting = (self._runs, self._begun.values(), self._accepted, *self._out)
+        return min((entry[0] for entries in waiting for entry in entries), default=self.told + 1) - 1
+
+    @property
+    def lag(self) -> float:
+        """Seconds since the oldest event that still waits was told; 0.0 if none does."""
+        now = self._clock()
+        waiting = (self._runs, self._begun.values(), self._accepted, *self._out)
+        return max((now - float(next(iter(entries))[1]) for entries in waiting if entries), default=0.0)
+
+    def add(self, event: JobStarted | JobStopped) -> None:
+        """Take what a worker told."""
+        self.told += 1
+        key = event.queue, event.job_id, event.attempt, event.worker
+        if isinstance(event, JobStarted):
+            self._begun[key] = self.told, self._clock(), event
+            return
+        start = self._begun.pop(key, None)
+        if start is not None:
+            number, told_at, started = start
+            self._runs.append((number, told_at, told_of(started, event, self._moment, self._redaction)))
+            return
+        start = self._going_on.pop(key, None)
+        told = told_of(None if start is None else start[2], event, self._moment, self._redaction)
+        self._runs.append((self.told, self._clock(), told))
+
+    def accept(self, jobs: Iterable[AcceptedJob]) -> None:
+        """Take jobs that Redis has accepted."""
+        now, now_ms = self._clock(), timestamp_ms()
+        for job in jobs:
+            self.told += 1
+            values = accepted_values(job, self._moment, self._redaction, now_ms)
+            self._accepted.append((self.told, now, values, job.columns))
+
+    def take_runs(self, limit: int) -> list[Run]:
+        """Take the oldest runs out, to be written; they count as waiting until `settle` or `put_back`."""
+        taken = [self._runs.popleft() for _ in range(min(limit, len(self._runs)))]
+        for key in list(self._begun)[: limit - len(taken)]:
+            number, told_at, started = self._going_on[key] = self._begun.pop(key)
+            taken.append((number, told_at, told_of(started, None, self._moment, self._redaction)))
+        self._out.append(taken)
+        return taken
+
+    def take_accepted(self, limit: int) -> list[Accepted]:
+        """Take the oldest accepted jobs out, as `take_runs` does."""
+        taken = [self._accepted.popleft() for _ in range(min(limit, len(self._accepted)))]
+        self._out.append(taken)
+        return taken
+
+    def settle_runs(self, taken: list[Run], rest: Sequence[Run] = ()) -> None:
+        """What was taken out is in its place, but for a rest: that goes in front of what was told meanwhile."""
+        self._out = [other for other in self._out if other is not taken]
+        self._runs.extendleft(reversed(rest))
+
+    def settle_accepted(self, taken: list[Accepted], rest: Sequence[Accepted] = ()) -> None:
+        """As `settle_runs`."""
+        self._out = [other for other in self._out if other is not taken]
+        self._accepted.extendleft(reversed(rest))
+
+    def drop_oldest(self, bound: int) -> None:
+        """Give up what is beyond a bound, the oldest first."""
+        for entries in (self._runs, self._accepted):
+            while entries and len(self) > bound:
+                entries.popleft()
+                self.dropped += 1
+        while self._begun and len(self) > bound:
+            key = next(iter(self._begun))
+            self._going_on[key] = self._begun.pop(key)
+            self.dropped += 1
+
+    def clear(self) -> None:
+        """Forget everything."""
+        for entries in (self._runs, self._accepted, self._begun, self._going_on, self._out):
+            entries.clear()

@@ -1,0 +1,41 @@
+"""What callers may say of a job's row: the columns that are theirs, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import inspect
+
+from ..errors import ConfigurationError
+from .rows import JobRowMixin
+
+_THEIRS = ("job_type", "user_id", "input_payload")
+_SAID_ELSEWHERE = ("triggered_by", "parent", "tags", "meta", "priority", "queue", "max_attempts")
+
+
+def check_row(row_model: type[JobRowMixin], row: Mapping[str, Any]) -> dict[str, Any]:
+    """Take values of columns by the names that the row model has for them.
+
+    Raises:
+        ConfigurationError: one is unknown, or is the library's own.
+    """
+    known = _columns_of(row_model)
+    for name in row:
+        if name in known:
+            continue
+        if name in _SAID_ELSEWHERE:
+            raise ConfigurationError(f"{name} is said with options({name}=...), and not in row")
+        if name in inspect(row_model).columns:
+            raise ConfigurationError(f"row cannot have {name}: the library writes it itself")
+        raise ConfigurationError(
+            f"{row_model.__name__} has no column {name!r}; row may have {', '.join(known)}"
+        )
+    return {known[name]: value for name, value in row.items()}
+
+
+def _columns_of(row_model: type[JobRowMixin]) -> dict[str, str]:
+    """The names of columns that callers may fill, with what their table calls them."""
+    columns = inspect(row_model).columns
+    own = {name: column.key for name, column in columns.items() if not hasattr(JobRowMixin, name)}
+    return {name: columns[name].key for name in _THEIRS} | own

@@ -1,0 +1,54 @@
+"""A caller's session, whatever kind it is of, and what is written and waits in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection
+from sqlalchemy.ext.asyncio import AsyncSession, async_scoped_session
+from sqlalchemy.orm import Session, scoped_session
+
+from ..errors import ConfigurationError
+from ..ledger import Ledger
+
+ResultT = TypeVar("ResultT")
+
+
+async def in_session(given: Any, work: Callable[[Session], ResultT]) -> ResultT:
+    """Work on a caller's session; a blocking one is used as its caller uses it, in this thread."""
+    session = given() if isinstance(given, scoped_session | async_scoped_session) else given
+    if isinstance(session, AsyncSession):
+        return await session.run_sync(work)
+    return work(blocking_session(session))
+
+
+def blocking_session(given: Any) -> Session:
+    """Take a session that may be used without a loop.
+
+    Raises:
+        ConfigurationError: it is none.
+    """
+    session = given() if isinstance(given, scoped_session) else given
+    if isinstance(session, Session):
+        return session
+    if isinstance(session, AsyncSession | async_scoped_session):
+        raise ConfigurationError(
+            "this takes a Session; with an AsyncSession say await pool.options(session=session).enqueue(...)"
+        )
+    raise ConfigurationError(f"session must be an AsyncSession or a Session of SQLAlchemy, got {given!r}")
+
+
+def connection_of(session: Session, ledger: Ledger) -> Connection:
+    """The connection on which a session writes rows of a ledger; begins its transaction if need be.
+
+    Raises:
+        ConfigurationError: it leads to another kind of database than the ledger's.
+    """
+    theirs, ours = session.get_bind(mapper=ledger.row_model).dialect.name, ledger.backend
+    if theirs != ours:
+        raise ConfigurationError(
+            f"the session is on {theirs} and the ledger on {ours}: a job is enqueued in a transaction of the "
+            f"ledger's own database"
+        )
+    return session.connection(bind_arguments={"mapper": ledger.row_model})

@@ -1,0 +1,288 @@
+"""`Reconciler`: notices that Redis is not what it was, and makes it and the rows agree again."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+
+from ..engine import RedisEngine, Watch
+from ..ledger import Ledger
+from ..ledger.outage import is_away
+from ..ledger.rows import utc_now
+from ..ledger.store import comparing
+from ..ledger.tables import QueueRow
+from ..model.codec import Codec
+from ..runtime.outage import REDIS_TROUBLE
+from ..runtime.trust import Trust
+from ..service import Host, Ticker
+from ..telemetry import LedgerReconciled, execute, has_handlers
+from .comparison import BEGINNING, Comparison, Mark
+from .repairs import Difference, Mended, Mender
+from .rules import Repair, Verdict, judge
+
+logger = logging.getLogger("arqlite.ledger")
+
+REMEMBER_MS = 300_000
+"""For how long the queue remembers an end of which nothing is kept: time enough for a row to hear of it."""
+
+# Rows that are further behind keep everybody from pushing: a job may have ended without their word.
+_LAG_S = 1.0
+# At once so many pages of rows, and of jobs in Redis.
+_PAGES_OF_ROWS, _PAGES_OF_JOBS = 10, 1
+_REMIND_AFTER_S = 60.0
+
+_WORDS = {
+    Verdict.EMPTY: "queue %s: Redis was emptied or replaced, putting back what the ledger has",
+    Verdict.STRANGE: "queue %s: the ledger does not know this Redis, comparing the two",
+    Verdict.SET_BACK: "queue %s: Redis is an older state of itself, comparing it with the ledger",
+    Verdict.MOVED: "queue %s: Redis was restarted or is another server, comparing it with the ledger",
+}
+
+
+class Reconciler(Ticker):
+    """Holds the rows of a queue and its Redis together.
+
+    Each worker with a ledger has one. All of them look at each tick whether Redis is the one that was compared with the
+    rows, by a marker that both have, a number beside it that grows, and the identity of the server; their worker's
+    `Trust` goes by that. Only the leader mends: at once all that differs where Redis is another one or an older state
+    of itself, and else a part of the rows and of the jobs every few seconds.
+
+    Args:
+        ledger: where the rows are.
+        engine: the queue.
+        trust: what the worker believes of Redis.
+        lag_s: tells how many seconds the worker's own rows are behind.
+        interval: seconds between two looks at the marker.
+        compare_every: seconds between two comparisons of parts.
+        grace: seconds for which everybody is given time to write down what has happened, before what is missing is
+            taken to be lost.
+        remember_ms: see `REMEMBER_MS`.
+        clock: tells the time.
+        sleep: waits so many seconds.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        engine: RedisEngine,
+        trust: Trust,
+        *,
+        lag_s: Callable[[], float] = lambda: 0.0,
+        interval: float = 1.0,
+        compare_every: float = 5.0,
+        grace: float = 2.0,
+        remember_ms: int = REMEMBER_MS,
+        clock: Callable[[], datetime] = utc_now,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        super().__init__(interval, 0.1, at_once=True)
+        self._engine = engine
+        self._ledger = ledger
+        self._trust = trust
+        self._name = secrets.token_hex(8)
+        self._lag_s = lag_s
+        self._compare_every = compare_every
+        self._grace = grace
+        self._remember_ms = remember_ms
+        self._sleep = sleep
+        self._clock = clock
+        self._use(Codec())
+        self._agreed: Watch | None = None
+        self._agreed_server: str | None = None
+        self._looked_into = -1
+        self._mark: Mark | None = BEGINNING
+        self._cursor = 0
+        self._suspects: list[Difference] = []
+        self._compared_at = float("-inf")
+        self._warned_at = float("-inf")
+        self._is_away = False
+
+    def join(self, host: Host) -> None:
+        """Hear how the queue is written."""
+        self._use(Codec(host.job_serializer, host.job_deserializer))
+
+    async def may_push(self) -> bool:
+        """Tell whether what looks lost is lost: no worker's rows are behind."""
+        return not (await self._watch()).lag_ms
+
+    def _use(self, codec: Codec) -> None:
+        self._comparison = Comparison(
+            self._engine, self._ledger, codec, grace_s=self._grace, clock=self._clock
+        )
+        self._mender = Mender(self._engine, self._ledger, codec)
+
+    async def tick(self) -> None:
+        """Look once; trouble with Redis or the database is told once, and passes."""
+        try:
+            await self._look()
+        except Exception as error:
+            if not isinstance(error, REDIS_TROUBLE) and not is_away(error):
+                raise
+            if not self._is_away:
+                logger.warning("the ledger and Redis cannot be compared now (%r), trying again", error)
+            self._is_away = True
+        else:
+            self._is_away = False
+
+    async def _look(self) -> None:
+        doubts = self._trust.doubts
+        seen, server = await self._watch(), await self._engine.server()
+        if not self.leads():
+            await self._follow(doubts, seen, server)
+            return
+        known = await self._known()
+        verdict = judge(known, seen, server)
+        if verdict is Verdict.SAME and server is None and self._looked_into != doubts:
+            verdict = Verdict.MOVED  # a server without a name may have been replaced within one beat
+        if known is None and verdict is Verdict.NEW:
+            await self._begin(seen, server)
+        elif known is None or verdict is not Verdict.SAME:
+            self._trust_no_more()
+            await self._agree(verdict, known, seen, server, self._trust.doubts)
+        else:
+            await self._go_on(known, seen, server, doubts)
+
+    # -- what all workers do
+
+    async def _watch(self) -> Watch:
+        lag_s = self._lag_s()
+        return await self._engine.watch(self._name, int(lag_s * 1000) if lag_s > _LAG_S else 0)
+
+    async def _known(self) -> QueueRow | None:
+        async with self._ledger.sessions() as db:
+            return await comparing.read_queue(db, self._engine.queue)
+
+    async def _follow(self, doubts: int, seen: Watch, server: str | None) -> None:
+        """Believe what the leader has found out."""
+        agreed = self._agreed
+        is_as_before = (
+            agreed is not None
+            and seen.marker == agreed.marker
+            and seen.beat >= agreed.beat
+            and server == self._agreed_server
+        )
+        if is_as_before and self._trust.is_firm:
+            self._agreed = seen
+            return
+        if judge(await self._known(), seen, server) is Verdict.SAME:
+            self._take_for_good(seen, server, doubts)
+        else:
+            self._trust_no_more()
+
+    def _take_for_good(self, seen: Watch, server: str | None, doubts: int) -> None:
+        self._agreed, self._agreed_server, self._looked_into = seen, server, doubts
+        self._trust.confirm(doubts)
+
+    def _trust_no_more(self) -> None:
+        self._agreed = None
+        if self._trust.is_firm:
+            self._trust.doubt()
+
+    # -- what the leader does
+
+    async def _begin(self, seen: Watch, server: str | None) -> None:
+        """Nobody has known this queue: plant the marker on both sides, the row first."""
+        marker = secrets.token_hex(16)
+        async with self._ledger.sessions.begin() as db:
+            await comparing.open_queue(db, self._engine.queue, marker, 1, server)
+        await self._engine.mark(seen, marker, 1, self._remember_ms)
+
+    async def _go_on(self, known: QueueRow, seen: Watch, server: str | None, doubts: int) -> None:
+        """Redis is the one it was: let the marker beat, and compare a part of the jobs now and then."""
+        self._take_for_good(seen, server, doubts)
+        beat = seen.beat + 1
+        if await self._engine.mark(seen, seen.marker, beat, self._remember_ms):
+            async with self._ledger.sessions.begin() as db:
+                await comparing.beat_queue(db, self._engine.queue, known.marker, beat)
+        now = time.monotonic()
+        if now - self._compared_at >= self._compare_every and not seen.lag_ms:
+            self._compared_at = now
+            await self._compare_part()
+
+    async def _compare_part(self) -> None:
+        """What differed at the last look and does so still is mended; then some more are looked at."""
+        suspects, self._suspects = self._suspects, []
+        for start in range(0, len(suspects), 500):
+            await self._mend(await self._comparison.again(suspects[start : start + 500]))
+        for _ in range(_PAGES_OF_ROWS):
+            rows, self._mark = await self._comparison.rows(self._mark or BEGINNING)
+            self._suspects += await self._comparison.of_rows(rows)
+            if self._mark is None:
+                break
+        for _ in range(_PAGES_OF_JOBS):
+            self._cursor, page = await self._engine.open_page(self._cursor)
+            self._suspects += await self._comparison.of_records(page)
+
+    async def _agree(
+        self, verdict: Verdict, known: QueueRow | None, seen: Watch, server: str | None, doubts: int
+    ) -> None:
+        """Redis is not the one that it was: give all time to write what has happened, then compare everything."""
+        if verdict in _WORDS:
+            logger.warning(_WORDS[verdict], self._engine.queue)
+        await self._sleep(self._grace)
+        again, row = await self._watch(), await self._known()
+        if known is not None and row is not None and row.beat != known.beat:
+            if row.server != server:
+                self._say_elsewhere()
+            return
+        if (again.marker, again.beat) != (seen.marker, seen.beat) or again.lag_ms:
+            return
+        began = time.monotonic()
+        total = await self._mend_all()
+        if total is None:
+            return
+        marker = again.marker or (secrets.token_hex(16) if row is None else row.marker)
+        beat = max(again.beat, 0 if row is None else row.beat) + 1
+        if await self._engine.mark(again, marker, beat, self._remember_ms):
+            async with self._ledger.sessions.begin() as db:
+                await comparing.open_queue(db, self._engine.queue, marker, beat, server)
+                await comparing.note_reconciled(db, self._engine.queue, marker, beat, server)
+            self._take_for_good(Watch(marker, beat), server, doubts)
+            took = time.monotonic() - began
+            logger.warning(
+                "queue %s: ledger and Redis agree after %0.1fs: %s", self._engine.queue, took, total
+            )
+
+    async def _mend_all(self) -> Mended | None:
+        """Returns None where somebody's rows are behind: what looks lost may have ended."""
+        total, asked_at = Mended(), time.monotonic()
+        async for found in self._comparison.all():
+            if time.monotonic() - asked_at > _LAG_S:
+                if (await self._watch()).lag_ms:
+                    return None
+                asked_at = time.monotonic()
+            # That a job waits again, its worker may be about to say.
+            total.add(await self._mend([one for one in found if one.repair is not Repair.REQUEUE]))
+        return total
+
+    async def _mend(self, found: Sequence[Difference]) -> Mended:
+        if not found:
+            return Mended()
+        mended = await self._mender.mend(found)
+        if mended:
+            logger.info("queue %s: ledger and Redis differed: %s", self._engine.queue, mended)
+            if has_handlers(LedgerReconciled):
+                execute(
+                    LedgerReconciled(
+                        self._engine.queue,
+                        mended.pushed,
+                        mended.settled + mended.failed,
+                        mended.retired,
+                        mended.opened,
+                        mended.requeued,
+                    )
+                )
+        return mended
+
+    def _say_elsewhere(self) -> None:
+        now = time.monotonic()
+        if now - self._warned_at >= _REMIND_AFTER_S:
+            self._warned_at = now
+            logger.error(
+                "queue %s of this ledger lives on another Redis, where its workers see it: give this one another name",
+                self._engine.queue,
+            )

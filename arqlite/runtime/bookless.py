@@ -1,0 +1,33 @@
+"""What a worker without a ledger has in the place of one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..service import Service
+from .acker import Acker
+from .precheck import Precheck
+from .trust import Trust
+
+
+class NoBooks:
+    """Nobody keeps books: ends are delivered at once, nothing is looked up, and Redis is believed.
+
+    Attributes:
+        acker: gathers the ends of jobs.
+        trust: whether Redis is believed to be the one it was.
+        precheck: asks which jobs are over already; None asks nobody.
+        services: what keeps the books, in the order of its start.
+    """
+
+    def __init__(self) -> None:
+        self.acker: Acker = Acker()
+        self.trust = Trust()
+        self.precheck: Precheck | None = None
+        self.services: Sequence[Service] = ()
+
+    async def open(self) -> None:
+        """Make everything ready; called before the services start."""
+
+    async def close(self) -> None:
+        """End what is under way; called when the services have stopped."""

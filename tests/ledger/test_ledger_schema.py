@@ -1,0 +1,273 @@
+"""The ledger's tables: created, upgraded and checked, by one process or many."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import produce_migrations, render_python_code
+from alembic.runtime.migration import MigrationContext
+from schema_toys import KINDS, Database, database, shape
+from sqlalchemy import Connection, text
+from sqlalchemy.orm import DeclarativeBase
+
+from arqlite.errors import LedgerError
+from arqlite.ledger import JobRow, JobRowMixin, Ledger, LedgerBase, create_missing_tables, store
+from arqlite.ledger.migrations import HEAD, VERSION_TABLE
+from arqlite.ledger.migrations.running import ddl, revisions, scripts
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class OwnJob(JobRowMixin, Base):
+    __tablename__ = "own_jobs"
+
+
+@pytest.fixture(params=KINDS)
+async def empty(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
+    """A database without any table; the test runs once with each driver."""
+    async with database(request.param, request, tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def ledger(empty: Database) -> Ledger:
+    """A ledger without any table."""
+    return Ledger(empty.connect())
+
+
+async def run(ledger: Ledger, *statements: str) -> None:
+    async with ledger.engine.begin() as connection:
+        for statement in statements:
+            await connection.execute(text(statement))
+
+
+async def stamp(ledger: Ledger, revision: str) -> None:
+    await run(ledger, f"UPDATE {VERSION_TABLE} SET version_num = '{revision}'")
+
+
+async def test_migrations_make_what_the_metadata_says(ledger: Ledger) -> None:
+    """Autogenerate finds no difference; where it does, the failure tells the operations that are missing."""
+    await ledger.upgrade()
+
+    def missing(connection: Connection) -> str:
+        options = {"compare_server_default": True, "version_table": VERSION_TABLE}
+        context = MigrationContext.configure(connection, opts=options)
+        return render_python_code(produce_migrations(context, LedgerBase.metadata).upgrade_ops)
+
+    async with ledger.engine.connect() as connection:
+        assert "op." not in (told := await connection.run_sync(missing)), told
+
+
+async def test_migrations_make_checks_and_defaults(
+    request: pytest.FixtureRequest, tmp_path: Path, empty: Database
+) -> None:
+    """Tables made by migrations are in every way like those made from the metadata."""
+    await Ledger(empty.connect()).upgrade()
+    kind = empty.engines[-1].dialect.driver.replace("aiosqlite", "sqlite")
+    other_path = tmp_path / "other"
+    other_path.mkdir()
+
+    async with database(kind, request, other_path) as other:
+        await create_missing_tables(other.connect(), LedgerBase.metadata)
+
+        assert await shape(empty.engines[-1]) == await shape(other.engines[-1])
+
+
+def test_head_is_told_right() -> None:
+    """The constant that spares workers to load Alembic names the last revision, and there is one line."""
+    assert scripts().get_heads() == [HEAD]
+    assert revisions() == sorted(revisions(), key=int)
+
+
+async def test_upgrade_is_done_once(ledger: Ledger) -> None:
+    """A second upgrade finds nothing to do, and loses no row."""
+    await ledger.upgrade()
+    async with ledger.sessions.begin() as db:
+        await store.insert_queued(db, JobRow, job_id="a", job_type="A", function="a", queue="q")
+
+    await ledger.upgrade()
+
+    await ledger.check()
+    async with ledger.sessions() as db:
+        assert await store.find(db, JobRow, "a") is not None
+
+
+async def test_many_upgrade_at_once(empty: Database) -> None:
+    """Processes that start at the same moment do not stumble over each other's tables."""
+    ledgers = [Ledger(empty.connect()) for _ in range(6)]
+
+    await asyncio.gather(*(ledger.upgrade() for ledger in ledgers))
+
+    await ledgers[0].check()
+
+
+async def test_many_upgrade_at_once_in_one_process(ledger: Ledger) -> None:
+    """Nor do ledgers of one process, or one ledger that is asked twice."""
+    await asyncio.gather(*(ledger.upgrade() for _ in range(4)))
+
+    await ledger.check()
+
+
+async def test_upgrade_waits_for_its_turn(empty: Database) -> None:
+    """An upgrade waits for another one that has begun, and then finds it done."""
+    first, second = Ledger(empty.connect()), Ledger(empty.connect())
+    async with first.engine.connect() as connection:
+        if connection.dialect.name == "sqlite":
+            await connection.exec_driver_sql("BEGIN IMMEDIATE")
+        else:
+            await connection.execute(text(f"SELECT pg_advisory_xact_lock({0x617271_6C697465})"))
+
+        with pytest.raises(LedgerError, match=r"could not be had within 0\.05s"):
+            await second.upgrade(timeout=0.05)
+        waiting = asyncio.create_task(second.upgrade())
+        await connection.rollback()
+
+    await waiting
+    await second.check()
+
+
+async def test_upgrade_is_all_or_nothing(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An upgrade that fails halfway leaves nothing, and the next one succeeds."""
+    revision = scripts().get_revision(HEAD)
+    assert revision is not None
+    whole = revision.module.upgrade
+
+    def broken(op: object) -> None:
+        whole(op)
+        raise RuntimeError("the disk is full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(revision.module, "upgrade", broken)
+        with pytest.raises(RuntimeError, match="the disk is full"):
+            await ledger.upgrade()
+
+    assert await shape(ledger.engine) == {}
+    await ledger.upgrade()
+    await ledger.check()
+
+
+async def test_missing_tables_are_told(ledger: Ledger) -> None:
+    """A database without the tables is refused, with what to do."""
+    with pytest.raises(LedgerError, match="tables are missing: run `arqlite db upgrade`"):
+        await ledger.check()
+
+
+async def test_tables_of_somebody_else_are_left_alone(ledger: Ledger) -> None:
+    """Tables of our names that no migration made are neither used nor changed."""
+    await run(ledger, "CREATE TABLE arqlite_jobs (mine INTEGER)")
+
+    for verb in (ledger.upgrade, ledger.check):
+        with pytest.raises(LedgerError, match=r"did not make \(arqlite_jobs\): drop or rename"):
+            await verb()
+
+
+async def test_newer_tables_are_worked_with(ledger: Ledger) -> None:
+    """Code of the version before goes on with tables that a later one added to: it reads and writes rows."""
+    await ledger.upgrade()
+    await run(
+        ledger,
+        "ALTER TABLE arqlite_jobs ADD COLUMN colour TEXT",
+        "ALTER TABLE arqlite_jobs ADD COLUMN weight INTEGER NOT NULL DEFAULT 1",
+        "CREATE INDEX ix_arqlite_jobs_colour ON arqlite_jobs (colour)",
+        "CREATE TABLE arqlite_later (id INTEGER PRIMARY KEY)",
+    )
+    await stamp(ledger, "0999")
+
+    await ledger.check()
+    await ledger.upgrade()
+
+    async with ledger.sessions.begin() as db:
+        await store.insert_queued(db, JobRow, job_id="a", job_type="A", function="a", queue="q")
+        assert await store.cancel_queued(db, JobRow, "a")
+        assert (row := await store.find(db, JobRow, "a")) is not None
+        assert not row.is_open
+
+
+@pytest.mark.parametrize("revision", ["1000", "ae1027a6acf"])
+async def test_too_new_tables_are_refused(ledger: Ledger, revision: str) -> None:
+    """Tables that this version cannot know how to work with are neither used nor changed."""
+    await ledger.upgrade()
+    await stamp(ledger, revision)
+
+    for verb in (ledger.upgrade, ledger.check):
+        with pytest.raises(LedgerError, match=f"at revision {revision}, with which this version"):
+            await verb()
+
+
+async def test_old_tables_are_told(ledger: Ledger) -> None:
+    """A worker is told that its tables are too old, from which revision to which, and what to do."""
+    await ledger.upgrade()
+    await stamp(ledger, "0000")
+
+    with pytest.raises(LedgerError, match=f"at revision 0000, .* needs {HEAD}: run `arqlite db upgrade`"):
+        await ledger.check()
+
+
+async def test_own_table_is_not_created(empty: Database) -> None:
+    """A table of the application's own is for the application to create; what is missing in it is told."""
+    ledger = Ledger(empty.connect(), row_model=OwnJob)
+    await ledger.upgrade()
+
+    with pytest.raises(LedgerError, match="'own_jobs' is missing; it is of your own"):
+        await ledger.check()
+    await create_missing_tables(ledger.engine, Base.metadata)
+    await ledger.check()
+    await run(ledger, "ALTER TABLE own_jobs DROP COLUMN memory", "ALTER TABLE own_jobs DROP COLUMN lock")
+    with pytest.raises(LedgerError, match="'own_jobs' lacks the columns lock, memory"):
+        await ledger.check()
+
+
+async def test_statements_for_somebody_else_do_the_same(empty: Database) -> None:
+    """What `arqlite db sql` prints, run by hand, is an upgrade."""
+    ledger = Ledger(empty.connect())
+    script = ddl(ledger.engine.dialect.name, None).replace("BEGIN;", "").replace("COMMIT;", "")
+
+    await run(ledger, *(statement for part in script.split(";") if (statement := part.strip())))
+
+    await ledger.check()
+
+
+def test_statements_from_the_head_are_none() -> None:
+    """There is nothing to do for tables that are up to date."""
+    assert ddl("postgresql", HEAD).split() == ["BEGIN;", "COMMIT;"]
+
+
+async def test_repeatable_reads_do_not_hide_the_other_upgrade(empty: Database) -> None:
+    """An engine whose transactions see the past only finds the tables that another process has just made."""
+    if empty.schema is None:
+        pytest.skip("SQLite has its turn before its first look")
+    ledgers = [Ledger(empty.connect(isolation_level="REPEATABLE READ")) for _ in range(4)]
+
+    await asyncio.gather(*(ledger.upgrade() for ledger in ledgers))
+
+    await ledgers[0].check()
+
+
+def test_alembic_is_loaded_when_it_is_needed() -> None:
+    """A worker whose tables are up to date does not pay for Alembic, which takes half a second to load."""
+    code = (
+        "import asyncio, sys\n"
+        "from arqlite.ledger import Ledger\n"
+        "async def main():\n"
+        "    ledger = Ledger('sqlite:///:memory:')\n"
+        "    try:\n"
+        "        await ledger.check()\n"
+        "    except Exception as error:\n"
+        "        print(error)\n"
+        "    await ledger.aclose()\n"
+        "asyncio.run(main())\n"
+        "print('alembic' in sys.modules)"
+    )
+
+    told = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30
+    ).stdout
+
+    assert told == "the ledger's tables are missing: run `arqlite db upgrade`\nFalse\n"

@@ -1,0 +1,256 @@
+"""A job in its caller's transaction: with the commit it is in Redis, with a rollback it is nowhere."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from outbox_toys import QUEUE, LedgerStatus, Order, Session, Shop, confirm
+from sqlalchemy import event, insert, text
+from sqlalchemy.ext.asyncio import AsyncSession, async_scoped_session
+
+from arqlite import call
+
+Eventually = Callable[..., Any]
+
+
+async def test_job_is_in_redis_when_the_commit_returns(shop: Shop) -> None:
+    """Before the commit Redis has nothing; when it has returned, the job is there."""
+    async with shop.sessions() as db:
+        db.add(Order(name="a"))
+        job = await shop.pool.options(session=db).enqueue(confirm, "a", copies=2)
+        assert await shop.queued() == set()
+
+        await db.commit()
+
+        assert await shop.queued() == {job.job_id}
+    assert not job.conflict
+    assert await shop.orders() == {"a"}
+
+
+async def test_row_tells_what_was_asked(shop: Shop) -> None:
+    """The QUEUED row has all that its job was enqueued with."""
+    options: dict[str, Any] = {
+        "delay": 60, "priority": 3, "tags": ["x"], "meta": {"m": 1}, "triggered_by": "ada", "parent": "p",
+        "max_attempts": 7, "row": {"job_type": "MAIL", "user_id": 7, "input_payload": {"i": 1}},
+    }  # fmt: skip
+    async with shop.sessions() as db, db.begin():
+        job = await shop.pool.options(session=db, **options).enqueue(confirm, "a", copies=2)
+
+    row = await shop.row(job.job_id)
+    assert (row.queue, row.function, row.job_type, row.status) == (QUEUE, "confirm", "MAIL", "QUEUED")
+    assert (row.state, row.args, row.kwargs) == ("scheduled", ["a"], {"copies": 2})
+    assert (row.tags, row.meta, row.priority) == (["x"], {"m": 1}, 3)
+    assert (row.triggered_by, row.parent, row.user_id, row.max_attempts) == ("ada", "p", 7, 7)
+    assert (row.attempt, row.input_payload) == (0, {"i": 1})
+    assert row.scheduled_at is not None
+    assert row.enqueued_at is not None
+    assert (row.scheduled_at - row.enqueued_at).total_seconds() == 60
+
+
+async def test_rollback_leaves_nothing(shop: Shop) -> None:
+    """A rolled-back transaction leaves no row, no order and no key."""
+    async with shop.sessions() as db:
+        db.add(Order(name="a"))
+        await shop.pool.options(session=db).enqueue(confirm, "a")
+        await db.rollback()
+
+    assert await shop.untouched()
+
+
+async def test_session_closed_without_a_commit_leaves_nothing(shop: Shop) -> None:
+    """Leaving the block of a session rolls back what it did not commit."""
+    async with shop.sessions() as db:
+        await shop.pool.options(session=db).enqueue(confirm, "a")
+
+    assert await shop.untouched()
+
+
+async def test_error_in_the_block_leaves_nothing(shop: Shop) -> None:
+    """An exception that leaves `session.begin()` takes the job along."""
+
+    async def fail() -> None:
+        async with shop.sessions() as db, db.begin():
+            await shop.pool.options(session=db).enqueue(confirm, "a")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await fail()
+
+    assert await shop.untouched()
+
+
+async def test_begin_block_pushes_at_its_end(shop: Shop) -> None:
+    """`async with session.begin()` commits and pushes when it is left."""
+    async with shop.sessions() as db, db.begin():
+        job = await shop.pool.options(session=db).enqueue(confirm, "a")
+
+    assert await shop.queued() == {job.job_id}
+
+
+async def test_nothing_is_flushed_for_the_job(shop: Shop) -> None:
+    """Objects that the caller has not flushed stay so."""
+    async with shop.sessions() as db:
+        order = Order(name="a")
+        db.add(order)
+        await shop.pool.options(session=db).enqueue(confirm, "a")
+
+        assert order in db.new
+
+
+async def test_session_is_used_again(shop: Shop) -> None:
+    """Each transaction of one session has its own jobs: what one rolled back does not come with the next."""
+    async with shop.sessions() as db:
+        enqueue = shop.pool.options(session=db).enqueue
+        first = await enqueue(confirm, "a")
+        await db.commit()
+        await enqueue(confirm, "b")
+        await db.rollback()
+        third = await enqueue(confirm, "c")
+        await db.commit()
+
+    assert await shop.queued() == {first.job_id, third.job_id} == set(await shop.rows())
+
+
+async def test_savepoint_that_is_rolled_back_takes_its_jobs(shop: Shop) -> None:
+    """Of nested savepoints only what was kept is pushed."""
+    async with shop.sessions() as db, db.begin():
+        enqueue = shop.pool.options(session=db).enqueue
+        kept = [await enqueue(confirm, "before")]
+        outer = await db.begin_nested()
+        kept.append(await enqueue(confirm, "outer"))
+        inner = await db.begin_nested()
+        await enqueue(confirm, "inner")
+        await inner.rollback()
+        async with db.begin_nested():
+            kept.append(await enqueue(confirm, "second"))
+        await outer.commit()
+        lost = await db.begin_nested()
+        await enqueue(confirm, "lost")
+        async with db.begin_nested():
+            await enqueue(confirm, "lost, too")
+        await lost.rollback()
+        kept.append(await enqueue(confirm, "after"))
+
+    assert await shop.queued() == {job.job_id for job in kept} == set(await shop.rows())
+
+
+async def test_savepoint_from_before_the_first_job(shop: Shop) -> None:
+    """A savepoint that was set before any job was enqueued takes all jobs along when it is rolled back."""
+    async with shop.sessions() as db:
+        db.add(Order(name="a"))
+        await db.flush()
+        savepoint = await db.begin_nested()
+        await shop.pool.options(session=db).enqueue(confirm, "a")
+        await savepoint.rollback()
+        await db.commit()
+
+    assert await shop.orders() == {"a"}
+    assert (await shop.rows(), await shop.queued()) == ({}, set())
+
+
+async def test_savepoint_in_words_of_sql(shop: Shop) -> None:
+    """A savepoint that somebody wrote by hand counts as well."""
+    async with shop.sessions() as db:
+        enqueue = shop.pool.options(session=db).enqueue
+        kept = await enqueue(confirm, "a")
+        await db.execute(text("SAVEPOINT mine"))
+        await enqueue(confirm, "b")
+        await db.execute(text("rollback to mine"))
+        await db.commit()
+
+    assert await shop.queued() == {kept.job_id} == set(await shop.rows())
+
+
+async def test_savepoint_of_the_connection(shop: Shop) -> None:
+    """A savepoint of the session's connection, and not of the session, counts as well."""
+    async with shop.sessions() as db:
+        enqueue = shop.pool.options(session=db).enqueue
+        kept = await enqueue(confirm, "a")
+        savepoint = await (await db.connection()).begin_nested()
+        await enqueue(confirm, "b")
+        await savepoint.rollback()
+        await db.commit()
+
+    assert await shop.queued() == {kept.job_id} == set(await shop.rows())
+
+
+@pytest.mark.parametrize(
+    "mode", ["conditional_savepoint", "rollback_only", "control_fully", "create_savepoint"]
+)
+@pytest.mark.parametrize("ends_well", [True, False])
+async def test_session_in_somebody_elses_transaction(shop: Shop, mode: Any, ends_well: bool) -> None:
+    """A session that joined a transaction of its connection pushes nothing before that one is committed."""
+    async with shop.engine.connect() as connection:
+        outer = await connection.begin()
+        # Python's driver of SQLite begins a transaction with the first change, and not with a savepoint.
+        await connection.execute(insert(Order).values(name="outer"))
+        async with AsyncSession(bind=connection, join_transaction_mode=mode) as db:
+            db.add(Order(name="a"))
+            job = await shop.pool.options(session=db).enqueue(confirm, "a")
+            await db.commit()
+        if mode != "control_fully":
+            assert await shop.queued() == set()
+            await (outer.commit() if ends_well else outer.rollback())
+
+    is_committed = ends_well or mode == "control_fully"
+    await shop.relay().tick()
+    assert await shop.queued() == ({job.job_id} if is_committed else set())
+    assert set(await shop.rows()) == await shop.queued()
+
+
+async def test_commit_that_fails_pushes_nothing(shop: Shop) -> None:
+    """When the commit itself raises, there is no job."""
+    async with shop.sessions() as db:
+        await shop.pool.options(session=db).enqueue(confirm, "a")
+
+        @event.listens_for(db.sync_session, "before_commit")
+        def refuse(session: Session) -> None:
+            raise RuntimeError("no")
+
+        with pytest.raises(RuntimeError):
+            await db.commit()
+        await db.rollback()
+
+    assert await shop.untouched()
+
+
+async def test_constraint_that_fails_at_the_flush_of_the_commit(shop: Shop) -> None:
+    """What the commit flushes may break a rule of the database: then there is no job."""
+    async with shop.sessions() as db:
+        await shop.pool.options(session=db).enqueue(confirm, "a")
+        db.add_all([Order(id=1, name="a"), Order(id=1, name="b")])
+        with pytest.raises(Exception, match=r"(?i)unique|conflict"):
+            await db.commit()
+
+    assert await shop.untouched()
+
+
+async def test_scoped_session(shop: Shop) -> None:
+    """A registry stands for the session of the running task."""
+    scoped = async_scoped_session(shop.sessions, scopefunc=asyncio.current_task)
+    job = await shop.pool.options(session=scoped).enqueue(confirm, "a")
+    await scoped.commit()
+    await scoped.remove()
+
+    assert await shop.queued() == {job.job_id}
+
+
+async def test_many_jobs_of_one_transaction(shop: Shop) -> None:
+    """`enqueue_many` goes into the transaction as well, and calls may have transactions of their own."""
+    async with shop.sessions() as one, one.begin():
+        jobs = await shop.pool.options(session=one).enqueue_many([call(confirm, str(n)) for n in range(600)])
+        assert await shop.queued() == set()
+
+    assert await shop.queued() == {job.job_id for job in jobs} == set(await shop.rows())
+
+
+async def test_pushed_rows_are_marked_in_the_background(shop: Shop, eventually: Eventually) -> None:
+    """Soon after the push the row says so."""
+    async with shop.sessions() as db, db.begin():
+        job = await shop.pool.options(session=db).enqueue(confirm, "a")
+
+    await eventually(lambda: shop.is_marked(job.job_id))
+    assert (await shop.row(job.job_id)).status is LedgerStatus.QUEUED
