@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from .catalogue import OUR_LIMITED, OUR_OWN
@@ -12,6 +12,9 @@ from .rounds import Results
 from .stats import Spread, percentile, ratio, spread
 
 Verdict = Literal["PASS", "FAIL", "not measured"]
+
+FINAL = "ledger.final"
+"""The rate until the last row is final in SQL."""
 
 
 @dataclass(frozen=True)
@@ -83,21 +86,27 @@ def judge(results: Results, *, is_redis_7: bool, server: str) -> list[Bar]:
 
 def judge_ledger(results: Results) -> list[Bar]:
     """Hold the results against the bars of the ledger: rates until the last row is final in SQL."""
-    final = "ledger.final"
     return [
         _best_share(results, "with a ledger: share of the drain without", [BEHIND, BEHIND_SQLITE], 40),
         _best_share(results, "with a strict ledger: share of the drain without", [STRICT, STRICT_SQLITE], 25),
-        _times(results, "PostgreSQL: times pgqueuer at its best", final, [*PGQUEUER], 1.5, ours=BEHIND),
-        _times(results, "PostgreSQL: times oban", final, ["oban"], 8, ours=BEHIND),
-        _times(results, "PostgreSQL: times procrastinate", final, ["procrastinate"], 20, ours=BEHIND),
+        _times_in_sql(results, "PostgreSQL: times pgqueuer at its best", [*PGQUEUER], 1.5),
+        _times_in_sql(results, "PostgreSQL: times oban", ["oban"], 8),
+        _times_in_sql(results, "PostgreSQL: times procrastinate", ["procrastinate"], 20),
     ]
+
+
+def _times_in_sql(results: Results, text: str, peers: list[str], limit: float) -> Bar:
+    """Compare with the fastest peer; beside it stands the strict ledger, which commits as durably as they."""
+    bar = _times(results, text, FINAL, peers, limit, ours=BEHIND)
+    strict = _times(results, text, FINAL, peers, limit, ours=STRICT).measured
+    told = [bar.note, f"{STRICT}: {strict.median:.2f} x" if strict else ""]
+    return replace(bar, note="; ".join(filter(None, told)))
 
 
 def _best_share(results: Results, text: str, names: list[str], limit: float) -> Bar:
     """Compare the better of two databases with the drain that keeps no rows, in % of the same round."""
-    figure = "ledger.final"
-    plain = results.of(OUR_OWN, figure)
-    shares = {name: ratio(values, plain) for name in names if plain and (values := results.of(name, figure))}
+    plain = results.of(OUR_OWN, FINAL)
+    shares = {name: ratio(values, plain) for name in names if plain and (values := results.of(name, FINAL))}
     if not shares:
         return Bar(text, limit, at_least=True, measured=None, unit="%")
     best = max(shares, key=lambda name: shares[name].median)

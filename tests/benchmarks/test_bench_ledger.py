@@ -67,6 +67,16 @@ def test_peers_are_measured_against_the_same_server():
     assert {bar.verdict for bar in bars.values()} == {"PASS"}
 
 
+def test_strict_ledger_stands_beside_the_peers():
+    """The bar is about rows that follow; in its note is the ledger that commits as durably as the peer."""
+    results = results_of(oban=2_000.0, **{BEHIND: 24_000.0, STRICT: 15_000.0})
+
+    (bar,) = (bar for bar in judge_ledger(results) if "oban" in bar.text)
+
+    assert bar.measured is not None
+    assert (bar.measured.median, bar.note) == (12.0, "arqlite pg strict: 7.50 x")
+
+
 def test_missing_peer_leaves_its_bar_open():
     """A peer that could not be installed is no victory."""
     assert verdict_of("times oban", results_of(**{BEHIND: 24_000.0})) == "not measured"
