@@ -15,7 +15,9 @@ from pathlib import Path
 from . import bars, machine, report, rounds, venvs
 from .bench import QUICK, Bench, Scale
 from .catalogue import System, select
-from .measures import MEASURES
+from .databases import Database, open_databases, stop_all
+from .measures import MEASURES, OF_LEDGERS, SUITES, takes_part
+from .postgres import PostgresMissingError
 from .server import Server, ServerMissingError, open_server
 
 
@@ -23,8 +25,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the benchmark; return 0, or with ``--strict`` 1 when a bar was missed."""
     options = _parser().parse_args(argv)
     try:
-        systems = select(_words(options.systems))
-        measures = _measures(_words(options.only))
+        measures = _measures(options.suite, _words(options.only))
+        systems = [
+            system
+            for system in select(_words(options.systems))
+            if any(takes_part(system, measure) for measure in measures)
+        ]
         server = open_server(options.server)
     except (ValueError, ServerMissingError) as error:
         print(f"benchmarks: {error}", file=sys.stderr)
@@ -48,13 +54,21 @@ def _run(options: argparse.Namespace, systems: list[System], measures: list[str]
         **server.describe(),
     }
     pythons, missing = _install(systems, setting)
+    databases = _databases(systems, pythons, missing, setting)
     load_before = machine.load()
-    bench = Bench(server, pythons, _scale(options))
-    results = rounds.run(bench, [system for system in systems if system.name in pythons], measures)
+    bench = Bench(server, pythons, _scale(options), databases)
+    try:
+        results = rounds.run(bench, [system for system in systems if system.name in pythons], measures)
+    finally:
+        stop_all(databases)
     results.failures[:0] = missing
     setting["load average before"] = f"{load_before:.2f}"
     setting["duration"] = f"{results.seconds:.0f} s, {bench.scale.rounds} interleaved rounds"
-    judged = bars.judge(results, is_redis_7=server.is_redis_7, server=setting["server"])
+    judged = []
+    if not set(measures) <= set(OF_LEDGERS):
+        judged += bars.judge(results, is_redis_7=server.is_redis_7, server=setting["server"])
+    if not set(measures).isdisjoint(OF_LEDGERS):
+        judged += bars.judge_ledger(results)
     text = report.render(results, systems, judged, setting)
     print(text)
     _write(options, text, results, judged, setting)
@@ -75,14 +89,32 @@ def _install(systems: list[System], setting: dict[str, str]) -> tuple[dict[str, 
     return pythons, missing
 
 
+def _databases(
+    systems: list[System], pythons: dict[str, str], missing: list[str], setting: dict[str, str]
+) -> dict[str, Database]:
+    """Start what the installed systems need; without PostgreSQL those that live in it are missing."""
+    needed = {system.database for system in systems if system.name in pythons and system.database}
+    try:
+        opened = open_databases(needed)
+    except PostgresMissingError as error:
+        opened = open_databases(name for name in needed if name == "sqlite")
+        for system in systems:
+            if system.database not in ("", "sqlite") and pythons.pop(system.name, ""):
+                missing.append(f"{system.name}: MISSING: {error}")
+                print(f"benchmarks: {missing[-1]}", file=sys.stderr)
+    for database in opened.values():
+        setting.update(database.describe())
+    return opened
+
+
 def _scale(options: argparse.Namespace) -> Scale:
     scale = QUICK if options.quick else Scale()
     return dataclasses.replace(scale, rounds=options.rounds) if options.rounds else scale
 
 
-def _measures(names: list[str] | None) -> list[str]:
+def _measures(suite: str, names: list[str] | None) -> list[str]:
     if not names:
-        return list(MEASURES)
+        return list(SUITES[suite])
     if unknown := set(names) - set(MEASURES):
         raise ValueError(f"unknown measures {sorted(unknown)}; there are {sorted(MEASURES)}")
     return [name for name in MEASURES if name in names]
@@ -115,6 +147,13 @@ def _write(
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument(
+        "suite",
+        nargs="?",
+        choices=sorted(SUITES),
+        default="queue",
+        help="`ledger` measures what a row for each job costs, beside queues that live in PostgreSQL",
+    )
     parser.add_argument(
         "--server", default="auto", help="auto, redis-server, valkey, or the URL of a bare server"
     )

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from .catalogue import OUR_LIMITED, OUR_OWN
+from .ledgers import BEHIND, BEHIND_SQLITE, PGQUEUER, STRICT, STRICT_SQLITE
 from .rounds import Results
 from .stats import Spread, percentile, ratio, spread
 
 Verdict = Literal["PASS", "FAIL", "not measured"]
+
+FINAL = "ledger.final"
+"""The rate until the last row is final in SQL."""
 
 
 @dataclass(frozen=True)
@@ -80,14 +84,50 @@ def judge(results: Results, *, is_redis_7: bool, server: str) -> list[Bar]:
     ]
 
 
+def judge_ledger(results: Results) -> list[Bar]:
+    """Hold the results against the bars of the ledger: rates until the last row is final in SQL."""
+    return [
+        _best_share(results, "with a ledger: share of the drain without", [BEHIND, BEHIND_SQLITE], 40),
+        _best_share(results, "with a strict ledger: share of the drain without", [STRICT, STRICT_SQLITE], 25),
+        _times_in_sql(results, "PostgreSQL: times pgqueuer at its best", [*PGQUEUER], 1.5),
+        _times_in_sql(results, "PostgreSQL: times oban", ["oban"], 8),
+        _times_in_sql(results, "PostgreSQL: times procrastinate", ["procrastinate"], 20),
+    ]
+
+
+def _times_in_sql(results: Results, text: str, peers: list[str], limit: float) -> Bar:
+    """Compare with the fastest peer; beside it stands the strict ledger, which commits as durably as they."""
+    bar = _times(results, text, FINAL, peers, limit, ours=BEHIND)
+    strict = _times(results, text, FINAL, peers, limit, ours=STRICT).measured
+    told = [bar.note, f"{STRICT}: {strict.median:.2f} x" if strict else ""]
+    return replace(bar, note="; ".join(filter(None, told)))
+
+
+def _best_share(results: Results, text: str, names: list[str], limit: float) -> Bar:
+    """Compare the better of two databases with the drain that keeps no rows, in % of the same round."""
+    plain = results.of(OUR_OWN, FINAL)
+    shares = {name: ratio(values, plain) for name in names if plain and (values := results.of(name, FINAL))}
+    if not shares:
+        return Bar(text, limit, at_least=True, measured=None, unit="%")
+    best = max(shares, key=lambda name: shares[name].median)
+    note = "; ".join(f"{name} {share.median:.0%}" for name, share in shares.items())
+    return Bar(text, limit, at_least=True, measured=_percent(shares[best]), unit="%", note=note)
+
+
 def _times(
-    results: Results, text: str, figure: str, peers: list[str], limit: float, or_figure: str | None = None
+    results: Results,
+    text: str,
+    figure: str,
+    peers: list[str],
+    limit: float,
+    or_figure: str | None = None,
+    ours: str = OUR_OWN,
 ) -> Bar:
     """Compare with the fastest peer; with `or_figure` in the better of its two settings."""
-    ours = results.of(OUR_OWN, figure)
+    own = results.of(ours, figure)
     figures = [figure] if or_figure is None else [figure, or_figure]
     rivals = {(peer, one): values for peer in peers for one in figures if (values := results.of(peer, one))}
-    if not ours or not rivals:
+    if not own or not rivals:
         return Bar(text, limit, at_least=True, measured=None, unit="x")
     best = max(rivals, key=lambda rival: spread(rivals[rival]).median)
     notes = []
@@ -95,9 +135,7 @@ def _times(
         notes.append(f"best: {best[0]}" + (" at its better 10 slots" if best[1] == or_figure else ""))
     if missing := [peer for peer in peers if not any(rival[0] == peer for rival in rivals)]:
         notes.append(f"missing: {', '.join(missing)}")
-    return Bar(
-        text, limit, at_least=True, measured=ratio(ours, rivals[best]), unit="x", note="; ".join(notes)
-    )
+    return Bar(text, limit, at_least=True, measured=ratio(own, rivals[best]), unit="x", note="; ".join(notes))
 
 
 def _most(
@@ -148,9 +186,12 @@ def _share_of_floor(results: Results) -> Bar:
     ours, floor = results.of(OUR_OWN, "rate"), results.of("floor", "rate")
     measured = None
     if ours and floor:
-        share = ratio(ours, floor)
-        measured = Spread(share.median * 100, share.low * 100, share.high * 100)
+        measured = _percent(ratio(ours, floor))
     return Bar("design: drain, share of the floor", 40, at_least=True, measured=measured, unit="%")
+
+
+def _percent(share: Spread) -> Spread:
+    return Spread(share.median * 100, share.low * 100, share.high * 100)
 
 
 def all_held(bars: Iterable[Bar]) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .catalogue import System
+from .databases import Database, kind_of, with_driver
 from .machine import cores, split_cores
 from .processes import Child, ChildError
 from .server import Server
@@ -61,10 +62,18 @@ class Bench:
         server: the one server.
         pythons: interpreter of each installed system, by its name.
         scale: how large the measures are.
+        databases: those that the systems need, by kind.
     """
 
-    def __init__(self, server: Server, pythons: dict[str, str], scale: Scale) -> None:
+    def __init__(
+        self,
+        server: Server,
+        pythons: dict[str, str],
+        scale: Scale,
+        databases: dict[str, Database] | None = None,
+    ) -> None:
         self.server = server
+        self._databases = databases or {}
         self.scale = scale
         self.rates: dict[tuple[str, str], float] = {}
         self._pythons = pythons
@@ -89,6 +98,15 @@ class Bench:
         return Child(
             self._pythons[system.name], system.adapter, self._order(system, role=role, **settings), cores()
         )
+
+    def renew(self, system: System) -> Database | None:
+        """Empty the server and the system's database; return the database, None for a system without."""
+        self.server.flush()
+        if not system.database:
+            return None
+        database = self._databases[kind_of(system.database)]
+        database.renew()
+        return database
 
     def fill(self, system: System, job: str, count: int) -> None:
         """Enqueue this many jobs in the system's fastest way and wait until its process has ended."""
@@ -126,4 +144,8 @@ class Bench:
         return self.program(system.adapter, system, **self._order(system, **order))
 
     def _order(self, system: System, **order: Any) -> dict[str, Any]:
-        return {**order, "url": self.server.url, "options": system.options}
+        order.update(url=self.server.url, options=system.options)
+        if system.database:
+            url = self._databases[kind_of(system.database)].url
+            order["database"] = url if system.installs else with_driver(url, system.database)
+        return order

@@ -16,6 +16,7 @@ from typing import Any
 from . import machine
 
 ROOT = Path(__file__).resolve().parent.parent
+TOLD_WITHIN_S = 0.05
 
 
 class ChildError(RuntimeError):
@@ -59,6 +60,16 @@ class Child:
                     if report.get("event") == event:
                         return dict(report)
         raise ChildError(f"{self.role} ended without {event!r}: {self._told()}")
+
+    def told(self, event: str) -> dict[str, Any] | None:
+        """Return the report of this event if it has come already; None else."""
+        with contextlib.suppress(ChildError):
+            return self.expect(event, TOLD_WITHIN_S)
+        return None
+
+    def cpu_s(self) -> float:
+        """Tell the processor time that it took so far, as the kernel counts it."""
+        return machine.cpu_s(self._process.pid)
 
     def tell(self, word: str) -> None:
         """Send one word to the child's stdin."""

@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 
 from .bars import Bar
 from .catalogue import OUR_OWN, System
+from .ledgers import BEHIND
+from .measures.accept import PREFIX as ACCEPT
 from .measures.features import PREFIX as FEATURE
 from .measures.features import SERVER as ON_SERVER
 from .measures.where import PREFIX
@@ -38,6 +40,8 @@ def _figures(results: Results, names: Sequence[str]) -> list[str]:
         ("Drain of no-op jobs, results kept (jobs/s)", _drain(results, names)),
         ("Cost per drained job, 100 slots", _cost(results, names)),
         ("Enqueue of a small job (jobs/s)", _enqueue(results, names)),
+        ("Drain of no-op jobs, a row for each (jobs/s)", _ledger(results, names)),
+        ("Enqueue of a small job with its row (jobs/s)", _accepted(results, names)),
         ("Latency (ms)", _latency(results, names)),
         ("Standing costs", _standing(results, names)),
         ("What a feature costs a job that uses it", _features(results)),
@@ -88,6 +92,42 @@ def _enqueue(results: Results, names: Sequence[str]) -> str:
         rows.append(row)
     head = ["system", "one by one", "arqlite is", "32 callers", "arqlite is", "in bulk", "arqlite is"]
     return _table(head, rows)
+
+
+def _ledger(results: Results, names: Sequence[str]) -> str:
+    """List how fast rows become final: as a share of arqlite without any, and against arqlite with them."""
+    rows = []
+    for name in names:
+        final = results.of(name, "ledger.final")
+        rows.append(
+            [
+                name,
+                *(
+                    _ranged(spread(values)) if (values := results.of(name, figure)) else DASH
+                    for figure in ("ledger.rate", "ledger.final")
+                ),
+                _share_of_plain(results, final),
+                _our_times(results, name, "ledger.final", ours=BEHIND),
+                *(
+                    _median(results, name, f"ledger.{figure}")
+                    for figure in ("lag_ms", "client_cpu_us", "database_cpu_us")
+                ),
+            ]
+        )
+    head = ["system", "until acknowledged", "until its last row is final", "of the rate without rows"]
+    head += [f"{BEHIND} is", "rows behind, ms", "worker CPU µs per job", "database CPU µs"]
+    return _table(head, rows)
+
+
+def _share_of_plain(results: Results, values: list[float]) -> str:
+    plain = results.of(OUR_OWN, "ledger.final")
+    return f"{ratio(values, plain).median:.0%}" if values and plain else DASH
+
+
+def _accepted(results: Results, names: Sequence[str]) -> str:
+    figures = [f"{ACCEPT}{how}" for how in ("single", "callers", "bulk")]
+    head = ["system", "one by one", "32 callers", "in bulk"]
+    return _table(head, [[name, *(_median(results, name, figure) for figure in figures)] for name in names])
 
 
 def _latency(results: Results, names: Sequence[str]) -> str:
@@ -144,11 +184,11 @@ def _where(results: Results) -> str:
     return _table(head, [[name, _number(us), f"{us / total:.0%}"] for name, us in shown])
 
 
-def _our_times(results: Results, name: str, figure: str) -> str:
-    ours, theirs = results.of(OUR_OWN, figure), results.of(name, figure)
-    if name == OUR_OWN or not ours or not theirs:
+def _our_times(results: Results, name: str, figure: str, ours: str = OUR_OWN) -> str:
+    own, theirs = results.of(ours, figure), results.of(name, figure)
+    if name == ours or not own or not theirs:
         return DASH
-    return f"{_number(ratio(ours, theirs).median)}x"
+    return f"{_number(ratio(own, theirs).median)}x"
 
 
 def _median(results: Results, name: str, figure: str) -> str:

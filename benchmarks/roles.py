@@ -41,6 +41,7 @@ class Order:
         how: ``single``, ``callers`` or ``bulk``, for the role ``enqueue``.
         seconds: mean gap between two jobs (``pickup``), or time from now to the due instant (``defer``).
         options: settings of the variant; `sample` watches where a worker spends its time.
+        database: the URL of the database beside the server; empty for a system that needs none.
     """
 
     role: str
@@ -51,6 +52,7 @@ class Order:
     how: str = "bulk"
     seconds: float = 0.0
     options: dict[str, float] = field(default_factory=dict)
+    database: str = ""
 
 
 def report(event: str, **facts: Any) -> None:
@@ -81,7 +83,13 @@ class Recorder:
                 self._sampler.start()
             self._first_ns, self._first_cpu_s = time.monotonic_ns(), time.process_time()
             report("started")
-        if n == self.target:
+        if n >= self.target:
+            self._reached(n)
+
+    def _reached(self, n: int) -> None:
+        if n > self.target:
+            report("ran again", runs=n, jobs=self.target)
+        else:
             last_ns, cpu_s = time.monotonic_ns(), time.process_time() - self._first_cpu_s
             facts: dict[str, Any] = {"first_ns": self._first_ns, "last_ns": last_ns, "cpu_s": cpu_s}
             if self._sampler is not None:
@@ -107,6 +115,10 @@ class System:
 
     async def work(self) -> None:
         """Run the worker until the process is killed."""
+        raise NotImplementedError
+
+    async def install(self) -> None:
+        """Make the system's tables in the bare database."""
         raise NotImplementedError
 
     async def connect(self) -> None:
@@ -178,6 +190,8 @@ async def _play(system: System) -> None:
     if system.order.role == "work":
         await system.work()
         return
+    if system.order.database:
+        await system.install()
     await system.connect()
     await _PRODUCERS[system.order.role](system)
     await system.close()

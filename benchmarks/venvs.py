@@ -1,18 +1,22 @@
-"""A virtual environment for every peer, made on first use: arq needs redis-py < 6, arqlite runs on 8."""
+"""A virtual environment for every peer, made on first use: arq needs redis-py < 6, arqlite runs on 8.
+
+A peer that needs a newer Python than this one gets it from PATH."""
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
-import venv
 from pathlib import Path
 
 from .catalogue import System
 
 HOME = Path(__file__).resolve().parent.parent / ".bench" / "venvs"
 INSTALL_TIMEOUT_S = 300
+NEWEST_MINOR = 19
+"""Of Python 3, as far as one is looked for."""
 
 
 class NotInstalledError(RuntimeError):
@@ -31,7 +35,7 @@ def python_of(system: System) -> str:
     python = folder / "bin" / "python"
     stamp = folder / "installed.json"
     if not (stamp.exists() and json.loads(stamp.read_text()) == list(system.installs) and python.exists()):
-        _install(folder, python, system.installs)
+        _install(folder, python, system.installs, interpreter_for(system.python))
         stamp.write_text(json.dumps(system.installs))
     return str(python)
 
@@ -51,25 +55,28 @@ def versions_of(system: System, python: str) -> dict[str, str]:
     return dict(json.loads(done.stdout))
 
 
-def _install(folder: Path, python: Path, requirements: tuple[str, ...]) -> None:
+def interpreter_for(oldest: tuple[int, int]) -> str:
+    """Choose the Python of an environment: this one, else the newest on PATH that is new enough.
+
+    Raises:
+        NotInstalledError: there is none.
+    """
+    if sys.version_info >= oldest:
+        return sys.executable
+    for minor in range(NEWEST_MINOR, oldest[1] - 1, -1):
+        if found := shutil.which(f"python3.{minor}"):
+            return found
+    version = ".".join(map(str, oldest))
+    raise NotInstalledError(f"needs Python {version} or newer, and none is on PATH (python{version}, ...)")
+
+
+def _install(folder: Path, python: Path, requirements: tuple[str, ...], interpreter: str) -> None:
     print(f"installing {', '.join(requirements)} into {folder.name} (first use only)", file=sys.stderr)
     HOME.mkdir(parents=True, exist_ok=True)
-    try:
-        venv.create(folder, clear=True, with_pip=True)
-    except (OSError, subprocess.CalledProcessError) as error:
-        raise NotInstalledError(
-            f"no virtual environment could be made (is ensurepip there?): {error}"
-        ) from error
-    command = [
-        str(python),
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-        "--retries",
-        "1",
-    ]
+    _make(folder, interpreter)
+    # Our own pip installs into it: an interpreter may come without one.
+    command = [sys.executable, "-m", "pip", f"--python={python}", "install", "--quiet"]
+    command += ["--disable-pip-version-check", "--retries", "1"]
     try:
         done = subprocess.run(
             [*command, *requirements],
@@ -86,3 +93,10 @@ def _install(folder: Path, python: Path, requirements: tuple[str, ...]) -> None:
     if done.returncode != 0:
         told = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or [done.stderr[-200:]]
         raise NotInstalledError(f"pip failed; is PyPI in reach? It said: {told[-1]}")
+
+
+def _make(folder: Path, interpreter: str) -> None:
+    command = [interpreter, "-m", "venv", "--clear", "--without-pip", str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    if done.returncode != 0:
+        raise NotInstalledError(f"no virtual environment could be made: {done.stderr.strip()[-200:]}")

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from ..bench import Bench
 from ..catalogue import OUR_OWN, System
-from . import claim, deferred, drain, enqueue, features, idle, memory, pickup, where
+from ..ledgers import ACCEPT, DRAIN
+from . import accept, claim, deferred, drain, enqueue, features, idle, ledger, memory, pickup, where
 
 Figures = dict[str, float | list[float]]
 
@@ -21,6 +22,16 @@ MEASURES: dict[str, Callable[[Bench, System], Figures]] = {
     "claim": claim.cost,
     "where": where.time_goes,
     "features": features.cost,
+    DRAIN: ledger.drain,
+    ACCEPT: accept.rates,
+}
+
+OF_LEDGERS = (DRAIN, ACCEPT)
+"""What `python -m benchmarks ledger` measures; without the word it is all the others."""
+
+SUITES: dict[str, tuple[str, ...]] = {
+    "queue": tuple(name for name in MEASURES if name not in OF_LEDGERS),
+    "ledger": OF_LEDGERS,
 }
 
 ONCE = frozenset({"idle", "memory", "claim", "where", "features"})
@@ -33,6 +44,8 @@ def takes_part(system: System, measure: str) -> bool:
     """Tell whether this measure makes sense for this system."""
     if system.measures is not None and measure.removesuffix("10") not in system.measures:
         return False
+    if measure in OF_LEDGERS:
+        return system.name == OUR_OWN or bool(system.database)
     if measure == "drain10":
         return system.has_coroutines
     if measure == "deferred":

@@ -30,7 +30,7 @@ class Arqlite(System):
 
     async def work(self) -> None:
         worker = Worker(
-            functions=_functions(self.recorder),
+            functions=functions_of(self.recorder),
             redis_settings=RedisSettings.from_dsn(self.order.url),
             max_jobs=self.order.concurrency,
             keep_result=RESULT_TTL_S,
@@ -54,7 +54,7 @@ class Arqlite(System):
         await self.pool.enqueue_job(job, _defer_until=datetime.fromtimestamp(due_s, UTC), **arguments)
 
 
-def _functions(recorder: Recorder) -> list[Any]:
+def functions_of(recorder: Recorder) -> list[Any]:
     async def noop(ctx: dict[str, Any]) -> None:
         recorder.tick()
 

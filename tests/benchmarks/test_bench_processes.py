@@ -52,3 +52,11 @@ def test_silence_is_bounded(child_of):
         process = child._process
 
     assert process.returncode == -9
+
+
+def test_report_may_be_there_or_not(child_of):
+    """What a child may have told is looked for without waiting for it."""
+    source = 'import threading\nprint(\'{"event": "a"}\', flush=True)\nthreading.Event().wait()'
+
+    with child_of(source) as child:
+        assert child.told("b") is None
