@@ -40,8 +40,8 @@ def _has_ended(process: Any) -> bool:
 
 
 def start_postgres() -> Any:
-    """Start a server of the wheel, else the test is skipped; as root it runs as a user of its own, which the wheel
-    makes where it may. Not in pytest's folder: each run of pytest closes that to other users again.
+    """Start a server of the wheel, else the test is skipped; as root it runs as a user of its own, which the
+    wheel makes where it may. Not in pytest's folder: each run of pytest closes that to other users again.
     """
     folder = Path(tempfile.mkdtemp(prefix="arqlite-test-pg-"))
     with warnings.catch_warnings():

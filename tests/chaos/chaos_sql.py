@@ -1,4 +1,4 @@
-"""Ledgers that can be taken away and given back: a SQLite file that another process locks, a PostgreSQL that stops."""
+"""Ledgers that can be taken away: a SQLite file that another process locks, a PostgreSQL that stops."""
 
 from __future__ import annotations
 

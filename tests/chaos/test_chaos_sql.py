@@ -27,11 +27,8 @@ ALL_FINAL_WITHIN_S = 10.0
 @pytest.fixture(params=["sqlite", "postgres"])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     """A database with a switch."""
-    made: Database
-    if request.param == "sqlite":
-        made = SqliteFile(tmp_path)
-    else:
-        made = StoppedPostgres(start_postgres())
+    is_sqlite = request.param == "sqlite"
+    made: Database = SqliteFile(tmp_path) if is_sqlite else StoppedPostgres(start_postgres())
     yield made
     made.close()
 
@@ -50,7 +47,7 @@ async def ledger(database: Database) -> AsyncIterator[Ledger]:
 async def test_outage_of_the_database_under_load(
     database: Database, ledger: Ledger, mode: str, pool: ArqRedis, fleet: Fleet, trace: Trace
 ) -> None:
-    """Jobs are to start, run and end while it is away: no worker exits, nothing runs twice, all rows end well."""
+    """Jobs start, run and end while it is away: no worker exits, nothing runs twice, all rows end well."""
     pids = await fleet.start(2, lease=3.0, max_jobs=50, ledger=database.url, mode=mode)
     load = _Load(pool)
     loading = asyncio.create_task(load.run())
@@ -66,7 +63,8 @@ async def test_outage_of_the_database_under_load(
     took = time.monotonic() - back_at
 
     account = close_books(load.accepted, trace, fleet.killed)
-    tell(f"database away {OUTAGE_S:.0f} s, {mode}, {ledger.engine.dialect.name}: {account}, final {took:.1f} s after")
+    where = f"{mode}, {ledger.engine.dialect.name}"
+    tell(f"database away {OUTAGE_S:.0f} s, {where}: {account}, rows final {took:.1f} s after")
     assert all(fleet.is_alive(pid) for pid in pids)
     assert (account.lost, account.repeats) == (set(), 0)
     assert took < ALL_FINAL_WITHIN_S
@@ -79,13 +77,13 @@ async def test_outage_of_the_database_under_load(
 async def test_workers_start_while_the_database_is_away(
     database: Database, ledger: Ledger, mode: str, pool: ArqRedis, fleet: Fleet, trace: Trace
 ) -> None:
-    """Workers that start into an outage neither exit nor lose a job, and their rows are there once it is over."""
+    """Workers that start into an outage neither exit nor lose a job, and their rows come once it is over."""
     jobs = await pool.enqueue_many([("nap", (0.1,))] * 100)
     ids = [job.job_id for job in jobs]
     database.take_away()
     pids = [fleet.hire(lease=3.0, ledger=database.url, mode=mode) for _ in range(2)]
     if mode == "behind":
-        await until(lambda: len(trace.finished()) == len(ids), 30, f"the jobs run all the same\n{fleet.logs()}")
+        await until(lambda: len(trace.finished()) == len(ids), 30, f"the jobs run\n{fleet.logs()}")
     else:
         await asyncio.sleep(3.0)  # so long they might have begun
         assert trace.runs() == []
