@@ -7,6 +7,7 @@ import logging
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
 
 from ..engine import RedisEngine, Watch
@@ -35,6 +36,7 @@ _LAG_S = 1.0
 # At once so many pages of rows of each status, and of jobs in Redis.
 _PAGES_OF_ROWS, _PAGES_OF_JOBS = 10, 1
 _REMIND_AFTER_S = 60.0
+_STOP_PATIENCE_S = 2.0
 
 _WORDS = {
     Verdict.EMPTY: "queue %s: Redis was emptied or replaced, putting back what the ledger has",
@@ -101,6 +103,8 @@ class Reconciler(Ticker):
         self._compared_at = float("-inf")
         self._warned_at = float("-inf")
         self._is_away = False
+        self._idle = asyncio.Event()
+        self._idle.set()
 
     def join(self, host: Host) -> None:
         """Hear how the queue is written."""
@@ -118,6 +122,7 @@ class Reconciler(Ticker):
 
     async def tick(self) -> None:
         """Look once; trouble with Redis or the database is told once, and passes."""
+        self._idle.clear()
         try:
             await self._look()
         except Exception as error:
@@ -128,6 +133,14 @@ class Reconciler(Ticker):
             self._is_away = True
         else:
             self._is_away = False
+        finally:
+            self._idle.set()
+
+    async def stop(self) -> None:
+        """End, after what is under way if that is soon over: a statement cut short drops its connection."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._idle.wait(), _STOP_PATIENCE_S)
+        await super().stop()
 
     async def _look(self) -> None:
         doubts = self._trust.doubts
@@ -226,7 +239,9 @@ class Reconciler(Ticker):
         """Redis is not the one it was: give all time to write what has happened, then compare everything."""
         if verdict in _WORDS:
             logger.warning(_WORDS[verdict], self._engine.queue)
+        self._idle.set()
         await self._sleep(self._grace)
+        self._idle.clear()
         again, row = await self._watch(), await self._known()
         if known is not None and row is not None and row.beat != known.beat:
             if row.server != server:
