@@ -44,18 +44,19 @@ class Ledger(Queries):
         pool = await create_pool(settings, ledger=ledger)
 
     Args:
-        database: a URL (`sqlite:///jobs.db`, `postgresql://user:password@host/name`, or with a driver of your own
-            choice such as `postgresql+psycopg://`), or an `AsyncEngine` that you have.
-        mode: `behind` writes rows a few ms after the fact, many at once, and never holds a job up. `strict` says yes
-            to an enqueue only when its row is committed, and lets Redis forget a job only when its outcome is.
+        database: a URL (`sqlite:///jobs.db`, `postgresql://user:password@host/name`, or with a driver of your
+            own choice such as `postgresql+psycopg://`), or an `AsyncEngine` that you have.
+        mode: `behind` writes rows a few ms after the fact, many at once, and never holds a job up. `strict`
+            says yes to an enqueue only when its row is committed, and lets Redis forget a job only when its
+            outcome is.
         row_model: your own class with `JobRowMixin`; by default `JobRow`, the table `arqlite_jobs`.
-        redact: names of arguments that the ledger must not hold, `("password", "otp")`, or those of some functions
-            only, `{"send_otp": ("otp",)}`. It shows them as `***`, and jobs with such arguments cannot be put back
-            into Redis from their rows.
+        redact: names of arguments that the ledger must not hold, `("password", "otp")`, or those of some
+            functions only, `{"send_otp": ("otp",)}`. It shows them as `***`, and jobs with such arguments
+            cannot be put back into Redis from their rows.
         keep: how long rows stay once their jobs have ended; see `Retention`, whose defaults hold. With a
             `row_model` of your own its rows stay until you say otherwise. None prunes nothing at all.
-        upgrade: whether workers create or upgrade the tables when they start. Otherwise `arqlite db upgrade` does,
-            and a worker refuses to start on tables that are too old.
+        upgrade: whether workers create or upgrade the tables when they start. Otherwise `arqlite db upgrade`
+            does, and a worker refuses to start on tables that are too old.
         read_timeout: seconds after which a question, `ledger.jobs(...)` say, is stopped in the database.
 
     Raises:
@@ -103,7 +104,7 @@ class Ledger(Queries):
     def engine(self) -> AsyncEngine:
         """The engine; made when it is first needed."""
         if self._engine is None:
-            # A look at each connection before its use: a database that was restarted fails nobody's first question.
+            # A look at each connection before its use: a restart of the database fails nobody's question.
             self._engine = create_async_engine(
                 with_async_driver(str(self._database)), hide_parameters=True, pool_pre_ping=True
             )

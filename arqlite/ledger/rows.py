@@ -88,8 +88,8 @@ _FunctionColumn = Text().with_variant(Text(collation="C"), "postgresql")
 
 
 class JobRowMixin:
-    """A job in the ledger. `JobRow` is the library's own table of it; mix it into a declarative class of your own
-    for other columns beside these, which must be nullable or have a default of the server.
+    """A job in the ledger. `JobRow` is the library's own table of it; mix it into a declarative class of your
+    own for other columns beside these, which must be nullable or have a default of the server.
 
     Attributes:
         id: the queue's job id.

@@ -36,8 +36,8 @@ class AttemptRow(LedgerBase):
         job_id, queue: which job.
         attempt: which start of it, from 1; those whose worker died count.
         worker: who ran it.
-        state: what became of the job by it, as `JobStopped.state` has it; `executing` while it runs, `lost` if its
-            worker died.
+        state: what became of the job by it, as `JobStopped.state` has it; `executing` while it runs, `lost`
+            if its worker died.
         cause: why it did not end well.
         started_at, finished_at: when.
         error: what it failed with, `{type, message, traceback}`.
@@ -106,7 +106,7 @@ class MinuteRow(LedgerBase):
 
 
 class QueueRow(LedgerBase):
-    """What the ledger knows of a queue's Redis: by this it notices that it is another one, or an older state of it.
+    """What the ledger knows of a queue's Redis: so it notices that it is another one, or an older state of it.
 
     Attributes:
         queue: its name.

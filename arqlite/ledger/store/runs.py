@@ -119,9 +119,7 @@ async def settle(db: AsyncSession, row_model: type[JobRowMixin], run: Run, endin
     )
 
 
-_FORGOTTEN: dict[str, Any] = dict.fromkeys(
-    ("args", "kwargs", "scheduled_at", "record", "lock", "memory")
-)
+_FORGOTTEN: dict[str, Any] = dict.fromkeys(("args", "kwargs", "scheduled_at", "record", "lock", "memory"))
 """What only the job itself can tell, of a row that is now another one's."""
 
 
