@@ -95,7 +95,7 @@ PLAIN = Options()
 
 
 def told_of_askers(options: Options) -> dict[str, str]:
-    """Tell what an envelope says of who asked: a name, and the job that did so, by default the running one."""
+    """Tell what an envelope says of who asked: a name, and the job that did so, or the running one."""
     told = {} if options.triggered_by is None else {"by": options.triggered_by}
     if options.parent is not None:
         told["pa"] = options.parent
