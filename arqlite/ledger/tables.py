@@ -106,7 +106,7 @@ class MinuteRow(LedgerBase):
 
 
 class QueueRow(LedgerBase):
-    """What the ledger knows of a queue's Redis: it notices that it is another one, or an older state of it.
+    """What the ledger knows of a queue's Redis, to notice that it is another one or an older state of it.
 
     Attributes:
         queue: its name.
