@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any, TypeAlias
@@ -74,6 +74,11 @@ class Batch:
     ends: list[tuple[Values, Values]] = field(default_factory=list)
     layers: list[list[tuple[Values, Values | None]]] = field(default_factory=list)
     minutes: dict[Values, list[int]] = field(default_factory=dict)
+
+    def with_ends(self, ends: Sequence[tuple[Values, Values]]) -> Batch:
+        """The same layers, of which the first has these ends as well, and no ends apart."""
+        first, *others = self.layers or [[]]
+        return Batch([], [sorted([*ends, *first], key=itemgetter(0)), *others], self.minutes)
 
 
 def batch_of(told: Iterable[Told]) -> Batch:

@@ -164,6 +164,9 @@ class Writing:
         Returns:
             What is left, to be written by `write`, in another transaction; None if nothing is.
         """
+        if not self.bulk.updates_many:
+            await self.write(connection, batch.with_ends(batch.ends))
+            return None
         left = await self._ends.write(connection, batch.ends)
         done = batch.ends
         if left:
@@ -172,12 +175,10 @@ class Writing:
         await self._run(connection, self._on_attempt, [attempt for _, attempt in done])
         if doubtful := [job[0] for job, _ in done if job[_ATTEMPT] > 1]:
             await self._close_lost(connection, doubtful)
-        if not left and not batch.layers:
-            await self._count(connection, batch.minutes)
-            return None
-        first, *others = batch.layers or [[]]
-        layers = [sorted([*left, *first], key=itemgetter(0)), *others]
-        return Batch(layers=layers, minutes=batch.minutes)
+        if left or batch.layers:
+            return batch.with_ends(left)
+        await self._count(connection, batch.minutes)
+        return None
 
     async def write(self, connection: AsyncConnection, batch: Batch) -> None:
         """Open rows of jobs that have none, move those that are there where they may move, and count."""
