@@ -92,13 +92,13 @@ def batch_of(told: Iterable[Told]) -> Batch:
         if tally is not None:
             _count(minutes, tally)
         if key not in heights and attempt is not None and _is_common(job):
-            heights[key] = 0
+            heights[key] = 1  # (an end that finds no such row goes into the first layer)
             ends.append((job, attempt))
             continue
         # Rows of one id, of an earlier and a later run or job, come to lie on each other.
         height = heights.get(key, 0)
         heights[key] = height + 1
-        if height == len(layers):
+        while len(layers) <= height:
             layers.append([])
         layers[height].append((job, attempt))
     ends.sort(key=itemgetter(0))  # (ids come first, and differ)

@@ -133,8 +133,29 @@ async def test_ends_without_a_row_are_written_beside_those_with_one(
         job_id: records[job_id] for job_id in jobs[:-1]
     }
     async with sessions() as session:
-        counted = await session.execute(select(MinuteRow.state, MinuteRow.count))
-        counts = dict(counted)
+        counted = await session.execute(select(MinuteRow.state, MinuteRow.count).order_by(MinuteRow.state))
+        counts = [tuple(row) for row in counted]
         attempts = (await session.execute(select(AttemptRow.job_id).order_by(AttemptRow.job_id))).scalars()
         assert list(attempts) == jobs
-    assert counts == {"completed": 11 + 2, "discarded": 1}
+    assert counts == [("completed", 11 + 2), ("discarded", 1)]
+
+
+@ENGINES
+@pytest.mark.parametrize("has_row", [False, True], ids=["rowless", "accepted"])
+async def test_what_comes_after_an_end_is_written_after_it(
+    toy: ToyLedger, sessions: Sessions, has_row: bool
+) -> None:
+    """A job that ended, was enqueued again under its id and failed, all within one transaction, failed."""
+    later = {**GIVEN, "record": b"Q3later", "enqueued": 100}
+    events = [
+        started(**GIVEN),
+        stopped(**GIVEN),
+        started(at=110, **later),
+        stopped("discarded", error=ValueError("no"), cause="ERROR", at=120, took=10, **later),
+    ]
+
+    await tell(toy, events, [accepted()] if has_row else [])
+
+    row, [attempt] = (await rows_of(sessions))["job-1"], await attempts_of(sessions)
+    assert (row["status"], row["record"]) == (LedgerStatus.FAILED, b"Q3later")
+    assert attempt.state == "discarded"
