@@ -12,7 +12,7 @@ from datetime import datetime
 
 from ..engine import RedisEngine, Watch
 from ..ledger import Ledger
-from ..ledger.outage import is_away
+from ..ledger.outage import is_away, words_of
 from ..ledger.rows import utc_now
 from ..ledger.store import comparing
 from ..ledger.tables import QueueRow
@@ -129,7 +129,9 @@ class Reconciler(Ticker):
             if not isinstance(error, REDIS_TROUBLE) and not is_away(error):
                 raise
             if not self._is_away:
-                logger.warning("the ledger and Redis cannot be compared now (%r), trying again", error)
+                logger.warning(
+                    "the ledger and Redis cannot be compared now (%s), trying again", words_of(error)
+                )
             self._is_away = True
         else:
             self._is_away = False
