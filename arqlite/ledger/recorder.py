@@ -152,7 +152,7 @@ class Recorder(Service):
     def _has_more(self) -> None:
         if not self._arrived.is_set():
             self._arrived.set()
-        if len(self._backlog) > self.capacity and not self.ledger.is_strict:
+        if self._backlog.waiting > self.capacity and not self.ledger.is_strict:
             if self.overflow is None:
                 self._backlog.drop_oldest(self.capacity)
             else:
