@@ -19,13 +19,14 @@ DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeoutError, OSError)
 """No connection, no free connection in time, or a file that another process keeps locked."""
 
 # No connection, no resources, the server is stopping or starting, a conflict that was not settled in time;
-# and tables or columns that are not there yet, which a migration brings.
-_AWAY_STATES = ("08", "53", "57P0", "58", "55P03", "42P01", "42703", "3F000", "25006")
+# tables or columns that are not there yet, which a migration brings; and a database or a user that the server
+# does not let in now, as psycopg says OperationalError of them.
+_AWAY_STATES = ("08", "28", "3D000", "53", "57P0", "58", "55P03", "42P01", "42703", "3F000", "25006")
 _CONFLICT_STATES = ("40001", "40P01")
 
 
 def is_away(error: BaseException) -> bool:
-    """Tell whether the database cannot be written at this moment, whatever is written."""
+    """Tell whether an error says that the database cannot be used at this moment, whatever is asked of it."""
     if isinstance(error, DATABASE_AWAY):
         return True
     if not isinstance(error, DBAPIError):
@@ -38,9 +39,23 @@ def is_conflict(error: BaseException) -> bool:
     return isinstance(error, DBAPIError) and _state_of(error).startswith(_CONFLICT_STATES)
 
 
+def lacks_tables(error: DBAPIError) -> bool:
+    """Tell whether a statement met no table of that name."""
+    return _state_of(error) == "42P01" or "no such table" in str(error.orig)
+
+
 def _state_of(error: DBAPIError) -> str:
     """The SQLSTATE, by whatever name the driver has it; empty is not known."""
     return getattr(error.orig, "sqlstate", None) or getattr(error.orig, "pgcode", None) or ""
+
+
+def words_of(error: BaseException) -> str:
+    """Say in a line of a log what the database said, without what SQLAlchemy puts around it."""
+    if isinstance(error, DBAPIError) and error.orig is not None:
+        error = error.orig
+        error = error.__cause__ or error  # asyncpg's own have names of more meaning
+    said = " ".join(str(error).split())
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__
 
 
 class Outage:
@@ -79,10 +94,12 @@ class Absence:
 
     Args:
         queue: whose jobs are not recorded meanwhile; empty is those of every queue.
+        meanwhile: what becomes of jobs until it is back, for the log.
     """
 
-    def __init__(self, queue: str) -> None:
+    def __init__(self, queue: str, meanwhile: str) -> None:
         self._queue = queue
+        self._meanwhile = meanwhile
         self._since: float | None = None
 
     @property
@@ -94,7 +111,7 @@ class Absence:
         """Note that the database is away, and why."""
         if self._since is None:
             self._since = time.monotonic()
-            logger.warning("the ledger is away, jobs go on and are recorded later: %r", error)
+            logger.warning("the ledger is away, %s: %s", self._meanwhile, words_of(error))
             if has_handlers(LedgerAway):
                 execute(LedgerAway(self._queue, error, timestamp_ms()))
 

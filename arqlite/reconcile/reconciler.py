@@ -12,7 +12,7 @@ from datetime import datetime
 
 from ..engine import RedisEngine, Watch
 from ..ledger import Ledger
-from ..ledger.outage import is_away
+from ..ledger.outage import is_away, words_of
 from ..ledger.rows import utc_now
 from ..ledger.store import comparing
 from ..ledger.tables import QueueRow
@@ -103,6 +103,7 @@ class Reconciler(Ticker):
         self._compared_at = float("-inf")
         self._warned_at = float("-inf")
         self._is_away = False
+        self._told: Verdict | None = None
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -129,7 +130,9 @@ class Reconciler(Ticker):
             if not isinstance(error, REDIS_TROUBLE) and not is_away(error):
                 raise
             if not self._is_away:
-                logger.warning("the ledger and Redis cannot be compared now (%r), trying again", error)
+                logger.warning(
+                    "the ledger and Redis cannot be compared now (%s), trying again", words_of(error)
+                )
             self._is_away = True
         else:
             self._is_away = False
@@ -189,6 +192,7 @@ class Reconciler(Ticker):
 
     def _take_for_good(self, seen: Watch, server: str | None, doubts: int) -> None:
         self._agreed, self._agreed_server, self._looked_into = seen, server, doubts
+        self._told = None
         self._trust.confirm(doubts)
 
     def _trust_no_more(self) -> None:
@@ -237,7 +241,8 @@ class Reconciler(Ticker):
         self, verdict: Verdict, known: QueueRow | None, seen: Watch, server: str | None, doubts: int
     ) -> None:
         """Redis is not the one it was: give all time to write what has happened, then compare everything."""
-        if verdict in _WORDS:
+        if verdict in _WORDS and verdict is not self._told:
+            self._told = verdict  # once, however long it has to be waited on
             logger.warning(_WORDS[verdict], self._engine.queue)
         self._idle.set()
         await self._sleep(self._grace)

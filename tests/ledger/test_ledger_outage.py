@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from ledger_toys import Row, Runner, Toy, row_of
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from arqlite import ArqRedis, func, telemetry
@@ -28,20 +28,30 @@ def states() -> Iterator[list[str]]:
     telemetry.detach("test")
 
 
-def fail_first(monkeypatch: pytest.MonkeyPatch, times: int) -> None:
+class ShuttingDown(Exception):
+    """What asyncpg says while PostgreSQL stops; SQLAlchemy makes a plain `DBAPIError` of it."""
+
+    sqlstate = "57P03"
+
+
+GONE = OperationalError("SELECT", {}, Exception("gone"))
+STOPPING = DBAPIError("SELECT", {}, ShuttingDown("the database system is shutting down"))
+
+
+def fail_first(monkeypatch: pytest.MonkeyPatch, times: int, error: DBAPIError = GONE) -> None:
     """Let the ledger be away so many times when a run looks for its row."""
     real, left = store.find, [times]
 
     async def find(*arguments: Any) -> Any:
         if left[0]:
             left[0] -= 1
-            raise OperationalError("SELECT", {}, Exception("gone"))
+            raise error
         return await real(*arguments)
 
     monkeypatch.setattr(store, "find", find)
 
 
-@pytest.mark.parametrize("retry_jobs", [True, False])
+@pytest.mark.parametrize(("retry_jobs", "error"), [(True, GONE), (False, GONE), (True, STOPPING)])
 async def test_outage_costs_no_try(
     arq_redis: ArqRedis,
     make_worker: Any,
@@ -49,10 +59,11 @@ async def test_outage_costs_no_try(
     states: list[str],
     monkeypatch: pytest.MonkeyPatch,
     retry_jobs: bool,
+    error: DBAPIError,
 ) -> None:
     """A job that found the ledger away more often than it has tries runs when the ledger is back."""
     monkeypatch.setattr(Runner, "outage", Outage(0.002, 0.02))
-    fail_first(monkeypatch, 3)
+    fail_first(monkeypatch, 3, error)
     tries = []
 
     async def work(ctx: dict[str, Any]) -> Any:
