@@ -13,12 +13,12 @@ from .ledger.auditor import Auditor
 from .ledger.outage import is_away
 from .ledger.store import FinalRow, finals
 from .model.codec import Codec
+from .outbox.overflow import RedisOverflow
 from .outbox.relay import Relay
-from .reconcile import REMEMBER_MS, Reconciler
+from .reconcile import Reconciler
 from .runtime.acker import Acker
 from .runtime.bookless import NoBooks
 from .runtime.gate import Gate
-from .runtime.overflow import RedisOverflow
 from .runtime.precheck import Precheck
 from .runtime.trust import Trust
 from .service import Service, end_task
@@ -50,7 +50,7 @@ class Books(NoBooks):
         self._ledger = ledger
         self._queue = engine.queue
         self._opening: asyncio.Task[None] | None = None
-        engine.remember_ms = REMEMBER_MS
+        engine.remember_ms = ledger.remember_ms
         recorder = Recorder(
             ledger,
             engine.queue,

@@ -193,6 +193,8 @@ class QueueControl(Looking):
 
     async def _steer(self, queue: str, changes: list[Change], event: Event) -> None:
         await self._engine(_name(queue)).steer(changes)
+        if self.pool.ledger is not None:
+            self.pool.outbox.tell_by_hand(event)
         execute(event)
 
     async def _queue_names(self) -> list[str]:

@@ -20,6 +20,7 @@ from ..telemetry import (
     has_handlers,
 )
 from ..utils import timestamp_ms
+from . import hearing
 from .accepting import AcceptedJob
 from .backlog import Accepted, Backlog, Run
 from .leaving import leave_accepted_out, leave_packet_out, leave_run_out, packets_of, report_overflow
@@ -82,6 +83,7 @@ class Recorder(Service):
         self.max_backoff = max_backoff
         self.flush_timeout = flush_timeout
         self.replay_interval = replay_interval
+        self._is_listening = False
         self._writer = Writer(ledger)
         self._backlog = Backlog(self._writer.moment, ledger.redaction)
         self._written = 0
@@ -142,6 +144,11 @@ class Recorder(Service):
             self._backlog.add(event)
             self._has_more()
 
+    def tell(self, event: JobStopped) -> None:
+        """Remember the end of a job of any queue, which telemetry did not tell this one of."""
+        self._backlog.add(event)
+        self._has_more()
+
     def accept(self, jobs: Sequence[AcceptedJob]) -> None:
         """Remember jobs that Redis has just accepted, for their QUEUED rows; some may be further already."""
         self._backlog.accept(jobs)
@@ -167,6 +174,8 @@ class Recorder(Service):
             self._crowded = asyncio.Event()
             self._closing = asyncio.Event()
             telemetry.attach(self._handler_id, (JobStarted, JobStopped), self.take)
+            hearing.begin(Recorder, self.ledger, self.queue)
+            self._is_listening = True
             if self.overflow is not None:
                 self._spilling = asyncio.create_task(self._spill(self.overflow), name="arqlite:overflow")
         await super().start()
@@ -174,6 +183,9 @@ class Recorder(Service):
     async def stop(self) -> None:
         """Stop listening, write what was told, and end; what cannot be written goes to the overflow."""
         telemetry.detach(self._handler_id)
+        if self._is_listening:
+            hearing.end(Recorder, self.ledger, self.queue)
+            self._is_listening = False
         self._closing.set()
         self._arrived.set()
         if self._task is not None:

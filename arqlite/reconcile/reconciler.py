@@ -28,9 +28,6 @@ from .rules import Repair, Verdict, judge
 
 logger = logging.getLogger("arqlite.ledger")
 
-REMEMBER_MS = 300_000
-"""For how long the queue remembers an end of which nothing is kept: time enough for a row to hear of it."""
-
 # Rows that are further behind keep everybody from pushing: a job may have ended without their word.
 _LAG_S = 1.0
 # At once so many pages of rows of each status, and of jobs in Redis.
@@ -63,7 +60,6 @@ class Reconciler(Ticker):
         compare_every: seconds between two comparisons of parts.
         grace: seconds for which everybody is given time to write down what has happened, before what is
             missing is taken to be lost.
-        remember_ms: see `REMEMBER_MS`.
         clock: tells the time.
         sleep: waits so many seconds.
     """
@@ -78,7 +74,6 @@ class Reconciler(Ticker):
         interval: float = 1.0,
         compare_every: float = 5.0,
         grace: float = 2.0,
-        remember_ms: int = REMEMBER_MS,
         clock: Callable[[], datetime] = utc_now,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
@@ -90,7 +85,7 @@ class Reconciler(Ticker):
         self._lag_s = lag_s
         self._compare_every = compare_every
         self._grace = grace
-        self._remember_ms = remember_ms
+        self._remember_ms = ledger.remember_ms
         self._sleep = sleep
         self._clock = clock
         self._use(Codec())

@@ -119,11 +119,28 @@ async def test_without_a_ledger_nothing_is_remembered(queue: Queue) -> None:
 
 
 async def test_short_lived_end_is_remembered_as_long_as_any(queue: Queue) -> None:
-    """An end that is kept for less is remembered for the rest of the time, and expires when it was to."""
-    await finished(queue, "j", keep_ms=1000)
-
-    assert await queue.client.smembers(queue.keys.ttls) == {str(REMEMBER).encode()}
+    """An end that is kept for less expires when it was to, and is remembered without its job from then on."""
+    await queue.engine.mark(Watch("", 0), "mine", 1, REMEMBER)
+    await finished(queue, "j", keep_ms=50)
     assert await queue.home("j") == "finished"
+
+    while await queue.client.smembers(queue.keys.ttls) != {str(REMEMBER).encode()}:
+        assert await queue.engine.prune() == 0
+
+    [place] = await queue.engine.compare(["j"])
+    assert (place.where, place.record[14:]) == ("over", end(job=b'{"et":1000}'))
+    assert await queue.home("j") == "absent"
+
+
+async def test_long_lived_end_is_not_remembered_any_longer(queue: Queue) -> None:
+    """What is kept for at least as long as is to be remembered goes as a whole when it expires."""
+    await queue.engine.mark(Watch("", 0), "mine", 1, 40)
+    await finished(queue, "j", keep_ms=50)
+
+    while not await queue.engine.prune():
+        pass
+
+    assert await queue.client.hexists(queue.keys.jobs, "j") == 0
 
 
 async def test_deleted_job_is_remembered(queue: Queue) -> None:

@@ -2,7 +2,8 @@
 -- (an outcome letter and the result). `ttl` 0 keeps nothing, -1 keeps for ever.
 --
 -- A queue with a ledger remembers an end for `least` ms even so: expired, and without its job, for nobody but who
--- compares the queue with the ledger. Of the job it tells when it was enqueued, which its id alone does not.
+-- compares the queue with the ledger. Of the job it tells when it was enqueued, which its id alone does not. What
+-- is kept for less loses its job when it expires, see prune.
 local FOREVER = '9999999999999'
 
 local ENQUEUED = '^{"f":"[^"]*","et":(%d+)'
@@ -22,7 +23,7 @@ local function settle(base, jobs, ttls, ttl, least, now, ids, bodies)
   if #ids == 0 then return end
   -- A moment of 14 digits would be read as its first 13, long ago.
   if now + ttl >= tonumber(FOREVER) then ttl = -1 end
-  local kept = ttl < 0 and ttl or math.max(ttl, least)
+  local kept = ttl == 0 and least or ttl
   if kept == 0 then
     redis.call('HDEL', jobs, unpack(ids))
     return
