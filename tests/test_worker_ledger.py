@@ -529,6 +529,33 @@ async def test_outage_costs_no_job(
     assert len(runs) == 21
 
 
+@pytest.mark.parametrize("mode", ["behind", "strict"])
+async def test_worker_is_healthy_without_its_database(
+    arq_redis: ArqRedis,
+    outsider: ArqRedis,
+    make_worker: Any,
+    database: AsyncEngine,
+    switch: Switch,
+    eventually: Any,
+    mode: Any,
+) -> None:
+    """A check of a worker's health stays green while its ledger is away: no restart would help."""
+    ledger = Ledger(database, mode=mode)
+    async with at_work(make_worker([add], ledger=ledger, health_check_interval=0.05)) as working:
+        job = await enqueue(outsider, "add", 1, 2)
+        await eventually(lambda: status_is(ledger, job.job_id, "SUCCESS"))
+        switch.is_off = True
+        health = await ledger.health()
+        await arq_redis.delete("arq:queue:health-check")
+        await eventually(lambda: arq_redis.get("arq:queue:health-check"))
+        size = await RedisEngine(arq_redis, "arq:queue").size()
+        switch.is_off = False
+
+        assert (health.is_up, size.sessions, working.done()) == (False, 1, False)
+        assert "the database is stopped" in (health.error or "")
+        assert (await ledger.health()).is_up
+
+
 async def test_worker_starts_without_its_database(
     outsider: ArqRedis,
     make_worker: Any,

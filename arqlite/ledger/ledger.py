@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+import time
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping
 from typing import Any, Literal, TypeAlias
 
-from sqlalchemy import make_url
+from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from ..errors import ConfigurationError
 from ..model import checks
 from ..typing import SecondsTimedelta
+from .answers import LedgerHealth
 from .pruning import Pruning
 from .queries import Queries
 from .reading import READ_TIMEOUT_S
@@ -63,12 +66,9 @@ class Ledger(Queries):
         upgrade: whether workers create or upgrade the tables when they start. Otherwise `arqlite db upgrade`
             does, and a worker refuses to start on tables that are too old.
         read_timeout: seconds after which a question, `ledger.jobs(...)` say, is stopped in the database.
-
-        remember: for how long, in seconds or as a timedelta, Redis remembers the ends of jobs whose results it
-            does not keep: time for their rows to hear of them. Each takes some 200 bytes of its memory, and
-            the result: at 1,000 jobs per second five minutes are 60 MB. At least as long as a worker needs to
-            write down what it has told, after an outage, too: what is not remembered and was not written runs
-            again if Redis is lost.
+        remember: for how long, in seconds or as a timedelta, Redis remembers the ends of jobs whose results
+            it does not keep: time for their rows to hear of them, at least 5 seconds. Each takes some 200
+            bytes of its memory, and the result: at 1,000 jobs per second five minutes are 60 MB.
 
     Raises:
         ConfigurationError: one of them cannot work.
@@ -142,6 +142,25 @@ class Ledger(Queries):
 
     def __repr__(self) -> str:
         return f"<Ledger {_without_password(self._database)} {self.mode}>"
+
+    async def health(self, *, timeout: float = 2.0) -> LedgerHealth:
+        """See whether the database answers; never raises.
+
+        How far rows are behind, workers tell through Redis: `Inspector.ledger_lag`.
+
+        Args:
+            timeout: seconds to wait for it.
+        """
+        began = time.monotonic()
+        error: str | None = None
+        try:
+            async with asyncio.timeout(timeout), self.sessions() as db:
+                await db.execute(text("SELECT 1"))
+        except TimeoutError:
+            error = f"no answer within {timeout:g} s"
+        except Exception as failure:  # noqa: BLE001 (whatever it is, the answer is no)
+            error = f"{type(failure).__name__}: {getattr(failure, 'orig', None) or failure}"
+        return LedgerHealth(error is None, (time.monotonic() - began) * 1000, error)
 
     async def upgrade(self, *, timeout: float = TURN_TIMEOUT_S) -> None:
         """Create the library's tables, or bring them to what this version needs.

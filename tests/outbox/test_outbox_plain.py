@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import pytest
@@ -16,7 +17,9 @@ from sqlalchemy.exc import OperationalError, StatementError
 from arqlite import call
 from arqlite.engine import RedisEngine
 from arqlite.errors import JobConflict, LedgerUnavailable
-from arqlite.outbox import rowbatch
+from arqlite.ledger import Recorder
+from arqlite.outbox import following, rowbatch
+from arqlite.outbox.overflow import RedisOverflow
 
 Eventually = Callable[..., Any]
 
@@ -242,3 +245,33 @@ async def test_hidden_arguments_are_not_written(strict: Shop) -> None:
         await strict.pool.enqueue(confirm, "secret")
 
     assert set(await strict.rows()) == {job.job_id}
+
+
+async def test_outage_that_is_longer_than_memory_loses_no_row(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, eventually: Eventually
+) -> None:
+    """Rows that find no room wait in the overflow of their queue, also beyond the end of their pool."""
+    small = partial(Recorder, capacity=5, flush_timeout=0.05, max_backoff=0.01)
+    monkeypatch.setattr(following, "Recorder", small)
+    with Away(shop):
+        jobs = [await shop.pool.enqueue_job("confirm", _queue_name=queue) for queue in ("a", "b") * 15]
+        await shop.pool.outbox.aclose()
+    assert await shop.rows() == {}
+
+    for queue in ("a", "b"):
+        recorder = Recorder(
+            shop.pool.ledger,
+            queue,
+            overflow=RedisOverflow(shop.pool.queue(queue).engine),
+            replay_interval=0.01,
+        )
+        await recorder.start()
+        await eventually(lambda queue=queue: count_of(shop, queue, 15))
+        await recorder.stop()
+
+    assert set(await shop.rows()) == {job.job_id for job in jobs if job is not None}
+
+
+async def count_of(shop: Shop, queue: str, count: int) -> bool:
+    """Whether so many rows are of this queue."""
+    return [row.queue for row in (await shop.rows()).values()].count(queue) == count

@@ -11,15 +11,14 @@ from sqlalchemy import Table, bindparam, or_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ...model.byhand import Handled
-from ...model.states import Cause, JobState, LedgerStatus
+from ...model.states import Cause, JobState
 from ...utils import ms_to_datetime
 from ..payloads import jsonable_or_text
 from ..redaction import Redaction
 from ..rows import JobRowMixin
-from .moves import CANCELLED, FAILED, QUEUED, SUCCESS, table_of
+from .moves import CANCELLED, QUEUED, RUNNING, table_of
 
 _DELETED = {"type": "CancelledError", "message": "it was deleted by hand while it waited", "traceback": ""}
-_NOT_RUNNING = (QUEUED, SUCCESS, FAILED, CANCELLED)
 
 
 class HandledJob(NamedTuple):
@@ -36,7 +35,7 @@ async def follow_hands(
     """Let rows tell what was done to their jobs, in this order."""
     # One statement for neighbours of which the same is told; a job may be among them twice, in this order.
     for (is_taken_out, names), group in groupby([_values(job, redaction) for job in jobs], _kind):
-        statement = _statement(table_of(row_model), (QUEUED,) if is_taken_out else _NOT_RUNNING, names)
+        statement = _statement(table_of(row_model), is_taken_out, names)
         # Past the session, which would take a list for rows by primary key.
         await (await db.connection()).execute(statement, list(group))
 
@@ -89,7 +88,7 @@ def _kind(values: dict[str, Any]) -> tuple[bool, tuple[str, ...]]:
     return values.get("new_status") is CANCELLED, tuple(sorted(values))
 
 
-def _statement(table: Table, leaving: Sequence[LedgerStatus], names: Iterable[str]) -> Any:
+def _statement(table: Table, is_taken_out: bool, names: Iterable[str]) -> Any:
     """Change rows with what is given by these names, `new_` before those of columns."""
     columns = table.c
     of_job = bindparam("of_job", type_=columns.enqueued_at.type)
@@ -101,7 +100,7 @@ def _statement(table: Table, leaving: Sequence[LedgerStatus], names: Iterable[st
             columns.queue == bindparam("of_queue"),
             or_(of_job.is_(None), columns.enqueued_at.is_(None), columns.enqueued_at == of_job),
             columns.attempt <= bindparam("of_attempt"),
-            columns.status.in_(leaving),
+            columns.status == QUEUED if is_taken_out else columns.status != RUNNING,
         )
         .values({column: bindparam(name, type_=columns[column].type) for column, name in new.items()})
     )
