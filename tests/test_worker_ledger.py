@@ -18,7 +18,20 @@ from sqlite_threads import sqlite_threads_end  # noqa: F401 (a fixture)
 from worker_ledger_toys import Switch, attempts_of, row_of, status_of
 from worker_toys import Ctx, Gate, at_work, counts, end_of, enqueue
 
-from arqlite import ArqRedis, Cancel, Discard, Inspector, Retry, Snooze, Worker, func, task
+from arqlite import (
+    PREVIOUS,
+    ArqRedis,
+    Cancel,
+    Discard,
+    Inspector,
+    Retry,
+    Snooze,
+    Worker,
+    call,
+    chain,
+    func,
+    task,
+)
 from arqlite.engine import RedisEngine
 from arqlite.errors import JobExecutionFailed, LedgerError
 from arqlite.jobs import JobStatus
@@ -499,6 +512,24 @@ async def test_job_that_was_retried_by_hand_runs(
 
     assert len(runs) == 2
     assert await status_of(strict, job.job_id) == "SUCCESS"
+
+
+async def test_steps_of_a_workflow_have_their_rows(
+    arq_redis: ArqRedis, make_worker: Any, strict: Ledger
+) -> None:
+    """The rows that a workflow had from the beginning tell of its steps what rows of other jobs tell."""
+    await strict.upgrade()
+    arq_redis.ledger = strict
+    run = await arq_redis.enqueue_workflow(chain(call(add, 1, 2), call(add, PREVIOUS, 4)))
+    await make_worker([add], ledger=strict).async_run()
+
+    assert await run.result() == 7
+    steps = (await strict.jobs()).items
+    assert sorted((row.args, row.output_payload, str(row.status)) for row in steps) == [
+        ([1, 2], 3, "SUCCESS"),
+        ([3, 4], 7, "SUCCESS"),
+    ]
+    assert all(row.record is not None and row.pushed_at is not None for row in steps)
 
 
 # -- outages

@@ -194,7 +194,7 @@ def accepted_values(
     due_ms = job.enqueued_ms if job.due_ms is None else job.due_ms
     due_ms = min(due_ms, _LAST_MS)
     is_early = due_ms > job.enqueued_ms
-    state = JobState.SCHEDULED if is_early else JobState.AVAILABLE
+    state = job.state or (JobState.SCHEDULED if is_early else JobState.AVAILABLE)
     return (
         job.id, job.queue, job.job_type or job.function, job.function, _QUEUED, state.value,
         json_of(args) if args else "[]",

@@ -27,7 +27,7 @@ def queued_row(job: AcceptedJob, redaction: Redaction) -> dict[str, Any]:
     args, kwargs, is_whole = redaction.applied(job.function, job.args, job.kwargs)
     enqueued_at = _moment(job.enqueued_ms)
     due_at = enqueued_at if job.due_ms is None else _moment(job.due_ms)
-    state = JobState.SCHEDULED if due_at > enqueued_at else JobState.AVAILABLE
+    state = job.state or (JobState.SCHEDULED if due_at > enqueued_at else JobState.AVAILABLE)
     return {
         "id": job.id,
         "queue": job.queue,
@@ -51,7 +51,7 @@ def queued_row(job: AcceptedJob, redaction: Redaction) -> dict[str, Any]:
         "queued_at": enqueued_at,
         "scheduled_at": due_at,
         "updated_at": enqueued_at,
-        "record": job.record if is_whole else None,
+        "record": (job.record or None) if is_whole else None,
         "lock": None if job.lock is None else list(job.lock),
         **job.columns,
     }

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Hashable, Sequence
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from functools import partial
 
-from ..engine import EnqueueBatch, Holder
+from ..engine import EnqueueBatch, Holder, NewStep
 from ..ledger import Ledger, Recorder, hearing, store
 from ..ledger.audit import Audited
 from ..ledger.columns import check_row
@@ -19,6 +19,7 @@ from ..model.codec import Codec
 from ..telemetry import JobEnqueued, JobStopped, execute, has_handlers
 from .byhand import HandNotes
 from .delivery import PATIENCE_S, Delivery
+from .flows import flow_rows
 from .following import Followers
 from .parcels import Errand, Offered, Parcel, parcel_of
 from .rowbatch import NewRow, RowBatch
@@ -50,6 +51,7 @@ class Desk:
         with suppress(RuntimeError):  # no loop runs yet
             self.delivery.loop = asyncio.get_running_loop()
         self._queue = queue
+        self._codec = codec
         self.followers = Followers(ledger, queue)
         self._by_hand = HandNotes(ledger)
         self._rows = RowBatch(ledger)
@@ -100,6 +102,10 @@ class Desk:
         for place, holder in zip(fresh, told, strict=True):
             answers[place] = holder
         return answers
+
+    def flow(self, queue: str, steps: Sequence[NewStep]) -> AbstractAsyncContextManager[None]:
+        """Write the rows of a workflow's steps around the block that stores it; see `flow_rows`."""
+        return flow_rows(self.ledger, self._rows, self.followers, queue, steps, self._codec())
 
     async def follow(self, offers: Sequence[Offered]) -> None:
         """Have rows written of jobs that Redis has just taken; nobody waits for them."""
