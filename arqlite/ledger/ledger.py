@@ -132,8 +132,8 @@ class Ledger(Queries):
             timeout: seconds to wait for other processes.
 
         Raises:
-            LedgerError: the tables were made by something else, are too new to work with, or another process
-                holds them for longer.
+            LedgerUnavailable: another process holds them for longer.
+            LedgerError: the tables were made by something else, or are too new to work with.
         """
         await upgrade_tables(self.engine, timeout=timeout)
 

@@ -28,19 +28,22 @@ def is_away(error: BaseException) -> bool:
     """Tell whether the database cannot be written at this moment, whatever is written."""
     if isinstance(error, DATABASE_AWAY):
         return True
-    if not isinstance(error, DBAPIError):
-        return False
-    return error.connection_invalidated or _state_of(error).startswith(_AWAY_STATES)
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
+    return _state_of(error).startswith(_AWAY_STATES)
 
 
 def is_conflict(error: BaseException) -> bool:
     """Tell whether the database gave this transaction up for another one: it may be tried again."""
-    return isinstance(error, DBAPIError) and _state_of(error).startswith(_CONFLICT_STATES)
+    return _state_of(error).startswith(_CONFLICT_STATES)
 
 
-def _state_of(error: DBAPIError) -> str:
+def _state_of(error: BaseException) -> str:
     """The SQLSTATE, by whatever name the driver has it; empty is not known."""
-    return getattr(error.orig, "sqlstate", None) or getattr(error.orig, "pgcode", None) or ""
+    # An error of the driver's own is one that SQLAlchemy did not wrap: while it connects, it may not.
+    told = error.orig if isinstance(error, DBAPIError) else error
+    state = getattr(told, "sqlstate", None) or getattr(told, "pgcode", None)
+    return state if isinstance(state, str) else ""
 
 
 class Outage:
