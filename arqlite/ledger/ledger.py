@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 from ..errors import ConfigurationError
 from ..model import checks
+from .leftpools import LeftPool
 from .pruning import Pruning
 from .queries import Queries
 from .reading import READ_TIMEOUT_S
@@ -30,6 +31,7 @@ _ASYNC_DRIVERS = {
     "postgresql": "postgresql+asyncpg",
 }
 _DEFAULT_KEEP = Retention()
+_CLOSE_PATIENCE_S = 1.0
 
 
 class Ledger(Queries):
@@ -87,6 +89,7 @@ class Ledger(Queries):
         self._database = database
         self._engine: AsyncEngine | None = database if isinstance(database, AsyncEngine) else None
         self._sessions: async_sessionmaker[AsyncSession] | None = None
+        self._left: list[LeftPool] = []
 
     @property
     def is_strict(self) -> bool:
@@ -157,9 +160,17 @@ class Ledger(Queries):
         return dict(told)
 
     async def aclose(self) -> None:
-        """Close the connections of an engine that the ledger made."""
-        if self._engine is not None and not isinstance(self._database, AsyncEngine):
-            await self._engine.dispose()
+        """Close the connections of an engine that the ledger made.
+
+        Those that somebody still has are waited for a little. Others may go on with the ledger and connect
+        anew; what they have at this moment is closed by the last one who calls this.
+        """
+        if self._engine is None or isinstance(self._database, AsyncEngine):
+            return
+        self._left.append(LeftPool(self._engine.sync_engine.pool))
+        await self._engine.dispose(close=False)
+        left, self._left = self._left, []
+        self._left += [pool for pool in left if not await pool.close(_CLOSE_PATIENCE_S)]
 
 
 def with_async_driver(url: str) -> str:

@@ -41,8 +41,8 @@ def _set_up(connection: Any, busy_timeout_ms: int) -> None:
 def _begin_before_savepoint(connection: Connection, _name: str | None) -> None:
     """Begin the transaction that a savepoint is to be part of.
 
-    The driver begins one before the first change only. A savepoint that is set before would be the transaction
-    itself: its release would commit, and no rollback could take that back.
+    The driver begins one before the first change only. A savepoint that is set before would be the
+    transaction itself: its release would commit, and no rollback could take that back.
     """
     driver: Any = connection.connection.driver_connection
     if not driver.in_transaction:

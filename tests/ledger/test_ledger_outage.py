@@ -28,10 +28,13 @@ def states() -> Iterator[list[str]]:
     telemetry.detach("test")
 
 
+GONE = OperationalError("SELECT", {}, Exception("gone"))
+
+
 def fail_first(
     monkeypatch: pytest.MonkeyPatch,
     times: int,
-    error: Exception = OperationalError("SELECT", {}, Exception("gone")),
+    error: Exception = GONE,
 ) -> None:
     """Let the ledger be away so many times when a run looks for its row."""
     real, left = store.find, [times]

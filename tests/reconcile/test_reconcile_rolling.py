@@ -191,7 +191,7 @@ async def test_job_without_a_row_gets_one(desk: Desk) -> None:
 async def test_row_that_is_refused_keeps_no_other_from_being_mended(
     desk: Desk, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A job whose id has no room in the ledger is left without a row, and told once; all others are mended."""
+    """A job whose id has no room in the ledger is left without a row, and told once; others are mended."""
     await desk.settle()
     for job_id in ("a", "j" * 300, "z"):
         await desk.enqueue(job_id)
