@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from engine_toys import Queue, ended, record
 
 from arqlite.engine import Ended, Lock, NewJob, Place, Restored, Retired, Watch
@@ -136,6 +137,19 @@ async def test_deleted_job_is_remembered(queue: Queue) -> None:
     [place] = await queue.engine.compare(["j"])
     assert (place.where, place.state) == ("over", "C")
     assert await queue.engine.drop_many(["j"]) == ["unknown"]
+
+
+@pytest.mark.parametrize("by_hand", ["deleted", "cancelled"])
+async def test_end_made_by_hand_is_remembered_for_longer(queue: Queue, by_hand: str) -> None:
+    """No worker need be there to hear of it: a job that somebody took out is remembered for a day."""
+    await queue.engine.mark(Watch("", 0), "m", 1, 1)
+    await queue.engine.enqueue([NewJob("j", "", live())])
+    if by_hand == "deleted":
+        await queue.engine.drop_many(["j"])
+    else:
+        await queue.engine.cancel("j", end(), 1)
+
+    assert await queue.client.smembers(queue.keys.ttls) == {b"86400000"}
 
 
 # -- where jobs are

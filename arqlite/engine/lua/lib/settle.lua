@@ -18,6 +18,13 @@ local function least_of(base)
   return tonumber(redis.call('HGET', base .. 'marker', 'remember') or 0)
 end
 
+-- The same of an end that somebody made by hand: a day. No worker hears of it, and there need not be any.
+local BY_HAND = 86400000
+local function least_by_hand_of(base)
+  local least = least_of(base)
+  return least > 0 and math.max(least, BY_HAND) or 0
+end
+
 local function settle(base, jobs, ttls, ttl, least, now, ids, bodies)
   if #ids == 0 then return end
   -- A moment of 14 digits would be read as its first 13, long ago.
