@@ -55,12 +55,17 @@ class Refused(Exception):
         self.sqlstate = sqlstate
 
 
-@pytest.mark.parametrize("state", ["57P03", "57P01", "53300", "08003"])
+@pytest.mark.parametrize("state", ["57P03", "57P01", "57014", "53300", "08003", "28P01", "3D000", "42501"])
 @pytest.mark.parametrize("is_wrapped", [True, False], ids=["wrapped", "plain"])
 def test_server_that_starts_or_stops_is_away(state: str, is_wrapped: bool) -> None:
-    """A server that starts up, shuts down or has no connection left is away, whoever tells of it."""
+    """A server that starts up, shuts down, has no connection left or lets nobody in is away."""
     error: Exception = Refused(state)
     assert is_away(DBAPIError("SELECT", {}, error) if is_wrapped else error)
+
+
+def test_what_is_too_large_is_not_away() -> None:
+    """A row that PostgreSQL finds too large is refused for good: it must not be tried for ever."""
+    assert not is_away(OperationalError("INSERT", {}, Refused("54000")))
 
 
 async def test_job_waits_for_a_server_that_starts_up(
