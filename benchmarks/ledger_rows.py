@@ -98,7 +98,7 @@ class _Sqlite(_Postgresql):
     json = "{}"
     before = (
         "strftime('%Y-%m-%d %H:%M:%f000', 'now', "
-        f"printf('-%.3f seconds', (:rows - n) * {DAYS * 86_400}.0 / :rows + {{}} / 1000.0))"
+        f"printf('%+.3f seconds', -((:rows - n) * {DAYS * 86_400}.0 / :rows + {{}} / 1000.0)))"
     )
 
 

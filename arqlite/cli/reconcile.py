@@ -101,6 +101,6 @@ def _tell(mended: Mended, dry_run: bool) -> None:
     if not counts:
         click.echo("ledger and Redis agree")
         return
-    click.echo("would be:" if dry_run else "done:")
+    click.echo("would be:" if dry_run else "was done:")
     for name, count in counts.items():
         click.echo(f"  {name:<9}{count:>9,}  {_MEANINGS[name]}")

@@ -110,22 +110,22 @@ async def outcome(sessions: Sessions) -> Any:
 
 @pytest.mark.parametrize("history", HISTORIES.values(), ids=HISTORIES.keys())
 async def test_order_of_events_changes_no_outcome(
-    ledger: ToyLedger, sessions: Sessions, history: Events
+    toy_ledger: ToyLedger, sessions: Sessions, history: Events
 ) -> None:
     """Every permutation of the events of two runs ends in the same rows."""
-    await record(ledger, [[event] for event in history])
+    await record(toy_ledger, [[event] for event in history])
     expected = await outcome(sessions)
 
     for order in permutations(history):
-        await record(ledger, [[event] for event in order])
+        await record(toy_ledger, [[event] for event in order])
 
         assert await outcome(sessions) == expected, [(type(event).__name__, event.attempt) for event in order]
 
 
 @pytest.mark.parametrize("history", HISTORIES.values(), ids=HISTORIES.keys())
-async def test_transactions_change_no_outcome(ledger: ToyLedger, sessions: Sessions, history: Events) -> None:
+async def test_transactions_change_no_outcome(toy_ledger: ToyLedger, sessions: Sessions, history: Events) -> None:
     """However events share transactions, and whichever are told twice, the rows are the same."""
-    await record(ledger, [[event] for event in history])
+    await record(toy_ledger, [[event] for event in history])
     expected = await outcome(sessions)
     chance = random.Random(7)
 
@@ -133,18 +133,18 @@ async def test_transactions_change_no_outcome(ledger: ToyLedger, sessions: Sessi
         cuts = sorted(chance.sample(range(1, len(history)), chance.randrange(len(history))))
         parts = [history[begin:end] for begin, end in zip([0, *cuts], [*cuts, len(history)], strict=True)]
         again = chance.sample(history, 2)
-        await record(ledger, [*parts, *[[event] for event in again]])
+        await record(toy_ledger, [*parts, *[[event] for event in again]])
 
         assert await outcome(sessions) == expected, (cuts, again)
 
 
 @pytest.mark.parametrize(("status", "history"), ENDS.values(), ids=ENDS.keys())
 async def test_end_is_an_end_in_any_order(
-    ledger: ToyLedger, sessions: Sessions, status: LedgerStatus, history: Events
+    toy_ledger: ToyLedger, sessions: Sessions, status: LedgerStatus, history: Events
 ) -> None:
     """What one process tells of a job does not open it again when another one has told that it is over."""
     for order in permutations(history):
-        await record(ledger, [[event] for event in order])
+        await record(toy_ledger, [[event] for event in order])
 
         row, attempts = await outcome(sessions)
         assert row["status"] is status, [(type(event).__name__, event.attempt) for event in order]

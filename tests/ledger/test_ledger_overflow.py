@@ -52,10 +52,10 @@ def shelf() -> Shelf:
 
 
 @pytest.fixture
-async def recorder(ledger: ToyLedger, shelf: Shelf) -> AsyncIterator[Recorder]:
+async def recorder(toy_ledger: ToyLedger, shelf: Shelf) -> AsyncIterator[Recorder]:
     """A recorder with little room, and an overflow."""
     made = Recorder(
-        ledger, overflow=shelf, capacity=20, max_backoff=0.01, flush_timeout=0.05, replay_interval=0.01
+        toy_ledger, overflow=shelf, capacity=20, max_backoff=0.01, flush_timeout=0.05, replay_interval=0.01
     )
     await made.start()
     yield made
@@ -96,14 +96,14 @@ async def test_nothing_is_lost_beyond_the_capacity(
 
 
 async def test_replayed_words_do_not_undo_newer_ones(
-    recorder: Recorder, outage: Outage, shelf: Shelf, sessions: Sessions, ledger: ToyLedger
+    recorder: Recorder, outage: Outage, shelf: Shelf, sessions: Sessions, toy_ledger: ToyLedger
 ) -> None:
     """Another worker writes the end of jobs before their start comes out of the overflow."""
     outage.is_away = True
     for number in range(100):
         telemetry.execute(started(f"job-{number:02}"))
         await written(lambda: recorder.waiting <= 20)
-    other = Recorder(ToyLedger(ledger.engine, sessions), "another queue")
+    other = Recorder(ToyLedger(toy_ledger.engine, sessions), "another queue")
     await other.start()
     other.queue = None
     for number in range(100):

@@ -173,9 +173,9 @@ async def test_minutes_are_counted(recorder: Recorder, sessions: Sessions) -> No
     ]
 
 
-async def test_other_queues_are_others_to_record(ledger: ToyLedger, sessions: Sessions) -> None:
-    """Two workers of one process, each with a ledger of its own, do not write each other's rows."""
-    recorder = Recorder(ledger, "mail")
+async def test_other_queues_are_others_to_record(toy_ledger: ToyLedger, sessions: Sessions) -> None:
+    """Two workers of one process, each with a toy_ledger of its own, do not write each other's rows."""
+    recorder = Recorder(toy_ledger, "mail")
     await recorder.start()
     telemetry.execute(started())
     waiting = recorder.waiting
@@ -206,9 +206,9 @@ async def test_mark_is_reached_when_all_before_it_is_committed(
     await recorder.reached(recorder.mark)
 
 
-async def test_mark_that_is_never_reached_is_told(ledger: ToyLedger, outage: Outage) -> None:
+async def test_mark_that_is_never_reached_is_told(toy_ledger: ToyLedger, outage: Outage) -> None:
     """Who waits for a recorder that ends during an outage does not wait for ever."""
-    recorder = Recorder(ledger, flush_timeout=0.01)
+    recorder = Recorder(toy_ledger, flush_timeout=0.01)
     await recorder.start()
     outage.is_away = True
     telemetry.execute(started())
@@ -282,9 +282,9 @@ class DeadlockDetectedError(Exception):
     sqlstate = "40P01"
 
 
-async def test_conflict_is_tried_again(ledger: ToyLedger, sessions: Sessions) -> None:
+async def test_conflict_is_tried_again(toy_ledger: ToyLedger, sessions: Sessions) -> None:
     """A transaction that the database gave up for another one is done once more, and nothing is lost."""
-    real, tries = ledger.sessions, []
+    real, tries = toy_ledger.sessions, []
 
     def sessions_with_conflicts() -> AsyncSession:
         tries.append(1)
@@ -292,8 +292,8 @@ async def test_conflict_is_tried_again(ledger: ToyLedger, sessions: Sessions) ->
             raise DBAPIError("INSERT", {}, DeadlockDetectedError())
         return real()
 
-    ledger.sessions = sessions_with_conflicts
-    recorder = Recorder(ledger)
+    toy_ledger.sessions = sessions_with_conflicts
+    recorder = Recorder(toy_ledger)
     await recorder.start()
     await tell(recorder, stopped(result=1))
     await recorder.stop()
@@ -324,12 +324,12 @@ def test_errors_are_told_apart(state: str, away: bool, conflict: bool) -> None:
     assert (is_away(error), is_conflict(error)) == (away, conflict)
 
 
-async def test_writer_knows_its_database(ledger: ToyLedger) -> None:
+async def test_writer_knows_its_database(toy_ledger: ToyLedger) -> None:
     """Times are made for the database once, when they are told."""
-    moment = Writer(ledger).moment(START_MS + 5)
+    moment = Writer(toy_ledger).moment(START_MS + 5)
 
     assert moment == (
-        "2023-11-14 22:13:20.005000" if ledger.engine.dialect.name == "sqlite" else START_MS + 5
+        "2023-11-14 22:13:20.005000" if toy_ledger.engine.dialect.name == "sqlite" else START_MS + 5
     )
 
 
