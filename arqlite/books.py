@@ -7,10 +7,10 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 
 from .engine import RedisEngine
-from .errors import LedgerError
+from .errors import LedgerUnavailable
 from .ledger import Ledger, LedgerPruner, Recorder
 from .ledger.auditor import Auditor
-from .ledger.outage import is_away
+from .ledger.outage import is_away, is_conflict
 from .ledger.store import FinalRow, finals
 from .model.codec import Codec
 from .outbox.overflow import RedisOverflow
@@ -107,10 +107,8 @@ class Books(NoBooks):
     async def _is_prepared(self, was_away: bool) -> bool:
         try:
             await (self._ledger.upgrade() if self._ledger.upgrades_itself else self._ledger.check())
-        except LedgerError:
-            raise
         except Exception as error:
-            if not is_away(error):
+            if not (isinstance(error, LedgerUnavailable) or is_away(error) or is_conflict(error)):
                 raise
             if not was_away:
                 what = "the worker waits for it" if self._ledger.is_strict else "jobs run all the same"

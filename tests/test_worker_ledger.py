@@ -624,6 +624,42 @@ async def test_strict_worker_waits_for_its_database(
         assert await job.result(timeout=5) == 3
 
 
+@pytest.mark.parametrize("mode", ["strict", "behind"])
+async def test_worker_waits_for_tables_that_another_process_holds(
+    outsider: ArqRedis,
+    make_worker: Any,
+    database: AsyncEngine,
+    eventually: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    mode: Any,
+) -> None:
+    """Tables that cannot be had at the start, for somebody upgrades them for long, end no worker."""
+    monkeypatch.setattr(Ledger.upgrade, "__kwdefaults__", {"timeout": 0.05})
+    monkeypatch.setattr("arqlite.books._START_PATIENCE_S", 0.1)
+    ledger = Ledger(database, mode=mode)
+    tries = []
+    real = Ledger.upgrade
+
+    async def upgrade(self: Ledger) -> None:
+        tries.append(self)
+        await real(self)
+
+    monkeypatch.setattr(Ledger, "upgrade", upgrade)
+    async with database.connect() as other:
+        if other.dialect.name == "sqlite":
+            await other.exec_driver_sql("BEGIN IMMEDIATE")
+        else:
+            await other.execute(text(f"SELECT pg_advisory_xact_lock({0x617271_6C697465})"))
+        async with at_work(make_worker([add], ledger=ledger)) as working:
+            await eventually(lambda: len(tries) > 2)
+            assert not working.done()
+            await other.rollback()
+
+            job = await enqueue(outsider, "add", 1, 2)
+            assert await job.result(timeout=5) == 3
+            await eventually(lambda: status_is(ledger, job.job_id, "SUCCESS"))
+
+
 async def test_strict_worker_that_waits_hears_signals(
     arq_redis: ArqRedis, make_worker: Any, strict: Ledger, switch: Switch, eventually: Any
 ) -> None:

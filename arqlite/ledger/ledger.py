@@ -16,6 +16,7 @@ from ..errors import ConfigurationError
 from ..model import checks
 from ..typing import SecondsTimedelta
 from .answers import LedgerHealth
+from .leftpools import LeftPool
 from .pruning import Pruning
 from .queries import Queries
 from .reading import READ_TIMEOUT_S
@@ -34,6 +35,7 @@ _ASYNC_DRIVERS = {
     "postgresql": "postgresql+asyncpg",
 }
 _DEFAULT_KEEP = Retention()
+_CLOSE_PATIENCE_S = 1.0
 
 REMEMBER_S = 300.0
 """For how long a queue remembers an end of which nothing is kept, unless it is told otherwise."""
@@ -100,6 +102,7 @@ class Ledger(Queries):
         self._database = database
         self._engine: AsyncEngine | None = database if isinstance(database, AsyncEngine) else None
         self._sessions: async_sessionmaker[AsyncSession] | None = None
+        self._left: list[LeftPool] = []
 
     @property
     def is_strict(self) -> bool:
@@ -173,8 +176,8 @@ class Ledger(Queries):
             timeout: seconds to wait for other processes.
 
         Raises:
-            LedgerError: the tables were made by something else, are too new to work with, or another process
-                holds them for longer.
+            LedgerUnavailable: another process holds them for longer.
+            LedgerError: the tables were made by something else, or are too new to work with.
         """
         await upgrade_tables(self.engine, timeout=timeout)
 
@@ -198,9 +201,17 @@ class Ledger(Queries):
         return dict(told)
 
     async def aclose(self) -> None:
-        """Close the connections of an engine that the ledger made."""
-        if self._engine is not None and not isinstance(self._database, AsyncEngine):
-            await self._engine.dispose()
+        """Close the connections of an engine that the ledger made.
+
+        Those that somebody still has are waited for a little. Others may go on with the ledger and connect
+        anew; what they have at this moment is closed by the last one who calls this.
+        """
+        if self._engine is None or isinstance(self._database, AsyncEngine):
+            return
+        self._left.append(LeftPool(self._engine.sync_engine.pool))
+        await self._engine.dispose(close=False)
+        left, self._left = self._left, []
+        self._left += [pool for pool in left if not await pool.close(_CLOSE_PATIENCE_S)]
 
 
 def with_async_driver(url: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from ..errors import LedgerError
 from ..model.states import JobState, LedgerStatus
 from .accepting import AcceptedJob
+from .changes import attempts_told
 from .payloads import jsonable_or_text
 from .redaction import Redaction
 from .rows import JOB_ID_LENGTH, QUEUE_LENGTH
@@ -45,7 +46,7 @@ def queued_row(job: AcceptedJob, redaction: Redaction) -> dict[str, Any]:
         "parent": job.parent or None,
         "attempt": 0,
         "crashes": 0,
-        "max_attempts": job.max_attempts,
+        "max_attempts": attempts_told(job.max_attempts),
         "enqueued_at": enqueued_at,
         "created_at": enqueued_at,
         "queued_at": enqueued_at,

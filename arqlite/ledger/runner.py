@@ -20,7 +20,7 @@ from .adoption import Adoption, Run, decide
 from .endings import Ending, asked_by, ending_of
 from .identity import run_of
 from .jobs import BaseJob, RowT
-from .outage import DATABASE_AWAY, Outage
+from .outage import Outage, is_away
 from .payloads import jsonable
 from .rows import JobRowMixin, utc_now
 from .store import Asked
@@ -88,8 +88,8 @@ class JobRunner(Generic[RowT]):
         asked = Asked(job_type, jsonable(job.input_payload, "input"), triggered_by, user_id)
         try:
             row = await self._take_row(job, run, asked)
-        except DATABASE_AWAY as error:
-            if current_job() is None:
+        except Exception as error:
+            if current_job() is None or not is_away(error):
                 raise
             raise self._postponed(run, error) from error
         self.outage.end()

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from ..engine import RedisEngine, Watch
 from ..ledger import Ledger
-from ..ledger.outage import is_away
+from ..ledger.outage import is_away, is_conflict
 from ..ledger.rows import utc_now
 from ..ledger.store import comparing
 from ..ledger.tables import QueueRow
@@ -121,7 +121,7 @@ class Reconciler(Ticker):
         try:
             await self._look()
         except Exception as error:
-            if not isinstance(error, REDIS_TROUBLE) and not is_away(error):
+            if not (isinstance(error, REDIS_TROUBLE) or is_away(error) or is_conflict(error)):
                 raise
             if not self._is_away:
                 logger.warning("the ledger and Redis cannot be compared now (%r), trying again", error)

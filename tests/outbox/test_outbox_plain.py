@@ -135,6 +135,35 @@ async def test_calls_of_one_moment_share_a_transaction(strict: Shop, commits: li
     assert made <= 4
 
 
+async def test_many_own_ids_at_once_are_all_accepted(strict: Shop) -> None:
+    """Hundreds of strict calls of one moment, each with an id of its own, get through on any database."""
+    enqueue = strict.pool.enqueue_job
+    for start in (0, 250):
+        jobs = await asyncio.gather(
+            *(enqueue("confirm", _job_id=f"id-{number}") for number in range(start, start + 300))
+        )
+        assert sum(job is None for job in jobs) == (50 if start else 0)
+
+    assert len(await strict.rows()) == 550
+    assert len(await strict.queued()) == 550
+
+
+async def test_job_that_may_be_tried_for_ever_has_its_row(shop: Shop, eventually: Eventually) -> None:
+    """More tries than a column can count are no reason to have no row, whichever way the job goes."""
+    enqueue = shop.pool.options(max_attempts=2**40).enqueue
+    jobs = [
+        await enqueue(confirm),
+        await shop.pool.options(max_attempts=2**40, ledger="strict").enqueue(confirm),
+    ]
+    await eventually(lambda: _are_there(shop, jobs))
+
+    assert {row.max_attempts for row in (await shop.rows()).values()} == {2**31 - 1}
+
+
+async def _are_there(shop: Shop, jobs: list[Any]) -> bool:
+    return {job.job_id for job in jobs} == set(await shop.rows())
+
+
 async def test_many_strict_jobs_go_in_chunks(strict: Shop, commits: list[int]) -> None:
     """`enqueue_many` commits each chunk of 500 in one transaction."""
     jobs = await strict.pool.enqueue_many([call(confirm, str(n)) for n in range(700)])

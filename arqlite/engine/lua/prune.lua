@@ -1,18 +1,17 @@
 -- prune: forget finished jobs whose time is over; of those that are to be remembered for longer, only the jobs.
 --
 -- KEYS     jobs    hash  id -> record
---          ttls    set   result lifetimes in use, each with a list of ended batches, oldest first
+--          ttls    set   result lifetimes in use, each with a list of ended batches, oldest first; see settle
 -- ARGV     base, limit
 -- RETURNS  {jobs forgotten, 1 if more are due}
 -- COST     O(jobs forgotten + lifetimes)
 -- USES     clock settle
 local now = clock()
 local forgotten, more = 0, 0
-local least = least_of(base)
-local remembered = string.format('%d', least)
 local budget = tonumber(limit)
 for _, class in ipairs(redis.call('SMEMBERS', ttls)) do
   local done = base .. 'done:' .. class
+  local rest = string.match(class, '%+(%d+)$')
   while true do
     local batch = redis.call('LINDEX', done, 0)
     if not batch then
@@ -38,7 +37,7 @@ for _, class in ipairs(redis.call('SMEMBERS', ttls)) do
     local gone, left, stripped = {}, {}, {}
     for i, record in ipairs(records) do
       if record and is_forgotten(record, now) then
-        if tonumber(class) < least then
+        if rest then
           left[#left + 1] = ids[i]
           stripped[#stripped + 1] = ids[i]
           stripped[#stripped + 1] = string.sub(record, 1, 14) .. without_job(string.sub(record, 15))
@@ -50,8 +49,9 @@ for _, class in ipairs(redis.call('SMEMBERS', ttls)) do
     if #gone > 0 then forgotten = forgotten + redis.call('HDEL', jobs, unpack(gone)) end
     if #left > 0 then
       redis.call('HSET', jobs, unpack(stripped))
-      redis.call('RPUSH', base .. 'done:' .. remembered, string.format('%013d', now + least) .. '\0' .. table.concat(left, '\0'))
-      redis.call('SADD', ttls, remembered)
+      local moment = string.format('%013d', now + tonumber(rest))
+      redis.call('RPUSH', base .. 'done:' .. rest, moment .. '\0' .. table.concat(left, '\0'))
+      redis.call('SADD', ttls, rest)
     end
   end
 end

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from ...model.byhand import Handled
 from ...model.states import Cause, JobState
 from ...utils import ms_to_datetime
+from ..changes import attempts_told
 from ..payloads import jsonable_or_text
 from ..redaction import Redaction
 from ..rows import JobRowMixin
@@ -79,7 +80,7 @@ def _written(handled: Handled, redaction: Redaction) -> dict[str, Any]:
         "tags": list(envelope.get("g") or ()) or None,
         "meta": jsonable_or_text(dict(envelope.get("m") or {})) or None,
         "priority": envelope.get("p") or 0,
-        "max_attempts": envelope.get("ma") or envelope.get("tm"),
+        "max_attempts": attempts_told(envelope.get("ma") or envelope.get("tm")),
     }
     return written | {"record": handled.record} if is_whole and handled.record else written
 

@@ -3,7 +3,7 @@
 --
 -- A queue with a ledger remembers an end for `least` ms even so: expired, and without its job, for nobody but who
 -- compares the queue with the ledger. Of the job it tells when it was enqueued, which its id alone does not. What
--- is kept for less loses its job when it expires, see prune.
+-- is kept for less loses its job when it expires: the list of such ends is called `<ttl>+<rest of least>`.
 local FOREVER = '9999999999999'
 
 local ENQUEUED = '^{"f":"[^"]*","et":(%d+)'
@@ -17,6 +17,13 @@ end
 -- How long the queue's ledger wants ends to be remembered, in ms; 0 without a ledger.
 local function least_of(base)
   return tonumber(redis.call('HGET', base .. 'marker', 'remember') or 0)
+end
+
+-- The same of an end that somebody made by hand: a day. No worker hears of it, and there need not be any.
+local BY_HAND = 86400000
+local function least_by_hand_of(base)
+  local least = least_of(base)
+  return least > 0 and math.max(least, BY_HAND) or 0
 end
 
 local function settle(base, jobs, ttls, ttl, least, now, ids, bodies)
@@ -37,6 +44,7 @@ local function settle(base, jobs, ttls, ttl, least, now, ids, bodies)
   redis.call('HSET', jobs, unpack(fields))
   if kept > 0 then
     local class = string.format('%d', kept)
+    if kept < least then class = class .. string.format('+%d', least - kept) end
     local moment = string.format('%013d', now + kept)
     redis.call('RPUSH', base .. 'done:' .. class, moment .. '\0' .. table.concat(ids, '\0'))
     redis.call('SADD', ttls, class)
