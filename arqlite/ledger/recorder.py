@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
@@ -24,6 +23,7 @@ from . import hearing
 from .accepting import AcceptedJob
 from .backlog import Accepted, Backlog, Run
 from .leaving import leave_accepted_out, leave_packet_out, leave_run_out, packets_of, report_overflow
+from .milestones import Milestones
 from .outage import Absence, is_away, is_conflict
 from .overflow import Overflow
 from .writer import Books, Writer, write_parts
@@ -86,8 +86,7 @@ class Recorder(Service):
         self._is_listening = False
         self._writer = Writer(ledger)
         self._backlog = Backlog(self._writer.moment, ledger.redaction)
-        self._written = 0
-        self._waiters: deque[tuple[int, asyncio.Future[None]]] = deque()
+        self._milestones = Milestones(self._backlog.written)
         self._absence = Absence(queue or "")
         self._spilling: asyncio.Task[None] | None = None
         self._arrived = asyncio.Event()
@@ -127,14 +126,12 @@ class Recorder(Service):
         Raises:
             LedgerError: the recorder ended before.
         """
-        if self._written >= mark:
+        if self._milestones.is_reached(mark):
             return
         if self._task is None:
             raise LedgerError(_ENDED)
         if len(self._backlog):
-            waiter = asyncio.get_running_loop().create_future()
-            self._waiters.append((mark, waiter))
-            await waiter
+            await self._milestones.wait(mark)
 
     # What it is told.
 
@@ -195,11 +192,7 @@ class Recorder(Service):
             await end_task(self._spilling)
             self._spilling = None
         # Before the rest goes elsewhere: that is not committed.
-        self._written = self._backlog.written()
-        while self._waiters:
-            _, waiter = self._waiters.popleft()
-            if not waiter.done():
-                waiter.set_exception(LedgerError(_ENDED))
+        self._milestones.end(_ENDED)
         await self._leave_rest()
 
     async def run(self) -> None:
@@ -268,7 +261,7 @@ class Recorder(Service):
                 rest = await write_parts(taken, self._writer.write_accepted, leave_accepted_out)
         finally:
             self._backlog.settle_accepted(taken, rest)
-            self._wake_waiters()
+            self._milestones.look()
         return not rest
 
     async def _write_runs(self) -> bool:
@@ -282,7 +275,7 @@ class Recorder(Service):
                 rest = await write_parts(taken, self._writer.write_runs, leave_run_out)
         finally:
             self._backlog.settle_runs(taken, rest)
-            self._wake_waiters()
+            self._milestones.look()
         return not rest
 
     @contextmanager
@@ -296,14 +289,6 @@ class Recorder(Service):
             execute(
                 LedgerWritten(self.queue or "", len(taken), took_ms, lag * 1_000, waiting, timestamp_ms())
             )
-
-    def _wake_waiters(self) -> None:
-        if self._waiters:
-            self._written = self._backlog.written()
-        while self._waiters and self._waiters[0][0] <= self._written:
-            _, waiter = self._waiters.popleft()
-            if not waiter.done():
-                waiter.set_result(None)
 
     # The overflow.
 
@@ -331,7 +316,7 @@ class Recorder(Service):
         finally:
             self._backlog.settle_accepted(accepted, () if is_put else accepted)
             self._backlog.settle_runs(runs, () if is_put else runs)
-            self._wake_waiters()
+            self._milestones.look()
         return is_put
 
     async def _replay(self, overflow: Overflow) -> None:
