@@ -30,6 +30,8 @@ from .writer import Books, Writer, write_parts
 
 logger = logging.getLogger("arqlite.ledger")
 
+_GOES_ON = "jobs go on and are recorded later"
+_WAITS = "what has ended waits, and nothing more is begun until it is back"
 _ENDED = "the recorder ended before it could write this"
 _SHORTEST_BACKOFF_S = 0.02
 _PUT_TIMEOUT_S = 5.0
@@ -87,7 +89,7 @@ class Recorder(Service):
         self._writer = Writer(ledger)
         self._backlog = Backlog(self._writer.moment, ledger.redaction)
         self._milestones = Milestones(self._backlog.written)
-        self._absence = Absence(queue or "")
+        self._absence = Absence(queue or "", _WAITS if ledger.is_strict else _GOES_ON)
         self._spilling: asyncio.Task[None] | None = None
         self._arrived = asyncio.Event()
         self._crowded = asyncio.Event()
@@ -154,7 +156,7 @@ class Recorder(Service):
     def _has_more(self) -> None:
         if not self._arrived.is_set():
             self._arrived.set()
-        if len(self._backlog) > self.capacity and not self.ledger.is_strict:
+        if self._backlog.waiting > self.capacity and not self.ledger.is_strict:
             if self.overflow is None:
                 self._backlog.drop_oldest(self.capacity)
             else:

@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from ..ledger import Auditor, Ledger, hearing, store
 from ..ledger.audit import Audited, AuditEntry, entries_of
+from ..ledger.outage import words_of
 from ..ledger.rows import utc_now
 from ..ledger.store import HandledJob
 from ..ledger.writer import write_parts
@@ -76,7 +77,9 @@ class HandNotes:
                 rest = await write_parts(taken, self._write, _leave_out)
             except Exception as error:  # noqa: BLE001 (it is away, and everything is written later)
                 if not was_away:
-                    logger.warning("the ledger is away, what is done by hand is written later: %r", error)
+                    logger.warning(
+                        "the ledger is away, what is done by hand is written later: %s", words_of(error)
+                    )
             finally:
                 self._notes.extendleft(reversed(rest))
             if rest:

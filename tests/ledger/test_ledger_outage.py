@@ -31,11 +31,7 @@ def states() -> Iterator[list[str]]:
 GONE = OperationalError("SELECT", {}, Exception("gone"))
 
 
-def fail_first(
-    monkeypatch: pytest.MonkeyPatch,
-    times: int,
-    error: Exception = GONE,
-) -> None:
+def fail_first(monkeypatch: pytest.MonkeyPatch, times: int, error: Exception = GONE) -> None:
     """Let the ledger be away so many times when a run looks for its row."""
     real, left = store.find, [times]
 
@@ -90,7 +86,10 @@ async def test_job_waits_for_a_server_that_starts_up(
     assert states == ["available", "available", "completed"]
 
 
-@pytest.mark.parametrize("retry_jobs", [True, False])
+STOPPING = DBAPIError("SELECT", {}, Refused("57P03"))
+
+
+@pytest.mark.parametrize(("retry_jobs", "error"), [(True, GONE), (False, GONE), (True, STOPPING)])
 async def test_outage_costs_no_try(
     arq_redis: ArqRedis,
     make_worker: Any,
@@ -98,10 +97,11 @@ async def test_outage_costs_no_try(
     states: list[str],
     monkeypatch: pytest.MonkeyPatch,
     retry_jobs: bool,
+    error: DBAPIError,
 ) -> None:
     """A job that found the ledger away more often than it has tries runs when the ledger is back."""
     monkeypatch.setattr(Runner, "outage", Outage(0.002, 0.02))
-    fail_first(monkeypatch, 3)
+    fail_first(monkeypatch, 3, error)
     tries = []
 
     async def work(ctx: dict[str, Any]) -> Any:

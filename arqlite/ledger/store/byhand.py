@@ -77,8 +77,8 @@ def _written(handled: Handled, redaction: Redaction) -> dict[str, Any]:
     written: dict[str, Any] = {
         "args": jsonable_or_text(list(args)),
         "kwargs": jsonable_or_text(dict(kwargs)),
-        "tags": list(envelope.get("g") or ()) or None,
-        "meta": jsonable_or_text(dict(envelope.get("m") or {})) or None,
+        "tags": list(envelope.get("g") or ()),
+        "meta": jsonable_or_text(dict(envelope.get("m") or {})),
         "priority": envelope.get("p") or 0,
         "max_attempts": attempts_told(envelope.get("ma") or envelope.get("tm")),
     }
