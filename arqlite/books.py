@@ -7,18 +7,18 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 
 from .engine import RedisEngine
-from .errors import LedgerError
+from .errors import LedgerUnavailable
 from .ledger import Ledger, LedgerPruner, Recorder
 from .ledger.auditor import Auditor
-from .ledger.outage import is_away, words_of
+from .ledger.outage import is_away, is_conflict, words_of
 from .ledger.store import FinalRow, finals
 from .model.codec import Codec
+from .outbox.overflow import RedisOverflow
 from .outbox.relay import Relay
-from .reconcile import REMEMBER_MS, Reconciler
+from .reconcile import Reconciler
 from .runtime.acker import Acker
 from .runtime.bookless import NoBooks
 from .runtime.gate import Gate
-from .runtime.overflow import RedisOverflow
 from .runtime.precheck import Precheck
 from .runtime.trust import Trust
 from .service import Service, end_task
@@ -50,7 +50,7 @@ class Books(NoBooks):
         self._ledger = ledger
         self._queue = engine.queue
         self._opening: asyncio.Task[None] | None = None
-        engine.remember_ms = REMEMBER_MS
+        engine.remember_ms = ledger.remember_ms
         recorder = Recorder(
             ledger,
             engine.queue,
@@ -107,10 +107,8 @@ class Books(NoBooks):
     async def _is_prepared(self, was_away: bool) -> bool:
         try:
             await (self._ledger.upgrade() if self._ledger.upgrades_itself else self._ledger.check())
-        except LedgerError:
-            raise
         except Exception as error:
-            if not is_away(error):
+            if not (isinstance(error, LedgerUnavailable) or is_away(error) or is_conflict(error)):
                 raise
             if not was_away:
                 what = "the worker waits for it" if self._ledger.is_strict else "jobs run all the same"

@@ -88,7 +88,10 @@ class IdempotencyConflict(LedgerError):
 
 
 class LedgerUnavailable(LedgerError):
-    """The ledger's database is away, so that a job was not accepted: nothing of it is kept and it never runs.
+    """The ledger's database is away, or held by another process for too long.
+
+    A job that was being enqueued was not accepted: nothing of it is kept and it never runs. Tables that were
+    to be created or upgraded are as they were.
 
     Attributes:
         is_known: False where the connection broke just while the row was committed, so that nobody can tell;

@@ -254,13 +254,13 @@ class Job(Generic[ResultT]):
             answer = await self._queue().cancel(self.job_id, self._cancelled_body(), CANCELLED_KEEP_MS)
             if answer == "unknown" and getattr(self._redis, "ledger", None) is not None:
                 if await self._cancel_on_its_way():
-                    self._report_cancelled()
+                    await self._report_cancelled()
                     return True
                 answer = await self._queue().cancel(self.job_id, self._cancelled_body(), CANCELLED_KEEP_MS)
             if answer == "unknown":
                 return False
             if answer == "cancelled":
-                self._report_cancelled()
+                await self._report_cancelled()
                 return True
             if answer == "ended":
                 peek = await self._peek()
@@ -397,25 +397,16 @@ class Job(Generic[ResultT]):
         codec = Codec(getattr(self._redis, "job_serializer", None), self._deserializer)
         return cancelled_body(codec, self._queue_name, self.job_id)
 
-    def _report_cancelled(self) -> None:
-        if has_handlers(JobStopped):
-            error = asyncio.CancelledError()
-            execute(
-                JobStopped(
-                    self._queue_name,
-                    self.job_id,
-                    "",
-                    0,
-                    "",
-                    "cancelled",
-                    0,
-                    None,
-                    error,
-                    timestamp_ms(),
-                    0,
-                    cause=Cause.CANCELLED,
-                )
-            )
+    async def _report_cancelled(self) -> None:
+        has_ledger = getattr(self._redis, "ledger", None) is not None
+        if has_ledger or has_handlers(JobStopped):
+            event = JobStopped(
+                self._queue_name, self.job_id, "", 0, "", "cancelled", 0, None, asyncio.CancelledError(),
+                timestamp_ms(), 0, cause=Cause.CANCELLED,
+            )  # fmt: skip
+            if has_ledger:
+                await self._redis.outbox.tell_end(event)
+            execute(event)
 
 
 def cancelled_body(

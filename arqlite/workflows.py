@@ -279,13 +279,15 @@ async def send_workflow(client: Any, flow: Workflow | Composition) -> WorkflowRu
     total, gives = len(numbers), workflow.gives(plan)
     engine: RedisEngine = client.queue(queue).engine
     outcome = "" if gives is None else json.dumps(gives)
-    if not await engine.compose(NewFlow(flow_id, workflow.name, workflow.keep_ms, total, steps, outcome)):
-        raise ConfigurationError(
-            f"workflow {workflow.name!r} was forgotten before all of it was stored; nothing of it runs"
-        )
+    stored = NewFlow(flow_id, workflow.name, workflow.keep_ms, total, steps, outcome)
+    async with contextlib.nullcontext() if client.ledger is None else client.outbox.flow(queue, steps):
+        if not await engine.compose(stored):
+            raise ConfigurationError(
+                f"workflow {workflow.name!r} was forgotten before all of it was stored; nothing of it runs"
+            )
     if has_handlers(JobEnqueued):
-        for step, stored in zip(plan[:total], steps, strict=False):
-            execute(JobEnqueued(queue, stored.job_id, step.call.function))
+        for step, its in zip(plan[:total], steps, strict=False):
+            execute(JobEnqueued(queue, its.job_id, step.call.function))
     return WorkflowRun(flow_id, client, queue)
 
 

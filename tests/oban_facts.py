@@ -417,6 +417,7 @@ FACTS: dict[int, Fact] = {
         (
             "tests/engine/test_engine_errors.py::test_errors_grow_and_travel_with_the_claim",
             "tests/test_worker_tasks.py::test_attempts_are_used_up",
+            "tests/ledger/test_ledger_writing.py::test_attempts_are_told",
         ),
     ),
     91: Fact(
@@ -525,6 +526,8 @@ FACTS: dict[int, Fact] = {
         (
             "tests/runtime/test_runtime_upkeep.py::test_ends_are_forgotten_at_their_age",
             "tests/runtime/test_runtime_upkeep.py::test_jobs_that_have_not_ended_are_never_pruned",
+            "tests/ledger/test_ledger_pruner.py::test_state_has_its_age",
+            "tests/ledger/test_ledger_pruner.py::test_open_jobs_stay",
         ),
     ),
     108: Fact(
@@ -540,6 +543,7 @@ FACTS: dict[int, Fact] = {
         (
             "tests/engine/test_engine_duties.py::test_prune_stops_at_its_limit",
             "tests/runtime/test_runtime_upkeep.py::test_pruner_takes_the_rest_in_later_runs",
+            "tests/ledger/test_ledger_pruner.py::test_many_go_in_batches",
         ),
     ),
     111: Fact(
@@ -868,11 +872,13 @@ FACTS: dict[int, Fact] = {
     170: Fact("many jobs take options of the call", ("tests/test_unique.py::test_many_with_options",)),
     171: Fact(
         "a job of a transaction appears with its commit",
-        (),
-        instead=(
-            "A job is stored in Redis, which takes no part in a transaction of SQL: it is enqueued "
-            "after the commit, under an id of its own or as a unique job (docs/cookbook.md)."
+        (
+            "tests/outbox/test_outbox_commit.py::test_job_is_in_redis_when_the_commit_returns",
+            "tests/outbox/test_outbox_commit.py::test_rollback_leaves_nothing",
+            "tests/outbox/test_outbox_commit.py::test_savepoint_that_is_rolled_back_takes_its_jobs",
+            "tests/outbox/test_outbox_relay.py::test_committed_jobs_are_pushed_and_marked",
         ),
+        instead="With a ledger: its row is written in the transaction, and pushed to Redis after the commit.",
     ),
     172: Fact(
         "what cannot be enqueued raises", ("tests/test_enqueue.py::test_bad_call_is_refused_in_the_caller",)
@@ -954,6 +960,7 @@ FACTS: dict[int, Fact] = {
         "what is done to jobs is told",
         (
             "tests/test_enqueue.py::test_each_enqueued_job_is_an_event",
+            "tests/outbox/test_outbox_by_hand.py::test_audit_tells_what_is_done_by_hand",
             "tests/telemetry/test_telemetry_workers.py::test_pruning_tells_its_count",
         ),
     ),

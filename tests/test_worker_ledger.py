@@ -18,7 +18,20 @@ from sqlite_threads import sqlite_threads_end  # noqa: F401 (a fixture)
 from worker_ledger_toys import Switch, attempts_of, row_of, status_of
 from worker_toys import Ctx, Gate, at_work, counts, end_of, enqueue
 
-from arqlite import ArqRedis, Cancel, Discard, Inspector, Retry, Snooze, Worker, func, task
+from arqlite import (
+    PREVIOUS,
+    ArqRedis,
+    Cancel,
+    Discard,
+    Inspector,
+    Retry,
+    Snooze,
+    Worker,
+    call,
+    chain,
+    func,
+    task,
+)
 from arqlite.engine import RedisEngine
 from arqlite.errors import JobExecutionFailed, LedgerError
 from arqlite.jobs import JobStatus
@@ -501,6 +514,24 @@ async def test_job_that_was_retried_by_hand_runs(
     assert await status_of(strict, job.job_id) == "SUCCESS"
 
 
+async def test_steps_of_a_workflow_have_their_rows(
+    arq_redis: ArqRedis, make_worker: Any, strict: Ledger
+) -> None:
+    """The rows that a workflow had from the beginning tell of its steps what rows of other jobs tell."""
+    await strict.upgrade()
+    arq_redis.ledger = strict
+    run = await arq_redis.enqueue_workflow(chain(call(add, 1, 2), call(add, PREVIOUS, 4)))
+    await make_worker([add], ledger=strict).async_run()
+
+    assert await run.result() == 7
+    steps = (await strict.jobs()).items
+    assert sorted((row.args, row.output_payload, str(row.status)) for row in steps) == [
+        ([1, 2], 3, "SUCCESS"),
+        ([3, 4], 7, "SUCCESS"),
+    ]
+    assert all(row.record is not None and row.pushed_at is not None for row in steps)
+
+
 # -- outages
 
 
@@ -527,6 +558,33 @@ async def test_outage_costs_no_job(
             await eventually(lambda job=job: status_is(behind, job.job_id, "SUCCESS"))
 
     assert len(runs) == 21
+
+
+@pytest.mark.parametrize("mode", ["behind", "strict"])
+async def test_worker_is_healthy_without_its_database(
+    arq_redis: ArqRedis,
+    outsider: ArqRedis,
+    make_worker: Any,
+    database: AsyncEngine,
+    switch: Switch,
+    eventually: Any,
+    mode: Any,
+) -> None:
+    """A check of a worker's health stays green while its ledger is away: no restart would help."""
+    ledger = Ledger(database, mode=mode)
+    async with at_work(make_worker([add], ledger=ledger, health_check_interval=0.05)) as working:
+        job = await enqueue(outsider, "add", 1, 2)
+        await eventually(lambda: status_is(ledger, job.job_id, "SUCCESS"))
+        switch.is_off = True
+        health = await ledger.health()
+        await arq_redis.delete("arq:queue:health-check")
+        await eventually(lambda: arq_redis.get("arq:queue:health-check"))
+        size = await RedisEngine(arq_redis, "arq:queue").size()
+        switch.is_off = False
+
+        assert (health.is_up, size.sessions, working.done()) == (False, 1, False)
+        assert "the database is stopped" in (health.error or "")
+        assert (await ledger.health()).is_up
 
 
 async def test_worker_starts_without_its_database(
@@ -564,6 +622,42 @@ async def test_strict_worker_waits_for_its_database(
 
         switch.is_off = False
         assert await job.result(timeout=5) == 3
+
+
+@pytest.mark.parametrize("mode", ["strict", "behind"])
+async def test_worker_waits_for_tables_that_another_process_holds(
+    outsider: ArqRedis,
+    make_worker: Any,
+    database: AsyncEngine,
+    eventually: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    mode: Any,
+) -> None:
+    """Tables that cannot be had at the start, for somebody upgrades them for long, end no worker."""
+    monkeypatch.setattr(Ledger.upgrade, "__kwdefaults__", {"timeout": 0.05})
+    monkeypatch.setattr("arqlite.books._START_PATIENCE_S", 0.1)
+    ledger = Ledger(database, mode=mode)
+    tries = []
+    real = Ledger.upgrade
+
+    async def upgrade(self: Ledger) -> None:
+        tries.append(self)
+        await real(self)
+
+    monkeypatch.setattr(Ledger, "upgrade", upgrade)
+    async with database.connect() as other:
+        if other.dialect.name == "sqlite":
+            await other.exec_driver_sql("BEGIN IMMEDIATE")
+        else:
+            await other.execute(text(f"SELECT pg_advisory_xact_lock({0x617271_6C697465})"))
+        async with at_work(make_worker([add], ledger=ledger)) as working:
+            await eventually(lambda: len(tries) > 2)
+            assert not working.done()
+            await other.rollback()
+
+            job = await enqueue(outsider, "add", 1, 2)
+            assert await job.result(timeout=5) == 3
+            await eventually(lambda: status_is(ledger, job.job_id, "SUCCESS"))
 
 
 async def test_strict_worker_that_waits_hears_signals(

@@ -15,7 +15,10 @@ class Check(BaseModel):
 
 
 class Health(BaseModel):
-    """`ok`; `degraded` (jobs are taken, but a queue has no worker to run them); or `down`."""
+    """`ok`, `degraded` or `down`.
+
+    Degraded is: jobs are taken, but a queue has no worker to run them, or its rows are a minute behind.
+    """
 
     status: Literal["ok", "degraded", "down"]
     checks: dict[str, Check]

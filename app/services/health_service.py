@@ -5,23 +5,23 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from sqlalchemy import text
-
-from app.core import queue
+from app.core import database, queue
 from app.core.database import AsyncSessionLocal
 from app.models import Job
 from app.schemas.health import Check, Health
-from arqlite import ArqRedis
+from arqlite import ArqRedis, Inspector
 from arqlite.constants import health_check_key_suffix
 from arqlite.ledger import store
 
 CHECK_TIMEOUT_S = 2.0
+LAG_LIMIT_S = 60.0
 
 
 async def look() -> Health:
     """Ask Redis, the database and the workers; none of them can keep the answer waiting."""
     looks: dict[str, Callable[[], Awaitable[str]]] = {
         "database": _database,
+        "ledger": _ledger,
         "redis_base": lambda: _redis(queue.base_pool),
         "redis_email": lambda: _redis(queue.email_pool),
         "worker_base": lambda: _worker(queue.base_pool),
@@ -32,7 +32,7 @@ async def look() -> Health:
     failing = {name for name, check in checks.items() if not check.ok}
     if not failing:
         return Health(status="ok", checks=checks)
-    only_workers = all(name.startswith("worker_") for name in failing)
+    only_workers = all(name == "ledger" or name.startswith("worker_") for name in failing)
     return Health(status="degraded" if only_workers else "down", checks=checks)
 
 
@@ -47,10 +47,25 @@ async def _bounded(one: Callable[[], Awaitable[str]]) -> Check:
 
 
 async def _database() -> str:
+    health = await database.ledger.health(timeout=CHECK_TIMEOUT_S)
+    if health.error is not None:
+        raise ConnectionError(health.error)
     async with AsyncSessionLocal() as db:
-        await db.execute(text("SELECT 1"))
         counted = await store.count_open(db, Job)
     return ", ".join(f"{count} {status}" for status, count in counted.items())
+
+
+async def _ledger() -> str:
+    """How far the rows of jobs are behind; by what workers tell Redis, so that this holds nobody up."""
+    pools = {"base": _opened(queue.base_pool), "email": _opened(queue.email_pool)}
+    lags = {
+        name: (await Inspector(pool).ledger_lag(pool.default_queue_name)).total_seconds()
+        for name, pool in pools.items()
+    }
+    told = "; ".join(f"{name} {lag:.1f} s behind" for name, lag in lags.items())
+    if max(lags.values()) > LAG_LIMIT_S:
+        raise LookupError(told)
+    return told
 
 
 async def _redis(pool: ArqRedis | None) -> str:

@@ -108,7 +108,7 @@ class Upkeep:
     async def watch(self, session: str = "", lag_ms: int = 0) -> Watch:
         """Tell what is to be watched, and hear how far the rows of this session are behind, in ms."""
         args = {"sid": session, "lag_ms": lag_ms}
-        marker, beat, longest_ms = await self._call(load("watch"), args)
+        marker, beat, longest_ms = await self._call(load("watch"), args, keys={"spilled": self.keys.spilled})
         return Watch(marker.decode(), int(beat), int(longest_ms))
 
     async def mark(self, known: Watch, marker: str, beat: int, remember_ms: int) -> bool:

@@ -7,12 +7,13 @@ from typing import Any, TypeAlias
 
 from ..engine import RedisEngine
 from ..errors import DeserializationError, JobBusy, JobNotFound
+from ..model.byhand import Handled
 from ..model.codec import queued_record, with_blob
 from ..model.records import JobView
 from ..model.states import INCOMPLETE_STATES, JobState, letters_of
 from ..model.updates import changed, checked_changes
 from .found import Found, view_of
-from .moving import TRIALS, Moving, report_managed
+from .moving import TRIALS, Moving
 
 Changes: TypeAlias = Mapping[str, Any] | Callable[[JobView], Mapping[str, Any]]
 """What to change, or a function of the job that tells it."""
@@ -60,7 +61,7 @@ class Changing(Moving):
             if callable(changes):
                 settled = checked_changes(changes(view_of(found, engine.queue, self._codec)))
             if await self._change(engine, found, found.envelope, settled):
-                report_managed(engine.queue, "update", [found], ["done"], by=self.by)
+                self._report(engine, "update", [found], [self._changed(found, found.envelope, settled)])
                 updated = await self.job(job_id, queue)
                 if updated is None:
                     raise JobNotFound(job_id)
@@ -87,3 +88,17 @@ class Changing(Moving):
             amended = with_blob(found.record, blob)
             return await engine.amend(found.job_id, found.record, amended, record) == "done"
         return await engine.revive_many([self._revival(found, due_ms, written)]) == ["done"]
+
+    def _changed(self, found: Found, envelope: Mapping[str, Any], changes: Mapping[str, Any]) -> Handled:
+        """Tell the ledger of a job that is another one now."""
+        written, due_ms = changed(envelope, changes), changes.get("scheduled_at")
+        revival = self._revival(found, due_ms, written)
+        if revival.remembered:
+            # A job that waits for its time instead of another try is given no further attempt.
+            past = found.memory._replace(due_ms=found.memory.due_ms if due_ms is None else due_ms)
+            revival = revival._replace(memory=past._replace(is_retryable=0).encode())
+        elif not found.state.is_final:
+            revival = revival._replace(memory="")
+        handled = self._handled(found, revival)._replace(envelope=written)
+        # Without a time of its own it is where it was.
+        return handled if due_ms is not None else handled._replace(state=None, due_ms=None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from datetime import timedelta
 from typing import Any, Final
 
 from ..engine import IDLE, Change, Keys, Listener, Survey
@@ -187,12 +188,24 @@ class QueueControl(Looking):
         found = [await self.check_queue(name) for name in await self._queue_names()]
         return [info for info in found if info is not None]
 
+    async def ledger_lag(self, queue: str) -> timedelta:
+        """Tell how far the rows of a queue are behind what its workers know; asks Redis, and not the ledger.
+
+        Workers tell each second what is more than a second. Without a ledger, or a worker, it is none.
+
+        Raises:
+            ConfigurationError: the queue has no name.
+        """
+        return timedelta(milliseconds=(await self._engine(_name(queue)).watch()).lag_ms)
+
     async def _running(self, queue: str) -> list[str]:
         info = await self.check_queue(queue)
         return [] if info is None else info.running
 
     async def _steer(self, queue: str, changes: list[Change], event: Event) -> None:
         await self._engine(_name(queue)).steer(changes)
+        if self.pool.ledger is not None:
+            self.pool.outbox.tell_by_hand(event)
         execute(event)
 
     async def _queue_names(self) -> list[str]:

@@ -14,9 +14,10 @@ from ..engine.management import Revival, Stop
 from ..errors import ConfigurationError, DeserializationError
 from ..jobs import CANCELLED_KEEP_MS, cancelled_body
 from ..model import checks
+from ..model.byhand import Handled
 from ..model.codec import blob_behind_end, queued_record
 from ..model.filters import JobConditions, JobFilter
-from ..model.memory import Memory, counted
+from ..model.memory import Memory, counted, decode
 from ..model.states import FINAL_STATES, INCOMPLETE_STATES, Cause, JobState, letters_of
 from ..telemetry import JobsManaged, JobStopped, execute, has_handlers
 from ..telemetry.jobevents import ManagedAs
@@ -29,23 +30,6 @@ RETRIED_FROM = FINAL_STATES | {JobState.SCHEDULED, JobState.RETRYABLE, JobState.
 DELETED_IN = frozenset(JobState) - {JobState.EXECUTING}
 # A job that changes while it is to be moved is read again, so often.
 TRIALS = 5
-
-
-def report_managed(
-    queue: str,
-    action: ManagedAs,
-    jobs: Sequence[Found],
-    answers: Sequence[str],
-    done: Sequence[str] = ("done",),
-    *,
-    by: str,
-) -> None:
-    """Tell telemetry which jobs were moved by hand."""
-    if not has_handlers(JobsManaged):
-        return
-    moved = tuple(found.job_id for found, answer in zip(jobs, answers, strict=True) if answer in done)
-    if moved:
-        execute(JobsManaged(queue, action, moved, by))
 
 
 class Moving(Finding):
@@ -124,11 +108,11 @@ class Moving(Finding):
         async for page, states in self._movable(engine, wanted, INCOMPLETE_STATES):
             stops = [Stop(found.job_id, self._cancelled(engine, found)) for found in page]
             answers = await engine.cancel_many(stops, CANCELLED_KEEP_MS, states)
-            report_managed(engine.queue, "cancel", page, answers, ("cancelled", "asked"), by=self.by)
+            self._report(engine, "cancel", _whose(page, answers, ("cancelled", "asked")))
             for found, answer in zip(page, answers, strict=True):
                 if answer == "cancelled":
                     moved += 1
-                    _report_cancelled(engine.queue, found)
+                    await self._report_cancelled(engine, found)
                 elif answer == "asked":  # and it may be met again before it has ended
                     asked.add(found.job_id)
         return moved + len(asked)
@@ -145,8 +129,11 @@ class Moving(Finding):
         """
         moved, meant = 0, {found.job_id: self._life_of(found) for found in jobs}
         for _ in range(TRIALS):
-            answers = await engine.revive_many([self._revival(found) for found in jobs])
-            report_managed(engine.queue, "retry", jobs, answers, by=self.by)
+            revivals = {found.job_id: self._revival(found) for found in jobs}
+            answers = await engine.revive_many(list(revivals.values()))
+            revived = _whose(jobs, answers)
+            handled = [self._handled(found, revivals[found.job_id]) for found in revived]
+            self._report(engine, "retry", revived, handled)
             moved += answers.count("done")
             changed = [
                 found.job_id for found, answer in zip(jobs, answers, strict=True) if answer == "changed"
@@ -166,7 +153,9 @@ class Moving(Finding):
         moved = 0
         async for page, states in self._movable(engine, wanted, DELETED_IN):
             answers = await engine.drop_many([found.job_id for found in page], states)
-            report_managed(engine.queue, "delete", page, answers, by=self.by)
+            deleted = _whose(page, answers)
+            waited = [found for found in deleted if not found.state.is_final]
+            self._report(engine, "delete", deleted, [_deleted(found) for found in waited])
             moved += answers.count("done")
         return moved
 
@@ -179,6 +168,49 @@ class Moving(Finding):
             return
         async for page in self._pages(engine, dataclasses.replace(wanted, states=states)):
             yield page, letters_of(states)
+
+    def _report(
+        self,
+        engine: RedisEngine,
+        action: ManagedAs,
+        jobs: Sequence[Found],
+        handled: Sequence[Handled] = (),
+    ) -> None:
+        """Tell what was done to jobs, and the ledger of those whose rows are to follow."""
+        has_ledger = self.pool.ledger is not None
+        if not jobs or not (has_ledger or has_handlers(JobsManaged)):
+            return
+        event = JobsManaged(engine.queue, action, tuple(found.job_id for found in jobs), self.by)
+        if has_ledger:
+            self.pool.outbox.tell_by_hand(event, handled)
+        execute(event)
+
+    async def _report_cancelled(self, engine: RedisEngine, found: Found) -> None:
+        """Tell that a job was cancelled while it waited."""
+        has_ledger = self.pool.ledger is not None
+        if not (has_ledger or has_handlers(JobStopped)):
+            return
+        job = found.envelope or {}
+        event = JobStopped(
+            engine.queue, found.job_id, found.function, found.attempt, "", "cancelled", 0, None,
+            asyncio.CancelledError(), timestamp_ms(), found.enqueue_ms, job.get("ma") or job.get("tm"),
+            tuple(job.get("g") or ()), job.get("m") or {}, job.get("p") or 0, tuple(job.get("a") or ()),
+            job.get("k") or {}, crashes=found.memory.crashes, record=found.record, cause=Cause.CANCELLED,
+        )  # fmt: skip
+        if has_ledger:
+            await self.pool.outbox.tell_end(event)
+        execute(event)
+
+    def _handled(self, found: Found, revival: Revival) -> Handled:
+        """Tell the ledger of a job that waits again."""
+        past, now_ms = decode(revival.memory), timestamp_ms()
+        due_ms = now_ms if revival.due_ms is None else revival.due_ms
+        state = JobState.SCHEDULED if due_ms > now_ms else JobState.AVAILABLE
+        attempt = found.first_try - 1 + past.tries + past.crashes
+        return Handled(
+            found.job_id, found.enqueue_ms, state, attempt, due_ms, revival.memory, found.envelope,
+            revival.record,
+        )  # fmt: skip
 
     def _revival(
         self, found: Found, due_ms: int | None = None, written: dict[str, Any] | None = None
@@ -260,12 +292,12 @@ def _meant(conditions: Any) -> JobFilter:
     return wanted
 
 
-def _report_cancelled(queue: str, found: Found) -> None:
-    if has_handlers(JobStopped):
-        error = asyncio.CancelledError()
-        execute(
-            JobStopped(
-                queue, found.job_id, found.function, found.attempt, "", "cancelled", 0, None, error,
-                timestamp_ms(), found.enqueue_ms, cause=Cause.CANCELLED,
-            )
-        )  # fmt: skip
+def _whose(jobs: Sequence[Found], answers: Sequence[str], wanted: Sequence[str] = ("done",)) -> list[Found]:
+    """The jobs that were answered so."""
+    return [found for found, answer in zip(jobs, answers, strict=True) if answer in wanted]
+
+
+def _deleted(found: Found) -> Handled:
+    """Tell the ledger of a job that was deleted while it waited."""
+    attempt = found.first_try - 1 + found.memory.tries + found.memory.crashes
+    return Handled(found.job_id, found.enqueue_ms, JobState.CANCELLED, attempt)

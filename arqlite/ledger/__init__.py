@@ -12,7 +12,7 @@ except ImportError as error:
 
 from ..model.states import Cause, LedgerStatus
 from . import store
-from .answers import Count, Ended, JobHistory, LedgerStats, Page
+from .answers import Count, Ended, JobHistory, LedgerHealth, LedgerStats, Page
 from .audit import AuditEntry
 from .auditor import Auditor
 from .autogenerate import include_object, render_item
@@ -52,6 +52,7 @@ __all__ = (
     "LedgerBase",
     "LedgerConditions",
     "LedgerFilter",
+    "LedgerHealth",
     "LedgerPruner",
     "LedgerStats",
     "LedgerStatus",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from ..model.states import JobState
 from .rows import BY_QUEUE
 
 NO_COLUMNS: Mapping[str, Any] = {}
@@ -26,6 +27,7 @@ class AcceptedJob(NamedTuple):
         record: the job as the queue stores it.
         lock: of a unique job, what `StoredJob.lock` is; None for one that is not.
         columns: values for further columns of the row model, by name.
+        state: where it waits; None is by when it is due.
     """
 
     id: str
@@ -46,3 +48,4 @@ class AcceptedJob(NamedTuple):
     user_id: int | None = None
     parent: str = ""
     columns: Mapping[str, Any] = NO_COLUMNS
+    state: JobState | None = None

@@ -29,6 +29,21 @@ class Page(Generic[ItemT]):
 
 
 @dataclass(frozen=True, slots=True)
+class LedgerHealth:
+    """Whether the database of a ledger answers.
+
+    Attributes:
+        is_up: whether it did.
+        took_ms: how long that took, or until this gave up.
+        error: why it did not; None if it did.
+    """
+
+    is_up: bool
+    took_ms: float
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Count:
     """How many rows there are.
 

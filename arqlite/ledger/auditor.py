@@ -13,7 +13,7 @@ from typing import Self
 
 from .. import telemetry
 from ..service import Host, Service
-from . import store
+from . import hearing, store
 from .audit import AUDITED, Audited, AuditEntry, entries_of
 from .ledger import Ledger
 from .outage import is_away, is_conflict, words_of
@@ -28,15 +28,15 @@ _SHORTEST_BACKOFF_S = 0.02
 class Auditor(Service):
     """Writes into the ledger's audit what is done in this process to jobs and queues by hand.
 
-    A worker with a ledger has one, for its own queue. A process without a worker, an API say, starts its
-    own; it hears of all queues:
+    A worker with a ledger has one, for its own queue, and what an `Inspector` does through a pool with a
+    ledger is written without any. One that is started by itself hears of all queues, and of what is done
+    through pools without a ledger as well:
 
         async with Auditor(ledger):
-            await inspector.pause_queue("mail")
+            await Inspector(pool).pause_queue("mail")
 
-    Nobody waits for it: while the database is away the entries wait in memory, up to `capacity`; beyond that
-        the
-    oldest are dropped, and counted in the log.
+    Nobody waits for it: while the database is away the entries wait in memory, up to `capacity`; beyond
+    that the oldest are dropped, and counted in the log.
 
     Args:
         ledger: whose audit.
@@ -61,6 +61,7 @@ class Auditor(Service):
         self.flush_timeout = flush_timeout
         self._clock = clock
         self._queue: str | None = None
+        self._is_listening = False
         self._entries: deque[AuditEntry] = deque(maxlen=capacity)
         self._dropped = 0
         self._arrived = asyncio.Event()
@@ -84,11 +85,16 @@ class Auditor(Service):
             self._closing = asyncio.Event()
             self._loop = asyncio.get_running_loop()
             telemetry.attach(self._handler_id, AUDITED, self.take)
+            hearing.begin(Auditor, self.ledger, self._queue)
+            self._is_listening = True
         await super().start()
 
     async def stop(self) -> None:
         """Stop listening, write what waits, and end."""
         telemetry.detach(self._handler_id)
+        if self._is_listening:
+            hearing.end(Auditor, self.ledger, self._queue)
+            self._is_listening = False
         self._closing.set()
         self._arrived.set()
         if self._task is not None:

@@ -17,7 +17,7 @@ from ..telemetry import JobStarted, JobStopped
 from .accepting import AcceptedJob
 from .payloads import describe_error, jsonable_or_text
 from .redaction import Redaction
-from .rows import BY_QUEUE
+from .rows import BY_QUEUE, MOST_ATTEMPTS
 
 JOB_COLUMNS = (
     "id", "queue", "job_type", "function", "status", "state", "cause", "args", "kwargs", "tags", "meta",
@@ -159,13 +159,18 @@ def told_of(
     job = (
         event.job_id, event.queue, function, function, status, state, cause, args, kwargs, tags, meta,
         event.priority, output, error, event.triggered_by or BY_QUEUE, event.parent or None, event.attempt,
-        event.crashes, event.max_attempts, worker, enqueued, enqueued or at, queued,
+        event.crashes, attempts_told(event.max_attempts), worker, enqueued, enqueued or at, queued,
         moment(min(scheduled_ms, _LAST_MS)) if scheduled_ms > 0 else None, began, finished, at, at, record,
         memory,
     )  # fmt: skip
     if began is None:
         return job, None, tally
     return job, (event.job_id, event.queue, event.attempt, worker, outcome, cause, began, ended, error), tally
+
+
+def attempts_told(most: int | None) -> int | None:
+    """How often a job may be tried, as a row has it."""
+    return None if most is None else min(most, MOST_ATTEMPTS)
 
 
 def _began(started: JobStarted | None, stopped: JobStopped | None, moment: Moment) -> Any:
@@ -213,14 +218,14 @@ def accepted_values(
     due_ms = job.enqueued_ms if job.due_ms is None else job.due_ms
     due_ms = min(due_ms, _LAST_MS)
     is_early = due_ms > job.enqueued_ms
-    state = JobState.SCHEDULED if is_early else JobState.AVAILABLE
+    state = job.state or (JobState.SCHEDULED if is_early else JobState.AVAILABLE)
     return (
         job.id, job.queue, job.job_type or job.function, job.function, _QUEUED, state.value,
         json_of(args) if args else "[]",
         json_of(kwargs) if kwargs else "{}",
         json_of(job.tags) if job.tags else "[]",
         json_of(job.meta) if job.meta else "{}",
-        job.priority, job.triggered_by, job.user_id, job.parent or None, job.max_attempts,
+        job.priority, job.triggered_by, job.user_id, job.parent or None, attempts_told(job.max_attempts),
         enqueued, enqueued, enqueued, moment(due_ms) if is_early else enqueued, enqueued,
         None if pushed_ms is None else moment(pushed_ms), record,
         None if job.lock is None else json_of(list(job.lock)),

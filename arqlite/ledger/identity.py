@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from ..model.context import RunningJob, current_job
 from .adoption import Run
+from .changes import attempts_told
 
 _runs_so_far: ContextVar[tuple[str, int, int] | None] = ContextVar("arqlite_ledger_runs", default=None)
 
@@ -36,7 +37,7 @@ def run_of(name: str) -> Run:
         crashes=job.crashes,
         worker=job.worker,
         enqueued_at=_moment(job.enqueue_ms),
-        max_attempts=job.max_attempts,
+        max_attempts=attempts_told(job.max_attempts),
         priority=job.priority,
         tags=job.tags,
         meta=job.meta,

@@ -18,25 +18,32 @@ logger = logging.getLogger("arqlite.ledger")
 DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeoutError, OSError)
 """No connection, no free connection in time, or a file that another process keeps locked."""
 
-# No connection, no resources, the server is stopping or starting, a conflict that was not settled in time;
-# tables or columns that are not there yet, which a migration brings; and a database or a user that the server
-# does not let in now, as psycopg says OperationalError of them.
-_AWAY_STATES = ("08", "28", "3D000", "53", "57P0", "58", "55P03", "42P01", "42703", "3F000", "25006")
+# No connection, nobody let in, no resources, the server is stopping or starting or gave a statement up, a
+# conflict that was not settled in time; and tables or columns that one may not write yet, or that are not
+# there yet, which a migration brings.
+_AWAY_STATES = (
+    "08", "28", "3D", "53", "57", "58", "55P03", "42501", "42P01", "42703", "3F000", "25006",
+)  # fmt: skip
+# What is written is too large or too deep: the next time it is so, too. psycopg has it among what passes.
+_LIMIT_STATES = ("54",)
 _CONFLICT_STATES = ("40001", "40P01")
 
 
 def is_away(error: BaseException) -> bool:
     """Tell whether an error says that the database cannot be used at this moment, whatever is asked of it."""
+    state = _state_of(error)
+    if state.startswith(_LIMIT_STATES):
+        return False
     if isinstance(error, DATABASE_AWAY):
         return True
-    if not isinstance(error, DBAPIError):
-        return False
-    return error.connection_invalidated or _state_of(error).startswith(_AWAY_STATES)
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
+    return state.startswith(_AWAY_STATES)
 
 
 def is_conflict(error: BaseException) -> bool:
     """Tell whether the database gave this transaction up for another one: it may be tried again."""
-    return isinstance(error, DBAPIError) and _state_of(error).startswith(_CONFLICT_STATES)
+    return _state_of(error).startswith(_CONFLICT_STATES)
 
 
 def lacks_tables(error: DBAPIError) -> bool:
@@ -44,9 +51,12 @@ def lacks_tables(error: DBAPIError) -> bool:
     return _state_of(error) == "42P01" or "no such table" in str(error.orig)
 
 
-def _state_of(error: DBAPIError) -> str:
+def _state_of(error: BaseException) -> str:
     """The SQLSTATE, by whatever name the driver has it; empty is not known."""
-    return getattr(error.orig, "sqlstate", None) or getattr(error.orig, "pgcode", None) or ""
+    # An error of the driver's own is one that SQLAlchemy did not wrap: while it connects, it may not.
+    told = error.orig if isinstance(error, DBAPIError) else error
+    state = getattr(told, "sqlstate", None) or getattr(told, "pgcode", None)
+    return state if isinstance(state, str) else ""
 
 
 def words_of(error: BaseException) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from ..errors import LedgerError
 from ..model.states import JobState, LedgerStatus
 from .accepting import AcceptedJob
+from .changes import attempts_told
 from .payloads import jsonable_or_text
 from .redaction import Redaction
 from .rows import JOB_ID_LENGTH, QUEUE_LENGTH
@@ -27,7 +28,7 @@ def queued_row(job: AcceptedJob, redaction: Redaction) -> dict[str, Any]:
     args, kwargs, is_whole = redaction.applied(job.function, job.args, job.kwargs)
     enqueued_at = _moment(job.enqueued_ms)
     due_at = enqueued_at if job.due_ms is None else _moment(job.due_ms)
-    state = JobState.SCHEDULED if due_at > enqueued_at else JobState.AVAILABLE
+    state = job.state or (JobState.SCHEDULED if due_at > enqueued_at else JobState.AVAILABLE)
     return {
         "id": job.id,
         "queue": job.queue,
@@ -45,13 +46,13 @@ def queued_row(job: AcceptedJob, redaction: Redaction) -> dict[str, Any]:
         "parent": job.parent or None,
         "attempt": 0,
         "crashes": 0,
-        "max_attempts": job.max_attempts,
+        "max_attempts": attempts_told(job.max_attempts),
         "enqueued_at": enqueued_at,
         "created_at": enqueued_at,
         "queued_at": enqueued_at,
         "scheduled_at": due_at,
         "updated_at": enqueued_at,
-        "record": job.record if is_whole else None,
+        "record": (job.record or None) if is_whole else None,
         "lock": None if job.lock is None else list(job.lock),
         **job.columns,
     }

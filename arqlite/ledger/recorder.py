@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
@@ -20,9 +19,11 @@ from ..telemetry import (
     has_handlers,
 )
 from ..utils import timestamp_ms
+from . import hearing
 from .accepting import AcceptedJob
 from .backlog import Accepted, Backlog, Run
 from .leaving import leave_accepted_out, leave_packet_out, leave_run_out, packets_of, report_overflow
+from .milestones import Milestones
 from .outage import Absence, is_away, is_conflict
 from .overflow import Overflow
 from .writer import Books, Writer, write_parts
@@ -84,10 +85,10 @@ class Recorder(Service):
         self.max_backoff = max_backoff
         self.flush_timeout = flush_timeout
         self.replay_interval = replay_interval
+        self._is_listening = False
         self._writer = Writer(ledger)
         self._backlog = Backlog(self._writer.moment, ledger.redaction)
-        self._written = 0
-        self._waiters: deque[tuple[int, asyncio.Future[None]]] = deque()
+        self._milestones = Milestones(self._backlog.written)
         self._absence = Absence(queue or "", _WAITS if ledger.is_strict else _GOES_ON)
         self._spilling: asyncio.Task[None] | None = None
         self._arrived = asyncio.Event()
@@ -127,14 +128,12 @@ class Recorder(Service):
         Raises:
             LedgerError: the recorder ended before.
         """
-        if self._written >= mark:
+        if self._milestones.is_reached(mark):
             return
         if self._task is None:
             raise LedgerError(_ENDED)
         if len(self._backlog):
-            waiter = asyncio.get_running_loop().create_future()
-            self._waiters.append((mark, waiter))
-            await waiter
+            await self._milestones.wait(mark)
 
     # What it is told.
 
@@ -143,6 +142,11 @@ class Recorder(Service):
         if self.queue is None or event.queue == self.queue:
             self._backlog.add(event)
             self._has_more()
+
+    def tell(self, event: JobStopped) -> None:
+        """Remember the end of a job of any queue, which telemetry did not tell this one of."""
+        self._backlog.add(event)
+        self._has_more()
 
     def accept(self, jobs: Sequence[AcceptedJob]) -> None:
         """Remember jobs that Redis has just accepted, for their QUEUED rows; some may be further already."""
@@ -169,6 +173,8 @@ class Recorder(Service):
             self._crowded = asyncio.Event()
             self._closing = asyncio.Event()
             telemetry.attach(self._handler_id, (JobStarted, JobStopped), self.take)
+            hearing.begin(Recorder, self.ledger, self.queue)
+            self._is_listening = True
             if self.overflow is not None:
                 self._spilling = asyncio.create_task(self._spill(self.overflow), name="arqlite:overflow")
         await super().start()
@@ -176,6 +182,9 @@ class Recorder(Service):
     async def stop(self) -> None:
         """Stop listening, write what was told, and end; what cannot be written goes to the overflow."""
         telemetry.detach(self._handler_id)
+        if self._is_listening:
+            hearing.end(Recorder, self.ledger, self.queue)
+            self._is_listening = False
         self._closing.set()
         self._arrived.set()
         if self._task is not None:
@@ -185,11 +194,7 @@ class Recorder(Service):
             await end_task(self._spilling)
             self._spilling = None
         # Before the rest goes elsewhere: that is not committed.
-        self._written = self._backlog.written()
-        while self._waiters:
-            _, waiter = self._waiters.popleft()
-            if not waiter.done():
-                waiter.set_exception(LedgerError(_ENDED))
+        self._milestones.end(_ENDED)
         await self._leave_rest()
 
     async def run(self) -> None:
@@ -258,7 +263,7 @@ class Recorder(Service):
                 rest = await write_parts(taken, self._writer.write_accepted, leave_accepted_out)
         finally:
             self._backlog.settle_accepted(taken, rest)
-            self._wake_waiters()
+            self._milestones.look()
         return not rest
 
     async def _write_runs(self) -> bool:
@@ -272,7 +277,7 @@ class Recorder(Service):
                 rest = await write_parts(taken, self._writer.write_runs, leave_run_out)
         finally:
             self._backlog.settle_runs(taken, rest)
-            self._wake_waiters()
+            self._milestones.look()
         return not rest
 
     @contextmanager
@@ -286,14 +291,6 @@ class Recorder(Service):
             execute(
                 LedgerWritten(self.queue or "", len(taken), took_ms, lag * 1_000, waiting, timestamp_ms())
             )
-
-    def _wake_waiters(self) -> None:
-        if self._waiters:
-            self._written = self._backlog.written()
-        while self._waiters and self._waiters[0][0] <= self._written:
-            _, waiter = self._waiters.popleft()
-            if not waiter.done():
-                waiter.set_result(None)
 
     # The overflow.
 
@@ -321,7 +318,7 @@ class Recorder(Service):
         finally:
             self._backlog.settle_accepted(accepted, () if is_put else accepted)
             self._backlog.settle_runs(runs, () if is_put else runs)
-            self._wake_waiters()
+            self._milestones.look()
         return is_put
 
     async def _replay(self, overflow: Overflow) -> None:

@@ -27,6 +27,9 @@ JOB_ID_LENGTH = 255
 
 QUEUE_LENGTH = 128
 
+MOST_ATTEMPTS = 2**31 - 1
+"""What fits into the column `max_attempts`; a job may well be tried for ever, by any larger number."""
+
 BY_QUEUE = "queue"
 """`triggered_by` of a row that the recorder opened: it knows the job from the queue alone."""
 

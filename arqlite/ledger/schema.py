@@ -10,7 +10,7 @@ from sqlalchemy import Connection, MetaData, column, inspect, select, table, tex
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from ..errors import LedgerError
+from ..errors import LedgerError, LedgerUnavailable
 from .migrations import VERSION_TABLE
 from .revisions import Standing, in_words, standing_of
 from .rows import JobRowMixin
@@ -59,7 +59,7 @@ async def create_missing_tables(
         timeout: seconds to wait for other processes that do the same.
 
     Raises:
-        LedgerError: another process holds the tables for longer.
+        LedgerUnavailable: another process holds the tables for longer.
     """
     async with _turn(engine, timeout) as connection:
         await connection.run_sync(metadata.create_all)
@@ -69,7 +69,8 @@ async def upgrade_tables(engine: AsyncEngine, *, timeout: float = TURN_TIMEOUT_S
     """Bring the ledger's tables to the last revision, all of it or nothing; tells how they were before.
 
     Raises:
-        LedgerError: they cannot be upgraded, or another process holds them for longer than `timeout` seconds.
+        LedgerUnavailable: another process holds them for longer than `timeout` seconds.
+        LedgerError: they cannot be upgraded.
     """
     async with engine.connect() as connection:
         tables = await look_at_tables(connection)
@@ -149,7 +150,7 @@ async def _turn(engine: AsyncEngine, timeout: float) -> AsyncIterator[AsyncConne
         except DBAPIError as error:
             if not _is_timeout(error):
                 raise
-            raise LedgerError(
+            raise LedgerUnavailable(
                 f"the ledger's tables could not be had within {timeout:g}s: another process upgrades them, "
                 f"or holds them in a long transaction; try again when it has ended"
             ) from error

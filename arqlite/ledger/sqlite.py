@@ -5,14 +5,14 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
-from sqlalchemy import event
+from sqlalchemy import Connection, event
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 BUSY_TIMEOUT_MS = 5_000
 
 
 def configure_sqlite(engine: AsyncEngine, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> AsyncEngine:
-    """Give every connection of a SQLite engine WAL, a busy timeout and foreign keys.
+    """Give every connection of a SQLite engine WAL, a busy timeout, foreign keys and honest savepoints.
 
     Does nothing for other databases, so callers need not ask which one they have. Returns the engine.
     """
@@ -22,6 +22,7 @@ def configure_sqlite(engine: AsyncEngine, *, busy_timeout_ms: int = BUSY_TIMEOUT
             _set_up(connection, busy_timeout_ms)
 
         event.listen(engine.sync_engine, "connect", set_up)
+        event.listen(engine.sync_engine, "savepoint", _begin_before_savepoint)
     return engine
 
 
@@ -35,6 +36,17 @@ def _set_up(connection: Any, busy_timeout_ms: int) -> None:
         cursor.execute("PRAGMA foreign_keys = ON")
     finally:
         cursor.close()
+
+
+def _begin_before_savepoint(connection: Connection, _name: str | None) -> None:
+    """Begin the transaction that a savepoint is to be part of.
+
+    The driver begins one before the first change only. A savepoint that is set before would be the
+    transaction itself: its release would commit, and no rollback could take that back.
+    """
+    driver: Any = connection.connection.driver_connection
+    if not driver.in_transaction:
+        connection.exec_driver_sql("BEGIN")
 
 
 def _use_write_ahead_log(cursor: Any) -> None:

@@ -5,17 +5,21 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Hashable, Sequence
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from functools import partial
 
-from ..engine import EnqueueBatch, Holder
-from ..ledger import Ledger, store
+from ..engine import EnqueueBatch, Holder, NewStep
+from ..ledger import Ledger, Recorder, hearing, store
+from ..ledger.audit import Audited
 from ..ledger.columns import check_row
 from ..ledger.outage import is_away
 from ..ledger.store.waiting import StoredJob
+from ..model.byhand import Handled
 from ..model.codec import Codec
-from ..telemetry import JobEnqueued, execute, has_handlers
+from ..telemetry import JobEnqueued, JobStopped, execute, has_handlers
+from .byhand import HandNotes
 from .delivery import PATIENCE_S, Delivery
+from .flows import flow_rows
 from .following import Followers
 from .parcels import Errand, Offered, Parcel, parcel_of
 from .rowbatch import NewRow, RowBatch
@@ -47,7 +51,9 @@ class Desk:
         with suppress(RuntimeError):  # no loop runs yet
             self.delivery.loop = asyncio.get_running_loop()
         self._queue = queue
-        self.followers = Followers(ledger)
+        self._codec = codec
+        self.followers = Followers(ledger, queue)
+        self._by_hand = HandNotes(ledger)
         self._rows = RowBatch(ledger)
 
     def route(self, offer: Offered) -> Hashable:
@@ -97,13 +103,27 @@ class Desk:
             answers[place] = holder
         return answers
 
+    def flow(self, queue: str, steps: Sequence[NewStep]) -> AbstractAsyncContextManager[None]:
+        """Write the rows of a workflow's steps around the block that stores it; see `flow_rows`."""
+        return flow_rows(self.ledger, self._rows, self.followers, queue, steps, self._codec())
+
     async def follow(self, offers: Sequence[Offered]) -> None:
         """Have rows written of jobs that Redis has just taken; nobody waits for them."""
-        writer = await self.followers.writer()
+        # All offers of a call are for one queue.
+        writer = await self.followers.writer(offers[0].queue)
         writer.accept([accepted_job(self.ledger, offer) for offer in offers])
         if has_handlers(JobEnqueued):
             for offer in offers:
                 execute(JobEnqueued(offer.queue, offer.job.job_id, offer.call.function))
+
+    async def tell_end(self, event: JobStopped) -> None:
+        """Have the row of a job follow that was cancelled while it waited; nobody waits for that."""
+        if not hearing.is_heard(Recorder, self.ledger, event.queue):  # which a worker of this process does
+            (await self.followers.writer(event.queue)).tell(event)
+
+    def tell_by_hand(self, event: Audited, handled: Sequence[Handled] = ()) -> None:
+        """Have the audit tell what was done by hand, and the rows of these jobs follow."""
+        self._by_hand.take(event, handled)
 
     async def pushed(self, queue: str, job_id: str) -> bool:
         """Wait for the push of a job, if it is under way here; tells whether it was."""
@@ -132,6 +152,7 @@ class Desk:
         """Finish what was begun, within a few seconds; the relay does the rest."""
         await self.delivery.aclose(_FLUSH_PATIENCE_S)
         await self.followers.aclose()
+        await self._by_hand.flush(_FLUSH_PATIENCE_S)
 
     async def _foreseen(self, offers: Sequence[Offered]) -> list[Holder | None]:
         """Look which jobs the queue would not take. When Redis is away, the push will tell."""

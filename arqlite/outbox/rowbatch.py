@@ -57,7 +57,9 @@ class RowBatch:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._rows: Gathering[NewRow, RowAnswer] = Gathering(self._commit_each, _TRIPS)
+        # SQLite has one writer: a second one would only ask it again and again, and might never get its turn.
+        trips = 1 if ledger.backend == "sqlite" else _TRIPS
+        self._rows: Gathering[NewRow, RowAnswer] = Gathering(self._commit_each, trips)
 
     async def commit(self, row: NewRow) -> bool:
         """Commit one row.

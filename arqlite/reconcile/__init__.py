@@ -1,5 +1,5 @@
 """Rows and Redis, held together: what one of them has lost, the other gives back."""
 
-from .reconciler import REMEMBER_MS, Reconciler
+from .reconciler import Reconciler
 
-__all__ = ("REMEMBER_MS", "Reconciler")
+__all__ = ("Reconciler",)

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from ..engine import RedisEngine, Watch
 from ..ledger import Ledger
-from ..ledger.outage import is_away, words_of
+from ..ledger.outage import is_away, is_conflict, words_of
 from ..ledger.rows import utc_now
 from ..ledger.store import comparing
 from ..ledger.tables import QueueRow
@@ -27,9 +27,6 @@ from .repairs import Difference, Mended, Mender
 from .rules import Repair, Verdict, judge
 
 logger = logging.getLogger("arqlite.ledger")
-
-REMEMBER_MS = 300_000
-"""For how long the queue remembers an end of which nothing is kept: time enough for a row to hear of it."""
 
 # Rows that are further behind keep everybody from pushing: a job may have ended without their word.
 _LAG_S = 1.0
@@ -63,7 +60,6 @@ class Reconciler(Ticker):
         compare_every: seconds between two comparisons of parts.
         grace: seconds for which everybody is given time to write down what has happened, before what is
             missing is taken to be lost.
-        remember_ms: see `REMEMBER_MS`.
         clock: tells the time.
         sleep: waits so many seconds.
     """
@@ -78,7 +74,6 @@ class Reconciler(Ticker):
         interval: float = 1.0,
         compare_every: float = 5.0,
         grace: float = 2.0,
-        remember_ms: int = REMEMBER_MS,
         clock: Callable[[], datetime] = utc_now,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
@@ -90,7 +85,7 @@ class Reconciler(Ticker):
         self._lag_s = lag_s
         self._compare_every = compare_every
         self._grace = grace
-        self._remember_ms = remember_ms
+        self._remember_ms = ledger.remember_ms
         self._sleep = sleep
         self._clock = clock
         self._use(Codec())
@@ -127,7 +122,7 @@ class Reconciler(Ticker):
         try:
             await self._look()
         except Exception as error:
-            if not isinstance(error, REDIS_TROUBLE) and not is_away(error):
+            if not (isinstance(error, REDIS_TROUBLE) or is_away(error) or is_conflict(error)):
                 raise
             if not self._is_away:
                 logger.warning(

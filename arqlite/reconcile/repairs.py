@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import NamedTuple
@@ -11,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from ..engine import Place, RedisEngine, Restored, Retired
 from ..ledger import Ledger, store
 from ..ledger.audit import AuditEntry
+from ..ledger.outage import is_away, is_conflict
 from ..ledger.rows import utc_now
 from ..ledger.store import comparing
 from ..ledger.store.comparing import KnownRow
@@ -20,9 +23,12 @@ from ..model.codec import Codec
 from ..model.memory import Memory
 from ..model.states import JobState
 from ..outbox.pushing import restored
+from ..runtime.outage import REDIS_TROUBLE
 from .ends import body_of, settled_row
 from .opening import accepted_of, state_of
 from .rules import Repair
+
+logger = logging.getLogger("arqlite.ledger")
 
 # How long the end of a job is kept in Redis that was taken out of where it waited.
 _RETIRED_KEEP_MS = 3_600_000
@@ -30,6 +36,7 @@ _RETIRED_KEEP_MS = 3_600_000
 _IN_FRONT = "=0"
 # The audit names the first of a batch.
 _MOST_IDS = 20
+_MOST_LEFT_OUT = 1_000
 LOST_WITHOUT_RECORD = {
     "type": "JobLost",
     "message": "Redis lost the job, and its row does not keep what it could be made of again",
@@ -122,26 +129,62 @@ class Mender:
         self._engine = engine
         self._ledger = ledger
         self._codec = codec
+        self._left_out: set[str] = set()
 
     async def mend(self, differences: Sequence[Difference], actor: str = "arqlite") -> Mended:
         """Do what was decided of some jobs, at most some 500, and note it in the audit.
 
+        What the database refuses is left as it is, and told in the log.
+
         Args:
             differences: what differs.
             actor: who asked for it.
+
+        Raises:
+            Exception: Redis or the database is away.
         """
         by_repair: dict[Repair, list[Difference]] = {}
         for difference in differences:
             by_repair.setdefault(difference.repair, []).append(difference)
         mended = Mended()
-        async with self._ledger.sessions() as db:
-            for repair, group in by_repair.items():
-                job_ids = await self._mend_alike(db, repair, group)
-                if job_ids:
-                    mended.add(_count(repair, len(job_ids)))
-                    await store.audit(db, [_audited(self._engine.queue, repair, actor, job_ids)])
-                    await db.commit()
+        for repair, group in by_repair.items():
+            mended.add(await self._mend_parts(repair, group, actor))
         return mended
+
+    async def _mend_parts(self, repair: Repair, group: list[Difference], actor: str) -> Mended:
+        """One row that the database refuses must not keep those of others from being mended."""
+        mended, parts = Mended(), deque([group])
+        while parts:
+            part = parts.popleft()
+            try:
+                job_ids = await self._mend_group(repair, part, actor)
+            except Exception as error:
+                if isinstance(error, REDIS_TROUBLE) or is_away(error) or is_conflict(error):
+                    raise
+                if len(part) == 1:
+                    self._leave_out(repair, part[0].job_id, error)
+                else:
+                    middle = len(part) // 2
+                    parts.extendleft((part[middle:], part[:middle]))
+            else:
+                mended.add(_count(repair, len(job_ids)))
+        return mended
+
+    async def _mend_group(self, repair: Repair, group: list[Difference], actor: str) -> list[str]:
+        """In one transaction, which closes by itself what it holds where it fails."""
+        async with self._ledger.sessions() as db:
+            job_ids = await self._mend_alike(db, repair, group)
+            if job_ids:
+                await store.audit(db, [_audited(self._engine.queue, repair, actor, job_ids)])
+                await db.commit()
+        return job_ids
+
+    def _leave_out(self, repair: Repair, job_id: str, error: Exception) -> None:
+        """Say it once: the job is met again and again."""
+        if job_id not in self._left_out and len(self._left_out) < _MOST_LEFT_OUT:
+            self._left_out.add(job_id)
+            told = getattr(error, "orig", None) or error
+            logger.error("job %s: its row and Redis differ (%s), and it is left so: %r", job_id, repair, told)
 
     async def _mend_alike(self, db: AsyncSession, repair: Repair, group: list[Difference]) -> list[str]:
         """Returns the jobs that were mended."""

@@ -6,9 +6,8 @@ from typing import Any
 
 from sqlalchemy import select
 
-from arqlite import ArqRedis, Inspector
+from arqlite import Inspector, RedisSettings, create_pool
 from arqlite.ledger import (
-    Auditor,
     JobRow,
     Ledger,
     LedgerStatus,
@@ -46,9 +45,12 @@ def configure(context: Any, connection: Any, metadata: Any) -> None:
     )
 
 
-async def take_a_break(pool: ArqRedis) -> None:
-    async with Auditor(ledger):  # an API starts one with itself, and stops it at its end
-        await Inspector(pool, by="ada").pause_queue("mail")
+async def take_a_break(settings: RedisSettings) -> None:
+    pool = await create_pool(settings, ledger=ledger)
+    await Inspector(pool, by="ada").pause_queue("mail")
+    await pool.aclose()  # writes what waits
+    for entry in (await ledger.audit(queue="mail")).items:
+        print(entry.at, entry.actor, entry.action)  # ... ada queue.pause
 
 
 async def add(job_id: str, function: str, days: int) -> None:

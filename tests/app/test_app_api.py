@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from worker_ledger_toys import Switch
 
 from app.core import database, queue
 from app.core.database import AsyncSessionLocal
@@ -348,6 +349,31 @@ async def test_health_with_workers_is_ok(api: Api, pools: ArqRedis, work: Work, 
     await eventually(is_well)
     working.cancel()
     await asyncio.gather(working, return_exceptions=True)
+
+
+async def test_health_tells_how_far_rows_are_behind(api: Api, pools: ArqRedis) -> None:
+    """Whoever looks at the health sees whether the ledger can be believed, whatever it answers."""
+    engine = pools.queue(pools.default_queue_name).engine
+
+    await engine.watch("a worker", 1_500)
+    behind = (await api.get("/health")).json()["checks"]["ledger"]
+    await engine.watch("a worker", 90_000)
+    far_behind = (await api.get("/health")).json()
+
+    assert behind == {"ok": True, "detail": "base 1.5 s behind; email 1.5 s behind"}
+    assert not far_behind["checks"]["ledger"]["ok"]
+    assert far_behind["status"] == "degraded"
+
+
+async def test_health_without_its_database_is_down(api: Api, pools: ArqRedis, engine: AsyncEngine) -> None:
+    """The application takes no jobs without its database, and says so at once."""
+    switch = Switch(engine)
+    switch.is_off = True
+
+    body = (await api.get("/health")).json()
+
+    assert (body["status"], body["checks"]["database"]["ok"]) == ("down", False)
+    assert "the database is stopped" in body["checks"]["database"]["detail"]
 
 
 async def test_health_without_redis_is_down(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from engine_toys import Queue, ended, record
 
 from arqlite.engine import Ended, Lock, NewJob, Place, Restored, Retired, Watch
@@ -24,9 +25,11 @@ def end(result: bytes = b'{"r":1}', letter: bytes = b"S", job: bytes = b"") -> b
     return b"%b%08x%b%b" % (letter, len(result), result, job)
 
 
-async def finished(queue: Queue, job_id: str, keep_ms: int = 0, enqueued_ms: int = 1000) -> None:
+async def finished(
+    queue: Queue, job_id: str, keep_ms: int = 0, enqueued_ms: int = 1000, remember_ms: int = REMEMBER
+) -> None:
     """Enqueue, claim and end a job, remembering its end."""
-    queue.engine.remember_ms = REMEMBER
+    queue.engine.remember_ms = remember_ms
     await queue.engine.enqueue([NewJob(job_id, "", live(enqueued_ms))])
     await queue.open("s")
     assert job_id in await queue.claim("s")
@@ -119,11 +122,26 @@ async def test_without_a_ledger_nothing_is_remembered(queue: Queue) -> None:
 
 
 async def test_short_lived_end_is_remembered_as_long_as_any(queue: Queue) -> None:
-    """An end that is kept for less is remembered for the rest of the time, and expires when it was to."""
-    await finished(queue, "j", keep_ms=1000)
-
-    assert await queue.client.smembers(queue.keys.ttls) == {str(REMEMBER).encode()}
+    """An end that is kept for less expires when it was to, and is remembered without its job from then on."""
+    await finished(queue, "j", keep_ms=50)
     assert await queue.home("j") == "finished"
+
+    while await queue.client.smembers(queue.keys.ttls) != {b"%d" % (REMEMBER - 50)}:
+        assert await queue.engine.prune() == 0
+
+    [place] = await queue.engine.compare(["j"])
+    assert (place.where, place.record[14:]) == ("over", end(job=b'{"et":1000}'))
+    assert await queue.home("j") == "absent"
+
+
+async def test_long_lived_end_is_not_remembered_any_longer(queue: Queue) -> None:
+    """What is kept for at least as long as is to be remembered goes as a whole when it expires."""
+    await finished(queue, "j", keep_ms=50, remember_ms=40)
+
+    while not await queue.engine.prune():
+        pass
+
+    assert await queue.client.hexists(queue.keys.jobs, "j") == 0
 
 
 async def test_deleted_job_is_remembered(queue: Queue) -> None:
@@ -136,6 +154,20 @@ async def test_deleted_job_is_remembered(queue: Queue) -> None:
     [place] = await queue.engine.compare(["j"])
     assert (place.where, place.state) == ("over", "C")
     assert await queue.engine.drop_many(["j"]) == ["unknown"]
+
+
+@pytest.mark.parametrize("by_hand", ["deleted", "cancelled"])
+async def test_end_made_by_hand_is_remembered_for_longer(queue: Queue, by_hand: str) -> None:
+    """No worker need be there to hear of it: a job that somebody took out is remembered for a day."""
+    await queue.engine.mark(Watch("", 0), "m", 1, 1)
+    await queue.engine.enqueue([NewJob("j", "", live())])
+    if by_hand == "deleted":
+        await queue.engine.drop_many(["j"])
+    else:
+        await queue.engine.cancel("j", end(), 1)
+
+    lifetimes = await queue.client.smembers(queue.keys.ttls)
+    assert {sum(map(int, lifetime.split(b"+"))) for lifetime in lifetimes} == {86_400_000}
 
 
 # -- where jobs are

@@ -569,3 +569,13 @@ async def test_slips_of_operators(arq_redis: ArqRedis) -> None:
         await inspector.cancel_job(Job("x", arq_redis))  # type: ignore[arg-type]
     with pytest.raises(ConfigurationError, match=r"the pool must be an ArqRedis, .* with create_pool"):
         Inspector(RedisSettings())  # type: ignore[arg-type]
+
+
+async def test_lag_of_the_ledger(arq_redis: ArqRedis) -> None:
+    """How far rows are behind is what the slowest worker of the queue said lately; nothing without any."""
+    inspector = Inspector(arq_redis)
+    assert await inspector.ledger_lag("mail") == timedelta(0)
+
+    await RedisEngine(arq_redis, "mail").watch("a worker", 1_500)
+
+    assert await inspector.ledger_lag("mail") == timedelta(seconds=1.5)

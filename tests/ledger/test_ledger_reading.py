@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
@@ -46,3 +48,12 @@ def test_timeout_is_checked() -> None:
     """A ledger without any time to answer cannot be."""
     with pytest.raises(ConfigurationError, match="read_timeout"):
         Ledger("sqlite:///jobs.db", read_timeout=0)
+
+
+def test_span_of_memory_is_checked() -> None:
+    """How long Redis remembers ends is told in seconds or as a timedelta, and is long enough to be of use."""
+    assert Ledger("sqlite:///jobs.db").remember_ms == 300_000
+    assert Ledger("sqlite:///jobs.db", remember=60).remember_ms == 60_000
+    assert Ledger("sqlite:///jobs.db", remember=timedelta(hours=1)).remember_ms == 3_600_000
+    with pytest.raises(ConfigurationError, match="remember must be at least 5"):
+        Ledger("sqlite:///jobs.db", remember=1)

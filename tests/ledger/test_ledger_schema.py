@@ -18,7 +18,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.orm import DeclarativeBase
 
 from arqlite import telemetry
-from arqlite.errors import LedgerError
+from arqlite.errors import LedgerError, LedgerUnavailable
 from arqlite.ledger import (
     Auditor,
     JobRow,
@@ -147,7 +147,7 @@ async def test_upgrade_waits_for_its_turn(empty: Database) -> None:
         else:
             await connection.execute(text(f"SELECT pg_advisory_xact_lock({0x617271_6C697465})"))
 
-        with pytest.raises(LedgerError, match=r"could not be had within 0\.05s"):
+        with pytest.raises(LedgerUnavailable, match=r"could not be had within 0\.05s"):
             await second.upgrade(timeout=0.05)
         waiting = asyncio.create_task(second.upgrade())
         await connection.rollback()

@@ -160,6 +160,17 @@ async def test_savepoint_from_before_the_first_job(shop: Shop) -> None:
     assert (await shop.rows(), await shop.queued()) == ({}, set())
 
 
+async def test_savepoint_that_comes_first_is_part_of_the_transaction(shop: Shop) -> None:
+    """A savepoint before any change, released, goes with its transaction, on SQLite as well."""
+    async with shop.sessions() as db:
+        async with db.begin_nested():
+            db.add(Order(name="a"))
+            await shop.pool.options(session=db).enqueue(confirm, "a")
+        await db.rollback()
+
+    assert await shop.untouched()
+
+
 async def test_savepoint_in_words_of_sql(shop: Shop) -> None:
     """A savepoint that somebody wrote by hand counts as well."""
     async with shop.sessions() as db:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import pytest
@@ -16,7 +17,9 @@ from sqlalchemy.exc import OperationalError, StatementError
 from arqlite import call
 from arqlite.engine import RedisEngine
 from arqlite.errors import JobConflict, LedgerUnavailable
-from arqlite.outbox import rowbatch
+from arqlite.ledger import Recorder
+from arqlite.outbox import following, rowbatch
+from arqlite.outbox.overflow import RedisOverflow
 
 Eventually = Callable[..., Any]
 
@@ -132,6 +135,35 @@ async def test_calls_of_one_moment_share_a_transaction(strict: Shop, commits: li
     assert made <= 4
 
 
+async def test_many_own_ids_at_once_are_all_accepted(strict: Shop) -> None:
+    """Hundreds of strict calls of one moment, each with an id of its own, get through on any database."""
+    enqueue = strict.pool.enqueue_job
+    for start in (0, 250):
+        jobs = await asyncio.gather(
+            *(enqueue("confirm", _job_id=f"id-{number}") for number in range(start, start + 300))
+        )
+        assert sum(job is None for job in jobs) == (50 if start else 0)
+
+    assert len(await strict.rows()) == 550
+    assert len(await strict.queued()) == 550
+
+
+async def test_job_that_may_be_tried_for_ever_has_its_row(shop: Shop, eventually: Eventually) -> None:
+    """More tries than a column can count are no reason to have no row, whichever way the job goes."""
+    enqueue = shop.pool.options(max_attempts=2**40).enqueue
+    jobs = [
+        await enqueue(confirm),
+        await shop.pool.options(max_attempts=2**40, ledger="strict").enqueue(confirm),
+    ]
+    await eventually(lambda: _are_there(shop, jobs))
+
+    assert {row.max_attempts for row in (await shop.rows()).values()} == {2**31 - 1}
+
+
+async def _are_there(shop: Shop, jobs: list[Any]) -> bool:
+    return {job.job_id for job in jobs} == set(await shop.rows())
+
+
 async def test_many_strict_jobs_go_in_chunks(strict: Shop, commits: list[int]) -> None:
     """`enqueue_many` commits each chunk of 500 in one transaction."""
     jobs = await strict.pool.enqueue_many([call(confirm, str(n)) for n in range(700)])
@@ -242,3 +274,33 @@ async def test_hidden_arguments_are_not_written(strict: Shop) -> None:
         await strict.pool.enqueue(confirm, "secret")
 
     assert set(await strict.rows()) == {job.job_id}
+
+
+async def test_outage_that_is_longer_than_memory_loses_no_row(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, eventually: Eventually
+) -> None:
+    """Rows that find no room wait in the overflow of their queue, also beyond the end of their pool."""
+    small = partial(Recorder, capacity=5, flush_timeout=0.05, max_backoff=0.01)
+    monkeypatch.setattr(following, "Recorder", small)
+    with Away(shop):
+        jobs = [await shop.pool.enqueue_job("confirm", _queue_name=queue) for queue in ("a", "b") * 15]
+        await shop.pool.outbox.aclose()
+    assert await shop.rows() == {}
+
+    for queue in ("a", "b"):
+        recorder = Recorder(
+            shop.pool.ledger,
+            queue,
+            overflow=RedisOverflow(shop.pool.queue(queue).engine),
+            replay_interval=0.01,
+        )
+        await recorder.start()
+        await eventually(lambda queue=queue: count_of(shop, queue, 15))
+        await recorder.stop()
+
+    assert set(await shop.rows()) == {job.job_id for job in jobs if job is not None}
+
+
+async def count_of(shop: Shop, queue: str, count: int) -> bool:
+    """Whether so many rows are of this queue."""
+    return [row.queue for row in (await shop.rows()).values()].count(queue) == count

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from reconcile_toys import ENQUEUED_MS, LONG_AGO, Desk, now_ms, record_of
 
 from arqlite.engine import Returned
@@ -185,6 +186,21 @@ async def test_job_without_a_row_gets_one(desk: Desk) -> None:
     assert row.enqueued_at == LONG_AGO
     assert row.pushed_at is not None
     assert bytes(row.record) == record_of("mail", ENQUEUED_MS, 2, "ada")
+
+
+async def test_row_that_is_refused_keeps_no_other_from_being_mended(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A job whose id has no room in the ledger is left without a row, and told once; others are mended."""
+    await desk.settle()
+    for job_id in ("a", "j" * 300, "z"):
+        await desk.enqueue(job_id)
+
+    await desk.tick(4)
+
+    assert await desk.status("a") == await desk.status("z") == QUEUED
+    is_refused = await desk.status("j" * 300) is None
+    assert sum("left so" in message for message in caplog.messages) == is_refused
 
 
 async def test_running_jobs_are_left_alone(desk: Desk) -> None:

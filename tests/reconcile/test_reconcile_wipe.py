@@ -120,6 +120,22 @@ async def test_nothing_is_pushed_while_rows_are_behind(desk: Desk) -> None:
     assert await desk.home("j") == "ready"
 
 
+async def test_nothing_is_pushed_while_the_overflow_is_not_empty(desk: Desk) -> None:
+    """What a recorder had no room for tells of ends, too, long after Redis has ceased to remember them."""
+    await desk.settle()
+    await desk.row("j")
+    await desk.engine.spill([b"packet"], 10)
+
+    await desk.tick(3)
+    assert await desk.home("j") == "absent"
+    assert not await desk.reconciler.may_push()
+    [(token, _)] = await desk.engine.scoop("reader", 1000, 10)
+    await desk.engine.unspill([token])
+    await desk.tick(2)
+
+    assert await desk.home("j") == "ready"
+
+
 async def test_queue_that_lives_elsewhere_is_left_alone(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
     """Where others still see the marker on another server, nothing is put into this one."""
     await desk.settle()

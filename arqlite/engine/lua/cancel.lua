@@ -32,5 +32,5 @@ end
 if not is_free then return 0 end
 local ids, bodies = {id}, {body .. string.sub(record, 3)}
 keep_notes(note, log, tonumber(ttl_ms))
-finish(base, jobs, ttls, tries, wait, channel, tonumber(ttl_ms), least_of(base), now, ids, bodies)
+finish(base, jobs, ttls, tries, wait, channel, tonumber(ttl_ms), least_by_hand_of(base), now, ids, bodies)
 return 1

@@ -15,7 +15,7 @@ local now = clock()
 local record = redis.call('HGET', jobs, id)
 if not record then return -1 end
 local homes = homes_of(base)
-local had_expired, least = is_forgotten(record, now), least_of(base)
+local had_expired, least = is_forgotten(record, now), least_by_hand_of(base)
 if not had_expired then
   if states ~= '' and not string.find(states, homes.letter_of(id, record, now) or '?', 1, true) then return -2 end
   if string.sub(record, 1, 1) ~= 'R' then

@@ -9,6 +9,7 @@ except by a new job that was enqueued under the id of one that has ended.
 from .accepting import cancel_queued, fail_unpushed, insert_accepted, insert_queued
 from .attempts import begin_attempt, end_attempt
 from .audit import audit, audit_page
+from .byhand import HandledJob, follow_hands
 from .charts import ended_runs, oldest_waiting, open_by_state
 from .events import Writing, writing_to
 from .finals import FinalRow, finals
@@ -46,6 +47,7 @@ __all__ = (
     "EndedJob",
     "FinalRow",
     "Found",
+    "HandledJob",
     "Writing",
     "adopt",
     "audit",
@@ -70,6 +72,7 @@ __all__ = (
     "find",
     "find_ended",
     "find_unpushed",
+    "follow_hands",
     "insert_accepted",
     "insert_queued",
     "list_rows",

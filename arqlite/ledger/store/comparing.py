@@ -25,6 +25,7 @@ from ...model.memory import decode
 from ...model.states import Cause, JobState, LedgerStatus
 from ...utils import ms_to_datetime
 from ..accepting import AcceptedJob
+from ..changes import attempts_told
 from ..payloads import jsonable_or_text
 from ..rows import OPEN_STATUSES, JobRowMixin, utc_now
 from ..tables import AttemptRow, QueueRow
@@ -354,7 +355,8 @@ async def insert_missing(
             "job_type": job.job_type or job.function, "status": QUEUED, "state": state,
             "args": jsonable_or_text(job.args), "kwargs": jsonable_or_text(job.kwargs),
             "tags": list(job.tags), "meta": jsonable_or_text(job.meta),
-            "priority": job.priority, "max_attempts": job.max_attempts, "triggered_by": job.triggered_by,
+            "priority": job.priority, "max_attempts": attempts_told(job.max_attempts),
+            "triggered_by": job.triggered_by,
             "enqueued_at": ms_to_datetime(job.enqueued_ms) if job.enqueued_ms else None,
             "created_at": ms_to_datetime(job.enqueued_ms) if job.enqueued_ms else now, "queued_at": now,
             "scheduled_at": None if job.due_ms is None else ms_to_datetime(job.due_ms), "updated_at": now,

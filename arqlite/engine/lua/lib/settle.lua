@@ -2,7 +2,8 @@
 -- (an outcome letter and the result). `ttl` 0 keeps nothing, -1 keeps for ever.
 --
 -- A queue with a ledger remembers an end for `least` ms even so: expired, and without its job, for nobody but who
--- compares the queue with the ledger. Of the job it tells when it was enqueued, which its id alone does not.
+-- compares the queue with the ledger. Of the job it tells when it was enqueued, which its id alone does not. What
+-- is kept for less loses its job when it expires: the list of such ends is called `<ttl>+<rest of least>`.
 local FOREVER = '9999999999999'
 
 local ENQUEUED = '^{"f":"[^"]*","et":(%d+)'
@@ -18,11 +19,18 @@ local function least_of(base)
   return tonumber(redis.call('HGET', base .. 'marker', 'remember') or 0)
 end
 
+-- The same of an end that somebody made by hand: a day. No worker hears of it, and there need not be any.
+local BY_HAND = 86400000
+local function least_by_hand_of(base)
+  local least = least_of(base)
+  return least > 0 and math.max(least, BY_HAND) or 0
+end
+
 local function settle(base, jobs, ttls, ttl, least, now, ids, bodies)
   if #ids == 0 then return end
   -- A moment of 14 digits would be read as its first 13, long ago.
   if now + ttl >= tonumber(FOREVER) then ttl = -1 end
-  local kept = ttl < 0 and ttl or math.max(ttl, least)
+  local kept = ttl == 0 and least or ttl
   if kept == 0 then
     redis.call('HDEL', jobs, unpack(ids))
     return
@@ -36,6 +44,7 @@ local function settle(base, jobs, ttls, ttl, least, now, ids, bodies)
   redis.call('HSET', jobs, unpack(fields))
   if kept > 0 then
     local class = string.format('%d', kept)
+    if kept < least then class = class .. string.format('+%d', least - kept) end
     local moment = string.format('%013d', now + kept)
     redis.call('RPUSH', base .. 'done:' .. class, moment .. '\0' .. table.concat(ids, '\0'))
     redis.call('SADD', ttls, class)

@@ -8,7 +8,7 @@ import pytest
 
 from arqlite import ArqRedis
 from arqlite.engine import RedisEngine
-from arqlite.runtime.overflow import RedisOverflow
+from arqlite.outbox.overflow import RedisOverflow
 
 
 @pytest.fixture
