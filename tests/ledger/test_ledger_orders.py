@@ -123,7 +123,9 @@ async def test_order_of_events_changes_no_outcome(
 
 
 @pytest.mark.parametrize("history", HISTORIES.values(), ids=HISTORIES.keys())
-async def test_transactions_change_no_outcome(toy_ledger: ToyLedger, sessions: Sessions, history: Events) -> None:
+async def test_transactions_change_no_outcome(
+    toy_ledger: ToyLedger, sessions: Sessions, history: Events
+) -> None:
     """However events share transactions, and whichever are told twice, the rows are the same."""
     await record(toy_ledger, [[event] for event in history])
     expected = await outcome(sessions)
