@@ -43,7 +43,8 @@ def connection_of(session: Session, ledger: Ledger) -> Connection:
     """The connection on which a session writes rows of a ledger; begins its transaction if need be.
 
     Raises:
-        ConfigurationError: it leads to another kind of database than the ledger's.
+        ConfigurationError: it leads to another kind of database than the ledger's, or commits each statement
+            by itself.
     """
     theirs, ours = session.get_bind(mapper=ledger.row_model).dialect.name, ledger.backend
     if theirs != ours:
@@ -51,4 +52,9 @@ def connection_of(session: Session, ledger: Ledger) -> Connection:
             f"the session is on {theirs} and the ledger on {ours}: a job is enqueued in a transaction of the "
             f"ledger's own database"
         )
-    return session.connection(bind_arguments={"mapper": ledger.row_model})
+    connection = session.connection(bind_arguments={"mapper": ledger.row_model})
+    if connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT":
+        raise ConfigurationError(
+            "the session commits each statement by itself (AUTOCOMMIT): no rollback could take a job back"
+        )
+    return connection
