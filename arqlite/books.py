@@ -10,7 +10,7 @@ from .engine import RedisEngine
 from .errors import LedgerUnavailable
 from .ledger import Ledger, LedgerPruner, Recorder
 from .ledger.auditor import Auditor
-from .ledger.outage import is_away, is_conflict
+from .ledger.outage import is_away, is_conflict, words_of
 from .ledger.store import FinalRow, finals
 from .model.codec import Codec
 from .outbox.relay import Relay
@@ -112,7 +112,7 @@ class Books(NoBooks):
                 raise
             if not was_away:
                 what = "the worker waits for it" if self._ledger.is_strict else "jobs run all the same"
-                logger.warning("the ledger is away, %s: %s: %s", what, type(error).__name__, error)
+                logger.warning("the ledger is away, %s: %s", what, words_of(error))
             return False
         return True
 

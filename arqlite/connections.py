@@ -168,7 +168,7 @@ async def create_pool(
     Raises:
         redis.exceptions.ConnectionError: it could not be reached, after `conn_retries` more attempts.
         RuntimeError: `sentinel` is set and `host` is no list.
-        ConfigurationError: these are no settings, or hosts are listed without `sentinel`.
+        ConfigurationError: these are no settings, this is no ledger, or hosts are listed without `sentinel`.
     """
     settings = RedisSettings() if settings_ is None else settings_
     if not isinstance(settings, RedisSettings):
@@ -181,6 +181,11 @@ async def create_pool(
         )
     if settings.sentinel and isinstance(settings.host, str):
         raise RuntimeError("str provided for 'host' but 'sentinel' is true; list of sentinels expected")
+    if ledger is not None:
+        # Here, since without a ledger there need not be an SQLAlchemy.
+        from .ledger.given import must_be_a_ledger
+
+        must_be_a_ledger(ledger)
     while True:
         try:
             await _greet(settings)

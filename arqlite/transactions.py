@@ -77,6 +77,9 @@ class Outbox:
         job_serializer: Serializer | None = None,
         job_deserializer: Deserializer | None = None,
     ) -> None:
+        from .ledger.given import must_be_a_ledger
+
+        must_be_a_ledger(ledger)
         if queue is not None:
             checks.instance("queue", queue, str, "a text")
         self.ledger = ledger

@@ -46,6 +46,10 @@ class Settings:
     functions = [work]
     ledger = ledger
 
+class Url:
+    functions = [work]
+    ledger = {url!r}
+
 class Without:
     functions = [work]
 """
@@ -147,6 +151,13 @@ def test_settings_name_the_ledger(settings: str) -> None:
     """The path of a worker's settings or of a ledger will do."""
     assert arqlite("upgrade", f"{settings}.Settings").exit_code == 0
     assert "nothing to do" in arqlite("upgrade", f"{settings}.ledger").output
+
+
+def test_settings_may_have_a_url(settings: str) -> None:
+    """Settings that name their ledger by its URL, as workers take it, are settings with a ledger."""
+    told = arqlite("upgrade", f"{settings}.Url")
+
+    assert (told.exit_code, told.output) == (0, f"created the tables, at revision {HEAD}\n")
 
 
 def test_environment_names_the_database(url: str) -> None:
@@ -253,7 +264,7 @@ def test_sql_from_the_last_revision_is_none() -> None:
         (["current", "--url", "sqlite://", "app.Settings"], 2, "--url and SETTINGS both name a database"),
         (["current", "--url", "nonsense"], 2, "no database has such a URL"),
         (["current", "--url", "mysql://localhost/jobs"], 2, "a ledger is in postgresql or sqlite"),
-        (["current", "--url", "sqlite:////nowhere/jobs.db"], 1, "the database cannot be used"),
+        (["current", "--url", "sqlite:////nowhere/jobs.db"], 1, ":////nowhere/jobs.db cannot be used"),
         (["upgrade", "nowhere.Settings"], 2, "no module named 'nowhere'"),
         (["sql", "--dialect", "sqlite", "--from", "7"], 2, f"no revision is called '7'; there are {HEAD}"),
         (["prune", "--url", "sqlite://", "--success", "3"], 2, "an age is written as 90m, 12h, 30d or never"),

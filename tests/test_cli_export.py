@@ -91,6 +91,15 @@ def test_slips_are_told_in_words(url: str) -> None:
     assert "there is no status 'FAILD'; did you mean 'FAILED'" in told.output
 
 
+def test_file_that_cannot_be_written(url: str, tmp_path: Path) -> None:
+    """A file that cannot be written is not taken for a database that cannot be used."""
+    told = export(url, "--file", str(tmp_path / "nowhere" / "failed.csv"))
+
+    assert told.exit_code == 1
+    assert "failed.csv': No such file or directory" in told.output
+    assert "database" not in told.output
+
+
 def test_reader_may_leave(url: str) -> None:
     """Somebody who has read enough, as `head` does, gets no traceback."""
     command = [sys.executable, "-m", "arqlite", "db", "export", "--url", url]

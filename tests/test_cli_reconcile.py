@@ -33,6 +33,13 @@ class WorkerSettings:
     ledger = Ledger({database!r})
 
 
+class Url:
+    functions = []
+    queue_name = "q"
+    redis_settings = RedisSettings.from_dsn({url!r})
+    ledger = {database!r}
+
+
 class Bare:
     functions = []
     redis_settings = RedisSettings.from_dsn({url!r})
@@ -95,6 +102,12 @@ def test_reconcile_mends(run: Run, real_url: str, tmp_path: Path) -> None:
     assert asyncio.run(_pushed(f"sqlite:///{tmp_path / 'jobs.db'}")) == LONG_AGO
     again = run("--dry-run")
     assert (again.exit_code, again.output) == (0, "ledger and Redis agree\n")
+
+
+@pytest.mark.real
+def test_ledger_may_be_a_url(run: Run) -> None:
+    """Settings that name their ledger by its URL, as workers take it, are settings with a ledger."""
+    assert "would be:" in run("--dry-run", settings="Url").output
 
 
 @pytest.mark.real

@@ -124,6 +124,15 @@ async def test_pool_has_its_options(real_url: str) -> None:
     await pool.aclose(close_connection_pool=True)
 
 
+@pytest.mark.parametrize("given", ["postgresql://ada:secret@host/jobs", 42])
+async def test_pool_takes_a_ledger_and_nothing_else(given: Any) -> None:
+    """What is no ledger is refused before anything is connected, in words without a password."""
+    with pytest.raises(ConfigurationError, match="ledger must be a Ledger") as caught:
+        await create_pool(RedisSettings(unix_socket_path="/nowhere/redis.sock"), ledger=given)
+
+    assert "secret" not in str(caught.value)
+
+
 async def test_pool_gives_up_after_its_retries(caplog: pytest.LogCaptureFixture) -> None:
     """`create_pool` tries again as often as told, says so each time in arq's words, and then raises."""
     settings = RedisSettings(unix_socket_path="/nowhere/redis.sock", conn_retries=2, conn_retry_delay=0)

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.database import AsyncSessionLocal
 from app.errors import DatabaseUnavailableError
-from arqlite.ledger import DATABASE_AWAY
+from arqlite.ledger import is_away
 
 MAX_PAGE = 500
 MAX_ID = 2**31 - 1
@@ -20,7 +20,9 @@ async def _session() -> AsyncIterator[AsyncSession]:
     try:
         async with AsyncSessionLocal() as session:
             yield session
-    except DATABASE_AWAY as error:
+    except Exception as error:
+        if not is_away(error):
+            raise
         raise DatabaseUnavailableError.of(error) from error
 
 

@@ -13,7 +13,9 @@ from app.models import Base
 from arqlite.ledger import Ledger, configure_sqlite, create_missing_tables
 
 # What a statement carries, people's mail above all, has no place in errors and logs.
-engine = configure_sqlite(create_async_engine(settings.database_url, hide_parameters=True))
+engine = configure_sqlite(
+    create_async_engine(settings.database_url, hide_parameters=True, pool_pre_ping=True)
+)
 
 AsyncSessionLocal = async_sessionmaker(engine, expire_on_commit=False)
 

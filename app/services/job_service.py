@@ -24,13 +24,13 @@ from app.services.task_service import enqueue, pool_of
 from arqlite.errors import ConfigurationError
 from arqlite.jobs import Job as QueueJob
 from arqlite.ledger import (
-    DATABASE_AWAY,
     AttemptRow,
     AuditEntry,
     LedgerFilter,
     LedgerStats,
     LedgerStatus,
     Page,
+    is_away,
     store,
 )
 
@@ -154,5 +154,7 @@ def _asking() -> Iterator[None]:
         yield
     except ConfigurationError as error:
         raise InvalidQuestionError(str(error)) from error
-    except DATABASE_AWAY as error:
+    except Exception as error:
+        if not is_away(error):
+            raise
         raise DatabaseUnavailableError.of(error) from error

@@ -255,15 +255,18 @@ def run_on_ledger(
 ) -> Any:
     """Do something with the ledger that the command line names, and tell in words what goes wrong."""
 
+    found: list[Ledger] = []
+
     async def main() -> Any:
         ledger = _ledger(settings, url)
+        found.append(ledger)
         try:
             return await work(ledger)
         finally:
             await ledger.engine.dispose()  # also one of the application's own, which nobody else will close
             await let_threads_end()
 
-    with in_words():
+    with in_words(lambda: found[0] if found else None):
         return asyncio.run(main())
 
 
@@ -281,39 +284,47 @@ def _ledger(settings: str | None, url: str | None) -> Ledger:
     from sqlalchemy import make_url
 
     from ..ledger import Ledger
-    from ..ledger.ledger import with_async_driver
+    from ..ledger.databases import DIALECTS, with_async_driver
 
     if settings is not None:
         return _ledger_of(settings)
     if found := url or os.environ.get(URL_VARIABLE):
-        if make_url(with_async_driver(found)).get_backend_name() not in _DIALECTS:
-            raise click.UsageError(f"a ledger is in {' or '.join(_DIALECTS)}")
+        if make_url(with_async_driver(found)).get_backend_name() not in DIALECTS:
+            raise click.UsageError(f"a ledger is in {' or '.join(DIALECTS)}")
         return Ledger(found)
     raise click.UsageError(f"which database? Give --url, or SETTINGS with a ledger, or set {URL_VARIABLE}")
 
 
 def _ledger_of(path: str) -> Ledger:
     from ..ledger import Ledger
+    from ..ledger.given import ledger_of
+    from ..settings import get_kwargs
 
     sys.path.append(os.getcwd())
     found = load(path)
     if isinstance(found, Ledger):
         return found
-    from ..settings import get_kwargs
-
-    ledger = get_kwargs(found).get("ledger")
-    if not isinstance(ledger, Ledger):
+    given = get_kwargs(found).get("ledger")
+    if given is None:
         raise click.UsageError(f"{path} has no ledger, and is none")
-    return ledger
+    return ledger_of(given)
 
 
 @contextlib.contextmanager
-def in_words() -> Iterator[None]:
-    """End with a line instead of a traceback where a person, not a program, has to do something."""
+def in_words(ledger: Callable[[], Ledger | None] = lambda: None) -> Iterator[None]:
+    """End with a line instead of a traceback where a person, not a program, has to do something.
+
+    Args:
+        ledger: hands out the ledger that this is about, if it is known by now.
+    """
     try:
-        from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+        from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+        from ..ledger.outage import words_of
+    except MissingExtra as error:
+        raise click.ClickException(str(error)) from error
     except ImportError as error:
-        raise click.ClickException(str(MissingExtra("`arqlite db`", "ledger"))) from error
+        raise click.ClickException(str(MissingExtra("The SQL ledger", "ledger"))) from error
     try:
         yield
     except (ConfigurationError, LedgerError) as error:
@@ -323,7 +334,6 @@ def in_words() -> Iterator[None]:
     except ModuleNotFoundError as error:
         raise click.ClickException(f"the database's driver is not installed: {error}") from error
     except (SQLAlchemyError, OSError) as error:
-        cause = error.orig if isinstance(error, DBAPIError) else error
-        raise click.ClickException(
-            f"the database cannot be used ({type(cause).__name__}: {cause})"
-        ) from error
+        found = ledger()
+        at = "" if found is None else f" {found.url.render_as_string(hide_password=True)}"
+        raise click.ClickException(f"the database{at} cannot be used ({words_of(error)})") from error

@@ -81,10 +81,16 @@ def export(
             if path is None:
                 await _write(sys.stdout, pieces)
             else:
-                file = stack.enter_context(open(path, "w", encoding="utf-8", newline=""))  # noqa: ASYNC230
-                await _write(file, pieces)
+                await _write(stack.enter_context(_opened(path)), pieces)
 
     run_on_ledger(settings, url, work)
+
+
+def _opened(path: str) -> TextIO:
+    try:
+        return open(path, "w", encoding="utf-8", newline="")
+    except OSError as error:
+        raise click.FileError(path, error.strerror) from error
 
 
 async def _write(file: TextIO, pieces: AsyncIterator[str]) -> None:

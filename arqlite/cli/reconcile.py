@@ -63,7 +63,7 @@ async def _reconcile(found: Any, path: str, queue: str | None, dry_run: bool) ->
     from .. import constants
     from ..connections import create_pool
     from ..engine import RedisEngine
-    from ..ledger import Ledger
+    from ..ledger.given import ledger_of
     from ..model.codec import Codec
     from ..reconcile.comparison import Comparison
     from ..reconcile.once import reconcile_once
@@ -71,9 +71,9 @@ async def _reconcile(found: Any, path: str, queue: str | None, dry_run: bool) ->
     from ..settings import get_kwargs
 
     told = get_kwargs(found)
-    ledger = told.get("ledger")
-    if not isinstance(ledger, Ledger):
+    if told.get("ledger") is None:
         raise click.UsageError(f"{path} has no ledger")
+    ledger = ledger_of(told["ledger"])
     codec = Codec(told.get("job_serializer"), told.get("job_deserializer"))
     pool = told.get("redis_pool") or await create_pool(told.get("redis_settings"))
     try:

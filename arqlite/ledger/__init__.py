@@ -4,7 +4,7 @@ Needs the extra `ledger`: `pip install "arqlite[ledger]"`.
 """
 
 try:
-    import sqlalchemy  # noqa: F401 (asked for once, here, so that every module below may rely on it)
+    import sqlalchemy.ext.asyncio  # noqa: F401 (asked for once, here, so that every module below may rely on it)
 except ImportError as error:
     from ..errors import MissingExtra
 
@@ -20,7 +20,7 @@ from .filters import LedgerConditions, LedgerFilter
 from .idempotency import KEY_LENGTH, Claim, claim, fingerprint
 from .jobs import BaseJob
 from .ledger import Ledger
-from .outage import DATABASE_AWAY
+from .outage import DATABASE_AWAY, is_away
 from .pruner import LedgerPruner
 from .recorder import Recorder
 from .retention import Retention
@@ -64,6 +64,7 @@ __all__ = (
     "create_missing_tables",
     "fingerprint",
     "include_object",
+    "is_away",
     "render_item",
     "store",
     "utc_now",

@@ -16,7 +16,7 @@ from ..service import Host, Service
 from . import store
 from .audit import AUDITED, Audited, AuditEntry, entries_of
 from .ledger import Ledger
-from .outage import is_away, is_conflict
+from .outage import is_away, is_conflict, words_of
 from .rows import utc_now
 
 logger = logging.getLogger("arqlite.ledger")
@@ -139,7 +139,7 @@ class Auditor(Service):
             except Exception as error:
                 if is_away(error) or is_conflict(error):
                     if not was_away:
-                        logger.warning("the ledger is away, the audit is written later: %r", error)
+                        logger.warning("the ledger is away, the audit is written later: %s", words_of(error))
                     was_away = True
                     await self._pause(delay)
                     delay = min(delay * 2, self.max_backoff)

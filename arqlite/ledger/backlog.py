@@ -34,6 +34,7 @@ class Backlog:
 
     Attributes:
         told: how many events were told so far, each accepted job being one.
+        waiting: how many runs and accepted jobs wait, those included that are being written.
         dropped: how many entries were given up since this was last set to 0.
     """
 
@@ -41,6 +42,7 @@ class Backlog:
         self, moment: Moment, redaction: Redaction, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.told = 0
+        self.waiting = 0
         self.dropped = 0
         self._moment = moment
         self._redaction = redaction
@@ -53,7 +55,7 @@ class Backlog:
         self._out: list[Sequence[Run] | Sequence[Accepted]] = []
 
     def __len__(self) -> int:
-        return len(self._runs) + len(self._begun) + len(self._accepted) + sum(map(len, self._out))
+        return self.waiting
 
     def written(self) -> int:
         """How many events, from the first on, wait no more."""
@@ -72,6 +74,8 @@ class Backlog:
         self.told += 1
         key = event.queue, event.job_id, event.attempt, event.worker
         if isinstance(event, JobStarted):
+            if key not in self._begun:
+                self.waiting += 1
             self._begun[key] = self.told, self._clock(), event
             return
         start = self._begun.pop(key, None)
@@ -79,6 +83,7 @@ class Backlog:
             number, told_at, started = start
             self._runs.append((number, told_at, told_of(started, event, self._moment, self._redaction)))
             return
+        self.waiting += 1
         start = self._going_on.pop(key, None)
         told = told_of(None if start is None else start[2], event, self._moment, self._redaction)
         self._runs.append((self.told, self._clock(), told))
@@ -88,6 +93,7 @@ class Backlog:
         now, now_ms = self._clock(), timestamp_ms()
         for job in jobs:
             self.told += 1
+            self.waiting += 1
             values = accepted_values(job, self._moment, self._redaction, now_ms)
             self._accepted.append((self.told, now, values, job.columns))
 
@@ -110,26 +116,34 @@ class Backlog:
 
     def settle_runs(self, taken: list[Run], rest: Sequence[Run] = ()) -> None:
         """What was taken out is in its place, but for a rest, which waits again, as the oldest."""
-        self._out = [other for other in self._out if other is not taken]
+        self._settle(taken, rest)
         self._runs.extendleft(reversed(rest))
 
     def settle_accepted(self, taken: list[Accepted], rest: Sequence[Accepted] = ()) -> None:
         """As `settle_runs`."""
-        self._out = [other for other in self._out if other is not taken]
+        self._settle(taken, rest)
         self._accepted.extendleft(reversed(rest))
+
+    def _settle(self, taken: Sequence[Any], rest: Sequence[Any]) -> None:
+        self._out = [other for other in self._out if other is not taken]
+        if taken:
+            self.waiting -= len(taken) - len(rest)
 
     def drop_oldest(self, bound: int) -> None:
         """Give up what is beyond a bound, the oldest first."""
         for entries in (self._runs, self._accepted):
             while entries and len(self) > bound:
                 entries.popleft()
+                self.waiting -= 1
                 self.dropped += 1
         while self._begun and len(self) > bound:
             key = next(iter(self._begun))
             self._going_on[key] = self._begun.pop(key)
+            self.waiting -= 1
             self.dropped += 1
 
     def clear(self) -> None:
         """Forget everything."""
         for entries in (self._runs, self._accepted, self._begun, self._going_on, self._out):
             entries.clear()
+        self.waiting = 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any, TypeAlias
@@ -26,6 +26,7 @@ JOB_COLUMNS = (
     "finished_at", "updated_at", "pushed_at", "record", "memory",
 )  # fmt: skip
 """The values of a job's row that events tell, in their order."""
+_STATUS, _RECORD, _ENQUEUED = map(JOB_COLUMNS.index, ("status", "record", "enqueued_at"))
 ACCEPTED_COLUMNS = (
     "id", "queue", "job_type", "function", "status", "state", "args", "kwargs", "tags", "meta", "priority",
     "triggered_by", "user_id", "parent", "max_attempts", "enqueued_at", "created_at", "queued_at",
@@ -62,35 +63,53 @@ class Batch:
     """What is written in one transaction.
 
     Attributes:
+        ends: jobs that ended well, and the attempts that they did so in, in the order of ids. Most probably
+            there are rows of them that need but few changes. They come before the layers.
         layers: jobs and attempts, in lists that are to be written one after the other. A list has an id only
             once, for one statement can move a row once; and it is in the order of ids, for two writers must
             lock their rows in the same order.
         minutes: by minute, queue, function and state: count, ms run, ms waited, and the longest of both.
     """
 
+    ends: list[tuple[Values, Values]] = field(default_factory=list)
     layers: list[list[tuple[Values, Values | None]]] = field(default_factory=list)
     minutes: dict[Values, list[int]] = field(default_factory=dict)
+
+    def with_ends(self, ends: Sequence[tuple[Values, Values]]) -> Batch:
+        """The same layers, of which the first has these ends as well, and no ends apart."""
+        first, *others = self.layers or [[]]
+        return Batch([], [sorted([*ends, *first], key=itemgetter(0)), *others], self.minutes)
 
 
 def batch_of(told: Iterable[Told]) -> Batch:
     """Put what was told in the order in which it is written."""
+    ends: list[tuple[Values, Values]] = []
     layers: list[list[tuple[Values, Values | None]]] = []
     minutes: dict[Values, list[int]] = {}
     heights: dict[tuple[str, str], int] = {}
     for job, attempt, tally in told:
-        key = job[0], job[1]
+        key = job[:2]
+        if tally is not None:
+            _count(minutes, tally)
+        if key not in heights and attempt is not None and _is_common(job):
+            heights[key] = 0
+            ends.append((job, attempt))
+            continue
+        # Rows of one id, of an earlier and a later run or job, come to lie on each other.
         height = heights.get(key, 0)
-        heights[key] = (
-            height + 1
-        )  # rows of one id, of an earlier and a later run or job, come to lie on each other
+        heights[key] = height + 1
         if height == len(layers):
             layers.append([])
         layers[height].append((job, attempt))
-        if tally is not None:
-            _count(minutes, tally)
+    ends.sort(key=itemgetter(0))  # (ids come first, and differ)
     for layer in layers:
-        layer.sort(key=itemgetter(0))  # (ids come first, and differ)
-    return Batch(layers, minutes)
+        layer.sort(key=itemgetter(0))
+    return Batch(ends, layers, minutes)
+
+
+def _is_common(job: Values) -> bool:
+    """Whether a job ended well, and it is known which job it is."""
+    return job[_STATUS] == _SUCCESS and job[_RECORD] is not None and job[_ENQUEUED] is not None
 
 
 def _count(minutes: dict[Values, list[int]], tally: Values) -> None:

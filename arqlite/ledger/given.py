@@ -4,10 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import URL
-from sqlalchemy.exc import ArgumentError
-from sqlalchemy.ext.asyncio import AsyncEngine
-
 from ..errors import ConfigurationError
 from .ledger import Ledger
 
@@ -26,19 +22,18 @@ def ledger_of(given: Any) -> Ledger:
             f"ledger must be a Ledger, or the URL of a database such as 'sqlite:///jobs.db', got {given!r}: "
             f"give it the database{hint}"
         )
-    if isinstance(given, URL):
-        given = given.render_as_string(hide_password=False)
-    if not isinstance(given, str | AsyncEngine):
-        raise ConfigurationError(
-            "ledger must be a Ledger, the URL of a database such as 'sqlite:///jobs.db', or an AsyncEngine, "
-            f"got {given!r}"
-        )
-    try:
-        made = Ledger(given)
-        made.engine  # noqa: B018 (a URL that cannot work is told here, and not by the first job)
-    except (ArgumentError, ImportError) as error:
-        # Not the URL itself: it may have a password in it.
-        raise ConfigurationError(
-            f"ledger is the URL of no database that can be used here: {error}"
-        ) from error
+    made = Ledger(given)
+    made.engine  # noqa: B018 (a driver that is not there is told here, and not by the first job)
     return made
+
+
+def must_be_a_ledger(given: Any) -> None:
+    """Make sure that it is a ledger, where nobody would close one that was made of a URL.
+
+    Raises:
+        ConfigurationError: it is something else; the message has no password.
+    """
+    if not isinstance(given, Ledger):
+        raise ConfigurationError(
+            f"ledger must be a Ledger, such as Ledger('sqlite:///jobs.db'), got a {type(given).__name__}"
+        )

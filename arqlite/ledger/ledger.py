@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
-from sqlalchemy import make_url
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy import URL
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 from ..errors import ConfigurationError
 from ..model import checks
+from .databases import engine_at, url_of
 from .leftpools import LeftPool
 from .pruning import Pruning
 from .queries import Queries
@@ -20,16 +20,10 @@ from .redaction import Redaction
 from .retention import KEEP_JOBS, Retention
 from .rows import JobRowMixin
 from .schema import TURN_TIMEOUT_S, check_tables, upgrade_tables
-from .sqlite import configure_sqlite
 from .tables import JobRow
 
 Mode: TypeAlias = Literal["behind", "strict"]
 
-_ASYNC_DRIVERS = {
-    "sqlite": "sqlite+aiosqlite",
-    "postgres": "postgresql+asyncpg",
-    "postgresql": "postgresql+asyncpg",
-}
 _DEFAULT_KEEP = Retention()
 _CLOSE_PATIENCE_S = 1.0
 
@@ -67,7 +61,7 @@ class Ledger(Queries):
 
     def __init__(
         self,
-        database: str | AsyncEngine,
+        database: str | URL | AsyncEngine,
         *,
         mode: Mode = "behind",
         row_model: type[JobRowMixin] = JobRow,
@@ -76,17 +70,22 @@ class Ledger(Queries):
         upgrade: bool = True,
         read_timeout: float = READ_TIMEOUT_S,
     ) -> None:
+        self.url = url_of(database)
         if mode not in ("behind", "strict"):
             raise ConfigurationError(f"the mode of a ledger is 'behind' or 'strict', got {mode!r}")
         if keep is not None and not isinstance(keep, Retention):
             raise ConfigurationError(f"keep of a ledger must be a Retention or None, got {keep!r}")
+        if not (isinstance(row_model, type) and issubclass(row_model, JobRowMixin)):
+            raise ConfigurationError(
+                f"row_model of a ledger must be a class with JobRowMixin, got {row_model!r}"
+            )
         self.mode: Mode = mode
         self.row_model = row_model
         self.redaction = Redaction(redact)
         self.keep = KEEP_JOBS if keep is _DEFAULT_KEEP and row_model is not JobRow else keep
         self.upgrades_itself = upgrade
         self.read_timeout = checks.seconds("read_timeout", read_timeout, 0.001)
-        self._database = database
+        self._owns_engine = not isinstance(database, AsyncEngine)
         self._engine: AsyncEngine | None = database if isinstance(database, AsyncEngine) else None
         self._sessions: async_sessionmaker[AsyncSession] | None = None
         self._left: list[LeftPool] = []
@@ -99,19 +98,13 @@ class Ledger(Queries):
     @property
     def backend(self) -> str:
         """What kind of database it is, `sqlite` or `postgresql`; no driver is needed to tell."""
-        if isinstance(self._database, AsyncEngine):
-            return self._database.dialect.name
-        return make_url(with_async_driver(str(self._database))).get_backend_name()
+        return self.url.get_backend_name()
 
     @property
     def engine(self) -> AsyncEngine:
         """The engine; made when it is first needed."""
         if self._engine is None:
-            # A look at each connection before its use: a restart of the database fails nobody's question.
-            self._engine = create_async_engine(
-                with_async_driver(str(self._database)), hide_parameters=True, pool_pre_ping=True
-            )
-            configure_sqlite(self._engine)
+            self._engine = engine_at(self.url)
         return self._engine
 
     @property
@@ -122,7 +115,7 @@ class Ledger(Queries):
         return self._sessions
 
     def __repr__(self) -> str:
-        return f"<Ledger {_without_password(self._database)} {self.mode}>"
+        return f"<Ledger {self.url.render_as_string(hide_password=True)} {self.mode}>"
 
     async def upgrade(self, *, timeout: float = TURN_TIMEOUT_S) -> None:
         """Create the library's tables, or bring them to what this version needs.
@@ -165,20 +158,9 @@ class Ledger(Queries):
         Those that somebody still has are waited for a little. Others may go on with the ledger and connect
         anew; what they have at this moment is closed by the last one who calls this.
         """
-        if self._engine is None or isinstance(self._database, AsyncEngine):
+        if self._engine is None or not self._owns_engine:
             return
         self._left.append(LeftPool(self._engine.sync_engine.pool))
         await self._engine.dispose(close=False)
         left, self._left = self._left, []
         self._left += [pool for pool in left if not await pool.close(_CLOSE_PATIENCE_S)]
-
-
-def with_async_driver(url: str) -> str:
-    """Give a database's URL the driver that asyncio needs, unless it names one."""
-    scheme, separator, rest = url.partition("://")
-    return f"{_ASYNC_DRIVERS.get(scheme, scheme)}{separator}{rest}"
-
-
-def _without_password(database: Any) -> str:
-    url = database.url if isinstance(database, AsyncEngine) else database
-    return re.sub(r"//([^:/@]*):[^@]*@", r"//\1:***@", str(url))

@@ -30,7 +30,7 @@ _CONFLICT_STATES = ("40001", "40P01")
 
 
 def is_away(error: BaseException) -> bool:
-    """Tell whether the database cannot be written at this moment, whatever is written."""
+    """Tell whether an error says that the database cannot be used at this moment, whatever is asked of it."""
     state = _state_of(error)
     if state.startswith(_LIMIT_STATES):
         return False
@@ -46,12 +46,26 @@ def is_conflict(error: BaseException) -> bool:
     return _state_of(error).startswith(_CONFLICT_STATES)
 
 
+def lacks_tables(error: DBAPIError) -> bool:
+    """Tell whether a statement met no table of that name."""
+    return _state_of(error) == "42P01" or "no such table" in str(error.orig)
+
+
 def _state_of(error: BaseException) -> str:
     """The SQLSTATE, by whatever name the driver has it; empty is not known."""
     # An error of the driver's own is one that SQLAlchemy did not wrap: while it connects, it may not.
     told = error.orig if isinstance(error, DBAPIError) else error
     state = getattr(told, "sqlstate", None) or getattr(told, "pgcode", None)
     return state if isinstance(state, str) else ""
+
+
+def words_of(error: BaseException) -> str:
+    """Say in a line of a log what the database said, without what SQLAlchemy puts around it."""
+    if isinstance(error, DBAPIError) and error.orig is not None:
+        error = error.orig
+        error = error.__cause__ or error  # asyncpg's own have names of more meaning
+    said = " ".join(str(error).split())
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__
 
 
 class Outage:
@@ -90,10 +104,12 @@ class Absence:
 
     Args:
         queue: whose jobs are not recorded meanwhile; empty is those of every queue.
+        meanwhile: what becomes of jobs until it is back, for the log.
     """
 
-    def __init__(self, queue: str) -> None:
+    def __init__(self, queue: str, meanwhile: str) -> None:
         self._queue = queue
+        self._meanwhile = meanwhile
         self._since: float | None = None
 
     @property
@@ -105,7 +121,7 @@ class Absence:
         """Note that the database is away, and why."""
         if self._since is None:
             self._since = time.monotonic()
-            logger.warning("the ledger is away, jobs go on and are recorded later: %r", error)
+            logger.warning("the ledger is away, %s: %s", self._meanwhile, words_of(error))
             if has_handlers(LedgerAway):
                 execute(LedgerAway(self._queue, error, timestamp_ms()))
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from ..service import Ticker
 from ..typing import SecondsTimedelta
 from .ledger import Ledger
-from .outage import is_away, is_conflict
+from .outage import is_away, is_conflict, words_of
 from .pruning import Pruning
 from .rows import utc_now
 
@@ -47,6 +47,6 @@ class LedgerPruner(Ticker):
         except Exception as error:
             if not is_away(error) and not is_conflict(error):
                 raise
-            logger.warning("the ledger is away, old rows are pruned later: %r", error)
+            logger.warning("the ledger is away, old rows are pruned later: %s", words_of(error))
         finally:
             self.told.update(told)

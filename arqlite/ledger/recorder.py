@@ -29,6 +29,8 @@ from .writer import Books, Writer, write_parts
 
 logger = logging.getLogger("arqlite.ledger")
 
+_GOES_ON = "jobs go on and are recorded later"
+_WAITS = "what has ended waits, and nothing more is begun until it is back"
 _ENDED = "the recorder ended before it could write this"
 _SHORTEST_BACKOFF_S = 0.02
 _PUT_TIMEOUT_S = 5.0
@@ -86,7 +88,7 @@ class Recorder(Service):
         self._backlog = Backlog(self._writer.moment, ledger.redaction)
         self._written = 0
         self._waiters: deque[tuple[int, asyncio.Future[None]]] = deque()
-        self._absence = Absence(queue or "")
+        self._absence = Absence(queue or "", _WAITS if ledger.is_strict else _GOES_ON)
         self._spilling: asyncio.Task[None] | None = None
         self._arrived = asyncio.Event()
         self._crowded = asyncio.Event()
@@ -150,7 +152,7 @@ class Recorder(Service):
     def _has_more(self) -> None:
         if not self._arrived.is_set():
             self._arrived.set()
-        if len(self._backlog) > self.capacity and not self.ledger.is_strict:
+        if self._backlog.waiting > self.capacity and not self.ledger.is_strict:
             if self.overflow is None:
                 self._backlog.drop_oldest(self.capacity)
             else:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from ..errors import ConfigurationError
+
 HIDDEN = "***"
 
 
@@ -19,11 +21,19 @@ class Redaction:
     """
 
     def __init__(self, names: Iterable[str] | Mapping[str, Iterable[str]] = ()) -> None:
+        if isinstance(names, str) or not isinstance(names, Iterable):
+            raise ConfigurationError(
+                f"redact is a list of names of arguments, such as ('password',), or such lists by function, "
+                f"got {names!r}"
+            )
         by_function = isinstance(names, Mapping)
         self._everywhere: frozenset[str] = frozenset() if by_function else frozenset(names)
         self._of: dict[str, frozenset[str]] = {}
         if isinstance(names, Mapping):
-            self._of = {function: frozenset(those) for function, those in names.items()}
+            for function, those in names.items():
+                if isinstance(those, str):
+                    raise ConfigurationError(f"redact is a list of names for {function}, got {those!r}")
+                self._of[function] = frozenset(those)
         self._parameters: dict[str, tuple[str, ...]] = {}
 
     def __bool__(self) -> bool:

@@ -20,7 +20,7 @@ from .adoption import Adoption, Run, decide
 from .endings import Ending, asked_by, ending_of
 from .identity import run_of
 from .jobs import BaseJob, RowT
-from .outage import Outage, is_away
+from .outage import Outage, is_away, words_of
 from .payloads import jsonable
 from .rows import JobRowMixin, utc_now
 from .store import Asked
@@ -181,7 +181,7 @@ class JobRunner(Generic[RowT]):
     def _postponed(self, run: Run, error: Exception) -> Postpone:
         """What cannot be recorded does not start."""
         delay = self.outage.pause()
-        logger.warning("job %s waits %0.1fs, for the ledger is away: %r", run.job_id, delay, error)
+        logger.warning("job %s waits %0.1fs, for the ledger is away: %s", run.job_id, delay, words_of(error))
         return Postpone(defer=delay)
 
     @staticmethod

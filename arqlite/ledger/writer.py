@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol, TypeVar
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, Protocol, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 
 from .backlog import Accepted, Run
-from .changes import Moment, batch_of
+from .changes import Batch, Moment, Values, batch_of
 from .outage import is_away, is_conflict
 from .overflow import unpacked
 from .redaction import Redaction
@@ -20,6 +21,7 @@ from .store import Writing, table_of, writing_to
 from .store.bulk import bulk_of
 
 ItemT = TypeVar("ItemT")
+ResultT = TypeVar("ResultT")
 
 _TRIES = 8
 _PAUSE_S = 0.01
@@ -63,48 +65,61 @@ class Writer:
     async def write_runs(self, runs: Sequence[Run]) -> None:
         """Write what was told of runs."""
 
-        async def write(connection: AsyncConnection, writing: Writing) -> None:
-            await writing.write(connection, batch_of(told for _, _, told in runs))
-
-        await self._transact(write)
+        await self._write(batch_of(told for _, _, told in runs))
 
     async def write_accepted(self, accepted: Sequence[Accepted]) -> None:
         """Write the rows of jobs that Redis has accepted."""
 
-        async def write(connection: AsyncConnection, writing: Writing) -> None:
-            await writing.accept(connection, [(values, columns) for _, _, values, columns in accepted])
-
-        await self._transact(write)
+        await self._transact(partial(_accept, [(values, columns) for _, _, values, columns in accepted]))
 
     async def write_packets(self, packets: Sequence[bytes]) -> None:
         """Write what an overflow gave back."""
 
-        async def write(connection: AsyncConnection, writing: Writing) -> None:
-            for packet in map(unpacked, packets):
-                await writing.accept(connection, list(zip(packet.accepted, packet.columns, strict=True)))
-                await writing.write(connection, batch_of(packet.told))
+        for packet in map(unpacked, packets):
+            accepted = list(zip(packet.accepted, packet.columns, strict=True))
+            await self._transact(partial(_accept, accepted))
+            await self._write(batch_of(packet.told))
 
-        await self._transact(write)
+    async def _write(self, batch: Batch) -> None:
+        """Write a batch in one transaction if all of it is as it mostly is, else in two.
 
-    async def _transact(self, write: Callable[[AsyncConnection, Writing], Awaitable[None]]) -> None:
+        Each locks its rows in the order of ids: so two writers never wait for each other.
+        """
+        left: Batch | None = batch
+        if batch.ends:
+            left = await self._transact(partial(_write_ends, batch))
+        if left is not None:
+            await self._transact(partial(_write_rest, left))
+
+    async def _transact(self, write: Callable[[AsyncConnection, Writing], Awaitable[ResultT]]) -> ResultT:
         """Do it in one transaction; again if it stood in another one's way."""
         for tries_left in reversed(range(_TRIES)):
             try:
-                await self._try(write)
+                return await self._try(write)
             except Exception as error:
                 if not (tries_left and is_conflict(error)):
                     raise
                 await asyncio.sleep(_PAUSE_S * random.uniform(0.5, 1.5) * (_TRIES - tries_left))
-            else:
-                return
+        raise AssertionError("the last try returns or raises")  # pragma: no cover
 
-    async def _try(self, write: Callable[[AsyncConnection, Writing], Awaitable[None]]) -> None:
+    async def _try(self, write: Callable[[AsyncConnection, Writing], Awaitable[ResultT]]) -> ResultT:
         async with self._ledger.sessions() as db, db.begin():
             connection = await db.connection()
-            if connection.dialect.name == "postgresql" and not self._ledger.is_strict:
-                # What is written later anyway need not wait for the disk as well.
-                await connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
-            await write(connection, writing_to(table_of(self._ledger.row_model), connection.dialect))
+            return await write(connection, writing_to(table_of(self._ledger.row_model), connection.dialect))
+
+
+async def _write_ends(batch: Batch, connection: AsyncConnection, writing: Writing) -> Batch | None:
+    return await writing.write_ends(connection, batch)
+
+
+async def _write_rest(batch: Batch, connection: AsyncConnection, writing: Writing) -> None:
+    await writing.write(connection, batch)
+
+
+async def _accept(
+    jobs: Sequence[tuple[Values, Mapping[str, Any]]], connection: AsyncConnection, writing: Writing
+) -> None:
+    await writing.accept(connection, jobs)
 
 
 async def write_parts(

@@ -14,14 +14,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from ..engine import ENQUEUE_CHUNK, Holder, RedisEngine
 from ..ledger import Ledger, store
-from ..ledger.outage import is_away, is_conflict
+from ..ledger.outage import is_away, is_conflict, words_of
 from ..ledger.store.waiting import Unpushed
 from ..model.codec import Codec
 from ..service import Ticker
 from ..telemetry import JobEnqueued, execute, has_handlers
 from ..utils import timestamp_ms
 from .delivery import cancel_all, is_same_job
-from .parcels import words_of
+from .parcels import words_of as words_of_holder
 from .pushing import push_again
 
 logger = logging.getLogger("arqlite.outbox")
@@ -82,7 +82,7 @@ class Relay(Ticker):
                 raise
             self._failures += 1
             if self._failures == 1:
-                logger.warning("the relay waits, for the ledger or Redis is away: %r", error)
+                logger.warning("the relay waits, for the ledger or Redis is away: %s", words_of(error))
         else:
             if self._failures:
                 logger.warning("the relay goes on, the ledger and Redis are back")
@@ -151,6 +151,6 @@ class Relay(Ticker):
             logger.info(
                 "job %s was committed and is not enqueued: job %s is there", one.job.job_id, holder.job_id
             )
-            reason = words_of(one.function, holder)
+            reason = words_of_holder(one.function, holder)
             await store.close_duplicate(db, table, queue, one.job.job_id, one.enqueued_at, reason)
         return withdrawn

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection
+from sqlalchemy import URL, Connection
 from sqlalchemy.ext.asyncio import AsyncSession, async_scoped_session
 from sqlalchemy.orm import Session, scoped_session
 
@@ -43,14 +44,14 @@ def connection_of(session: Session, ledger: Ledger) -> Connection:
     """The connection on which a session writes rows of a ledger; begins its transaction if need be.
 
     Raises:
-        ConfigurationError: it leads to another kind of database than the ledger's, or commits each statement
-            by itself.
+        ConfigurationError: it leads to another kind of database than the ledger's, or to another file, or it
+            commits each statement by itself.
     """
-    theirs, ours = session.get_bind(mapper=ledger.row_model).dialect.name, ledger.backend
-    if theirs != ours:
+    theirs, ours = session.get_bind(mapper=ledger.row_model).engine.url, ledger.url
+    if theirs.get_backend_name() != ours.get_backend_name() or _are_two_files(theirs, ours):
         raise ConfigurationError(
-            f"the session is on {theirs} and the ledger on {ours}: a job is enqueued in a transaction of the "
-            f"ledger's own database"
+            f"the session is on {_told(theirs)} and the ledger on {_told(ours)}: a job is enqueued in a "
+            f"transaction of the ledger's own database"
         )
     connection = session.connection(bind_arguments={"mapper": ledger.row_model})
     if connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT":
@@ -58,3 +59,23 @@ def connection_of(session: Session, ledger: Ledger) -> Connection:
             "the session commits each statement by itself (AUTOCOMMIT): no rollback could take a job back"
         )
     return connection
+
+
+def _are_two_files(one: URL, other: URL) -> bool:
+    """Whether they are of SQLite, and of two files. What is behind the names of servers, URLs cannot tell."""
+    if one.database == other.database:
+        return False
+    files = _file_of(one), _file_of(other)
+    return None not in files and files[0] != files[1]
+
+
+def _file_of(url: URL) -> str | None:
+    """The file of a database in SQLite; None is none, or not known."""
+    name = url.database or ""
+    if url.get_backend_name() != "sqlite" or name in ("", ":memory:") or name.startswith("file:"):
+        return None
+    return os.path.realpath(name)
+
+
+def _told(url: URL) -> str:
+    return f"{url.get_backend_name()} {_file_of(url) or ''}".rstrip()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from ..engine import Holder
@@ -12,6 +13,7 @@ from ..errors import ConfigurationError
 from ..ledger import Ledger, store
 from ..ledger.accepting import AcceptedJob
 from ..ledger.columns import check_row
+from ..ledger.outage import lacks_tables
 from ..ledger.queued import queued_row
 from ..model.states import STATE_LETTERS, JobState
 from .parcels import Errand, Offered, Parcel, parcel_of
@@ -65,7 +67,14 @@ def stage(
     answers = [equals.meet(offer) for offer in offers]
     fresh = [place for place, answer in enumerate(answers) if answer is None]
     table = store.table_of(ledger.row_model)
-    written = write_rows(connection, table, [rows[place] for place in fresh])
+    try:
+        written = write_rows(connection, table, [rows[place] for place in fresh])
+    except DBAPIError as error:
+        if lacks_tables(error):
+            error.add_note(
+                "The ledger's tables are not in the database of this session: `arqlite db upgrade`."
+            )
+        raise
     for place, is_written in zip(fresh, written, strict=True):
         if is_written:
             line.add(courier, parcel_of(offers[place]))

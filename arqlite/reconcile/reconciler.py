@@ -13,7 +13,7 @@ from datetime import datetime
 
 from ..engine import RedisEngine, Watch
 from ..ledger import Ledger
-from ..ledger.outage import is_away, is_conflict
+from ..ledger.outage import is_away, is_conflict, words_of
 from ..ledger.rows import utc_now
 from ..ledger.store import comparing
 from ..ledger.tables import QueueRow
@@ -136,7 +136,9 @@ class Reconciler(Ticker):
             if not (isinstance(error, REDIS_TROUBLE) or is_away(error) or is_conflict(error)):
                 raise
             if not self._is_away:
-                logger.warning("the ledger and Redis cannot be compared now (%r), trying again", error)
+                logger.warning(
+                    "the ledger and Redis cannot be compared now (%s), trying again", words_of(error)
+                )
             self._is_away = True
         else:
             self._is_away = False

@@ -61,6 +61,7 @@ class Run:
         "enqueue_ms",
         "finished_ms",
         "function",
+        "given",
         "has_begun",
         "job_id",
         "job_try",
@@ -113,6 +114,7 @@ class Run:
         self.terms = terms
         self.stored = stored
         self.past: Sequence[bytes] = ()
+        self.given: tuple[Any, ...] | None = None
         self.timeout_s = terms.timeout_s
         self.claimed_at = 0.0
         self.has_begun = False

@@ -15,13 +15,12 @@ from .run import Run
 def tell_start(run: Run) -> None:
     """A run begins."""
     if has_handlers(JobStarted):
-        priority, noted = run.priority, run.stored.get
+        max_attempts, tags, meta, priority, attempt, record, parent, by = run.given = _given(run)
         execute(
             JobStarted(
                 run.queue_name, run.job_id, run.function, run.job_try, run.worker, run.started_ms,
-                run.enqueue_ms, run.max_attempts, run.tags, run.meta, priority, run.args, run.kwargs,
-                run.score_ms, run.attempt, run.crashes, queued_record(priority, run.blob),
-                noted("pa") or "", noted("by") or "",
+                run.enqueue_ms, max_attempts, tags, meta, priority, run.args, run.kwargs, run.score_ms,
+                attempt, run.memory.crashes, record, parent, by,
             )
         )  # fmt: skip
 
@@ -42,14 +41,14 @@ def tell_stop(run: Run, state: StoppedState, value: Any, memory: Memory = NOTHIN
         result, error = (None, value) if is_error else (value, None)
         cause = run.cause if state != "completed" and run.cause is not None else ""
         text = "" if memory is NOTHING else memory.encode()
-        priority, noted = run.priority, run.stored.get
+        max_attempts, tags, meta, priority, attempt, record, parent, by = run.given or _given(run)
+        started_ms, finished_ms, score_ms = run.started_ms, run.finished_ms, run.score_ms
         execute(
             JobStopped(
                 run.queue_name, run.job_id, run.function, run.job_try, run.worker, state,
-                run.finished_ms - run.started_ms, result, error, run.finished_ms, run.enqueue_ms,
-                run.max_attempts, run.tags, run.meta, priority, run.args, run.kwargs, run.score_ms,
-                _queue_time_ms(run), run.attempt, run.crashes, queued_record(priority, run.blob),
-                noted("pa") or "", noted("by") or "", cause, text,
+                finished_ms - started_ms, result, error, finished_ms, run.enqueue_ms, max_attempts, tags,
+                meta, priority, run.args, run.kwargs, score_ms, max(started_ms - score_ms, 0), attempt,
+                run.memory.crashes, record, parent, by, cause, text,
             )
         )  # fmt: skip
 
@@ -75,6 +74,15 @@ def _tell_failure(run: Run, state: StoppedState, error: BaseException) -> None:
             run.max_attempts, run.tags, run.meta, run.priority, run.args, run.kwargs, run.score_ms,
             _queue_time_ms(run), run.attempt,
         )
+    )  # fmt: skip
+
+
+def _given(run: Run) -> tuple[Any, ...]:
+    """What both its start and its end tell of a job as it was enqueued: it is looked up once for both."""
+    noted, priority = run.stored.get, run.priority
+    return (
+        run.max_attempts, run.tags, run.meta, priority, run.attempt, queued_record(priority, run.blob),
+        noted("pa") or "", noted("by") or "",
     )  # fmt: skip
 
 

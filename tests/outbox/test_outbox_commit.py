@@ -51,6 +51,15 @@ async def test_row_tells_what_was_asked(shop: Shop) -> None:
     assert (row.scheduled_at - row.enqueued_at).total_seconds() == 60
 
 
+async def test_row_without_tags_has_none_of_them(shop: Shop) -> None:
+    """Whoever reads rows finds a list of tags and a dict in `meta`, also where there are none."""
+    async with shop.sessions() as db, db.begin():
+        job = await shop.pool.options(session=db).enqueue(confirm, "a")
+
+    row = await shop.row(job.job_id)
+    assert (row.tags, row.meta) == ([], {})
+
+
 async def test_rollback_leaves_nothing(shop: Shop) -> None:
     """A rolled-back transaction leaves no row, no order and no key."""
     async with shop.sessions() as db:

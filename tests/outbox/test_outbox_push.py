@@ -5,16 +5,21 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import fakeredis
 import pytest
 from outbox_toys import Order, Shop, confirm
 from redis.exceptions import ConnectionError as RedisAway
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
+from arqlite import ArqRedis
 from arqlite.engine import RedisEngine
 from arqlite.errors import ConfigurationError
+from arqlite.ledger import JobRow, Ledger
 from arqlite.outbox import delivery
 from arqlite.telemetry import JobEnqueued, attach, detach
 
@@ -254,3 +259,39 @@ async def test_session_of_another_kind_of_database(shop: Shop) -> None:
         with pytest.raises(ConfigurationError, match="the session is on"):
             await shop.pool.options(session=db).enqueue(confirm, "a")
     await engine.dispose()
+
+
+async def test_session_of_another_file(tmp_path: Path) -> None:
+    """A session on another file of SQLite is refused: no relay would ever look there."""
+    client = fakeredis.FakeAsyncRedis(server=fakeredis.FakeServer())
+    pool = ArqRedis(client.connection_pool, ledger=Ledger(f"sqlite:///{tmp_path}/jobs.db"))
+    engine = create_async_engine(f"sqlite+aiosqlite:///{tmp_path}/shop.db")
+    async with AsyncSession(engine) as db:
+        with pytest.raises(ConfigurationError, match=r"shop\.db and the ledger on .*jobs\.db"):
+            await pool.options(session=db).enqueue(confirm, "a")
+    await engine.dispose()
+    await pool.aclose(close_connection_pool=True)
+
+
+async def test_same_file_by_another_path(shop: Shop, tmp_path: Path) -> None:
+    """A file may be named in more than one way."""
+    if not shop.url.startswith("sqlite"):
+        pytest.skip("servers have no files")
+    (tmp_path / "link").symlink_to(tmp_path)
+    engine = create_async_engine(f"sqlite+aiosqlite:///{tmp_path}/link/shop.db")
+    async with AsyncSession(engine) as db, db.begin():
+        job = await shop.pool.options(session=db).enqueue(confirm, "a")
+    await engine.dispose()
+
+    assert await shop.queued() == {job.job_id}
+
+
+async def test_missing_tables_are_told(shop: Shop) -> None:
+    """Who enqueues in a database without the tables of the ledger is told how they come to be there."""
+    async with shop.engine.begin() as connection:
+        await connection.run_sync(JobRow.metadata.tables[JobRow.__tablename__].drop)
+    async with shop.sessions() as db:
+        with pytest.raises(DBAPIError) as caught:
+            await shop.pool.options(session=db).enqueue(confirm, "a")
+
+    assert any("arqlite db upgrade" in note for note in caught.value.__notes__)

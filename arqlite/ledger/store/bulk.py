@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
-from itertools import chain, count
+from itertools import accumulate, chain, count
 from typing import Any
 
 from sqlalchemy import JSON, Column, DateTime, Dialect, Enum, LargeBinary, String, Table
@@ -38,6 +38,23 @@ class Upsert:
         self.table = table
         self.columns: list[Column[Any]] = [table.c[name] for name in columns]
         self.on_conflict = on_conflict
+        self.has_bytes = [isinstance(_plain(column.type), LargeBinary) for column in self.columns]
+
+
+class Update(Upsert):
+    """`UPDATE table AS j SET ... FROM (rows) AS excluded WHERE ...`.
+
+    Args:
+        table: the table.
+        columns: the names of the columns that are given, in their order.
+        changes: the rest of the statement: what is set.
+        where: which rows are changed, in the same words as in an `Upsert`.
+    """
+
+    def __init__(self, table: Table, columns: Sequence[str], changes: str, where: str) -> None:
+        super().__init__(table, columns, "")
+        self.changes = changes
+        self.where = where
 
 
 class Bulk(ABC):
@@ -45,9 +62,11 @@ class Bulk(ABC):
 
     Attributes:
         moment: what a time in ms since 1970 is in a value.
+        updates_many: whether an `Update` of few columns costs less than an `Upsert` of all of them.
     """
 
     moment: Moment
+    updates_many = False
 
     @abstractmethod
     def read(self, moment: Any) -> datetime:
@@ -75,7 +94,9 @@ class Shape:
     def __init__(self, rows: Sequence[Values]) -> None:
         self.count = len(rows)
         by_column = list(zip(*rows, strict=True))
-        self.same = tuple(column.count(column[0]) == self.count for column in by_column)
+        self.same = tuple(
+            column[0] == column[-1] and column.count(column[0]) == self.count for column in by_column
+        )
         if self.count == 1:
             self.same = (False,) * len(by_column)  # (one statement serves all single rows)
         self.values = tuple(column[0] for column, same in zip(by_column, self.same, strict=True) if same)
@@ -95,7 +116,10 @@ class _Moments(dict[int, str]):
 
 
 class SqliteBulk(Bulk):
-    """SQLite takes `VALUES`, of few different numbers of rows: it keeps statements prepared."""
+    """SQLite takes `VALUES`, of few different numbers of rows: it keeps statements prepared.
+
+    Its `UPDATE ... FROM` first gathers all that it will write: an upsert is quicker.
+    """
 
     def __init__(self) -> None:
         self.moment = _Moments().__getitem__
@@ -124,8 +148,8 @@ def _sqlite_text(upsert: Upsert, count: int, same: tuple[bool, ...]) -> str:
     first = list(marks)
     if False in same:
         first[same.index(False)] = f"?{number + 1}"
-    rows = [f"({', '.join(first)})", *[f"({', '.join(marks)})"] * (count - 1)]
-    return f"{_head(upsert, sqlite.dialect())} VALUES {', '.join(rows)} {upsert.on_conflict}"
+    rows = ", ".join([f"({', '.join(first)})", *[f"({', '.join(marks)})"] * (count - 1)])
+    return f"{_head(upsert, sqlite.dialect())} VALUES {rows} {upsert.on_conflict}"
 
 
 class PostgresqlBulk(Bulk):
@@ -134,6 +158,8 @@ class PostgresqlBulk(Bulk):
     Args:
         placeholder: of the driver: `$` for numbered ones, else what stands for any of them.
     """
+
+    updates_many = True
 
     def __init__(self, placeholder: str) -> None:
         self._placeholder = placeholder
@@ -147,7 +173,26 @@ class PostgresqlBulk(Bulk):
 
     def call(self, upsert: Upsert, shape: Shape) -> tuple[str, Values]:  # noqa: D102
         text = _postgresql_text(upsert, shape.same, self._placeholder)
-        return text, (*shape.values, *map(_array_of, shape.columns))
+        values, columns = iter(shape.values), iter(shape.columns)
+        single: list[Any] = []
+        arrays: list[str] = []
+        for is_same, is_bytes in zip(shape.same, upsert.has_bytes, strict=True):
+            if is_same:
+                single.append(next(values))
+            elif is_bytes:
+                begins, lengths, joined = _pieces_of(next(columns))
+                single.append(joined)
+                arrays += (begins, lengths)
+            else:
+                arrays.append(_array_of(next(columns)))
+        return text, (*single, *arrays)
+
+
+def _pieces_of(column: Sequence[bytes | None]) -> tuple[str, str, bytes]:
+    """Where in one long value each begins, how long it is, and that value: as text they are twice as long."""
+    lengths = [None if value is None else len(value) for value in column]
+    begins = accumulate((length or 0 for length in lengths), initial=1)
+    return _array_of(list(begins)[:-1]), _array_of(lengths), b"".join(filter(None, column))
 
 
 def _array_of(column: Sequence[Any]) -> str:
@@ -167,8 +212,6 @@ def _array_of(column: Sequence[Any]) -> str:
 def _element(value: Any) -> str:
     if value is None:
         return "NULL"
-    if isinstance(value, bytes):
-        return f'"\\\\x{value.hex()}"'
     text = str(value).replace("\\", "\\\\").replace('"', '\\"')
     return f'"{text}"'
 
@@ -178,23 +221,47 @@ def _postgresql_text(upsert: Upsert, same: tuple[bool, ...], placeholder: str) -
     dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
     marks = (f"${number}" if placeholder == "$" else placeholder for number in count(1))
     types = [_types(column.type, dialect) for column in upsert.columns]
-    shared = {
-        place: f"CAST({next(marks)} AS {types[place][0]})" for place, is_same in enumerate(same) if is_same
-    }
-    arrays = {
-        place: f"CAST(CAST({next(marks)} AS TEXT) AS {types[place][0]}[])"
-        for place, is_same in enumerate(same)
-        if not is_same
-    }
-    values = [kept.format(shared.get(place, f"t.c{place}")) for place, (_, kept) in enumerate(types)]
-    names = ", ".join(f"c{place}" for place in arrays)
-    select = f"SELECT {', '.join(values)} FROM unnest({', '.join(arrays.values())}) AS t({names})"  # noqa: S608 (no values)
-    return f"{_head(upsert, dialect)} {select} {upsert.on_conflict}"
+    values, arrays = {}, {}
+    for place, (is_same, (sent, _)) in enumerate(zip(same, types, strict=True)):
+        if is_same:
+            values[place] = f"CAST({next(marks)} AS {sent})"
+        elif upsert.has_bytes[place]:
+            values[place] = f"substr(CAST({next(marks)} AS BYTEA), t.b{place}, t.n{place})"
+        else:
+            values[place] = f"t.c{place}"
+    for place, (is_same, (sent, _)) in enumerate(zip(same, types, strict=True)):
+        if not is_same and upsert.has_bytes[place]:
+            arrays[f"b{place}"], arrays[f"n{place}"] = (_array(next(marks), "INTEGER") for _ in range(2))
+        elif not is_same:
+            arrays[f"c{place}"] = _array(next(marks), sent)
+    rows = f"unnest({', '.join(arrays.values())}) AS t({', '.join(arrays)})"
+    told = [kept.format(values[place]) for place, (_, kept) in enumerate(types)]
+    if not isinstance(upsert, Update):
+        select = f"SELECT {', '.join(told)} FROM {rows}"  # noqa: S608 (no values)
+        return f"{_head(upsert, dialect)} {select} {upsert.on_conflict}"
+    preparer = dialect.identifier_preparer
+    named = [
+        f"{value} AS {preparer.format_column(column)}"
+        for value, column in zip(told, upsert.columns, strict=True)
+    ]
+    source = f"(SELECT {', '.join(named)} FROM {rows}) AS excluded"  # noqa: S608 (no values)
+    table = preparer.format_table(upsert.table)
+    return f"UPDATE {table} AS j SET {upsert.changes} FROM {source} WHERE {upsert.where}"  # noqa: S608
+
+
+def _array(mark: str, sent: str) -> str:
+    # The planner is not to see how many there are: it would think that it does well to read a whole table
+    # for them, and would lock rows in the order in which it finds them there.
+    return f"CAST((SELECT CAST({mark} AS TEXT)) AS {sent}[])"
+
+
+def _plain(column_type: TypeEngine[Any]) -> TypeEngine[Any]:
+    return column_type.impl_instance if isinstance(column_type, TypeDecorator) else column_type
 
 
 def _types(column_type: TypeEngine[Any], dialect: Dialect) -> tuple[str, str]:
     """What a column's values are sent as, and how they become what it holds."""
-    plain = column_type.impl_instance if isinstance(column_type, TypeDecorator) else column_type
+    plain = _plain(column_type)
     name = column_type.compile(dialect)
     if isinstance(plain, DateTime):
         return "BIGINT", "to_timestamp({} / CAST(1000 AS DOUBLE PRECISION))"

@@ -354,7 +354,7 @@ async def insert_missing(
             "id": job.id, "queue": job.queue, "function": job.function,
             "job_type": job.job_type or job.function, "status": QUEUED, "state": state,
             "args": jsonable_or_text(job.args), "kwargs": jsonable_or_text(job.kwargs),
-            "tags": list(job.tags) or None, "meta": jsonable_or_text(job.meta) or None,
+            "tags": list(job.tags), "meta": jsonable_or_text(job.meta),
             "priority": job.priority, "max_attempts": attempts_told(job.max_attempts),
             "triggered_by": job.triggered_by,
             "enqueued_at": ms_to_datetime(job.enqueued_ms) if job.enqueued_ms else None,

@@ -29,6 +29,7 @@ from ..changes import (
 from ..rows import BY_QUEUE, OPEN_STATUSES
 from ..tables import AttemptRow, MinuteRow
 from .bulk import Bulk, Shape, Upsert, bulk_of
+from .ends import Ends
 
 _ENQUEUED, _ATTEMPT = JOB_COLUMNS.index("enqueued_at"), JOB_COLUMNS.index("attempt")
 _ENQUEUED_OF_ACCEPTED = ACCEPTED_COLUMNS.index("enqueued_at")
@@ -153,18 +154,43 @@ class Writing:
             if column.name not in JOB_COLUMNS and column.name not in ACCEPTED_COLUMNS and _has_default(column)
         ]
         own_names = [column.name for column in self._own]
+        self._ends = Ends(table, self.bulk)
         self._on_event = Upsert(table, [*JOB_COLUMNS, *own_names], _ON_EVENT)
         self._on_attempt = Upsert(self._attempts, ATTEMPT_COLUMNS, _ON_ATTEMPT)
         self._on_minute = Upsert(MinuteRow.__table__, MINUTE_COLUMNS, _ON_MINUTE)  # type: ignore[arg-type]
         self._on_accepted: dict[tuple[str, ...], Upsert] = {}
 
+    async def write_ends(self, connection: AsyncConnection, batch: Batch) -> Batch | None:
+        """Write the ends of jobs that have rows, as most do, and count if nothing else is to be written.
+
+        Returns:
+            What is left, to be written by `write`, in another transaction; None if nothing is.
+        """
+        if not self.bulk.updates_many:
+            await self.write(connection, batch.with_ends(batch.ends))
+            return None
+        left = await self._ends.write(connection, batch.ends)
+        done = batch.ends
+        if left:
+            keys = {job[:2] for job, _ in left}
+            done = [end for end in done if end[0][:2] not in keys]
+        await self._run(connection, self._on_attempt, [attempt for _, attempt in done])
+        if doubtful := [job[0] for job, _ in done if job[_ATTEMPT] > 1]:
+            await self._close_lost(connection, doubtful)
+        if left or batch.layers:
+            return batch.with_ends(left)
+        await self._count(connection, batch.minutes)
+        return None
+
     async def write(self, connection: AsyncConnection, batch: Batch) -> None:
         """Open rows of jobs that have none, move those that are there where they may move, and count."""
         for layer in batch.layers:
             await self._write_layer(connection, layer)
-        if batch.minutes:
-            rows = [(*key, *sums) for key, sums in sorted(batch.minutes.items())]
-            await self._run(connection, self._on_minute, rows)
+        await self._count(connection, batch.minutes)
+
+    async def _count(self, connection: AsyncConnection, minutes: Mapping[Values, Sequence[int]]) -> None:
+        rows = [(*key, *sums) for key, sums in sorted(minutes.items())]
+        await self._run(connection, self._on_minute, rows)
 
     async def accept(
         self, connection: AsyncConnection, jobs: Sequence[tuple[Values, Mapping[str, Any]]]
@@ -295,6 +321,8 @@ class Writing:
 
     def _bound(self, column: Column[Any], value: Any) -> Any:
         """A value as the driver takes it."""
+        if isinstance(value, bytes):
+            return value
         if isinstance(value, datetime) and value.tzinfo is not None:
             return self.bulk.moment(round(value.timestamp() * 1_000))
         processor = column.type.dialect_impl(self._dialect).bind_processor(self._dialect)

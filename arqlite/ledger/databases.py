@@ -1,0 +1,80 @@
+"""Where a ledger is: what users may say for it, and the engine that leads there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError, InvalidRequestError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from ..errors import ConfigurationError, MissingExtra
+from .sqlite import configure_sqlite
+
+DIALECTS = ("postgresql", "sqlite")
+
+_ASYNC_DRIVERS = {
+    "sqlite": "sqlite+aiosqlite",
+    "postgres": "postgresql+asyncpg",
+    "postgresql": "postgresql+asyncpg",
+}
+_EXTRA_OF = {"aiosqlite": "ledger", "asyncpg": "postgres", "psycopg": "psycopg"}
+_DRIVERS = "aiosqlite, asyncpg or psycopg"
+
+
+def url_of(given: Any) -> URL:
+    """The URL of what users give, with the driver that asyncio needs unless it names one.
+
+    Raises:
+        ConfigurationError: no ledger can be there; the message has no password.
+    """
+    if isinstance(given, AsyncEngine):
+        url = given.url
+    elif isinstance(given, str | URL):
+        url = _parsed(given if isinstance(given, str) else given.render_as_string(hide_password=False))
+    else:
+        raise ConfigurationError(
+            f"the database of a ledger is a URL such as 'sqlite:///jobs.db', or an AsyncEngine, got {given!r}"
+        )
+    if url.get_backend_name() not in DIALECTS:
+        raise ConfigurationError(
+            f"the ledger's URL is the URL of no database that can be used: a ledger is in PostgreSQL or "
+            f"SQLite, not in {url.get_backend_name()}"
+        )
+    return url
+
+
+def with_async_driver(url: str) -> str:
+    """Give a database's URL the driver that asyncio needs, unless it names one."""
+    scheme, separator, rest = url.partition("://")
+    return f"{_ASYNC_DRIVERS.get(scheme, scheme)}{separator}{rest}"
+
+
+def engine_at(url: URL) -> AsyncEngine:
+    """Make the engine of a ledger; it connects when it is first used.
+
+    Raises:
+        MissingExtra: its driver is not installed.
+        ConfigurationError: its driver is none for asyncio.
+    """
+    driver = url.drivername.partition("+")[2]
+    try:
+        # A look at each connection before its use: a restart of the database fails nobody's question.
+        engine = create_async_engine(url, hide_parameters=True, pool_pre_ping=True)
+    except ImportError as error:
+        if driver in _EXTRA_OF:
+            raise MissingExtra(f"A ledger by {driver}", _EXTRA_OF[driver]) from error
+        raise ConfigurationError(f"a ledger works with {_DRIVERS}, and not with {driver}") from error
+    except (ArgumentError, InvalidRequestError) as error:
+        raise ConfigurationError(f"a ledger works with {_DRIVERS}: {error}") from error
+    return configure_sqlite(engine)
+
+
+def _parsed(given: str) -> URL:
+    try:
+        return make_url(with_async_driver(given))
+    except (ArgumentError, ValueError) as error:  # not the text itself: it may have a password in it
+        raise ConfigurationError(
+            "the ledger's URL is the URL of no database that can be used; one is written as "
+            "sqlite:///jobs.db or postgresql://user:password@host/name"
+        ) from error

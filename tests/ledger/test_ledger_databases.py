@@ -1,0 +1,100 @@
+"""What a ledger can be made of, and what is told of the rest."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import Any
+
+import pytest
+from sqlalchemy import create_engine, make_url
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from arqlite.errors import ConfigurationError, MissingExtra
+from arqlite.ledger import Ledger, is_away
+from arqlite.ledger.databases import engine_at, url_of
+from arqlite.ledger.outage import words_of
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ("jobs.db", "one is written as sqlite:///jobs.db or postgresql://user:password@host/name"),
+        ("mysql://host/jobs", "a ledger is in PostgreSQL or SQLite, not in mysql"),
+        (42, "a URL such as 'sqlite:///jobs.db', or an AsyncEngine, got 42"),
+        (create_engine("sqlite://"), "or an AsyncEngine, got Engine"),
+    ],
+)
+def test_no_database_is_told_when_the_ledger_is_made(given: Any, words: str) -> None:
+    """A ledger that nothing can come of is refused where it is written, and not by its first job."""
+    with pytest.raises(ConfigurationError) as caught:
+        Ledger(given)
+
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"redact": "password"}, "redact is a list of names of arguments"),
+        ({"redact": 5}, "redact is a list of names of arguments"),
+        ({"redact": {"send": "otp"}}, "redact is a list of names for send, got 'otp'"),
+        ({"row_model": int}, "row_model of a ledger must be a class with JobRowMixin"),
+    ],
+)
+def test_options_that_cannot_work_are_refused(options: dict[str, Any], words: str) -> None:
+    """A name alone would hide no argument, for its letters would be taken for names."""
+    with pytest.raises(ConfigurationError) as caught:
+        Ledger("sqlite:///jobs.db", **options)
+
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "module", "words"),
+    [
+        ("sqlite:///jobs.db", "aiosqlite", "arqlite[ledger]"),
+        ("postgresql://host/jobs", "asyncpg", "arqlite[postgres]"),
+        ("postgresql+psycopg://host/jobs", "psycopg", "arqlite[psycopg]"),
+    ],
+)
+def test_missing_driver_names_its_extra(
+    url: str, module: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever lacks a driver is told what to install."""
+    monkeypatch.setitem(sys.modules, module, None)
+
+    with pytest.raises(MissingExtra) as caught:
+        engine_at(url_of(url))
+
+    assert words in str(caught.value)
+
+
+def test_driver_that_blocks_is_refused() -> None:
+    """A driver without asyncio is told from those that work."""
+    with pytest.raises(ConfigurationError, match="works with aiosqlite, asyncpg or psycopg"):
+        engine_at(make_url("sqlite+pysqlite:///jobs.db"))
+
+
+@pytest.mark.parametrize("user", ["postgres", "nobody_of_that_name"])
+def test_refused_connection_is_an_outage_with_any_driver(postgres_url: str, user: str) -> None:
+    """A database or a user that the server does not know may be there later, and is told in one line."""
+
+    async def told(url: str) -> tuple[bool, str]:
+        engine = create_async_engine(url)
+        try:
+            async with engine.connect():
+                raise AssertionError("it is there")
+        except Exception as error:
+            return is_away(error), words_of(error)
+        finally:
+            await engine.dispose()
+
+    for driver in ("asyncpg", "psycopg"):
+        url = make_url(postgres_url).set(drivername=f"postgresql+{driver}", username=user, database="nothing")
+        is_outage, words = asyncio.run(told(url.render_as_string(hide_password=False)))
+
+        assert is_outage
+        assert "does not exist" in words
+        assert "sqlalche" not in words
+        assert "\n" not in words
