@@ -223,6 +223,22 @@ def test_mistake_is_told_in_words(project: Path, args: list[str], text: str) -> 
     assert "Traceback" not in done.stderr
 
 
+def test_tables_that_cannot_be_used_are_told_in_words(project: Path) -> None:
+    """A worker that refuses to start on the tables of its ledger says what to do, without a traceback."""
+    (project / "shop.py").write_text(
+        "import toyapp\n"
+        "from arqlite.ledger import Ledger\n"
+        "class Settings(toyapp.Settings):\n"
+        "    ledger = Ledger('sqlite:///shop.db', upgrade=False)\n"
+    )
+
+    done = arqlite(project, "shop.Settings", "--burst")
+
+    assert done.returncode == 1
+    assert "Error: the ledger's tables are missing: run `arqlite db upgrade`" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_bug_keeps_its_traceback(project: Path) -> None:
     """What goes wrong in the application's own code shows where."""
     done = arqlite(project, "toyapp.Buggy", "--burst")

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, LedgerError, LedgerUnavailable
 from ..logs import default_log_config
 from ..speaking import speakers_named, speaking_as
 from ..utils import import_string
@@ -149,8 +149,8 @@ def told_in_words(
 ) -> Iterator[None]:
     """End the program with `Error: ...` instead of a traceback, for mistakes that are no bug.
 
-    Settings that cannot work and a Redis that cannot be reached are none; what a hook or a service
-    raises later on may be one, and keeps its traceback.
+    Settings that cannot work, tables of the ledger that cannot be used and a Redis that cannot be reached are
+    none; what a hook or a service raises later on may be one, and keeps its traceback.
 
     Args:
         is_expected: tells whether an error that may be a bug is none.
@@ -161,7 +161,9 @@ def told_in_words(
 
     try:
         yield
-    except ConfigurationError as error:
+    except LedgerUnavailable:
+        raise
+    except (ConfigurationError, LedgerError) as error:
         raise told(_words(error, about)) from error
     except (RedisError, OSError) as error:
         if not is_expected():

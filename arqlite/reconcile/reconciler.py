@@ -110,6 +110,7 @@ class Reconciler(Ticker):
         self._compared_at = float("-inf")
         self._warned_at = float("-inf")
         self._is_away = False
+        self._told: Verdict | None = None
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -198,6 +199,7 @@ class Reconciler(Ticker):
 
     def _take_for_good(self, seen: Watch, server: str | None, doubts: int) -> None:
         self._agreed, self._agreed_server, self._looked_into = seen, server, doubts
+        self._told = None
         self._trust.confirm(doubts)
 
     def _trust_no_more(self) -> None:
@@ -253,7 +255,8 @@ class Reconciler(Ticker):
         self, verdict: Verdict, known: QueueRow | None, seen: Watch, server: str | None, doubts: int
     ) -> None:
         """Redis is not the one it was: give all time to write what has happened, then compare everything."""
-        if verdict in _WORDS:
+        if verdict in _WORDS and verdict is not self._told:
+            self._told = verdict  # once, however long it has to be waited on
             logger.warning(_WORDS[verdict], self._engine.queue)
         self._idle.set()
         await self._sleep(self._grace)

@@ -231,3 +231,19 @@ async def test_strange_marker_is_taken_over(desk: Desk) -> None:
     assert row.marker == "strange"
     assert await desk.home("j") == "ready"
     assert desk.trust.is_firm
+
+
+async def test_loss_is_told_once_while_it_is_waited_on(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    """However often the leader looks again before it may act, the log says once what was lost, and next time
+    again.
+    """
+    await desk.settle()
+    for _ in range(2):
+        await desk.wipe()
+        await desk.engine.watch("another", 1500)
+        await desk.tick(3)
+        await desk.engine.watch("another", 0)
+        await desk.tick(2)
+        assert desk.trust.is_firm
+
+    assert caplog.text.count("Redis was emptied or replaced") == 2
