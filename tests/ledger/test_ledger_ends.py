@@ -134,7 +134,7 @@ async def test_ends_without_a_row_are_written_beside_those_with_one(
     }
     async with sessions() as session:
         counted = await session.execute(select(MinuteRow.state, MinuteRow.count))
-        counts = dict(counted.tuples().all())
+        counts = {row.state: row[1] for row in counted}
         attempts = (await session.execute(select(AttemptRow.job_id).order_by(AttemptRow.job_id))).scalars()
         assert list(attempts) == jobs
     assert counts == {"completed": 11 + 2, "discarded": 1}
