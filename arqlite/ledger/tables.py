@@ -113,7 +113,7 @@ class QueueRow(LedgerBase):
         marker: a random text that stands in the queue's Redis, too.
         beat: a number that grows in both; a Redis with a smaller one was set back.
         server: the `run_id` of the server that was last compared with the rows.
-        seen_at: when a worker last found the marker in Redis.
+        seen_at: when a worker last found the marker in Redis, or was at work to mend what Redis lost.
         reconciled_at: when rows and Redis were last compared in full.
     """
 

@@ -44,7 +44,8 @@ def connection_of(session: Session, ledger: Ledger) -> Connection:
     """The connection on which a session writes rows of a ledger; begins its transaction if need be.
 
     Raises:
-        ConfigurationError: it leads to another kind of database than the ledger's, or to another file.
+        ConfigurationError: it leads to another kind of database than the ledger's, or to another file, or it
+            commits each statement by itself.
     """
     theirs, ours = session.get_bind(mapper=ledger.row_model).engine.url, ledger.url
     if theirs.get_backend_name() != ours.get_backend_name() or _are_two_files(theirs, ours):
@@ -52,7 +53,12 @@ def connection_of(session: Session, ledger: Ledger) -> Connection:
             f"the session is on {_told(theirs)} and the ledger on {_told(ours)}: a job is enqueued in a "
             f"transaction of the ledger's own database"
         )
-    return session.connection(bind_arguments={"mapper": ledger.row_model})
+    connection = session.connection(bind_arguments={"mapper": ledger.row_model})
+    if connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT":
+        raise ConfigurationError(
+            "the session commits each statement by itself (AUTOCOMMIT): no rollback could take a job back"
+        )
+    return connection
 
 
 def _are_two_files(one: URL, other: URL) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -25,6 +26,7 @@ from ..telemetry import LedgerReconciled, execute, has_handlers
 from .comparison import STATUSES, Comparison, Mark
 from .repairs import Difference, Mended, Mender
 from .rules import Repair, Verdict, judge
+from .silence import Silence
 
 logger = logging.getLogger("arqlite.ledger")
 
@@ -60,6 +62,8 @@ class Reconciler(Ticker):
         compare_every: seconds between two comparisons of parts.
         grace: seconds for which everybody is given time to write down what has happened, before what is
             missing is taken to be lost.
+        stand_in_after: seconds without any beat after which this worker mends although it does not lead: who
+            leads may be a worker without the ledger. Up to half as long again, so that one is the first.
         clock: tells the time.
         sleep: waits so many seconds.
     """
@@ -74,6 +78,7 @@ class Reconciler(Ticker):
         interval: float = 1.0,
         compare_every: float = 5.0,
         grace: float = 2.0,
+        stand_in_after: float = 8.0,
         clock: Callable[[], datetime] = utc_now,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
@@ -85,6 +90,8 @@ class Reconciler(Ticker):
         self._lag_s = lag_s
         self._compare_every = compare_every
         self._grace = grace
+        patience = stand_in_after * random.uniform(1.0, 1.5)
+        self._without_beat, self._without_sign = Silence(patience), Silence(patience)
         self._remember_ms = ledger.remember_ms
         self._sleep = sleep
         self._clock = clock
@@ -143,7 +150,7 @@ class Reconciler(Ticker):
     async def _look(self) -> None:
         doubts = self._trust.doubts
         seen, server = await self._watch(), await self._engine.server()
-        if not self.leads():
+        if not self.leads() and not await self._stands_in(seen):
             await self._follow(doubts, seen, server)
             return
         known = await self._known()
@@ -194,6 +201,13 @@ class Reconciler(Ticker):
         self._agreed = None
         if self._trust.is_firm:
             self._trust.doubt()
+
+    async def _stands_in(self, seen: Watch) -> bool:
+        """Whether nobody beats, nor is about to, as one who mends everything is."""
+        if not self._without_beat.lasts(seen):
+            return False
+        known = await self._known()
+        return self._without_sign.lasts(None if known is None else known.seen_at)
 
     # -- what the leader does
 
@@ -272,10 +286,16 @@ class Reconciler(Ticker):
             if time.monotonic() - asked_at > _LAG_S:
                 if (await self._watch()).lag_ms:
                     return None
+                await self._say_that_it_goes_on()
                 asked_at = time.monotonic()
             # That a job waits again, its worker may be about to say.
             total.add(await self._mend([one for one in found if one.repair is not Repair.REQUEUE]))
         return total
+
+    async def _say_that_it_goes_on(self) -> None:
+        """There is no beat before all is mended, and others are not to stand in meanwhile."""
+        async with self._ledger.sessions.begin() as db:
+            await comparing.note_seen(db, self._engine.queue)
 
     async def _mend(self, found: Sequence[Difference]) -> Mended:
         if not found:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from itertools import permutations
 from typing import Any
 
 import pytest
 from ledger_toys import Row, row_of
-from recorder_toys import Sessions, ToyLedger, attempts_of, started, stopped
-from sqlalchemy import delete
+from recorder_toys import Sessions, ToyLedger, attempts_of, started, stopped, tell
+from sqlalchemy import delete, insert
 
-from arqlite.ledger import AttemptRow, LedgerStatus
+from arqlite.ledger import AttemptRow, LedgerStatus, Recorder
 from arqlite.ledger.backlog import Backlog
 from arqlite.ledger.writer import Writer
 from arqlite.model.memory import Memory
+from arqlite.model.states import JobState
 from arqlite.telemetry import JobStarted, JobStopped
 
 Events = Sequence[JobStarted | JobStopped]
@@ -151,3 +153,24 @@ async def test_end_is_an_end_in_any_order(
         row, attempts = await outcome(sessions)
         assert row["status"] is status, [(type(event).__name__, event.attempt) for event in order]
         assert "executing" not in {attempt["state"] for attempt in attempts}
+
+
+async def test_late_end_of_a_run_leaves_the_next_one_its_row(recorder: Recorder, sessions: Sessions) -> None:
+    """A runner has adopted the row for a further run of the same number when the word comes that the one
+    before was given back, as it does after an outage: the row stays with the run that goes on.
+    """
+    async with sessions.begin() as db:
+        adopted = {"attempt": 1, "worker": "host:1:a", "status": LedgerStatus.RUNNING}
+        at = datetime.fromtimestamp(1_700_000_000, UTC)
+        await db.execute(
+            insert(Row).values(
+                id="job-1", queue="arq:queue", job_type="T", function="work", state=JobState.EXECUTING,
+                enqueued_at=at, updated_at=at + timedelta(milliseconds=100), **adopted,
+            )
+        )  # fmt: skip
+
+    await tell(recorder, stopped("available", at=50, cause="RETRY"))
+    assert (await row_of(sessions)).status is LedgerStatus.RUNNING
+
+    await tell(recorder, stopped("available", at=150, cause="RETRY"))
+    assert (await row_of(sessions)).status is LedgerStatus.QUEUED

@@ -31,6 +31,16 @@ def states() -> Iterator[list[str]]:
 GONE = OperationalError("SELECT", {}, Exception("gone"))
 
 
+class Refused(Exception):
+    """As asyncpg raises it; SQLAlchemy makes a plain `DBAPIError` of it, or leaves it as it is."""
+
+    def __init__(self, sqlstate: str) -> None:
+        self.sqlstate = sqlstate
+
+
+STOPPING = DBAPIError("SELECT", {}, Refused("57P03"))
+
+
 def fail_first(monkeypatch: pytest.MonkeyPatch, times: int, error: Exception = GONE) -> None:
     """Let the ledger be away so many times when a run looks for its row."""
     real, left = store.find, [times]
@@ -44,13 +54,6 @@ def fail_first(monkeypatch: pytest.MonkeyPatch, times: int, error: Exception = G
     monkeypatch.setattr(store, "find", find)
 
 
-class Refused(Exception):
-    """As asyncpg raises it while it connects, where SQLAlchemy wraps nothing."""
-
-    def __init__(self, sqlstate: str) -> None:
-        self.sqlstate = sqlstate
-
-
 @pytest.mark.parametrize("state", ["57P03", "57P01", "57014", "53300", "08003", "28P01", "3D000", "42501"])
 @pytest.mark.parametrize("is_wrapped", [True, False], ids=["wrapped", "plain"])
 def test_server_that_starts_or_stops_is_away(state: str, is_wrapped: bool) -> None:
@@ -62,31 +65,6 @@ def test_server_that_starts_or_stops_is_away(state: str, is_wrapped: bool) -> No
 def test_what_is_too_large_is_not_away() -> None:
     """A row that PostgreSQL finds too large is refused for good: it must not be tried for ever."""
     assert not is_away(OperationalError("INSERT", {}, Refused("54000")))
-
-
-async def test_job_waits_for_a_server_that_starts_up(
-    arq_redis: ArqRedis,
-    make_worker: Any,
-    sessions: Sessions,
-    states: list[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """A job that meets a server which is starting up is postponed, and loses no try."""
-    monkeypatch.setattr(Runner, "outage", Outage(0.002, 0.02))
-    fail_first(monkeypatch, 2, DBAPIError("SELECT", {}, Refused("57P03")))
-
-    async def work(ctx: dict[str, Any]) -> Any:
-        async with sessions() as db:
-            return await Runner(db).run_job(Toy, "TOY")
-
-    await arq_redis.enqueue_job("work")
-    worker = make_worker([func(work, name="work", max_tries=1)], burst=True)
-    await worker.main()
-
-    assert states == ["available", "available", "completed"]
-
-
-STOPPING = DBAPIError("SELECT", {}, Refused("57P03"))
 
 
 @pytest.mark.parametrize(("retry_jobs", "error"), [(True, GONE), (False, GONE), (True, STOPPING)])

@@ -12,6 +12,7 @@ from sqlalchemy import event, insert, text
 from sqlalchemy.ext.asyncio import AsyncSession, async_scoped_session
 
 from arqlite import call
+from arqlite.errors import ConfigurationError
 
 Eventually = Callable[..., Any]
 
@@ -167,6 +168,16 @@ async def test_savepoint_that_comes_first_is_part_of_the_transaction(shop: Shop)
             db.add(Order(name="a"))
             await shop.pool.options(session=db).enqueue(confirm, "a")
         await db.rollback()
+
+    assert await shop.untouched()
+
+
+async def test_session_without_transactions_is_refused(shop: Shop) -> None:
+    """Where each statement is committed by itself, no rollback could take a job back: none is accepted."""
+    engine = shop.engine.execution_options(isolation_level="AUTOCOMMIT")
+    async with AsyncSession(engine) as db:
+        with pytest.raises(ConfigurationError, match="AUTOCOMMIT"):
+            await shop.pool.options(session=db).enqueue(confirm, "a")
 
     assert await shop.untouched()
 

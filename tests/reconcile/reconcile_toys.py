@@ -52,6 +52,7 @@ class Desk:
         self.leads = True
         self.lag_s = 0.0
         self.waits: list[float] = []
+        self.stand_in_after = 3600.0
         self.while_waiting: Any = None
         self.reconciler = self.make_reconciler()
 
@@ -62,6 +63,7 @@ class Desk:
             self.trust,
             lag_s=lambda: self.lag_s,
             compare_every=0.0,
+            stand_in_after=self.stand_in_after,
             sleep=self._wait,
         )
         made.introduce(Host(self.client, self.engine.queue, frozenset(), None, None, lambda: self.leads))

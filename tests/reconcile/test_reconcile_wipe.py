@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from reconcile_toys import ENQUEUED_MS, LONG_AGO, Desk, record_of
 
+from arqlite.ledger.store import comparing
 from arqlite.model import memory
 from arqlite.model.memory import Memory
 from arqlite.model.states import Cause, JobState, LedgerStatus
@@ -185,6 +186,36 @@ async def test_followers_believe_what_the_leader_found(desk: Desk) -> None:
     await desk.tick()
 
     assert desk.trust.is_firm
+
+
+async def test_queue_whose_leader_has_no_ledger_is_mended_all_the_same(desk: Desk) -> None:
+    """A worker without the ledger may lead: when nothing beats, one with it does what a leader would."""
+    await desk.settle()
+    await desk.row("j")
+    await desk.wipe()
+    desk.leads, desk.stand_in_after = False, 0.0
+    desk.reconciler = desk.make_reconciler()
+
+    await desk.tick(4)
+
+    assert await desk.home("j") == "ready"
+    assert desk.trust.is_firm
+
+
+async def test_nobody_stands_in_for_who_is_at_work(desk: Desk) -> None:
+    """While another one mends everything, which has no beat, all others leave it to that one."""
+    await desk.settle()
+    await desk.row("j")
+    await desk.wipe()
+    desk.leads, desk.stand_in_after = False, 0.0
+    desk.reconciler = desk.make_reconciler()
+
+    for _ in range(4):
+        async with desk.ledger.sessions.begin() as db:
+            await comparing.note_seen(db, "q")
+        await desk.tick()
+
+    assert await desk.home("j") == "absent"
 
 
 async def test_strange_marker_is_taken_over(desk: Desk) -> None:

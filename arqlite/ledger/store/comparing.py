@@ -397,6 +397,16 @@ async def beat_queue(db: AsyncSession, queue: str, marker: str, beat: int) -> No
     )
 
 
+async def note_seen(db: AsyncSession, queue: str) -> None:
+    """Somebody looks after the queue at this moment."""
+    await db.execute(
+        update(QueueRow)
+        .where(QueueRow.queue == queue)
+        .values(seen_at=utc_now())
+        .execution_options(synchronize_session=False)
+    )
+
+
 async def note_reconciled(db: AsyncSession, queue: str, marker: str, beat: int, server: str | None) -> None:
     """Rows and this Redis were compared in full, and agree."""
     now = utc_now()

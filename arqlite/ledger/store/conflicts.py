@@ -31,7 +31,9 @@ _WAITS_AGAIN = (
     # job will be tried again.
     f"(j.attempt < excluded.attempt AND {_MAY_GO_ON}) OR (j.attempt = excluded.attempt AND"
     " ((j.status IN ('RUNNING', 'FAILED') AND j.worker = excluded.worker"
-    " AND coalesce(j.started_at <= excluded.updated_at, true))"
+    # What its runner has adopted and not started yet runs since then: the end of a run before it comes late.
+    " AND coalesce(coalesce(j.started_at, CASE WHEN j.status = 'RUNNING' THEN j.updated_at END)"
+    " <= excluded.updated_at, true))"
     " OR (j.status = 'QUEUED' AND j.updated_at < excluded.updated_at)))"
 )
 _ENDS = (
