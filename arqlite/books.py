@@ -17,6 +17,7 @@ from .outbox.overflow import RedisOverflow
 from .outbox.relay import Relay
 from .reconcile import Reconciler
 from .runtime.acker import Acker
+from .runtime.beginnings import Beginnings
 from .runtime.bookless import NoBooks
 from .runtime.gate import Gate
 from .runtime.precheck import Precheck
@@ -51,10 +52,12 @@ class Books(NoBooks):
         self._queue = engine.queue
         self._opening: asyncio.Task[None] | None = None
         engine.remember_ms = ledger.remember_ms
+        self.beginnings = Beginnings()
         recorder = Recorder(
             ledger,
             engine.queue,
             overflow=RedisOverflow(engine),
+            beginnings=self.beginnings,
             max_backoff=_LONGEST_BACKOFF_S,
             flush_timeout=FLUSH_TIMEOUT_S,
         )

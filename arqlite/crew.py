@@ -147,6 +147,7 @@ class Crew:
             deliver=self.producer.deliver,
             conclude=self._notes.conclude,
             on_done=self.producer.job_is_done,
+            beginnings=self._books.beginnings,
         )
         self._messages = Messages(
             pool,

@@ -88,6 +88,11 @@ class Backlog:
         told = told_of(None if start is None else start[2], event, self._moment, self._redaction)
         self._runs.append((self.told, self._clock(), told))
 
+    def begin(self, starts: Iterable[JobStarted]) -> None:
+        """Take the starts of runs that go on."""
+        for start in starts:
+            self.add(start)
+
     def accept(self, jobs: Iterable[AcceptedJob]) -> None:
         """Take jobs that Redis has accepted."""
         now, now_ms = self._clock(), timestamp_ms()

@@ -177,6 +177,8 @@ def _began(started: JobStarted | None, stopped: JobStopped | None, moment: Momen
     """When the run began; None of what ended without one."""
     if started is not None:
         return moment(started.at_ms)
+    if stopped is not None and stopped.started_ms:
+        return moment(stopped.started_ms)
     if stopped is None or stopped.duration_ms <= 0 or stopped.attempt < 1:
         return None
     return moment(stopped.at_ms - stopped.duration_ms)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from typing import Protocol
 
 from .. import telemetry
 from ..errors import LedgerError
@@ -41,6 +42,19 @@ _ENTRIES_AT_ONCE = 2_000
 _PACKETS_AT_ONCE = 20
 
 
+class Beginnings(Protocol):
+    """Where the starts of runs are asked for.
+
+    Attributes:
+        heard: called when there is one.
+    """
+
+    heard: Callable[[], None]
+
+    def take(self) -> list[JobStarted]:
+        """Hand out the starts of the runs that go on, but for those handed out before."""
+
+
 class Recorder(Service):
     """Keeps the rows of jobs, and a row for each of their attempts, and counts what ends in each minute.
 
@@ -57,6 +71,8 @@ class Recorder(Service):
         ledger: where the rows are.
         queue: the one queue whose events are recorded; None is every queue of the process.
         overflow: where events go that find no room.
+        beginnings: where the starts of runs are asked for, just before something is written: of a run that is
+            over by then only its end is told. None hears of each start from telemetry.
         window: seconds to gather changes before they are written.
         capacity: how many runs and accepted jobs may wait in memory.
         max_backoff: seconds between two tries while the database is away, at most.
@@ -70,6 +86,7 @@ class Recorder(Service):
         queue: str | None = None,
         *,
         overflow: Overflow | None = None,
+        beginnings: Beginnings | None = None,
         window: float = 0.002,
         capacity: int = 20_000,
         max_backoff: float = 5.0,
@@ -80,6 +97,7 @@ class Recorder(Service):
         self.ledger = ledger
         self.queue = queue
         self.overflow = overflow
+        self.beginnings = beginnings
         self.window = window
         self.capacity = capacity
         self.max_backoff = max_backoff
@@ -172,7 +190,11 @@ class Recorder(Service):
             self._arrived = asyncio.Event()
             self._crowded = asyncio.Event()
             self._closing = asyncio.Event()
-            telemetry.attach(self._handler_id, (JobStarted, JobStopped), self.take)
+            if self.beginnings is None:
+                telemetry.attach(self._handler_id, (JobStarted, JobStopped), self.take)
+            else:
+                telemetry.attach(self._handler_id, JobStopped, self.take)
+                self.beginnings.heard = self._has_more
             hearing.begin(Recorder, self.ledger, self.queue)
             self._is_listening = True
             if self.overflow is not None:
@@ -204,12 +226,17 @@ class Recorder(Service):
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._arrived.wait(), self._look_again(looked_at))
             self._arrived.clear()
+            await self._pause(self.window)
+            self._ask_for_starts()
             if len(self._backlog):
-                await self._pause(self.window)
                 await self._write_all()
             if self.overflow is not None and self._look_again(looked_at) == 0:
                 await self._replay(self.overflow)
                 looked_at = time.monotonic()
+
+    def _ask_for_starts(self) -> None:
+        if self.beginnings is not None:
+            self._backlog.begin(self.beginnings.take())
 
     @property
     def _handler_id(self) -> str:
@@ -268,6 +295,7 @@ class Recorder(Service):
 
     async def _write_runs(self) -> bool:
         """Write what was told of some runs; False if some of them wait again."""
+        self._ask_for_starts()
         taken = self._backlog.take_runs(_ENTRIES_AT_ONCE)
         if not taken:
             return True

@@ -102,7 +102,7 @@ class Reconciler(Ticker):
         self._marks: dict[LedgerStatus, Mark | None] = {}
         self._cursor = 0
         self._suspects: list[Difference] = []
-        self._compared_at = float("-inf")
+        self._compared_at = time.monotonic()
         self._warned_at = float("-inf")
         self._is_away = False
         self._told: Verdict | None = None

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from ..service import Service
 from .acker import Acker
+from .beginnings import Beginnings
 from .precheck import Precheck
 from .trust import Trust
 
@@ -17,6 +18,7 @@ class NoBooks:
         acker: gathers the ends of jobs.
         trust: whether Redis is believed to be the one it was.
         precheck: asks which jobs are over already; None asks nobody.
+        beginnings: keeps the starts of runs for the ledger; None keeps none.
         services: what keeps the books, in the order of its start.
     """
 
@@ -24,6 +26,7 @@ class NoBooks:
         self.acker: Acker = Acker()
         self.trust = Trust()
         self.precheck: Precheck | None = None
+        self.beginnings: Beginnings | None = None
         self.services: Sequence[Service] = ()
 
     async def open(self) -> None:

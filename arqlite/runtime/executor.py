@@ -24,6 +24,7 @@ from ..telemetry.events import StoppedState
 from ..typing import AsyncHook
 from ..utils import get_tz, timestamp_ms
 from .acker import Acker
+from .beginnings import Beginnings
 from .deadlines import Deadlines
 from .discards import hears_of, tell_of_discard
 from .ends import as_failure
@@ -78,6 +79,7 @@ class Executor:
         deliver: called when somebody waits for what has ended to be acknowledged.
         conclude: awaited with a run that told something of itself, before its fate is handed over.
         on_done: called with the run when it no longer needs its slot.
+        beginnings: who keeps the starts of runs for the ledger; None without one.
     """
 
     def __init__(
@@ -94,6 +96,7 @@ class Executor:
         deliver: Callable[[], None],
         conclude: Callable[[Run, Verdict], Awaitable[None]],
         on_done: Callable[[Run], None],
+        beginnings: Beginnings | None = None,
     ) -> None:
         self.counters = counters
         self._ctx = ctx
@@ -106,6 +109,7 @@ class Executor:
         self._deliver = deliver
         self._conclude = conclude
         self._on_done = on_done
+        self._beginnings = beginnings
         self._loop = asyncio.get_running_loop()
         self._zone = get_tz() or UTC
 
@@ -211,6 +215,8 @@ class Executor:
         run.started_ms = timestamp_ms()
         self._log.started(run)
         tell_start(run)
+        if self._beginnings is not None:
+            self._beginnings.begun(run)
 
     async def _call(self, run: Run) -> Outcome:
         ctx = run.ctx = self._ctx.copy()
@@ -289,6 +295,8 @@ class Executor:
 
     def _hand_over(self, run: Run, verdict: Verdict) -> Verdict:
         """Put the fate of a run where it is acknowledged; returns it as it is stored."""
+        if self._beginnings is not None:
+            self._beginnings.over(run)
         if run.cancel_reason == "lost_lease":
             verdict = Gone()
         match verdict:

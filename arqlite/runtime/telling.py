@@ -15,14 +15,17 @@ from .run import Run
 def tell_start(run: Run) -> None:
     """A run begins."""
     if has_handlers(JobStarted):
-        max_attempts, tags, meta, priority, attempt, record, parent, by = run.given = _given(run)
-        execute(
-            JobStarted(
-                run.queue_name, run.job_id, run.function, run.job_try, run.worker, run.started_ms,
-                run.enqueue_ms, max_attempts, tags, meta, priority, run.args, run.kwargs, run.score_ms,
-                attempt, run.memory.crashes, record, parent, by,
-            )
-        )  # fmt: skip
+        execute(start_of(run))
+
+
+def start_of(run: Run) -> JobStarted:
+    """What telemetry is told of the start of a run."""
+    max_attempts, tags, meta, priority, attempt, record, parent, by = run.given = _given(run)
+    return JobStarted(
+        run.queue_name, run.job_id, run.function, run.job_try, run.worker, run.started_ms, run.enqueue_ms,
+        max_attempts, tags, meta, priority, run.args, run.kwargs, run.score_ms, attempt, run.memory.crashes,
+        record, parent, by,
+    )  # fmt: skip
 
 
 def tell_stop(run: Run, state: StoppedState, value: Any, memory: Memory = NOTHING) -> None:
@@ -48,7 +51,7 @@ def tell_stop(run: Run, state: StoppedState, value: Any, memory: Memory = NOTHIN
                 run.queue_name, run.job_id, run.function, run.job_try, run.worker, state,
                 finished_ms - started_ms, result, error, finished_ms, run.enqueue_ms, max_attempts, tags,
                 meta, priority, run.args, run.kwargs, score_ms, max(started_ms - score_ms, 0), attempt,
-                run.memory.crashes, record, parent, by, cause, text,
+                run.memory.crashes, record, parent, by, cause, text, started_ms if run.has_begun else 0,
             )
         )  # fmt: skip
 

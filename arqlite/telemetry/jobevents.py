@@ -85,6 +85,7 @@ class JobStopped:
         crashes, record, parent, triggered_by: as in `JobStarted`.
         cause: why it did not end well, in the words of `model.states.Cause`; empty where it did.
         memory: what the queue remembers of the job's runs from now on; empty is nothing.
+        started_ms: when the run began, in ms since 1970; 0 when there was none.
     """
 
     name: ClassVar[str] = "job.stop"
@@ -115,6 +116,7 @@ class JobStopped:
     triggered_by: str = ""
     cause: str = ""
     memory: str = ""
+    started_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
