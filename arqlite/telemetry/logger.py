@@ -204,7 +204,7 @@ def text_of(fields: Mapping[str, Any]) -> str:
 # The line has its own time, and the traceback follows it.
 _UNSHOWN = frozenset(
     {
-        *("source", "event", "stacktrace", "stack", "at_ms", "enqueue_ms", "scheduled_ms"),
+        *("source", "event", "stacktrace", "stack", "at_ms", "enqueue_ms", "scheduled_ms", "started_ms"),
         *("priority", "counted_attempt", "crashes"),
     }
 )

@@ -70,6 +70,7 @@ def test_line_of_a_stop(caplog: pytest.LogCaptureFixture) -> None:
             "parent": "",
             "triggered_by": "",
             "cause": "",
+            "started_ms": 0,
         }
     ]
     assert caplog.records[0].levelno == logging.INFO

@@ -29,7 +29,7 @@ PROMISED = {
     "job.stop": (
         "JobStopped",
         "queue job_id function attempt worker state duration_ms result error at_ms enqueue_ms "
-        f"{_JOB_END} queue_time_ms counted_attempt {_FOR_ROWS} cause memory",
+        f"{_JOB_END} queue_time_ms counted_attempt {_FOR_ROWS} cause memory started_ms",
     ),
     "job.manage": ("JobsManaged", "queue action job_ids by"),
     "worker.start": ("WorkerStarted", "queue worker functions pid max_jobs"),
