@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from datetime import UTC, datetime
 from typing import Any
 
@@ -37,7 +38,7 @@ class Arqlite(System):
             handle_signals=False,
             **(LIMITS if self.order.options.get("limits") else {}),
         )
-        await worker.async_run()
+        await run_as_program(worker)
 
     async def connect(self) -> None:
         self.pool = await create_pool(RedisSettings.from_dsn(self.order.url))
@@ -52,6 +53,13 @@ class Arqlite(System):
 
     async def enqueue_at(self, job: str, arguments: dict[str, Any], due_s: float) -> None:
         await self.pool.enqueue_job(job, _defer_until=datetime.fromtimestamp(due_s, UTC), **arguments)
+
+
+async def run_as_program(worker: Worker) -> None:
+    """Run a worker as `Worker.run` does, which hides what was imported from the garbage collector."""
+    gc.collect()
+    gc.freeze()
+    await worker.async_run()
 
 
 def functions_of(recorder: Recorder) -> list[Any]:

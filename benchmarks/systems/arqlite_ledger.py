@@ -9,7 +9,7 @@ from arqlite.connections import RedisSettings
 from arqlite.ledger import Ledger
 from arqlite.worker import Worker
 from benchmarks.roles import RESULT_TTL_S, run
-from benchmarks.systems.arqlite import Arqlite, functions_of
+from benchmarks.systems.arqlite import Arqlite, functions_of, run_as_program
 
 SESSION_CHUNK = 1_000
 """Jobs in one of the caller's transactions, in bulk."""
@@ -27,7 +27,7 @@ class ArqliteLedger(Arqlite):
             handle_signals=False,
             ledger=self._ledger("strict" if self.order.options.get("strict") else "behind"),
         )
-        await worker.async_run()
+        await run_as_program(worker)
 
     async def install(self) -> None:
         ledger = self._ledger("behind")
