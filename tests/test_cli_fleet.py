@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from cli_toys import Project
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.alone]
 
 
 @pytest.fixture

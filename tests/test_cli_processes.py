@@ -12,7 +12,7 @@ from cli_toys import Program, Project, until
 
 from arqlite import ArqRedis
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.alone]
 
 
 @pytest.fixture

@@ -31,6 +31,8 @@ from arqlite.embedded.keeper import flock_release
 from arqlite.embedded.locks import FileLock
 from arqlite.errors import ConfigurationError, EmbeddedServerError
 
+pytestmark = pytest.mark.alone
+
 WAIT_SECONDS = 15.0
 
 needs_server = pytest.mark.skipif(

@@ -61,7 +61,8 @@ def test_mailbox_without_messages_is_told_as_such(make_console: MakeConsole, tmp
 
     said = _said(make_console, _summary(tmp_path, fetched=fetched, transactions=[]))
 
-    assert f"No messages in {tmp_path / 'mail'}: is it a folder of .eml files" in said
+    # Where the line is broken depends on how long the folder's name is.
+    assert f"No messages in {tmp_path / 'mail'}: is it a folder of .eml files" in " ".join(said.split())
 
 
 def test_table_of_transactions_stays_short(make_console: MakeConsole, tmp_path: Path) -> None:
