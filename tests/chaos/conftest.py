@@ -24,8 +24,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.chaos)
             item.add_marker(pytest.mark.real)
-            # redis-py drops a connection cut in its greeting without closing it, and the collector may meet it
-            # at any moment.
+            # redis-py drops a connection cut in its greeting without closing it; the collector may meet it at
+            # any moment.
             item.add_marker(pytest.mark.filterwarnings("ignore:unclosed <StreamWriter:ResourceWarning"))
 
 
