@@ -57,6 +57,11 @@ class Backlog:
     def __len__(self) -> int:
         return self.waiting
 
+    @property
+    def has_more(self) -> bool:
+        """Whether something waits that nobody is writing."""
+        return bool(self._runs or self._begun or self._accepted)
+
     def written(self) -> int:
         """How many events, from the first on, wait no more."""
         waiting: list[Collection[Any]] = [self._runs, self._begun.values(), self._accepted, *self._out]
@@ -72,6 +77,11 @@ class Backlog:
     def add(self, event: JobStarted | JobStopped) -> None:
         """Take what a worker told."""
         self.told += 1
+        if not (self._begun or self._going_on) and isinstance(event, JobStopped):
+            self.waiting += 1
+            told = told_of(None, event, self._moment, self._redaction)
+            self._runs.append((self.told, self._clock(), told))
+            return
         key = event.queue, event.job_id, event.attempt, event.worker
         if isinstance(event, JobStarted):
             if key not in self._begun:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any, TypeAlias
@@ -26,7 +26,11 @@ JOB_COLUMNS = (
     "finished_at", "updated_at", "pushed_at", "record", "memory",
 )  # fmt: skip
 """The values of a job's row that events tell, in their order."""
-_STATUS, _RECORD, _ENQUEUED = map(JOB_COLUMNS.index, ("status", "record", "enqueued_at"))
+END_COLUMNS = (
+    "id", "queue", "priority", "triggered_by", "output_payload", "attempt", "crashes", "max_attempts",
+    "worker", "enqueued_at", "scheduled_at", "started_at", "finished_at", "record",
+)  # fmt: skip
+"""Those that the end of a job changes, or is known by, where it has its row and ended well at once."""
 ACCEPTED_COLUMNS = (
     "id", "queue", "job_type", "function", "status", "state", "args", "kwargs", "tags", "meta", "priority",
     "triggered_by", "user_id", "parent", "max_attempts", "enqueued_at", "created_at", "queued_at",
@@ -47,15 +51,21 @@ Moment: TypeAlias = Callable[[int], Any]
 _STATES = {state.value: (LEDGER_STATUS[state].name, state.value) for state in JobState}
 _STATES["snoozed"] = _STATES[JobState.SCHEDULED.value]
 _RUNNING, _QUEUED, _SUCCESS = LedgerStatus.RUNNING.name, LedgerStatus.QUEUED.name, LedgerStatus.SUCCESS.name
+_COMPLETED = JobState.COMPLETED.value
 _FUNCTION_LENGTH = 255
 _LAST_MS = 253_402_300_799_999
 """The end of the year 9999; by mistake, a job may well be scheduled for later."""
 
 
-Told: TypeAlias = tuple[Values, Values | None, Values | None]
+Run: TypeAlias = tuple[Values, Values | None, Values | None]
 """A run as rows tell it: values of `JOB_COLUMNS`; values of `ATTEMPT_COLUMNS`, None of what ended without a
-run; and what a minute counts, None of what has not ended. Plain tuples of plain values, which the garbage
-collector does not look at again and again while they wait."""
+run; and what a minute counts, None of what has not ended."""
+End: TypeAlias = tuple[Values, Values]
+"""A job that ended well at the first attempt, as nearly all do: values of `END_COLUMNS`; and its function,
+args, kwargs, tags, meta and parent, its minute, and for how many ms it ran and waited."""
+Told: TypeAlias = Run | End
+"""What was told of a run. Plain tuples of plain values, which the garbage collector does not look at again
+and again while they wait."""
 
 
 @dataclass(slots=True)
@@ -63,53 +73,73 @@ class Batch:
     """What is written in one transaction.
 
     Attributes:
-        ends: jobs that ended well, and the attempts that they did so in, in the order of ids. Most probably
-            there are rows of them that need but few changes. They come before the layers.
+        ends: jobs that ended well, in the order of ids. Most probably there are rows of them that need but
+            few changes. They come before the layers.
         layers: jobs and attempts, in lists that are to be written one after the other. A list has an id only
             once, for one statement can move a row once; and it is in the order of ids, for two writers must
             lock their rows in the same order.
         minutes: by minute, queue, function and state: count, ms run, ms waited, and the longest of both.
     """
 
-    ends: list[tuple[Values, Values]] = field(default_factory=list)
+    ends: list[End] = field(default_factory=list)
     layers: list[list[tuple[Values, Values | None]]] = field(default_factory=list)
     minutes: dict[Values, list[int]] = field(default_factory=dict)
 
-    def with_ends(self, ends: Sequence[tuple[Values, Values]]) -> Batch:
+    def with_ends(self, ends: Iterable[End]) -> Batch:
         """The same layers, of which the first has these ends as well, and no ends apart."""
         first, *others = self.layers or [[]]
-        return Batch([], [sorted([*ends, *first], key=itemgetter(0)), *others], self.minutes)
+        first = [*first, *(in_full(end)[:2] for end in ends)]
+        return Batch([], [sorted(first, key=itemgetter(0)), *others], self.minutes)
 
 
 def batch_of(told: Iterable[Told]) -> Batch:
     """Put what was told in the order in which it is written."""
-    ends: list[tuple[Values, Values]] = []
-    layers: list[list[tuple[Values, Values | None]]] = []
-    minutes: dict[Values, list[int]] = {}
-    heights: dict[tuple[str, str], int] = {}
-    for job, attempt, tally in told:
-        key = job[:2]
-        if tally is not None:
-            _count(minutes, tally)
-        if key not in heights and attempt is not None and _is_common(job):
+    batch = Batch()
+    heights: dict[Values, int] = {}
+    for one in told:
+        key = one[0][:2]
+        if len(one) == 2 and key not in heights:
             heights[key] = 1  # (an end that finds no such row goes into the first layer)
-            ends.append((job, attempt))
+            batch.ends.append(one)
+            _count_end(batch.minutes, one)
             continue
+        job, attempt, tally = in_full(one)
+        if tally is not None:
+            _count(batch.minutes, tally)
         # Rows of one id, of an earlier and a later run or job, come to lie on each other.
         height = heights.get(key, 0)
         heights[key] = height + 1
-        while len(layers) <= height:
-            layers.append([])
-        layers[height].append((job, attempt))
-    ends.sort(key=itemgetter(0))  # (ids come first, and differ)
-    for layer in layers:
-        layer.sort(key=itemgetter(0))
-    return Batch(ends, layers, minutes)
+        while len(batch.layers) <= height:
+            batch.layers.append([])
+        batch.layers[height].append((job, attempt))
+    for rows in (batch.ends, *batch.layers):
+        rows.sort(key=itemgetter(0))  # type: ignore[attr-defined]
+    return batch
 
 
-def _is_common(job: Values) -> bool:
-    """Whether a job ended well, and it is known which job it is."""
-    return job[_STATUS] == _SUCCESS and job[_RECORD] is not None and job[_ENQUEUED] is not None
+def in_full(told: Told) -> Run:
+    """A run as rows tell it that may not be there yet."""
+    if len(told) == 3:
+        return told
+    end, (function, args, kwargs, tags, meta, parent, minute, ran, waited) = told
+    (
+        job_id, queue, priority, by, output, attempt, crashes, most, worker, enqueued, scheduled, began, at,
+        record,
+    ) = end  # fmt: skip
+    return (
+        (
+            job_id, queue, function, function, _SUCCESS, _COMPLETED, None, args, kwargs, tags, meta, priority,
+            output, None, by, parent, attempt, crashes, most, worker, enqueued, enqueued, enqueued, scheduled,
+            began, at, at, at, record, None,
+        ),
+        (job_id, queue, attempt, worker, _COMPLETED, None, began, at, None),
+        (minute, queue, function[:_FUNCTION_LENGTH], _COMPLETED, ran, waited),
+    )  # fmt: skip
+
+
+def _count_end(minutes: dict[Values, list[int]], end: End) -> None:
+    (_, queue, *_), (function, _, _, _, _, _, minute, ran, waited) = end
+    _count(minutes, (minute, queue, function[:_FUNCTION_LENGTH], _COMPLETED, ran, waited))
 
 
 def _count(minutes: dict[Values, list[int]], tally: Values) -> None:
@@ -128,6 +158,8 @@ def told_of(
     started: JobStarted | None, stopped: JobStopped | None, moment: Moment, redaction: Redaction
 ) -> Told:
     """What events tell of a run: that it began, how it ended, or both."""
+    if stopped is not None and (end := _end_of(started, stopped, moment, redaction)) is not None:
+        return end
     finished = ended = output = error = cause = memory = tally = None
     event = stopped or started
     if event is None:
@@ -166,6 +198,30 @@ def told_of(
     if began is None:
         return job, None, tally
     return job, (event.job_id, event.queue, event.attempt, worker, outcome, cause, began, ended, error), tally
+
+
+def _end_of(
+    started: JobStarted | None, stopped: JobStopped, moment: Moment, redaction: Redaction
+) -> End | None:
+    """The end of a job that is known to the last detail, and went well at once; else None."""
+    if stopped.state != _COMPLETED or stopped.attempt != 1 or stopped.enqueue_ms <= 0:
+        return None
+    args, kwargs, tags, meta, record = _given(stopped, redaction)
+    began = _began(started, stopped, moment)
+    if record is None or began is None:
+        return None
+    function, at_ms, due_ms, result = stopped.function, stopped.at_ms, stopped.scheduled_ms, stopped.result
+    end = (
+        stopped.job_id, stopped.queue, stopped.priority, stopped.triggered_by or BY_QUEUE,
+        None if result is None else json_of(result), 1, stopped.crashes, attempts_told(stopped.max_attempts),
+        stopped.worker or None, moment(stopped.enqueue_ms),
+        moment(min(due_ms, _LAST_MS)) if due_ms > 0 else None, began, moment(at_ms), record,
+    )  # fmt: skip
+    more = (
+        function, args, kwargs, tags, meta, stopped.parent or None, at_ms // 60_000, stopped.duration_ms,
+        stopped.queue_time_ms,
+    )  # fmt: skip
+    return end, more
 
 
 def attempts_told(most: int | None) -> int | None:

@@ -19,7 +19,7 @@ def packets_of(accepted: Sequence[Accepted], runs: Sequence[Run]) -> list[bytes]
 
 def leave_run_out(run: Run, error: Exception) -> None:
     """Say that the database refuses what was told of a run."""
-    _, _, (job, _, _) = run
+    _, _, (job, *_) = run
     logger.error("job %s: a change could not be recorded and is left out: %s", job[0], _told(error))
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 
 from pydantic_core import from_json, to_json
 
-from .changes import ACCEPTED_COLUMNS, JOB_COLUMNS, Told, Values
+from .changes import ACCEPTED_COLUMNS, JOB_COLUMNS, Run, Told, Values, in_full
 
 ROWS_OF_A_PACKET = 100
 _RECORD, _RECORD_OF_ACCEPTED = JOB_COLUMNS.index("record"), ACCEPTED_COLUMNS.index("record")
@@ -48,14 +48,14 @@ class Packet(NamedTuple):
         columns: for each of these, values of further columns.
     """
 
-    told: list[Told]
+    told: list[Run]
     accepted: list[Values]
     columns: list[Mapping[str, Any]]
 
 
 def packed_runs(told: Sequence[Told]) -> list[bytes]:
     """Pack what was told of runs. Times are as one database has them: it goes back to the same one."""
-    return [_bytes_of({"t": part}) for part in _parts(told)]
+    return [_bytes_of({"t": list(map(in_full, part))}) for part in _parts(told)]
 
 
 def packed_accepted(pairs: Sequence[tuple[Values, Mapping[str, Any]]]) -> list[bytes]:
@@ -66,7 +66,7 @@ def packed_accepted(pairs: Sequence[tuple[Values, Mapping[str, Any]]]) -> list[b
 def unpacked(packet: bytes) -> Packet:
     """Read a packet."""
     told = from_json(zlib.decompress(packet))
-    runs: list[Told] = [
+    runs: list[Run] = [
         (_with_bytes(job, _RECORD), attempt and tuple(attempt), tally and tuple(tally))
         for job, attempt, tally in told.get("t", ())
     ]

@@ -109,6 +109,7 @@ class Recorder(Service):
         self._milestones = Milestones(self._backlog.written)
         self._absence = Absence(queue or "", _WAITS if ledger.is_strict else _GOES_ON)
         self._spilling: asyncio.Task[None] | None = None
+        self._helping: asyncio.Task[None] | None = None
         self._arrived = asyncio.Event()
         self._crowded = asyncio.Event()
         self._closing = asyncio.Event()
@@ -212,6 +213,7 @@ class Recorder(Service):
         if self._task is not None:
             await asyncio.wait([self._task], timeout=self.flush_timeout)
         await super().stop()
+        await self._writer.rest()
         if self._spilling is not None:
             await end_task(self._spilling)
             self._spilling = None
@@ -257,8 +259,25 @@ class Recorder(Service):
 
     async def _write_all(self) -> None:
         """Write until nothing waits; during an outage try again, and say so once."""
+        try:
+            await self._write_until_done()
+        finally:
+            if self._helping is not None:
+                await end_task(self._helping)
+                self._helping = None
+            await self._writer.rest()
+        if self._backlog.dropped:
+            logger.error("the ledger missed %d changes: more came than could wait", self._backlog.dropped)
+            self._backlog.dropped = 0
+
+    async def _write_until_done(self) -> None:
         delay = _SHORTEST_BACKOFF_S
         while len(self._backlog):
+            if not self._backlog.has_more:
+                await asyncio.sleep(self.window)  # others have it all in hand, and may bring some of it back
+                continue
+            if self._needs_help() and (self._helping is None or self._helping.done()):
+                self._helping = asyncio.create_task(self._help(), name="arqlite:recorder:help")
             try:
                 # Accepted jobs go by themselves: with runs in the same transaction, rows would not be locked
                 # in the order of ids, and two writers could wait for each other.
@@ -275,9 +294,17 @@ class Recorder(Service):
                 await self._pause(delay)
                 await asyncio.sleep(_SHORTEST_BACKOFF_S)  # also while closing, which ends every pause at once
                 delay = min(delay * 2, self.max_backoff)
-        if self._backlog.dropped:
-            logger.error("the ledger missed %d changes: more came than could wait", self._backlog.dropped)
-            self._backlog.dropped = 0
+
+    def _needs_help(self) -> bool:
+        """Whether more waits than goes into one transaction, and the database takes two at once."""
+        is_much = self._backlog.waiting > _ENTRIES_AT_ONCE
+        return is_much and self._writer.takes_two and not self._absence.is_on
+
+    async def _help(self) -> None:
+        """Write beside the other writer, so that the database has work while that prepares the next."""
+        with suppress(Exception):  # (what is the matter the other one meets, too)
+            while self._needs_help() and await self._write_runs():
+                pass
 
     async def _write_accepted(self) -> bool:
         """Write some accepted jobs; False if some of them wait again."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
@@ -47,7 +48,7 @@ class Books(Protocol):
 
 
 class Writer:
-    """Writes what was told, each call in a transaction of its own.
+    """Writes what was told, each call in a transaction of its own, or two.
 
     Args:
         ledger: where to.
@@ -55,12 +56,22 @@ class Writer:
 
     def __init__(self, ledger: Books) -> None:
         self._ledger = ledger
+        self._kept: list[AsyncConnection] = []
 
     @property
     def moment(self) -> Moment:
         """What a time in ms is to the ledger's database."""
         dialect = self._ledger.engine.dialect
         return bulk_of(dialect.name, dialect.paramstyle).moment
+
+    @property
+    def takes_two(self) -> bool:
+        """Whether two calls at the same time are sooner done than one after the other."""
+        return self._ledger.engine.dialect.name != "sqlite"
+
+    @property
+    def _writing(self) -> Writing:
+        return writing_to(table_of(self._ledger.row_model), self._ledger.engine.dialect)
 
     async def write_runs(self, runs: Sequence[Run]) -> None:
         """Write what was told of runs."""
@@ -80,22 +91,52 @@ class Writer:
             await self._transact(partial(_accept, accepted))
             await self._write(batch_of(packet.told))
 
+    async def rest(self) -> None:
+        """Give back the connections that were kept for the next call."""
+        while self._kept:
+            await self._kept.pop().close()
+
     async def _write(self, batch: Batch) -> None:
-        """Write a batch in one transaction if all of it is as it mostly is, else in two.
+        """Write a batch in one statement if all of it is as it mostly is, else in a transaction behind that.
 
         Each locks its rows in the order of ids: so two writers never wait for each other.
         """
         left: Batch | None = batch
-        if batch.ends:
-            left = await self._transact(partial(_write_ends, batch))
+        if batch.ends and self._writing.writes_ends:
+            left = await self._repeat(partial(self._write_ends, batch))
+        elif batch.ends:
+            left = batch.with_ends(batch.ends)
         if left is not None:
             await self._transact(partial(_write_rest, left))
 
+    async def _write_ends(self, batch: Batch) -> Batch | None:
+        async with self._connection() as connection:
+            return await self._writing.write_ends(connection, batch)
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[AsyncConnection]:
+        """A connection that commits each statement by itself; it is kept unless it fails."""
+        connection = self._kept.pop() if self._kept else await self._connect()
+        try:
+            yield connection
+        except BaseException:
+            await connection.close()
+            raise
+        self._kept.append(connection)
+
+    async def _connect(self) -> AsyncConnection:
+        connection = await self._ledger.engine.connect()
+        return await connection.execution_options(isolation_level="AUTOCOMMIT")
+
     async def _transact(self, write: Callable[[AsyncConnection, Writing], Awaitable[ResultT]]) -> ResultT:
-        """Do it in one transaction; again if it stood in another one's way."""
+        """Do it in one transaction."""
+        return await self._repeat(partial(self._try, write))
+
+    async def _repeat(self, attempt: Callable[[], Awaitable[ResultT]]) -> ResultT:
+        """Do it; again if it stood in another transaction's way."""
         for tries_left in reversed(range(_TRIES)):
             try:
-                return await self._try(write)
+                return await attempt()
             except Exception as error:
                 if not (tries_left and is_conflict(error)):
                     raise
@@ -105,11 +146,7 @@ class Writer:
     async def _try(self, write: Callable[[AsyncConnection, Writing], Awaitable[ResultT]]) -> ResultT:
         async with self._ledger.sessions() as db, db.begin():
             connection = await db.connection()
-            return await write(connection, writing_to(table_of(self._ledger.row_model), connection.dialect))
-
-
-async def _write_ends(batch: Batch, connection: AsyncConnection, writing: Writing) -> Batch | None:
-    return await writing.write_ends(connection, batch)
+            return await write(connection, self._writing)
 
 
 async def _write_rest(batch: Batch, connection: AsyncConnection, writing: Writing) -> None:

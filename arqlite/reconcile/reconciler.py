@@ -50,8 +50,9 @@ class Reconciler(Ticker):
 
     Each worker with a ledger has one. At each tick it looks whether Redis is the one that was compared with
     the rows, by a marker that both have, a number beside it that grows, and the identity of the server; the
-    worker's `Trust` goes by that. Only the leader mends: at once all that differs where Redis is another one
-    or an older state of itself, and else a part of the rows and of the jobs every few seconds.
+    worker's `Trust` goes by that, and a queue that neither has known gets its marker. Only the leader mends:
+    at once all that differs where Redis is another one or an older state of itself, and else a part of the
+    rows and of the jobs every few seconds.
 
     Args:
         ledger: where the rows are.
@@ -158,7 +159,7 @@ class Reconciler(Ticker):
         if verdict is Verdict.SAME and server is None and self._looked_into != doubts:
             verdict = Verdict.MOVED  # a server without a name may have been replaced within one beat
         if known is None and verdict is Verdict.NEW:
-            await self._begin(seen, server)
+            await self._begin(seen, server, doubts)
         elif known is None or verdict is not Verdict.SAME:
             self._trust_no_more()
             await self._agree(verdict, known, seen, server, self._trust.doubts)
@@ -187,10 +188,28 @@ class Reconciler(Ticker):
         if is_as_before and self._trust.is_firm:
             self._agreed = seen
             return
-        if judge(await self._known(), seen, server) is Verdict.SAME:
-            self._take_for_good(seen, server, doubts)
-        else:
-            self._trust_no_more()
+        match judge(await self._known(), seen, server):
+            case Verdict.SAME:
+                self._take_for_good(seen, server, doubts)
+            case Verdict.NEW:
+                await self._begin(seen, server, doubts)
+            case _:
+                self._trust_no_more()
+
+    async def _begin(self, seen: Watch, server: str | None, doubts: int) -> None:
+        """Nobody has known this queue: plant the marker on both sides, the row first.
+
+        Workers that do so at the same time plant the same one, that of the first row. A server without a name
+        is compared at the next look.
+        """
+        marker = secrets.token_hex(16)
+        async with self._ledger.sessions.begin() as db:
+            await comparing.open_queue(db, self._engine.queue, marker, 1, server)
+        known = await self._known()
+        if known is None:
+            return
+        if await self._engine.mark(seen, known.marker, 1, self._remember_ms) and server is not None:
+            self._take_for_good(Watch(known.marker, 1), server, doubts)
 
     def _take_for_good(self, seen: Watch, server: str | None, doubts: int) -> None:
         self._agreed, self._agreed_server, self._looked_into = seen, server, doubts
@@ -210,13 +229,6 @@ class Reconciler(Ticker):
         return self._without_sign.lasts(None if known is None else known.seen_at)
 
     # -- what the leader does
-
-    async def _begin(self, seen: Watch, server: str | None) -> None:
-        """Nobody has known this queue: plant the marker on both sides, the row first."""
-        marker = secrets.token_hex(16)
-        async with self._ledger.sessions.begin() as db:
-            await comparing.open_queue(db, self._engine.queue, marker, 1, server)
-        await self._engine.mark(seen, marker, 1, self._remember_ms)
 
     async def _go_on(self, known: QueueRow, seen: Watch, server: str | None, doubts: int) -> None:
         """Redis is the one it was: let the marker beat, and compare a part of the jobs now and then."""

@@ -46,6 +46,7 @@ async def tell(ledger: ToyLedger, events: Sequence[Any], jobs: Sequence[Accepted
     for event in events:
         backlog.add(event)
     await writer.write_runs(backlog.take_runs(1_000))
+    await writer.rest()
 
 
 async def rows_of(sessions: Sessions) -> dict[str, dict[str, Any]]:
@@ -59,39 +60,42 @@ def toy(engine: AsyncEngine, sessions: Sessions) -> ToyLedger:
     return ToyLedger(engine, sessions)
 
 
-@ENGINES
+@pytest.mark.parametrize("engine", ["postgres", "psycopg"], indirect=True)
 @pytest.mark.parametrize("is_begun", [False, True], ids=["accepted", "begun"])
 async def test_short_way_ends_where_the_long_one_does(
     toy: ToyLedger, sessions: Sessions, is_begun: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The few columns that are written are all that an end changes."""
+    """The few columns that are written are all that an end changes; its attempt and its minute are told."""
     events = [started(at=20, **GIVEN), stopped(result={"n": 1}, at=70, **GIVEN)]
     told = []
-    left: list[Any] = []
+    ways = []
     write = ends.Ends.write
 
-    async def go_the_short_way(self: Any, connection: Any, those: Sequence[Any]) -> list[Any]:
-        left.extend(await write(self, connection, those))
-        return []
+    async def go_the_short_way(self: Any, connection: Any, *given: Any) -> Any:
+        ways.append(await write(self, connection, *given))
+        return ways[-1]
 
     for way in (go_the_short_way, _leave_all):
         monkeypatch.setattr(ends.Ends, "write", way)
         async with sessions.begin() as session:
-            await session.execute(delete(Row))
-            await session.execute(delete(AttemptRow))
+            for table in (Row, AttemptRow, MinuteRow):
+                await session.execute(delete(table))
         for part in [events[:1], events[1:]] if is_begun else [events]:
             await tell(toy, part, [accepted()] if part[0] is events[0] else [])
         attempts = [(one.state, one.started_at, one.finished_at) for one in await attempts_of(sessions)]
-        told.append((await rows_of(sessions), attempts))
+        async with sessions() as session:
+            minutes = [tuple(row) for row in await session.execute(select(*MinuteRow.__table__.columns))]
+        told.append((await rows_of(sessions), attempts, minutes))
 
-    assert left == []
+    assert ways == [([], True)]
     assert told[0] == told[1]
     assert told[0][0]["job-1"]["status"] is LedgerStatus.SUCCESS
     assert told[0][0]["job-1"]["output_payload"] == {"n": 1}
+    assert told[0][2][0][4] == 1
 
 
-async def _leave_all(_self: Any, _connection: Any, ends: Sequence[Any]) -> list[Any]:
-    return list(ends)
+async def _leave_all(_self: Any, _connection: Any, ends: Sequence[Any], _minutes: Any) -> Any:
+    return ends, False
 
 
 @ENGINES

@@ -93,6 +93,7 @@ async def record(ledger: ToyLedger, parts: Sequence[Events]) -> None:
         for event in part:
             backlog.add(event)
         await writer.write_runs(backlog.take_runs(1_000))
+        await writer.rest()
 
 
 async def outcome(sessions: Sessions) -> Any:

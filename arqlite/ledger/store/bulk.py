@@ -62,11 +62,9 @@ class Bulk(ABC):
 
     Attributes:
         moment: what a time in ms since 1970 is in a value.
-        updates_many: whether an `Update` of few columns costs less than an `Upsert` of all of them.
     """
 
     moment: Moment
-    updates_many = False
 
     @abstractmethod
     def read(self, moment: Any) -> datetime:
@@ -77,8 +75,8 @@ class Bulk(ABC):
         """Rows in as many as go into one statement."""
 
     @abstractmethod
-    def call(self, upsert: Upsert, shape: Shape) -> tuple[str, Values]:
-        """The statement for rows, and its parameters."""
+    def call(self, upsert: Upsert, shape: Shape, first: int = 1) -> tuple[str, Values]:
+        """The statement for rows, and its parameters, of which the first has this number."""
 
 
 class Shape:
@@ -134,7 +132,7 @@ class SqliteBulk(Bulk):
                 yield rows[place : place + size]
                 place += size
 
-    def call(self, upsert: Upsert, shape: Shape) -> tuple[str, Values]:  # noqa: D102
+    def call(self, upsert: Upsert, shape: Shape, first: int = 1) -> tuple[str, Values]:  # noqa: D102
         rows = chain.from_iterable(zip(*shape.columns, strict=True))
         return _sqlite_text(upsert, shape.count, shape.same), (*shape.values, *rows)
 
@@ -159,8 +157,6 @@ class PostgresqlBulk(Bulk):
         placeholder: of the driver: `$` for numbered ones, else what stands for any of them.
     """
 
-    updates_many = True
-
     def __init__(self, placeholder: str) -> None:
         self._placeholder = placeholder
         self.moment = int
@@ -171,8 +167,12 @@ class PostgresqlBulk(Bulk):
     def parts(self, rows: Sequence[Values], columns: int) -> Iterator[Sequence[Values]]:  # noqa: D102
         return (rows[place : place + _ROWS_OF_AN_ARRAY] for place in range(0, len(rows), _ROWS_OF_AN_ARRAY))
 
-    def call(self, upsert: Upsert, shape: Shape) -> tuple[str, Values]:  # noqa: D102
-        text = _postgresql_text(upsert, shape.same, self._placeholder)
+    def mark(self, number: int) -> str:
+        """The mark of a parameter, by its number from 1."""
+        return f"${number}" if self._placeholder == "$" else self._placeholder
+
+    def call(self, upsert: Upsert, shape: Shape, first: int = 1) -> tuple[str, Values]:  # noqa: D102
+        text = _postgresql_text(upsert, shape.same, self._placeholder, first)
         values, columns = iter(shape.values), iter(shape.columns)
         single: list[Any] = []
         arrays: list[str] = []
@@ -217,9 +217,9 @@ def _element(value: Any) -> str:
 
 
 @lru_cache(maxsize=256)
-def _postgresql_text(upsert: Upsert, same: tuple[bool, ...], placeholder: str) -> str:
+def _postgresql_text(upsert: Upsert, same: tuple[bool, ...], placeholder: str, first: int) -> str:
     dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
-    marks = (f"${number}" if placeholder == "$" else placeholder for number in count(1))
+    marks = (f"${number}" if placeholder == "$" else placeholder for number in count(first))
     types = [_types(column.type, dialect) for column in upsert.columns]
     values, arrays = {}, {}
     for place, (is_same, (sent, _)) in enumerate(zip(same, types, strict=True)):

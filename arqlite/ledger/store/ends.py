@@ -1,29 +1,26 @@
-"""The common end, in as few words as it takes: a job that has its row ends well.
+"""The common end, in one statement and as few words as it takes: a job that has its row ends well.
 
 The row that is expected is that of a job that was accepted, or whose run was begun by who tells of its end,
 and with the very record that is told: of such a row all is known that an end does not change, and the
-database is not sent it again. Any other row is left to the statement for all events.
+database is not sent it again. What it is sent for the row says all of the attempt, too, so that this one is
+written by the database from there. Any other row is left to the statement for all events.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from operator import itemgetter
 
 from sqlalchemy import Table, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ...model.states import LEDGER_STATUS, JobState, LedgerStatus
-from ..changes import JOB_COLUMNS, Values
+from ..changes import END_COLUMNS, MINUTE_COLUMNS, End, Values
 from ..rows import BY_QUEUE
-from .bulk import Bulk, Shape, Update
+from ..tables import AttemptRow, MinuteRow
+from .bulk import PostgresqlBulk, Shape, Update, Upsert
+from .conflicts import ON_ATTEMPT, ON_MINUTE
 
-_COLUMNS = (
-    "id", "queue", "priority", "triggered_by", "output_payload", "attempt", "crashes", "max_attempts",
-    "worker", "enqueued_at", "scheduled_at", "started_at", "finished_at", "record",
-)  # fmt: skip
-_given = itemgetter(*map(JOB_COLUMNS.index, _COLUMNS))
-_ID, _ATTEMPT, _WORKER, _FINISHED = map(JOB_COLUMNS.index, ("id", "attempt", "worker", "finished_at"))
+_ID, _ATTEMPT, _WORKER, _FINISHED = map(END_COLUMNS.index, ("id", "attempt", "worker", "finished_at"))
 
 # Each of them as the statement for all events sets it.
 _CHANGES = f"""status = '{LEDGER_STATUS[JobState.COMPLETED].name}', state = '{JobState.COMPLETED.value}',
@@ -43,56 +40,87 @@ _WHERE = """j.id = excluded.id AND j.queue = excluded.queue AND j.enqueued_at = 
  OR (j.status = 'RUNNING' AND j.attempt = excluded.attempt AND j.worker = excluded.worker))
  AND j.record = excluded.record"""
 
+_TOLD = ("attempt", "worker", "started_at", "finished_at")
+_ATTEMPTS = f"""INSERT INTO {AttemptRow.__tablename__} AS j (job_id, queue, state, {", ".join(_TOLD)})
+ SELECT id, queue, '{JobState.COMPLETED.value}', {", ".join(_TOLD)} FROM moved {ON_ATTEMPT}"""  # noqa: S608
+
+_HOW_MANY = "(SELECT count(*) FROM moved)"
+
 _CHUNKS_WITHOUT = 20
 _IDS_AT_ONCE = 500
 
 
 class Ends:
-    """The statement for the ends of jobs that went well.
+    """The statement for the ends of jobs that went well, on PostgreSQL.
+
+    SQLite's `UPDATE ... FROM` first gathers all that it will write: there the statement for all events is
+    quicker.
 
     Args:
         table: the table of jobs.
         bulk: how the database takes many rows.
     """
 
-    def __init__(self, table: Table, bulk: Bulk) -> None:
+    def __init__(self, table: Table, bulk: PostgresqlBulk) -> None:
         self._jobs = table
         self._bulk = bulk
-        self._update = Update(table, _COLUMNS, _CHANGES, _WHERE)
+        self._update = Update(table, END_COLUMNS, _CHANGES, _WHERE)
+        self._minute = Upsert(MinuteRow.__table__, MINUTE_COLUMNS, "")  # type: ignore[arg-type]
         # Where nobody accepts jobs with their rows there are none to find: it need not be tried each time.
         self._skips = 0
 
     async def write(
-        self, connection: AsyncConnection, ends: Sequence[tuple[Values, Values]]
-    ) -> list[tuple[Values, Values]]:
-        """Close the rows that are as they are expected to be; returns those ends that have no such row."""
+        self, connection: AsyncConnection, ends: Sequence[End], minutes: Sequence[Values]
+    ) -> tuple[Sequence[End], bool]:
+        """Close the rows that are as they are expected to be, each chunk in a statement that is complete.
+
+        Args:
+            connection: one that commits each statement by itself.
+            ends: the jobs, in the order of ids.
+            minutes: rows of `MINUTE_COLUMNS`, to be counted if all the ends find their rows.
+
+        Returns:
+            Those ends that have no such row, and whether the minutes are counted.
+        """
         if self._skips > 0:
             self._skips -= 1
-            return list(ends)
-        left: list[tuple[Values, Values]] = []
-        found = 0
-        for chunk in self._bulk.parts(ends, len(_COLUMNS)):
-            text, parameters = self._bulk.call(self._update, Shape([_given(job) for job, _ in chunk]))
-            moved = (await connection.exec_driver_sql(text, parameters)).rowcount
-            found += moved
+            return ends, False
+        left: list[End] = []
+        chunks = list(self._bulk.parts(ends, len(END_COLUMNS)))
+        counted = minutes if len(chunks) == 1 else ()
+        for chunk in chunks:
+            text, parameters = self._call([end for end, _ in chunk], counted)
+            moved = (await connection.exec_driver_sql(text, parameters)).scalar_one()
             if moved < len(chunk):
                 left += await self._unwritten(connection, chunk) if moved else chunk
-        if not found:
+        if len(left) == len(ends):
             self._skips = _CHUNKS_WITHOUT
-        return left
+        return left, bool(counted) and moved == len(ends)
 
-    async def _unwritten(
-        self, connection: AsyncConnection, ends: Sequence[tuple[Values, Values]]
-    ) -> list[tuple[Values, Values]]:
+    def _call(self, rows: Sequence[Values], minutes: Sequence[Values]) -> tuple[str, Values]:
+        """One statement: rows, their attempts, and their minutes if all of them are moved."""
+        update, given = self._bulk.call(self._update, Shape(rows))
+        tells = ", ".join(f"excluded.{name}" for name in _TOLD)
+        parts = [f"moved AS ({update} RETURNING j.id, j.queue, {tells})", f"attempted AS ({_ATTEMPTS})"]
+        if minutes:
+            count, sums = self._bulk.call(self._minute, Shape(minutes), len(given) + 1)
+            given = (*given, *sums, len(rows))
+            are_all = f"{_HOW_MANY} = CAST({self._bulk.mark(len(given))} AS BIGINT)"
+            parts.append(f"counted AS ({count} WHERE {are_all} {ON_MINUTE})")
+        return f"WITH {', '.join(parts)} {_HOW_MANY}", given
+
+    async def _unwritten(self, connection: AsyncConnection, ends: Sequence[End]) -> list[End]:
         """Find out which ends their rows do not tell."""
-        jobs, there = self._jobs.c, {}
+        jobs = self._jobs.c
+        there: dict[Values, Values] = {}
         columns = jobs.id, jobs.queue, jobs.attempt, jobs.worker, jobs.finished_at
         for place in range(0, len(ends), _IDS_AT_ONCE):
-            ids = [job[_ID] for job, _ in ends[place : place + _IDS_AT_ONCE]]
+            ids = [end[_ID] for end, _ in ends[place : place + _IDS_AT_ONCE]]
             asked = select(*columns).where(jobs.id.in_(ids), jobs.status == LedgerStatus.SUCCESS)
             there.update({(row[0], row[1]): tuple(row[2:]) for row in await connection.execute(asked)})
         return [
-            (job, attempt)
-            for job, attempt in ends
-            if there.get(job[:2]) != (job[_ATTEMPT], job[_WORKER], self._bulk.read(job[_FINISHED]))
+            one
+            for one in ends
+            if there.get(one[0][:2])
+            != (one[0][_ATTEMPT], one[0][_WORKER], self._bulk.read(one[0][_FINISHED]))
         ]

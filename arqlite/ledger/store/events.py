@@ -16,6 +16,7 @@ from sqlalchemy import Column, Dialect, Table, and_, delete, exists, or_, select
 from sqlalchemy import func as sql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ...errors import LedgerError
 from ..changes import (
     ACCEPTED_COLUMNS,
     ATTEMPT_COLUMNS,
@@ -28,7 +29,7 @@ from ..changes import (
 )
 from ..rows import OPEN_STATUSES
 from ..tables import AttemptRow, MinuteRow
-from .bulk import Bulk, Shape, Upsert, bulk_of
+from .bulk import Bulk, PostgresqlBulk, Shape, Upsert, bulk_of
 from .conflicts import ADDED, ON_ACCEPTED, ON_ATTEMPT, ON_EVENT, ON_MINUTE
 from .ends import Ends
 
@@ -57,43 +58,41 @@ class Writing:
             if column.name not in JOB_COLUMNS and column.name not in ACCEPTED_COLUMNS and _has_default(column)
         ]
         own_names = [column.name for column in self._own]
-        self._ends = Ends(table, self.bulk)
+        self._ends = Ends(table, self.bulk) if isinstance(self.bulk, PostgresqlBulk) else None
         self._on_event = Upsert(table, [*JOB_COLUMNS, *own_names], ON_EVENT)
         self._on_attempt = Upsert(self._attempts, ATTEMPT_COLUMNS, ON_ATTEMPT)
         self._on_minute = Upsert(MinuteRow.__table__, MINUTE_COLUMNS, ON_MINUTE)  # type: ignore[arg-type]
         self._on_accepted: dict[tuple[str, ...], Upsert] = {}
 
+    @property
+    def writes_ends(self) -> bool:
+        """Whether ends have a statement of their own here."""
+        return self._ends is not None
+
     async def write_ends(self, connection: AsyncConnection, batch: Batch) -> Batch | None:
         """Write the ends of jobs that have rows, as most do, and count if nothing else is to be written.
 
+        Args:
+            connection: one that commits each statement by itself.
+            batch: what is to be written.
+
         Returns:
-            What is left, to be written by `write`, in another transaction; None if nothing is.
+            What is left, to be written by `write`, in a transaction; None if nothing is.
+
+        Raises:
+            LedgerError: this database has no such statement, see `writes_ends`.
         """
-        if not self.bulk.updates_many:
-            await self.write(connection, batch.with_ends(batch.ends))
-            return None
-        left = await self._ends.write(connection, batch.ends)
-        done = batch.ends
-        if left:
-            keys = {job[:2] for job, _ in left}
-            done = [end for end in done if end[0][:2] not in keys]
-        await self._run(connection, self._on_attempt, [attempt for _, attempt in done])
-        if doubtful := [job[0] for job, _ in done if job[_ATTEMPT] > 1]:
-            await self._close_lost(connection, doubtful)
-        if left or batch.layers:
-            return batch.with_ends(left)
-        await self._count(connection, batch.minutes)
-        return None
+        if self._ends is None:
+            raise LedgerError("this database has no statement for ends")
+        minutes = () if batch.layers else _sums(batch)
+        left, is_counted = await self._ends.write(connection, batch.ends, minutes)
+        return None if is_counted else batch.with_ends(left)
 
     async def write(self, connection: AsyncConnection, batch: Batch) -> None:
         """Open rows of jobs that have none, move those that are there where they may move, and count."""
         for layer in batch.layers:
             await self._write_layer(connection, layer)
-        await self._count(connection, batch.minutes)
-
-    async def _count(self, connection: AsyncConnection, minutes: Mapping[Values, Sequence[int]]) -> None:
-        rows = [(*key, *sums) for key, sums in sorted(minutes.items())]
-        await self._run(connection, self._on_minute, rows)
+        await self._run(connection, self._on_minute, _sums(batch))
 
     async def accept(
         self, connection: AsyncConnection, jobs: Sequence[tuple[Values, Mapping[str, Any]]]
@@ -253,6 +252,11 @@ def writing_to(table: Table, dialect: Dialect) -> Writing:
 
 def _parts(keys: Sequence[Any]) -> Iterator[Sequence[Any]]:
     return (keys[place : place + _IDS_AT_ONCE] for place in range(0, len(keys), _IDS_AT_ONCE))
+
+
+def _sums(batch: Batch) -> list[Values]:
+    """Rows of `MINUTE_COLUMNS`, in their order."""
+    return [(*key, *sums) for key, sums in sorted(batch.minutes.items())]
 
 
 def _has_default(column: Column[Any]) -> bool:
