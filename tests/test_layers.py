@@ -43,6 +43,7 @@ FLOORS = {
     "books": 9,
     "crew": 10,
     "migration": 10,
+    "console": 10,
     "worker": 11,
     "dashboard": 11,
     "fleet": 12,
@@ -63,6 +64,7 @@ WIRERS = {"crew", "books", "testing"}
 PUBLIC_MODULES = {
     "arqlite",
     "arqlite.connections",
+    "arqlite.console",
     "arqlite.constants",
     "arqlite.cron",
     "arqlite.embedded",

@@ -56,7 +56,7 @@ class Writer:
 
     def __init__(self, ledger: Books) -> None:
         self._ledger = ledger
-        self._kept: list[AsyncConnection] = []
+        self._kept: list[AsyncSession] = []
 
     @property
     def moment(self) -> Moment:
@@ -116,17 +116,13 @@ class Writer:
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[AsyncConnection]:
         """A connection that commits each statement by itself; it is kept unless it fails."""
-        connection = self._kept.pop() if self._kept else await self._connect()
+        db = self._kept.pop() if self._kept else self._ledger.sessions()
         try:
-            yield connection
+            yield await db.connection(execution_options={"isolation_level": "AUTOCOMMIT"})
         except BaseException:
-            await connection.close()
+            await db.close()
             raise
-        self._kept.append(connection)
-
-    async def _connect(self) -> AsyncConnection:
-        connection = await self._ledger.engine.connect()
-        return await connection.execution_options(isolation_level="AUTOCOMMIT")
+        self._kept.append(db)
 
     async def _transact(self, write: Callable[[AsyncConnection, Writing], Awaitable[ResultT]]) -> ResultT:
         """Do it in one transaction."""

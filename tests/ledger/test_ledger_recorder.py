@@ -11,13 +11,25 @@ from typing import Any
 import pytest
 from ledger_toys import FakeJob, Row, Runner, Toy, queue, row_of
 from recorder_toys import START_MS, Outage, Sessions, ToyLedger, attempts_of, started, stopped, tell, written
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from arqlite import telemetry
 from arqlite.errors import JobExecutionFailed, Retry
-from arqlite.ledger import Cause, JobRowMixin, LedgerStatus, Recorder, create_missing_tables, store
+from arqlite.ledger import (
+    AttemptRow,
+    Cause,
+    JobRowMixin,
+    LedgerStatus,
+    Recorder,
+    create_missing_tables,
+    store,
+)
+from arqlite.ledger import recorder as recorder_module
+from arqlite.ledger.accepting import AcceptedJob
+from arqlite.ledger.tables import MinuteRow
+from arqlite.ledger.writer import Writer
 from arqlite.telemetry import JobStopped
 
 QUEUED, RUNNING, SUCCESS, FAILED, CANCELLED = LedgerStatus
@@ -382,3 +394,71 @@ async def test_results_are_kept_as_they_are(recorder: Recorder, sessions: Sessio
     await tell(recorder, stopped(result=result))
 
     assert (await row_of(sessions)).output_payload == result
+
+
+@pytest.mark.parametrize("engine", ["sqlite", "postgres", "psycopg"], indirect=True)
+async def test_two_write_where_more_waits_than_one_transaction_takes(
+    toy_ledger: ToyLedger, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While one has a batch under way another writes the next; each row is written and counted once."""
+    monkeypatch.setattr(recorder_module, "_ENTRIES_AT_ONCE", 10)
+    write_runs = Writer.write_runs
+    at_once: list[int] = []
+    under_way = 0
+
+    async def watched(self: Writer, runs: Any) -> None:
+        nonlocal under_way
+        under_way += 1
+        at_once.append(under_way)
+        await write_runs(self, runs)
+        under_way -= 1
+
+    monkeypatch.setattr(Writer, "write_runs", watched)
+    recorder = Recorder(toy_ledger)
+    await recorder.start()
+    given: dict[str, Any] = {"record": b"Q0", "scheduled_ms": START_MS}
+    recorder.accept(
+        [
+            AcceptedJob(f"job-{n:03}", "arq:queue", "work", enqueued_ms=START_MS, record=b"Q0")
+            for n in range(300)
+        ]
+    )
+    await written(lambda: recorder.waiting == 0)
+    for number in range(300):
+        telemetry.execute(stopped(job_id=f"job-{number:03}", **given))
+    await written(lambda: recorder.waiting == 0)
+    await recorder.stop()
+
+    async with sessions() as session:
+        ended = select(func.count()).select_from(Row).where(Row.status == SUCCESS)
+        counts = [
+            (await session.execute(asked)).scalar_one()
+            for asked in (
+                ended,
+                select(func.count()).select_from(AttemptRow),
+                select(func.sum(MinuteRow.count)),
+            )
+        ]
+    assert counts == [300, 300, 300]
+    assert max(at_once) == (2 if Writer(toy_ledger).takes_two else 1)
+
+
+async def test_writer_waits_while_others_have_all_in_hand(recorder: Recorder, sessions: Sessions) -> None:
+    """What somebody else has taken out may come back: the event loop goes on meanwhile."""
+    taken: list[Any] = []
+    backlog = recorder._backlog
+    take_accepted = backlog.take_accepted
+
+    def take_all(limit: int) -> Any:
+        if not taken:
+            taken.append(backlog.take_runs(1_000))
+        return take_accepted(limit)
+
+    backlog.take_accepted = take_all  # type: ignore[method-assign]
+    telemetry.execute(stopped())
+    await written(lambda: bool(taken))
+    await asyncio.sleep(0)
+    backlog.settle_runs(taken[0], taken[0])
+    await written(lambda: recorder.waiting == 0)
+
+    assert (await row_of(sessions)).status is SUCCESS

@@ -25,6 +25,32 @@ async def test_new_queue_gets_its_marker_on_both_sides(desk: Desk) -> None:
     assert row.seen_at is not None
 
 
+@pytest.mark.parametrize("leads", [True, False])
+async def test_new_queue_is_believed_at_the_first_look(desk: Desk, leads: bool) -> None:
+    """Nothing can be over by the ledger in a queue that neither side has known, whoever leads it.
+
+    A server that does not tell its name is compared first, by whoever leads.
+    """
+    desk.leads = leads
+    has_name = await desk.engine.server() is not None
+
+    await desk.tick()
+
+    assert desk.trust.is_firm is has_name
+    assert (await desk.engine.watch()).beat == 1
+
+
+async def test_workers_that_begin_a_queue_together_plant_one_marker(desk: Desk) -> None:
+    """Both find nothing, and one is quicker with its row: the other plants the marker of that row."""
+    seen = await desk.engine.watch()
+    async with desk.ledger.sessions.begin() as db:
+        await comparing.open_queue(db, "q", "theirs", 1, await desk.engine.server())
+
+    await desk.reconciler._begin(seen, await desk.engine.server(), 0)
+
+    assert (await desk.engine.watch()).marker == "theirs"
+
+
 async def test_marker_beats(desk: Desk) -> None:
     """With each look of the leader the number beside the marker grows on both sides."""
     await desk.settle()

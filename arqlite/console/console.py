@@ -1,0 +1,225 @@
+"""`Console`: all that is shown and done to queues, wherever they are."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from ..jobs import Job
+from ..model.query import Query
+from .links import Links
+from .places import Place, places_of
+from .views import (
+    AuditPage,
+    CronLine,
+    Done,
+    ErrorGroups,
+    Figures,
+    JobDetail,
+    JobPage,
+    Overview,
+    QueueState,
+    SystemInfo,
+    Tally,
+    Trouble,
+    WorkerInfo,
+)
+
+BULK_LIMIT = 5_000
+"""To so many jobs one call does something."""
+
+
+class Console:
+    """Sees and steers queues of several databases and servers: live from Redis, past from the ledger.
+
+    Every question costs a bounded amount of work, however many jobs there are: lists are read in pages,
+    counts are capped, and what cannot be asked (a Redis or a ledger that is away) is told as a `Trouble`
+    beside what can. Nothing is kept between two questions but connections, which are made when they are first
+    needed.
+
+        async with Console([WorkerSettings, MailSettings], by="ada") as console:
+            page = await console.jobs(Query.parse("state:discarded since:1h"))
+
+    Args:
+        targets: settings classes, instances or dicts as for a worker, or pools.
+        by: who looks and acts, as telemetry and the audit tell it.
+        redact: parts of the keys, in upper or lower case, whose values are not shown in args, kwargs, meta
+            and results; None is `arqlite.console.REDACTED_KEYS`.
+
+    Raises:
+        ConfigurationError: a target cannot be used, or none is given.
+    """
+
+    def __init__(self, targets: Iterable[Any], *, by: str = "", redact: Iterable[str] | None = None) -> None:
+        self._links = Links(places_of(targets), by)
+        self._redact = None if redact is None else tuple(redact)
+
+    @property
+    def places(self) -> Sequence[Place]:
+        """Its queues."""
+        return self._links.places
+
+    @property
+    def by(self) -> str:
+        """Who looks and acts."""
+        return self._links.by
+
+    def acting(self, by: str) -> Console:
+        """The same console, in the name of somebody else; both share their connections."""
+        other = copy.copy(self)
+        other._links = self._links.acting(by)
+        return other
+
+    async def aclose(self) -> None:
+        """Close what this opened; pools that were given stay open."""
+        await self._links.aclose()
+
+    async def __aenter__(self) -> Console:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    # -- seeing
+
+    async def overview(self) -> Overview:
+        """The first look: what waits, runs, failed, and what an operator should know."""
+        raise NotImplementedError
+
+    async def queues(self) -> Sequence[QueueState]:
+        """All queues, by key."""
+        raise NotImplementedError
+
+    async def queue(self, key: str) -> QueueState:
+        """One queue.
+
+        Raises:
+            ConfigurationError: the console has none of this key; says which are near.
+        """
+        raise NotImplementedError
+
+    async def jobs(self, query: Query | None = None, *, after: str | None = None, limit: int = 50) -> JobPage:
+        """A page of the jobs that are meant, the newest first: from the ledger where a queue has one, else
+        from Redis.
+
+        Raises:
+            ConfigurationError: `after` is no cursor of this list, or the query names an unknown queue.
+        """
+        raise NotImplementedError
+
+    async def counts(self, query: Query | None = None) -> dict[str, Tally]:
+        """How many jobs are meant, by their state, and `all` together; what the query says of states counts
+        for nothing.
+        """
+        raise NotImplementedError
+
+    async def count(self, query: Query) -> Tally:
+        """How many jobs are meant."""
+        raise NotImplementedError
+
+    async def job(self, job_id: str, queue: str | None = None) -> JobDetail | None:
+        """Everything that is known of one job; None if nothing is.
+
+        Args:
+            job_id: its id.
+            queue: the key of its queue; None looks through all.
+        """
+        raise NotImplementedError
+
+    async def errors(self, *, since: datetime | None = None, queue: str | None = None) -> ErrorGroups:
+        """Failures by what they have in common, of the last 24 hours or since a time.
+
+        At most the newest 5,000 failed jobs are looked at.
+        """
+        raise NotImplementedError
+
+    async def crons(self) -> Sequence[CronLine]:
+        """The cron jobs of all queues, by queue and name."""
+        raise NotImplementedError
+
+    async def workers(self) -> Sequence[WorkerInfo]:
+        """The workers of all queues, by node and session."""
+        raise NotImplementedError
+
+    async def figures(
+        self,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        queue: str | None = None,
+        function: str | None = None,
+    ) -> Figures:
+        """How it went in the last hour or another time: throughput, percentiles. Empty without a ledger."""
+        raise NotImplementedError
+
+    async def system(self) -> SystemInfo:
+        """Redis servers, ledgers, leaders, and what the doctor says."""
+        raise NotImplementedError
+
+    async def troubles(self) -> Sequence[Trouble]:
+        """What an operator should know now, the worst first."""
+        raise NotImplementedError
+
+    async def audit(
+        self, *, queue: str | None = None, actor: str | None = None, after: str | None = None, limit: int = 50
+    ) -> AuditPage:
+        """What was done by hand, the newest first. Empty without a ledger."""
+        raise NotImplementedError
+
+    async def suggest(self, word: str, start: str) -> Sequence[str]:
+        """Values that a word of the query grammar may have, e.g. the functions that begin so; at most 20,
+        from a capped sample.
+        """
+        raise NotImplementedError
+
+    # -- doing
+
+    async def retry(self, query: Query) -> Done:
+        """Make the jobs that are meant available now; at most `BULK_LIMIT` in one call."""
+        raise NotImplementedError
+
+    async def cancel(self, query: Query) -> Done:
+        """Cancel the jobs that are meant and have not ended; at most `BULK_LIMIT` in one call."""
+        raise NotImplementedError
+
+    async def delete(self, query: Query) -> Done:
+        """Delete the jobs that are meant and that nobody runs; at most `BULK_LIMIT` in one call."""
+        raise NotImplementedError
+
+    async def pause(self, key: str, *, node: str | None = None) -> None:
+        """Have no worker of a queue claim jobs any more."""
+        raise NotImplementedError
+
+    async def resume(self, key: str, *, node: str | None = None) -> None:
+        """Let the workers of a queue claim jobs again."""
+        raise NotImplementedError
+
+    async def scale(self, key: str, *, node: str | None = None, **limits: Any) -> None:
+        """Change limits of a queue; as `Inspector.scale_queue` takes them."""
+        raise NotImplementedError
+
+    async def drain(self, key: str, *, timeout: float | None = None) -> Sequence[str]:
+        """Pause a queue and wait until nothing of it runs; returns the ids of what runs still."""
+        raise NotImplementedError
+
+    async def stop_workers(self, key: str, *, node: str | None = None) -> None:
+        """Have the workers of a queue end as after SIGTERM."""
+        raise NotImplementedError
+
+    async def purge(self, key: str) -> Done:
+        """Cancel all jobs of a queue that wait; at most `BULK_LIMIT` in one call."""
+        raise NotImplementedError
+
+    async def run_cron(self, key: str, name: str) -> Job[Any]:
+        """Enqueue a job of a cron job now."""
+        raise NotImplementedError
+
+    async def pause_cron(self, key: str, name: str) -> bool:
+        """Let the times of a cron job pass without a job."""
+        raise NotImplementedError
+
+    async def resume_cron(self, key: str, name: str) -> bool:
+        """Let a cron job go on."""
+        raise NotImplementedError

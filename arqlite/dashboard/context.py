@@ -1,0 +1,82 @@
+"""What each request of the dashboard carries: whose it is, and what it may see and do."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import Final, cast
+
+from starlette.requests import Request
+
+from ..console import Console
+
+VERBS: Final = frozenset(
+    {
+        "jobs.retry", "jobs.cancel", "jobs.delete", "queues.pause", "queues.scale", "queues.purge",
+        "workers.stop", "crons.run", "crons.pause",
+    }
+)  # fmt: skip
+"""Everything that somebody may be allowed to do; to look is allowed to all who are let in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Who looks, and what they may do.
+
+    Attributes:
+        user: their name, as the audit has it.
+        can: verbs of `VERBS`.
+        queues: the keys of the queues that they see; None is all.
+        shows_arguments: whether they see args, kwargs, meta and results at all.
+    """
+
+    user: str = ""
+    can: frozenset[str] = field(default_factory=frozenset)
+    queues: Collection[str] | None = None
+    shows_arguments: bool = True
+
+    def may(self, verb: str) -> bool:
+        """Whether they may do this."""
+        return verb in self.can
+
+    def sees(self, queue: str) -> bool:
+        """Whether they see a queue."""
+        return self.queues is None or queue in self.queues
+
+
+READ_ONLY: Final = Access()
+OPERATOR: Final = Access(can=VERBS - {"jobs.delete", "queues.purge"})
+ADMIN: Final = Access(can=VERBS)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a dashboard was made with, as pages need it.
+
+    Attributes:
+        title: above each page.
+        trace_url: where a trace is seen, with `{trace_id}` in it; empty for nowhere.
+        bulk_limit: to so many jobs one request does something.
+        is_read_only: whether nobody may do anything.
+    """
+
+    title: str = "arqlite"
+    trace_url: str = ""
+    bulk_limit: int = 5_000
+    is_read_only: bool = False
+
+
+def access_of(request: Request) -> Access:
+    """Who looks; the guard has let them in."""
+    return cast("Access", request.state.access)
+
+
+def console_of(request: Request) -> Console:
+    """The console, in the name of who looks."""
+    console = cast("Console", request.app.state.console)
+    return console.acting(access_of(request).user)
+
+
+def look_of(request: Request) -> Look:
+    """What the dashboard was made with."""
+    return cast("Look", request.app.state.look)
