@@ -296,8 +296,8 @@ class Recorder(Service):
                 delay = min(delay * 2, self.max_backoff)
 
     def _needs_help(self) -> bool:
-        """Whether more waits than goes into one transaction, and the database takes two at once."""
-        is_much = self._backlog.waiting > _ENTRIES_AT_ONCE
+        """Whether many runs wait that nobody writes, and the database takes two transactions at once."""
+        is_much = self._backlog.runs_left > _ENTRIES_AT_ONCE // 4
         return is_much and self._writer.takes_two and not self._absence.is_on
 
     async def _help(self) -> None:
