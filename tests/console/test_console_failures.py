@@ -10,7 +10,7 @@ from inspector_toys import enqueue_everywhere
 from query_toys import row
 from reading_toys import away_ledger, fill, settings
 
-from arqlite import ArqRedis, Retry, Worker, func
+from arqlite import ArqRedis, Worker, task
 from arqlite.console import Console
 from arqlite.console import failures as failures_module
 from arqlite.errors import ConfigurationError
@@ -30,10 +30,14 @@ def failed(job_id: str, minutes_ago: float, line: int = 1, **values: Any) -> dic
 
 
 async def breaking(ctx: dict[Any, Any], number: int) -> None:
-    """Fail."""
-    if number == 3:
-        raise Retry(defer=3600) from KeyError("later")
+    """Fail for good."""
     raise ValueError(f"number {number}")
+
+
+@task(max_attempts=5)
+async def wavering(ctx: dict[Any, Any]) -> None:
+    """Fail, and be tried again in a while."""
+    raise KeyError("later")
 
 
 async def test_failures_of_rows_are_grouped(ledger: Ledger, fake: ArqRedis) -> None:
@@ -90,14 +94,11 @@ async def test_so_many_failures_are_looked_at(
 
 async def test_failures_of_redis_are_grouped(arq_redis: ArqRedis) -> None:
     """Without a ledger, what Redis keeps of failed jobs tells, those that are tried again among them."""
-    for number in range(4):
+    for number in range(3):
         await arq_redis.options(job_id=f"job-{number}").enqueue("breaking", number)
+    await arq_redis.options(job_id="job-3").enqueue(wavering)
     worker = Worker(
-        [func(breaking, max_tries=5)],
-        redis_pool=arq_redis,
-        burst=True,
-        max_burst_jobs=4,
-        handle_signals=False,
+        [breaking, wavering], redis_pool=arq_redis, burst=True, max_burst_jobs=4, handle_signals=False
     )
     await worker.main()
     await worker.close()
