@@ -87,7 +87,7 @@ class Console:
 
     async def overview(self) -> Overview:
         """The first look: what waits, runs, failed, and what an operator should know."""
-        return await overview.overview(self._links)
+        return await overview.overview(self._links, overview.no_errors)
 
     async def queues(self) -> Sequence[QueueState]:
         """All queues, by key."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import difflib
 import time
-from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
@@ -38,6 +39,10 @@ _GONE = (RedisConnectionError, RedisTimeoutError, OSError)
 T = TypeVar("T")
 
 
+class _Shut(RedisConnectionError):
+    """There was no answer a moment ago, and nobody asked again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Silence:
     """There was no answer, and why."""
@@ -47,20 +52,39 @@ class Silence:
 
 @dataclass(slots=True)
 class Door:
-    """What is known of the way to somebody: whether it is worth a try."""
+    """What is known of the way to somebody: whether it is worth a try.
+
+    Attributes:
+        why: why there was no answer the last time; empty if there was one.
+        shut_until: until when nobody asks again, by `time.monotonic`.
+        is_tried: whether somebody tries again now, for all.
+    """
 
     why: str = ""
     shut_until: float = 0.0
+    is_tried: bool = False
 
     @property
     def is_shut(self) -> bool:
-        """Whether there was no answer a moment ago."""
-        return time.monotonic() < self.shut_until
+        """Whether there was no answer a moment ago, or somebody finds out at this moment."""
+        return bool(self.why) and (self.is_tried or time.monotonic() < self.shut_until)
 
     def shut(self, why: str) -> None:
         """Leave it alone for a moment."""
         self.why = why
         self.shut_until = time.monotonic() + LEFT_ALONE_S
+
+    @contextlib.contextmanager
+    def tried(self) -> Iterator[None]:
+        """Try it; if it was silent the last time, then for all who would."""
+        is_first_again = bool(self.why)
+        self.is_tried = self.is_tried or is_first_again
+        try:
+            yield
+            self.why = ""
+        finally:
+            if is_first_again:
+                self.is_tried = False
 
 
 @dataclass(slots=True)
@@ -132,8 +156,8 @@ class Links:
         way = self._way(place)
         async with way.opening:
             if way.pool is None:
-                if way.is_shut:
-                    raise RedisConnectionError(way.why)
+                if way.why and time.monotonic() < way.shut_until:
+                    raise _Shut(way.why)
                 try:
                     async with asyncio.timeout(_OPENING_S):
                         way.pool = await self._open(place)
@@ -156,8 +180,11 @@ class Links:
         if way.is_shut:
             return Silence(way.why)
         try:
-            async with asyncio.timeout(ANSWER_S):
-                return await question(await self.inspector(place))
+            with way.tried():
+                async with asyncio.timeout(ANSWER_S):
+                    return await question(await self.inspector(place))
+        except _Shut:  # it was heard of already, and that was not now
+            return Silence(way.why)
         except _GONE as error:
             way.shut(in_words(error))
             return Silence(way.why)
@@ -174,8 +201,9 @@ class Links:
         if door.is_shut:
             return Silence(door.why)
         try:
-            async with asyncio.timeout(LEDGER_ANSWER_S):
-                return await question(ledger)
+            with door.tried():
+                async with asyncio.timeout(LEDGER_ANSWER_S):
+                    return await question(ledger)
         except MissingExtra as error:
             return Silence(str(error))
         except ConfigurationError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -24,16 +24,17 @@ if TYPE_CHECKING:  # without a ledger there need not be an SQLAlchemy
 FAILED_WITHIN = timedelta(hours=24)
 
 
-async def overview(links: Links, errors: Sequence[ErrorGroup] = ()) -> Overview:
+async def overview(links: Links, errors: Callable[[], Awaitable[Sequence[ErrorGroup]]]) -> Overview:
     """The first look. It costs the same however many jobs there are.
 
     Args:
         links: leads to the queues and ledgers.
-        errors: the last groups of failures.
+        errors: asks for the last groups of failures.
     """
     now = datetime.now(UTC)
     span = minutes_until(now)
-    queues, servers, ledgers = await asyncio.gather(
+    groups, queues, servers, ledgers = await asyncio.gather(
+        errors(),
         queue_facts(links),
         server_facts(links),
         asyncio.gather(*(_Past.of(links, *each, span, now) for each in links.ledgers())),
@@ -47,9 +48,14 @@ async def overview(links: Links, errors: Sequence[ErrorGroup] = ()) -> Overview:
         oldest=_oldest(states),
         points=points((row for past in ledgers for row in past.rows), span),
         queues=states,
-        errors=errors,
+        errors=groups,
         troubles=all_troubles(queues, servers, [past.facts for past in ledgers if past.facts is not None]),
     )
+
+
+async def no_errors() -> Sequence[ErrorGroup]:
+    """Nobody groups failures here."""
+    return ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 
 from ..inspector import Inspector
@@ -13,16 +12,7 @@ from ..settings import WorkerOptions
 from .facts import QueueFacts
 from .links import Links, Silence
 from .places import Place
-from .queues import live_state
-
-
-@dataclass(frozen=True, slots=True)
-class _More:
-    """What Redis knows of a queue besides its state."""
-
-    cron_jobs: int = 0
-    lag: timedelta = timedelta()
-    waiting_functions: Sequence[str] = ()
+from .queues import look, silent, unknown
 
 
 async def queue_facts(links: Links, *, thorough: bool = False) -> list[QueueFacts]:
@@ -37,26 +27,25 @@ async def queue_facts(links: Links, *, thorough: bool = False) -> list[QueueFact
 
 
 async def _of_place(links: Links, place: Place, *, thorough: bool) -> QueueFacts:
-    state, more = await asyncio.gather(
-        live_state(links, place),
-        links.ask(place, lambda inspector: _look(place, inspector, thorough=thorough)),
-    )
-    if isinstance(more, Silence):
-        # Whoever answers only one of two questions is as good as away.
-        return QueueFacts(state=state if state.error else replace(state, error=more.why))
-    facts = QueueFacts(
-        state=state,
-        cron_jobs=more.cron_jobs,
-        lag=more.lag,
-        waiting_functions=more.waiting_functions,
-    )
+    facts = await links.ask(place, lambda inspector: _look(place, inspector, thorough=thorough))
+    if isinstance(facts, Silence):
+        facts = QueueFacts(state=silent(place, facts))
     return _with_settings(facts, place) if thorough else facts
 
 
-async def _look(place: Place, inspector: Inspector, *, thorough: bool) -> _More:
-    cron_jobs = await inspector.count_crons(place.queue)
-    lag = await inspector.ledger_lag(place.queue) if place.ledger is not None else timedelta()
-    return _More(cron_jobs, lag, await inspector.waiting_functions(place.queue) if thorough else ())
+async def _look(place: Place, inspector: Inspector, *, thorough: bool) -> QueueFacts:
+    state, more = await asyncio.gather(look(place, inspector), _more(place, inspector, thorough=thorough))
+    return replace(more, state=state)
+
+
+async def _more(place: Place, inspector: Inspector, *, thorough: bool) -> QueueFacts:
+    """What Redis knows of a queue besides its state."""
+    return QueueFacts(
+        state=unknown(place),
+        cron_jobs=await inspector.count_crons(place.queue),
+        lag=await inspector.ledger_lag(place.queue) if place.ledger is not None else timedelta(),
+        waiting_functions=await inspector.waiting_functions(place.queue) if thorough else (),
+    )
 
 
 def _with_settings(facts: QueueFacts, place: Place) -> QueueFacts:

@@ -49,13 +49,21 @@ async def live_states(links: Links) -> list[QueueState]:
 
 async def live_state(links: Links, place: Place) -> QueueState:
     """A queue as Redis knows it; one that does not answer tells why in its `error`."""
-    told = await links.ask(place, lambda inspector: _look(place, inspector))
-    if isinstance(told, Silence):
-        return replace(_unknown(place), error=told.why)
-    return told
+    told = await links.ask(place, lambda inspector: look(place, inspector))
+    return silent(place, told) if isinstance(told, Silence) else told
 
 
-async def _look(place: Place, inspector: Inspector) -> QueueState:
+def silent(place: Place, silence: Silence) -> QueueState:
+    """A queue that did not answer."""
+    return replace(unknown(place), error=silence.why)
+
+
+async def look(place: Place, inspector: Inspector) -> QueueState:
+    """Ask a queue's Redis how it is.
+
+    Raises:
+        RedisError, OSError: it does not answer.
+    """
     info, depth, (retryable, is_exact), leader = await asyncio.gather(
         inspector.check_queue(place.queue),
         inspector.depth(place.queue),
@@ -63,7 +71,7 @@ async def _look(place: Place, inspector: Inspector) -> QueueState:
         inspector.leader(place.queue),
     )
     if info is None:
-        return _unknown(place)
+        return unknown(place)
     retryable = min(retryable, depth.waiting)
     found = _workers(place, info, leader)
     return QueueState(
@@ -90,7 +98,8 @@ async def _look(place: Place, inspector: Inspector) -> QueueState:
     )
 
 
-def _unknown(place: Place) -> QueueState:
+def unknown(place: Place) -> QueueState:
+    """A queue of which nothing is known yet."""
     return QueueState(
         key=place.key, name=place.queue, server=place.server, has_ledger=place.ledger is not None
     )

@@ -6,7 +6,7 @@ a command when it is queued, and what is discarded never runs. No right is neede
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from redis.exceptions import NoPermissionError, ResponseError
@@ -41,14 +41,14 @@ async def missing_rights(pool: ArqRedis, queue: str) -> list[str]:
     """
     keys = Keys(queue, pool.connection_pool.connection_kwargs.get("db") or 0)
     names = {"K": keys.base + "checkup", "C": keys.finished_channel}
-    commands = [("MULTI",), *_commands(names), ("DISCARD",)]
+    commands = [("MULTI",), *_commands(names), ("PSETEX", keys.health, 1, "v"), ("DISCARD",)]
     redis_pool: Any = pool.connection_pool  # redis-py leaves some of it unannotated
     connection = await redis_pool.get_connection()
     is_clean = False
     try:
         for command in commands:
             await connection.send_command(*command)
-        refused = [await _refusal(connection, str(name).lower()) for name, *_ in commands]
+        refused = [await _refusal(connection, command) for command in commands]
         is_clean = not (refused[0] or refused[-1])
     finally:
         # Nobody else must get a connection on which a transaction is open.
@@ -60,13 +60,14 @@ async def missing_rights(pool: ArqRedis, queue: str) -> list[str]:
     return sorted({right for right in refused if right})
 
 
-def right_in(refusal: str, command: str) -> str:
+def right_in(refusal: str, command: Sequence[Any]) -> str:
     """Tell which right a server missed when it refused a command."""
+    name = str(command[0]).lower()
     if "channel" in refusal:
         return f"&{PREFIX}*"
-    if "key" in refusal.replace(f"'{command}'", ""):
-        return f"~{PREFIX}*"
-    return f"+{command}"
+    if " key" in refusal:
+        return f"~{PREFIX}*" if str(command[1]).startswith(PREFIX) else f"~{command[1]}"
+    return f"+{name}"
 
 
 def _commands(names: Mapping[str, str]) -> Iterator[tuple[Any, ...]]:
@@ -74,7 +75,7 @@ def _commands(names: Mapping[str, str]) -> Iterator[tuple[Any, ...]]:
         yield (command.upper(), *(names.get(one, one) for one in arguments))
 
 
-async def _refusal(connection: Any, command: str) -> str:
+async def _refusal(connection: Any, command: Sequence[Any]) -> str:
     """Read the reply to a command; tells the right that was missed, if one was."""
     try:
         await connection.read_response(disable_decoding=True)
