@@ -183,6 +183,8 @@ class Queries:
     ) -> Sequence[Ended]:
         """What ended within a time, as `stats` has it, without a look at what is open.
 
+        For how many there were of one state only, `count_ended` is cheaper.
+
         Raises:
             ConfigurationError: these cannot be, or are more steps than a chart can show.
             LedgerTooSlow: it took longer than `read_timeout`.
@@ -200,6 +202,31 @@ class Queries:
                 function=function,
             )
         return added_up(rows, apart, has_steps=step is not None)
+
+    async def count_ended(
+        self,
+        state: str,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> dict[str, int]:
+        """How many runs ended in a state within a time, by queue.
+
+        Args:
+            state: as `Ended.counts` has it, `discarded` say.
+            since, until: the time; by default the last 24 hours.
+            clock: tells the time.
+
+        Raises:
+            ConfigurationError: these cannot be.
+            LedgerTooSlow: it took longer than `read_timeout`.
+        """
+        minutes = window(since, until, None, clock())
+        async with reading(self.sessions, self.read_timeout) as db:
+            return await store.runs_in_state(
+                db, text("state", state), since=minutes.since, until=minutes.until
+            )
 
     async def audit(
         self,
