@@ -169,6 +169,7 @@ async def test_clock_of_another_host(own_pool: ArqRedis, monkeypatch: pytest.Mon
         (("-time",), ["+time"]),
         (("-multi",), ["+multi"]),
         (("-discard",), ["+discard"]),
+        (("-exec",), ["+exec"]),
         (("resetkeys", "~arq:queue:health-check"), ["~aq:*"]),
         (("resetkeys", "~aq:*"), ["~arq:queue:health-check"]),
         (("resetchannels",), ["&aq:*"]),
@@ -197,6 +198,27 @@ async def test_missing_right_is_named(
     ]
     assert told == again
     assert left == []
+
+
+async def test_each_user_of_a_server_is_looked_at(own_server: int, admin: redis.Redis) -> None:  # noqa: F811
+    """Two queues on one server whose settings name different users: what one of them lacks is found."""
+    admin.execute_command("ACL", "SETUSER", "jobs", "reset", "on", ">secret", "~*", "&*", "+@all", "-info")
+    there: dict[str, Any] = {"host": "127.0.0.1", "port": own_server}
+    targets = [
+        {"queue_name": "first", "redis_settings": RedisSettings(**there)},
+        {
+            "queue_name": "second",
+            "redis_settings": RedisSettings(**there, username="jobs", password="secret"),
+        },
+    ]
+    try:
+        async with Console(targets) as console:
+            system = await console.system()
+    finally:
+        admin.execute_command("ACL", "DELUSER", "jobs")
+
+    assert [trouble.fix for trouble in system.troubles] == ["grant it: `ACL SETUSER jobs +info`."]
+    assert len(system.servers) == 1
 
 
 def test_every_command_of_the_scripts_is_asked_for() -> None:
