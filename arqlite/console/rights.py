@@ -92,7 +92,7 @@ async def _refusal(connection: Any, command: Sequence[Any]) -> str:
     except NoPermissionError as error:
         return right_in(str(error), command)
     except ResponseError as error:
-        # A refused EXEC is told as a transaction that was discarded; a server that lacks a command, or will not
-        # have it in a transaction, says nothing of rights.
+        # A refused EXEC is told as a transaction that was discarded; a server that lacks a command, or does
+        # not have it in a transaction, says nothing of rights.
         return right_in(str(error), command) if "no permissions" in str(error).lower() else ""
     return ""
