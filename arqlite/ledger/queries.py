@@ -15,7 +15,7 @@ from ..model import checks
 from ..model.filters import JobFilter
 from ..model.states import JobState
 from . import store
-from .answers import Count, JobHistory, LedgerStats, Page, Percentiles
+from .answers import Count, Ended, JobHistory, LedgerStats, Page, Percentiles
 from .cursors import cursor_of, key_of
 from .export import Format, exported
 from .figures import STEPS, By, Step, added_up, checked_by, moment_of, percentiles_of, span_for, window
@@ -255,6 +255,62 @@ class Queries:
                 db, since=minutes.since, until=minutes.until, span=span_for(minutes), by=apart, **only
             )
         return percentiles_of(rows, apart)
+
+    async def ended(
+        self,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        per: Step | None = None,
+        by: By | Sequence[By] = (),
+        queue: str | None = None,
+        function: str | None = None,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> Sequence[Ended]:
+        """What ended within a time, as `stats` has it, without a look at what is open.
+
+        For how many there were of one state only, `count_ended` is cheaper.
+
+        Raises:
+            ConfigurationError: these cannot be, or are more steps than a chart can show.
+            LedgerTooSlow: it took longer than `read_timeout`.
+        """
+        minutes, apart = window(since, until, per, clock()), checked_by(by)
+        step = None if per is None else STEPS[per]
+        only: dict[str, Any] = {
+            name: None if value is None else text(name, value)
+            for name, value in (("queue", queue), ("function", function))
+        }
+        async with reading(self.sessions, self.read_timeout) as db:
+            rows = await store.ended_runs(
+                db, since=minutes.since, until=minutes.until, step=step, by=apart, **only
+            )
+        return added_up(rows, apart, has_steps=step is not None)
+
+    async def count_ended(
+        self,
+        state: str,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> dict[str, int]:
+        """How many runs ended in a state within a time, by queue.
+
+        Args:
+            state: as `Ended.counts` has it, `discarded` say.
+            since, until: the time; by default the last 24 hours.
+            clock: tells the time.
+
+        Raises:
+            ConfigurationError: these cannot be.
+            LedgerTooSlow: it took longer than `read_timeout`.
+        """
+        minutes = window(since, until, None, clock())
+        async with reading(self.sessions, self.read_timeout) as db:
+            return await store.runs_in_state(
+                db, text("state", state), since=minutes.since, until=minutes.until
+            )
 
     async def audit(
         self,

@@ -116,6 +116,23 @@ async def spread_runs(
     return (await db.execute(statement)).all()
 
 
+async def runs_in_state(db: AsyncSession, state: str, *, since: int, until: int) -> dict[str, int]:
+    """How many runs ended in a state, by queue; much cheaper than all that `ended_runs` adds up.
+
+    Args:
+        db: a session.
+        state: as the minutes have it.
+        since, until: minutes since 1970; the later one is no longer meant.
+    """
+    columns = MinuteRow.__table__.c
+    statement = (
+        select(columns.queue, func.sum(columns["count"]))
+        .where(columns.minute >= since, columns.minute < until, columns.state == state)
+        .group_by(columns.queue)
+    )
+    return {queue: int(count) for queue, count in (await db.execute(statement)).all()}
+
+
 def _of(columns: Any, queue: str | None, function: str | None) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
     if queue is not None:
