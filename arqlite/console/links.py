@@ -46,6 +46,10 @@ class Links:
         """The same links, in the name of somebody else."""
         return Links(self.places, by, self._pools)
 
+    def only(self, places: Sequence[Place]) -> Links:
+        """The same links, to some of the places."""
+        return Links(places, self.by, self._pools)
+
     def place(self, key: str) -> Place:
         """The queue of a key.
 

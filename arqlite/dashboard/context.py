@@ -9,6 +9,7 @@ from typing import Final, cast
 from starlette.requests import Request
 
 from ..console import Console
+from .discretion import Discreet
 
 VERBS: Final = frozenset(
     {
@@ -72,9 +73,12 @@ def access_of(request: Request) -> Access:
 
 
 def console_of(request: Request) -> Console:
-    """The console, in the name of who looks."""
-    console = cast("Console", request.app.state.console)
-    return console.acting(access_of(request).user)
+    """The console, in the name of who looks, with the queues and the contents of jobs that they see."""
+    access = access_of(request)
+    console = cast("Console", request.app.state.console).acting(access.user)
+    if access.queues is not None:
+        console = console.only(access.queues)
+    return console if access.shows_arguments else cast("Console", Discreet(console))
 
 
 def look_of(request: Request) -> Look:
