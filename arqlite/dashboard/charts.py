@@ -22,9 +22,24 @@ SERIES: Final = ("completed", "retried", "cancelled", "failed")
 _WIDTH: Final = 600.0
 
 
+def totals(points: Sequence[Point]) -> Sequence[int]:
+    """How many runs ended in each step."""
+    return [point.completed + point.failed + point.cancelled + point.retried for point in points]
+
+
+def highest(points: Sequence[Point]) -> int:
+    """How many runs ended in the busiest step."""
+    return max(totals(points), default=0)
+
+
+def ticks(points: Sequence[Point], count: int = 4) -> Sequence[Point]:
+    """A few steps, evenly spread, whose times are written below a chart."""
+    return points[:: max(len(points) // count, 1)][:count]
+
+
 def stacked_bars(points: Sequence[Point], height: int = 140) -> Markup:
     """What ended in each step: one bar per step, its parts on top of each other."""
-    most = max(map(_total, points), default=0)
+    most = highest(points)
     top = ceiling(most)
     step = _WIDTH / max(len(points), 1)
     columns = (_column(point, place * step, step, height, top) for place, point in enumerate(points))
@@ -34,7 +49,7 @@ def stacked_bars(points: Sequence[Point], height: int = 140) -> Markup:
         ).format(y=_plain(height * part / 4))
         for part in range(4)
     )
-    label = f"{words.number(sum(map(_total, points)))} ended, at most {words.number(most)} in one step"
+    label = f"{words.number(sum(totals(points)))} ended, at most {words.number(most)} in one step"
     return _svg("bars", _WIDTH, height, label, rules + Markup("").join(columns))
 
 
@@ -135,10 +150,6 @@ def _column(point: Point, left: float, step: float, height: int, top: int) -> Ma
     return Markup(
         '<g><title>{at}: {told}</title><rect class="hit" x="{x}" y="0" width="{w}" height="{h}"/>{parts}</g>'
     ).format(at=at, told=told or "nothing", x=_plain(left), w=_plain(step), h=height, parts=parts)
-
-
-def _total(point: Point) -> int:
-    return point.completed + point.failed + point.cancelled + point.retried
 
 
 def _on_scale(value: float, most: float) -> float:

@@ -88,6 +88,11 @@ def duration(value: timedelta | float | None) -> str:
     return " ".join(part for part in parts if part)
 
 
+def seconds(value: timedelta | float) -> str:
+    """How long, of a plain number of seconds."""
+    return duration(value if isinstance(value, timedelta) else timedelta(seconds=value))
+
+
 def rough(value: timedelta | None) -> str:
     """How long, in one unit: `40 s`, `3 min`, `2 h`, `5 d`."""
     if value is None:
