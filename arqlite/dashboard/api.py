@@ -64,7 +64,7 @@ class ManyJobs:
     Attributes:
         q: a query, e.g. state:discarded since:1h.
         jobs: jobs by name.
-        confirm: the verb, where more than 50 jobs are meant.
+        confirm: where more than 50 jobs are meant: how many, or the verb.
     """
 
     q: str = ""

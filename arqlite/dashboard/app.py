@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import AsyncIterator, Collection, Iterable
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.routing import BaseRoute
 
 from ..console import BULK_LIMIT
 from ..model import checks
-from . import actions, api, live
+from . import actions, api, live, pages
 from .auth import Auth
 from .context import Look
 from .faults import handlers
@@ -63,7 +61,7 @@ def create_dashboard(
     """
     checks.count("bulk_limit", bulk_limit, 1)
     app = Starlette(
-        routes=[*_pages(), *actions.ROUTES, live.ROUTE, *api.routes()],
+        routes=[*map(guarded, (*pages.ROUTES, pages.static)), *actions.ROUTES, live.ROUTE, *api.routes()],
         exception_handlers=handlers(),
         lifespan=_lifespan,
     )
@@ -103,10 +101,3 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     finally:
         app.state.lines.close()
         await cast("Opening", app.state.opening).close()
-
-
-def _pages() -> list[BaseRoute]:
-    if importlib.util.find_spec("arqlite.dashboard.pages") is None:
-        return []
-    pages: Any = importlib.import_module("arqlite.dashboard.pages")
-    return [*(guarded(route) for route in pages.ROUTES), pages.static]
