@@ -12,7 +12,7 @@ from starlette.middleware import Middleware
 from ..console import BULK_LIMIT
 from ..model import checks
 from . import actions, api, live, pages
-from .auth import Auth
+from .auth import Auth, from_this_machine
 from .context import Look
 from .faults import handlers
 from .guard import Guard
@@ -20,6 +20,7 @@ from .hosts import LOOPBACK_ONLY
 from .live import Lines
 from .opening import Opening
 from .routes import guarded
+from .sharing import Readings
 
 
 def create_dashboard(
@@ -70,12 +71,13 @@ def create_dashboard(
     opening = Opening(targets, redact, app.state)
     app.state.opening = opening
     app.state.lines = Lines()
+    app.state.readings = Readings()
     app.state.look = Look(title=title, trace_url=trace_url, bulk_limit=bulk_limit, is_read_only=read_only)
     hosts = ("*",) if auth is not None else LOOPBACK_ONLY
     guard = Middleware(
         Guard,
         opening=opening,
-        auth=auth,
+        auth=auth or from_this_machine(),
         allowed_hosts=hosts if allowed_hosts is None else allowed_hosts,
         is_read_only=read_only,
     )
