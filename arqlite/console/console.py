@@ -10,6 +10,7 @@ from typing import Any
 from ..jobs import Job
 from ..model.query import Query
 from .links import Links
+from .listing import list_jobs
 from .places import Place, places_of
 from .views import (
     AuditPage,
@@ -123,7 +124,7 @@ class Console:
         Raises:
             ConfigurationError: `after` is no cursor of this list, or the query names an unknown queue.
         """
-        raise NotImplementedError
+        return await list_jobs(self._links, query or Query(), self._redact, after=after, limit=limit)
 
     async def counts(self, query: Query | None = None) -> dict[str, Tally]:
         """How many jobs are meant, by their state, and `all` together; what the query says of states counts
