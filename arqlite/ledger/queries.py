@@ -15,7 +15,7 @@ from ..model import checks
 from ..model.filters import JobFilter
 from ..model.states import JobState
 from . import store
-from .answers import Count, JobHistory, LedgerStats, Page
+from .answers import Count, Ended, JobHistory, LedgerStats, Page
 from .cursors import cursor_of, key_of
 from .export import Format, exported
 from .figures import STEPS, By, Step, added_up, checked_by, moment_of, window
@@ -217,6 +217,37 @@ class Queries:
             oldest_waiting=oldest,
             ended=added_up(rows, apart, has_steps=step is not None),
         )
+
+    async def ended(
+        self,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        per: Step | None = None,
+        by: By | Sequence[By] = (),
+        queue: str | None = None,
+        function: str | None = None,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> Sequence[Ended]:
+        """What ended within a time, as `stats` has it, without a look at what is open.
+
+        Raises:
+            ConfigurationError: these cannot be, or are more steps than a chart can show.
+            LedgerTooSlow: it took longer than `read_timeout`.
+        """
+        minutes, apart = window(since, until, per, clock()), checked_by(by)
+        step = None if per is None else STEPS[per]
+        async with reading(self.sessions, self.read_timeout) as db:
+            rows = await store.ended_runs(
+                db,
+                since=minutes.since,
+                until=minutes.until,
+                step=step,
+                by=apart,
+                queue=queue,
+                function=function,
+            )
+        return added_up(rows, apart, has_steps=step is not None)
 
     async def audit(
         self,
