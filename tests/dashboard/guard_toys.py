@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
@@ -42,7 +42,12 @@ class Console(FakeConsole):
         return self.soon
 
 
-PEOPLE = {"admin": ADMIN, "operator": OPERATOR, "reader": READ_ONLY, "blind": NO_QUEUE}
+PEOPLE = {
+    "admin": replace(ADMIN, user="admin"),
+    "operator": replace(OPERATOR, user="operator"),
+    "reader": READ_ONLY,
+    "blind": NO_QUEUE,
+}
 
 
 def by_name(request: Request) -> Access | None:
