@@ -102,7 +102,8 @@ def percentiles(values: tuple[float, float, float] | None, most: float) -> Marku
         return _svg("percentiles", 200, 16, "not counted", inside)
     low, middle, high = (_plain(_on_scale(value, most)) for value in values)
     inside += Markup(
-        '<line class="span" x1="{low}" x2="{high}" y1="8" y2="8"/><circle class="p50" cx="{low}" cy="8" r="4"/>'
+        '<line class="span" x1="{low}" x2="{high}" y1="8" y2="8"/>'
+        '<circle class="p50" cx="{low}" cy="8" r="4"/>'
         '<circle class="p95" cx="{middle}" cy="8" r="3"/><path class="p99" d="M{high} 3v10"/>'
     ).format(low=low, middle=middle, high=high)
     label = ", ".join(

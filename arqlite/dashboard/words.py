@@ -78,7 +78,7 @@ def duration(value: timedelta | float | None) -> str:
     if seconds < 60:
         return f"{_short(seconds)}{THIN}s"
     left = round(seconds)
-    parts = []
+    parts: list[str] = []
     for unit, size in _UNITS:
         count, left = divmod(left, size)
         if count or parts:
