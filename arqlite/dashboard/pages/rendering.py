@@ -144,6 +144,7 @@ def _environment() -> Environment:
         absolute=words.absolute,
         cause=words.cause_word,
         duration=words.duration,
+        fields=words.fields,
         folded=folded,
         json=words.as_json,
         number=words.number,
