@@ -54,11 +54,11 @@ def stacked_bars(points: Sequence[Point], height: int = 140) -> Markup:
 
 
 def ceiling(value: float) -> int:
-    """The next number above that reads well on an axis: 1, 2, 4, 5, 8, 10, 20, ..."""
-    if value <= 1:
-        return 1
+    """The next number above that reads well on an axis, as its half does: 2, 4, 6, 8, 10, 20, 40, ..."""
+    if value <= 2:
+        return 2
     power = 10 ** math.floor(math.log10(value))
-    return next(int(step * power) for step in (1, 2, 4, 5, 8, 10) if step * power >= value)
+    return next(int(step * power) for step in (1, 2, 4, 6, 8, 10) if step * power >= max(value, 2))
 
 
 def sparkline(values: Sequence[int], label: str = "", tone: str = "") -> Markup:

@@ -15,6 +15,11 @@ async def overview(request: Request) -> Response:
     found = await console_of(request).overview()
     ended = {name: sum(getattr(point, name) for point in found.points) for name in charts.SERIES}
     is_away = bool(found.queues) and all(queue.error for queue in found.queues)
-    return render(
-        request, "overview", {"page": "overview", "view": found, "ended": ended, "is_away": is_away}
-    )
+    values = {
+        "page": "overview",
+        "view": found,
+        "ended": ended,
+        "is_away": is_away,
+        "has_workers": any(queue.workers for queue in found.queues),
+    }
+    return render(request, "overview", values)
