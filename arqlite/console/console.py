@@ -9,7 +9,9 @@ from typing import Any
 
 from ..jobs import Job
 from ..model.query import Query
+from . import crons, figures, overview, queues, steering, system
 from .links import Links
+from .listing import list_jobs
 from .places import Place, places_of
 from .views import (
     AuditPage,
@@ -92,11 +94,11 @@ class Console:
 
     async def overview(self) -> Overview:
         """The first look: what waits, runs, failed, and what an operator should know."""
-        raise NotImplementedError
+        return await overview.overview(self._links, overview.no_errors)
 
     async def queues(self) -> Sequence[QueueState]:
         """All queues, by key."""
-        raise NotImplementedError
+        return await queues.queue_states(self._links)
 
     async def queue(self, key: str) -> QueueState:
         """One queue.
@@ -104,7 +106,7 @@ class Console:
         Raises:
             ConfigurationError: the console has none of this key; says which are near.
         """
-        raise NotImplementedError
+        return await queues.queue_state(self._links, key)
 
     async def due_within(self, key: str, seconds: float) -> int:
         """How many jobs of a queue wait for their time and become due within the next seconds.
@@ -123,7 +125,7 @@ class Console:
         Raises:
             ConfigurationError: `after` is no cursor of this list, or the query names an unknown queue.
         """
-        raise NotImplementedError
+        return await list_jobs(self._links, query or Query(), self._redact, after=after, limit=limit)
 
     async def counts(self, query: Query | None = None) -> dict[str, Tally]:
         """How many jobs are meant, by their state, and `all` together; what the query says of states counts
@@ -153,11 +155,11 @@ class Console:
 
     async def crons(self) -> Sequence[CronLine]:
         """The cron jobs of all queues, by queue and name."""
-        raise NotImplementedError
+        return await crons.cron_lines(self._links)
 
     async def workers(self) -> Sequence[WorkerInfo]:
         """The workers of all queues, by node and session."""
-        raise NotImplementedError
+        return await queues.workers(self._links)
 
     async def figures(
         self,
@@ -168,15 +170,19 @@ class Console:
         function: str | None = None,
     ) -> Figures:
         """How it went in the last hour or another time: throughput, percentiles. Empty without a ledger."""
-        raise NotImplementedError
+        return await figures.figures(self._links, since, until, queue, function)
 
-    async def system(self) -> SystemInfo:
-        """Redis servers, ledgers, leaders, and what the doctor says."""
-        raise NotImplementedError
+    async def system(self, *, production: bool = False) -> SystemInfo:
+        """Redis servers, ledgers, leaders, and what the doctor says.
 
-    async def troubles(self) -> Sequence[Trouble]:
-        """What an operator should know now, the worst first."""
-        raise NotImplementedError
+        Args:
+            production: also what is fine for development only.
+        """
+        return await system.system(self._links, production=production)
+
+    async def troubles(self, *, production: bool = False) -> Sequence[Trouble]:
+        """What an operator should know now, the worst first; `production` as for `system`."""
+        return await system.troubles(self._links, production=production)
 
     async def audit(
         self, *, queue: str | None = None, actor: str | None = None, after: str | None = None, limit: int = 50
@@ -206,23 +212,23 @@ class Console:
 
     async def pause(self, key: str, *, node: str | None = None) -> None:
         """Have no worker of a queue claim jobs any more."""
-        raise NotImplementedError
+        await steering.pause(self._links, key, node)
 
     async def resume(self, key: str, *, node: str | None = None) -> None:
         """Let the workers of a queue claim jobs again."""
-        raise NotImplementedError
+        await steering.resume(self._links, key, node)
 
     async def scale(self, key: str, *, node: str | None = None, **limits: Any) -> None:
         """Change limits of a queue; as `Inspector.scale_queue` takes them."""
-        raise NotImplementedError
+        await steering.scale(self._links, key, node, **limits)
 
     async def drain(self, key: str, *, timeout: float | None = None) -> Sequence[str]:
         """Pause a queue and wait until nothing of it runs; returns the ids of what runs still."""
-        raise NotImplementedError
+        return await steering.drain(self._links, key, timeout)
 
     async def stop_workers(self, key: str, *, node: str | None = None) -> None:
         """Have the workers of a queue end as after SIGTERM."""
-        raise NotImplementedError
+        await steering.stop_workers(self._links, key, node)
 
     async def purge(self, key: str) -> Done:
         """Cancel all jobs of a queue that wait; at most `BULK_LIMIT` in one call."""
@@ -230,12 +236,12 @@ class Console:
 
     async def run_cron(self, key: str, name: str) -> Job[Any]:
         """Enqueue a job of a cron job now."""
-        raise NotImplementedError
+        return await steering.run_cron(self._links, key, name)
 
     async def pause_cron(self, key: str, name: str) -> bool:
         """Let the times of a cron job pass without a job."""
-        raise NotImplementedError
+        return await steering.pause_cron(self._links, key, name)
 
     async def resume_cron(self, key: str, name: str) -> bool:
         """Let a cron job go on."""
-        raise NotImplementedError
+        return await steering.resume_cron(self._links, key, name)

@@ -25,9 +25,9 @@ from .deeds import (
     do_to_queue,
     do_to_selection,
 )
-from .faults import confirmation
 from .guard import flash
-from .links import link, named
+from .links import link, named, unpaired
+from .pages import confirmation
 from .paths import root_of
 from .routes import GuardedRoute, must_be_allowed
 
@@ -82,14 +82,20 @@ async def cron_action(request: Request) -> Response:
     return await _done(request, form, act)
 
 
-def named_jobs(console: Console, texts: Sequence[str]) -> list[tuple[str, str]]:
-    """Read `queue/id`, where either may have slashes in it.
+def named_jobs(console: Console, pairs: Sequence[str]) -> list[tuple[str, str]]:
+    """Read jobs as `links.pair` writes them.
 
     Raises:
         ConfigurationError: one is no such text, or of no queue of the console.
     """
-    keys = sorted((place.key for place in console.places), key=len, reverse=True)
-    return [_named_job(keys, text) for text in texts]
+    keys = {place.key for place in console.places}
+    jobs = [unpaired(text) for text in pairs]
+    for (queue, job_id), text in zip(jobs, pairs, strict=True):
+        if queue not in keys or not job_id:
+            raise ConfigurationError(
+                f"a job is named by the key of its queue, a slash and its id, got {text!r}"
+            )
+    return jobs
 
 
 ROUTES: Final = (
@@ -111,7 +117,7 @@ async def _done(request: Request, form: FormData, act: Callable[[], Awaitable[De
     try:
         return _back(request, form, await act())
     except NotConfirmed as asked:
-        return confirmation(request, asked.what, asked.expected, form)
+        return _question(request, asked, form)
 
 
 def _back(request: Request, form: FormData, deed: Deed, route: str = "") -> Response:
@@ -119,6 +125,22 @@ def _back(request: Request, form: FormData, deed: Deed, route: str = "") -> Resp
     answer = RedirectResponse(where, 303)
     flash(request, answer, deed.text)
     return answer
+
+
+def _question(request: Request, asked: NotConfirmed, form: FormData) -> Response:
+    fields: dict[str, list[str]] = {}
+    for name, value in form.multi_items():
+        if name not in ("confirm", "back"):
+            fields.setdefault(name, []).append(str(value))
+    return confirmation(
+        request,
+        title=asked.title,
+        text=f"{asked.text} Nothing was done yet.",
+        expected=asked.expected,
+        action=request.url.path,
+        # The page that asks is not the one to go back to.
+        fields={**fields, "back": _where_from(request, form)},
+    )
 
 
 def _where_from(request: Request, form: FormData) -> str:
@@ -134,10 +156,3 @@ def _where_from(request: Request, form: FormData) -> str:
 
 def _text(form: FormData, name: str) -> str:
     return str(form.get(name, ""))
-
-
-def _named_job(keys: Sequence[str], text: str) -> tuple[str, str]:
-    for key in keys:
-        if text.startswith(f"{key}/") and len(text) > len(key) + 1:
-            return key, text[len(key) + 1 :]
-    raise ConfigurationError(f"a job is named by the key of its queue, a slash and its id, got {text!r}")

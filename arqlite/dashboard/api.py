@@ -64,7 +64,7 @@ class ManyJobs:
     Attributes:
         q: a query, e.g. state:discarded since:1h.
         jobs: jobs by name.
-        confirm: the verb, where more than 50 jobs are meant.
+        confirm: where more than 50 jobs are meant: how many, or the verb.
     """
 
     q: str = ""
@@ -281,9 +281,8 @@ def _answering(handler: Callable[[Request], Awaitable[Any]]) -> Callable[[Reques
         try:
             value = await handler(request)
         except NotConfirmed as asked:
-            return refusal(
-                request, 409, f'{asked.what}? Then send "confirm": "{asked.expected}".', code="confirm"
-            )
+            words = f'{asked.text} If that is meant, send "confirm": "{asked.expected}".'
+            return refusal(request, 409, words, code="confirm")
         return Response(_written(value), media_type="application/json")
 
     return answer

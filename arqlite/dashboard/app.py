@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import AsyncIterator, Collection, Iterable
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.routing import BaseRoute
 
 from ..console import BULK_LIMIT
 from ..model import checks
-from . import actions, api, live
-from .auth import Auth
+from . import actions, api, live, pages
+from .auth import Auth, from_this_machine
 from .context import Look
 from .faults import handlers
 from .guard import Guard
@@ -22,6 +20,7 @@ from .hosts import LOOPBACK_ONLY
 from .live import Lines
 from .opening import Opening
 from .routes import guarded
+from .sharing import Readings
 
 
 def create_dashboard(
@@ -63,7 +62,7 @@ def create_dashboard(
     """
     checks.count("bulk_limit", bulk_limit, 1)
     app = Starlette(
-        routes=[*_pages(), *actions.ROUTES, live.ROUTE, *api.routes()],
+        routes=[*map(guarded, (*pages.ROUTES, pages.static)), *actions.ROUTES, live.ROUTE, *api.routes()],
         exception_handlers=handlers(),
         lifespan=_lifespan,
     )
@@ -72,12 +71,13 @@ def create_dashboard(
     opening = Opening(targets, redact, app.state)
     app.state.opening = opening
     app.state.lines = Lines()
+    app.state.readings = Readings()
     app.state.look = Look(title=title, trace_url=trace_url, bulk_limit=bulk_limit, is_read_only=read_only)
     hosts = ("*",) if auth is not None else LOOPBACK_ONLY
     guard = Middleware(
         Guard,
         opening=opening,
-        auth=auth,
+        auth=auth or from_this_machine(),
         allowed_hosts=hosts if allowed_hosts is None else allowed_hosts,
         is_read_only=read_only,
     )
@@ -103,10 +103,3 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     finally:
         app.state.lines.close()
         await cast("Opening", app.state.opening).close()
-
-
-def _pages() -> list[BaseRoute]:
-    if importlib.util.find_spec("arqlite.dashboard.pages") is None:
-        return []
-    pages: Any = importlib.import_module("arqlite.dashboard.pages")
-    return [*(guarded(route) for route in pages.ROUTES), pages.static]

@@ -9,7 +9,7 @@ import hmac
 import inspect
 import ipaddress
 from collections.abc import Awaitable, Callable, Collection
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -17,7 +17,7 @@ from starlette.responses import Response
 from ..errors import ConfigurationError
 from .context import ADMIN, Access
 from .faults import refusal
-from .hosts import is_in
+from .hosts import comes_from_here, is_in
 from .paths import is_api
 
 Verdict: TypeAlias = Access | Response | None
@@ -25,6 +25,11 @@ Verdict: TypeAlias = Access | Response | None
 
 Auth: TypeAlias = Callable[[Request], "Verdict | Awaitable[Verdict]"]
 """Finds out who asks, with or without waiting."""
+
+_NOT_FROM_HERE: Final = (
+    "This dashboard asks nobody who they are, so it is shown only on its own machine: by a name such as "
+    "localhost, and not through a proxy. To show it to others, give create_dashboard an auth."
+)
 
 
 async def verdict_of(auth: Auth, request: Request) -> Verdict:
@@ -38,6 +43,20 @@ async def verdict_of(auth: Auth, request: Request) -> Verdict:
     if verdict is None or isinstance(verdict, Access | Response):
         return verdict
     raise TypeError(f"auth of a dashboard must return an Access, None or a Response, got {verdict!r}")
+
+
+def from_this_machine(access: Access = ADMIN) -> Auth:
+    """Let in programs of the same machine, unless they ask for somebody else, as proxies do.
+
+    Args:
+        access: what they may do.
+    """
+    granted = _named(access, "local")
+
+    def auth(request: Request) -> Verdict:
+        return granted if comes_from_here(request) else refusal(request, 403, _NOT_FROM_HERE)
+
+    return auth
 
 
 def basic_auth(user: str, password: str, access: Access = ADMIN) -> Auth:

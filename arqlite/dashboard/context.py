@@ -10,6 +10,7 @@ from starlette.requests import Request
 
 from ..console import Console
 from .discretion import Discreet
+from .sharing import Shared
 
 VERBS: Final = frozenset(
     {
@@ -78,6 +79,10 @@ def console_of(request: Request) -> Console:
     console = cast("Console", request.app.state.console).acting(access.user)
     if access.queues is not None:
         console = console.only(access.queues)
+    readings = getattr(request.app.state, "readings", None)
+    if readings is not None:
+        sees = None if access.queues is None else frozenset(access.queues)
+        console = cast("Console", Shared(console, readings, sees))
     return console if access.shows_arguments else cast("Console", Discreet(console))
 
 

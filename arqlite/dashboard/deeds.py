@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -51,14 +52,16 @@ class NotConfirmed(Exception):
     """Much would be done, and nobody has typed that it is meant.
 
     Attributes:
+        title: what would be done, in a few words: "Delete 214 jobs".
+        text: what that means.
         expected: what has to be typed.
-        what: what would be done, in a few words: "Delete 214 jobs".
     """
 
-    def __init__(self, what: str, expected: str) -> None:
-        self.what = what
+    def __init__(self, title: str, text: str, expected: str) -> None:
+        self.title = title
+        self.text = text
         self.expected = expected
-        super().__init__(f"{what}: type {expected!r} to say that this is meant")
+        super().__init__(title)
 
 
 def one_job(queue: str, job_id: str) -> Query:
@@ -91,7 +94,7 @@ async def do_to_selection(
 
     Raises:
         ConfigurationError: none was chosen, or too many were.
-        NotConfirmed: they are many, and `confirm` is not the verb.
+        NotConfirmed: they are many, and `confirm` is neither how many nor the verb.
     """
     chosen = list(dict.fromkeys(jobs))
     if not chosen:
@@ -107,7 +110,7 @@ async def do_to_matching(console: Console, verb: str, query: Query, *, confirm: 
 
     Raises:
         ConfigurationError: the query means all jobs there are, or more than may be meant at once.
-        NotConfirmed: they are many, and `confirm` is not the verb.
+        NotConfirmed: they are many, and `confirm` is neither how many nor the verb.
     """
     if not query:
         raise ConfigurationError("say which jobs are meant: queue:NAME means all of a queue")
@@ -179,7 +182,7 @@ async def _purge(console: Console, key: str, confirm: str) -> Deed:
     if confirm.strip() != key:
         queue = await console.queue(key)
         waiting = queue.available + queue.scheduled + queue.retryable + queue.suspended
-        raise NotConfirmed(f"Purge {key}: cancel the {waiting:,} jobs that wait in it", key)
+        raise NotConfirmed(f"Purge {key}", f"That cancels the {waiting:,} jobs that wait in it.", key)
     done = await console.purge(key)
     rest = "" if done.is_all else " More are left: purge once more."
     return Deed(f"Cancelled {_jobs(done.done)} of {key}.{rest}", done.matched, done.done, done.is_all)
@@ -209,8 +212,14 @@ def _verb(console: Console, verb: str) -> Callable[[Query], Awaitable[Done]]:
 
 
 def _must_be_confirmed(verb: str, told: str, count: int, confirm: str) -> None:
-    if count > MANY and confirm.strip().lower() != verb:
-        raise NotConfirmed(f"{verb.capitalize()} {told} jobs", verb)
+    """Hold somebody to what they typed: how many jobs they mean, or what is to be done."""
+    typed = re.sub(r"[\s,.\u00a0\u2009\u202f]", "", confirm).lower()
+    if count <= MANY or typed == verb:
+        return
+    # Jobs come and go while somebody types: a few more than they saw are still what they mean.
+    if typed.isascii() and typed.isdigit() and len(typed) < 12 and count <= int(typed) * 1.1:
+        return
+    raise NotConfirmed(f"{verb.capitalize()} {told} jobs", f"{told} jobs are meant.".capitalize(), str(count))
 
 
 def _told(verb: str, parts: Sequence[Done]) -> Deed:

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic_core import to_json
 from redis.exceptions import RedisError
-from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from ..errors import ConfigurationError, JobBusy, JobNotFound, LedgerError
-from .paths import is_api, root_of
+from .pages.rendering import problem
+from .paths import is_api
 
 if TYPE_CHECKING:
     from starlette.types import ExceptionHandler
@@ -45,6 +45,17 @@ _WORDS = {
 }
 
 
+_TITLES = {
+    401: "Who are you?",
+    403: "That is not for you",
+    404: "There is no such thing here",
+    405: "That cannot be done here",
+    409: "Not now",
+    422: "That cannot be",
+    503: "There is no answer",
+}
+
+
 def refusal(
     request: Request, status: int, words: str = "", headers: Mapping[str, str] | None = None, code: str = ""
 ) -> Response:
@@ -61,7 +72,12 @@ def refusal(
     if is_api(request):
         told = {"error": {"code": code or _CODES.get(status, "error"), "message": words}}
         return Response(to_json(told), status, headers, media_type="application/json")
-    return HTMLResponse(_page(request, status, words), status, headers)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR and status != HTTPStatus.SERVICE_UNAVAILABLE:
+        # Not by the templates: they may be what is wrong.
+        return HTMLResponse(_plain(status, words), status, headers)
+    page = problem(request, status, _TITLES.get(status, HTTPStatus(status).phrase), words)
+    page.headers.update(headers or {})
+    return page
 
 
 def unavailable(error: Exception) -> str:
@@ -117,35 +133,9 @@ def _is_of_ledger(error: Exception) -> bool:
     return isinstance(error, LedgerError) or type(error).__module__.startswith("sqlalchemy")
 
 
-def _page(request: Request, status: int, words: str) -> str:
-    return _document(request, f"{status} {HTTPStatus(status).phrase}", f"<p>{escape(words)}</p>")
-
-
-def _document(request: Request, title: str, body: str) -> str:
-    home = escape(root_of(request.scope) + "/")
+def _plain(status: int, words: str) -> str:
+    title = f"{status} {HTTPStatus(status).phrase}"
     return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
-        '<meta name="viewport" content="width=device-width, initial-scale=1"></head><body><main>'
-        f'<h1>{escape(title)}</h1>{body}<p><a href="{home}">To the overview</a></p></main></body></html>'
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title></head>'
+        f"<body><main><h1>{title}</h1><p>{escape(words)}</p></main></body></html>"
     )
-
-
-def confirmation(request: Request, what: str, expected: str, form: FormData) -> Response:
-    """Ask to type what is meant, and send the same form again.
-
-    Args:
-        request: what is answered.
-        what: what would be done: "Delete 214 jobs".
-        expected: what has to be typed.
-        form: what was sent.
-    """
-    hidden = "".join(
-        f'<input type="hidden" name="{escape(name)}" value="{escape(str(value))}">'
-        for name, value in form.multi_items()
-        if name != "confirm"
-    )
-    body = (
-        f'<form method="post" action="{escape(request.url.path)}">{hidden}'
-        f'<label>Type <b>{escape(expected)}</b>: <input name="confirm" autocomplete="off" required></label> <button>Do it</button></form>'
-    )
-    return HTMLResponse(_document(request, what, body), 422)

@@ -14,9 +14,8 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .auth import Auth, bearer_of, verdict_of
-from .context import ADMIN, READ_ONLY, Access
 from .faults import is_away, refusal, unavailable
-from .hosts import comes_from_here, host_of, is_allowed, is_same_origin
+from .hosts import host_of, is_allowed, is_same_origin
 from .opening import Opening
 from .paths import is_api, root_of
 from .routes import SAFE_METHODS
@@ -39,10 +38,6 @@ _HEADERS: Final = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 
-_NOT_FROM_HERE: Final = (
-    "This dashboard asks nobody who they are, so it is shown only on its own machine: by a name such as "
-    "localhost, and not through a proxy. To show it to others, give create_dashboard an auth."
-)
 _WRONG_HOST: Final = (
     "This dashboard is not known by that name. Names it has are given to create_dashboard as allowed_hosts."
 )
@@ -58,7 +53,7 @@ class Guard:
     Args:
         app: the rest.
         opening: what makes the console before it is needed.
-        auth: finds out who asks; None lets in whoever asks from this machine.
+        auth: finds out who asks.
         allowed_hosts: names that the dashboard has, see `is_allowed`.
         is_read_only: whether nobody may do anything.
     """
@@ -68,7 +63,7 @@ class Guard:
         app: ASGIApp,
         *,
         opening: Opening,
-        auth: Auth | None,
+        auth: Auth,
         allowed_hosts: Collection[str],
         is_read_only: bool,
     ) -> None:
@@ -104,7 +99,7 @@ class Guard:
     async def _admit(self, request: Request) -> Response | None:
         if not is_allowed(host_of(request), self._allowed_hosts):
             return refusal(request, 400, _WRONG_HOST, code="wrong-host")
-        verdict = await self._verdict(request)
+        verdict = await verdict_of(self._auth, request)
         if verdict is None:
             return refusal(request, 404)
         if isinstance(verdict, Response):
@@ -114,13 +109,6 @@ class Guard:
         is_bare = self._is_read_only and verdict.can
         request.state.access = dataclasses.replace(verdict, can=frozenset()) if is_bare else verdict
         return None
-
-    async def _verdict(self, request: Request) -> Access | Response | None:
-        if self._auth is not None:
-            return await verdict_of(self._auth, request)
-        if not comes_from_here(request):
-            return refusal(request, 403, _NOT_FROM_HERE)
-        return dataclasses.replace(READ_ONLY if self._is_read_only else ADMIN, user="local")
 
     def _mistake(self, request: Request, error: Exception) -> Response:
         if is_away(error):

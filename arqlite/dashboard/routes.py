@@ -64,7 +64,7 @@ class GuardedRoute(Route):
             self._must_be_allowed(request)
             receive = _bounded(receive)
         _must_be_seen(request)
-        await super().handle(scope, receive, send)
+        await super().handle(scope, receive, _forgetting(request, send) if self.changes else send)
 
     def _must_be_allowed(self, request: Request) -> None:
         if look_of(request).is_read_only:
@@ -110,6 +110,16 @@ def _must_be_seen(request: Request) -> None:
         key = named(request, name)
         if key not in {place.key for place in console_of(request).places}:
             raise HTTPException(404, f"There is no queue {key!r}.")
+
+
+def _forgetting(request: Request, send: Send) -> Send:
+    """Whoever hears that something was done, and looks, is not told what was read before."""
+
+    async def forgetting(message: Message) -> None:
+        request.app.state.readings.forget()
+        await send(message)
+
+    return forgetting
 
 
 def _bounded(receive: Receive) -> Receive:

@@ -17,6 +17,11 @@ PREFIX = "aq:"
 EPOCH_MS, _DUE_STEP = 1_577_836_800_000, 2048
 
 
+def due_score(due_ms: int) -> int:
+    """The largest score of `sched` of a job that is due at this moment, in ms since 1970."""
+    return (due_ms - EPOCH_MS + 1) * _DUE_STEP - 1
+
+
 # A queue that is known has one of these.
 _MARKS = ("}:jobs", "}:live", "}:meta")
 
@@ -55,6 +60,7 @@ class Keys:
         ttls: set of the result lifetimes in use, each with its own `done` list.
         meta: hash of what was settled for the queue: pauses, limits, and how often that changed.
         sessions: hash, session -> what it tells of itself, as JSON.
+        vitals: hash, session -> how its process was at its last beat.
         laned: zset, id -> priority and time; jobs that may start and wait in a lane, of all lanes.
         laneof: hash, id -> its lane; jobs that have not ended and whose lane is known.
         lanes: zset, lane -> score of its first job; lanes with jobs that may start, and room for one.
@@ -91,6 +97,7 @@ class Keys:
         self.holds = base + "holds"
         self.meta = base + "meta"
         self.sessions = base + "sessions"
+        self.vitals = base + "vitals"
         self.laned = base + "laned"
         self.laneof = base + "laneof"
         self.lanes = base + "lanes"

@@ -65,8 +65,9 @@ class Steering:
                 int(deadline),
                 about.decode(),
                 sorted(job_id.decode(errors="backslashreplace") for job_id in running),
+                vitals.decode(),
             )
-            for session, deadline, about, running in sessions
+            for session, deadline, about, running, vitals in sessions
         ]
         fields = dict(zip(texts[::2], texts[1::2], strict=True))
         return Survey(now_ms, fields, waiting, scheduled, used, found)

@@ -272,7 +272,12 @@ def _changes(name: str, value: Any, take: Any, node: str | None) -> list[Change]
 
 def _info(queue: str, survey: Survey) -> QueueInfo:
     settled = Settlement(survey.settled)
-    sessions = [settled.session(one.session, one.about, one.running) for one in survey.sessions]
+    sessions = [
+        settled.session(
+            one.session, one.about, one.running, one.vitals, is_alive=one.deadline_ms > survey.now_ms
+        )
+        for one in survey.sessions
+    ]
     return QueueInfo(
         queue=queue,
         paused=settled.paused,

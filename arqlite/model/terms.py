@@ -13,6 +13,7 @@ from pydantic_core import from_json
 
 from ..errors import ConfigurationError
 from ..utils import get_tz
+from . import checks
 from .states import STATE_GROUPS, Cause, JobState, LedgerStatus
 
 NAMES = (
@@ -249,10 +250,20 @@ def _can_be_written(value: str) -> bool:
     return True
 
 
+def _tag(value: str) -> str:
+    if has_glob(value):
+        raise ConfigurationError(f"a tag is named in full, without *, got {value!r}")
+    [tag] = checks.tags([value]) or ("",)
+    if not tag:
+        raise ConfigurationError("tag must not be empty: leave it out if it does not matter")
+    return tag
+
+
 _CHECKS: Mapping[str, Callable[[str], str]] = {
     "state": _state,
     "status": _member_of(LedgerStatus, "status"),
     "cause": _member_of(Cause, "cause"),
+    "tag": _tag,
     "attempt": _number,
     "priority": _number,
 }

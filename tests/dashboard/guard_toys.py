@@ -30,6 +30,9 @@ class Console(FakeConsole):
     def places(self) -> Any:
         return [place for place in super().places if self.seen is None or place.key in self.seen]
 
+    async def queues(self) -> Any:
+        return [queue for queue in await super().queues() if self.seen is None or queue.key in self.seen]
+
     def only(self, keys: Collection[str]) -> Console:
         other = copy.copy(self)
         other.seen = keys
