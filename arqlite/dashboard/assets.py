@@ -1,4 +1,4 @@
-"""The style sheet, the script and the pictures: with names that change when they do, so they are kept for ever."""
+"""The style sheet, the script and the pictures: named by what is in them, so that browsers keep them."""
 
 from __future__ import annotations
 

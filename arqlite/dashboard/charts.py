@@ -54,11 +54,11 @@ def stacked_bars(points: Sequence[Point], height: int = 140) -> Markup:
 
 
 def ceiling(value: float) -> int:
-    """The next number above that reads well on an axis: 1, 2, 4, 5, 8, 10, 20, ..."""
-    if value <= 1:
-        return 1
+    """The next number above that reads well on an axis, as its half does: 2, 4, 6, 8, 10, 20, 40, ..."""
+    if value <= 2:
+        return 2
     power = 10 ** math.floor(math.log10(value))
-    return next(int(step * power) for step in (1, 2, 4, 5, 8, 10) if step * power >= value)
+    return next(int(step * power) for step in (1, 2, 4, 6, 8, 10) if step * power >= max(value, 2))
 
 
 def sparkline(values: Sequence[int], label: str = "", tone: str = "") -> Markup:
@@ -102,7 +102,8 @@ def percentiles(values: tuple[float, float, float] | None, most: float) -> Marku
         return _svg("percentiles", 200, 16, "not counted", inside)
     low, middle, high = (_plain(_on_scale(value, most)) for value in values)
     inside += Markup(
-        '<line class="span" x1="{low}" x2="{high}" y1="8" y2="8"/><circle class="p50" cx="{low}" cy="8" r="4"/>'
+        '<line class="span" x1="{low}" x2="{high}" y1="8" y2="8"/>'
+        '<circle class="p50" cx="{low}" cy="8" r="4"/>'
         '<circle class="p95" cx="{middle}" cy="8" r="3"/><path class="p99" d="M{high} 3v10"/>'
     ).format(low=low, middle=middle, high=high)
     label = ", ".join(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -78,7 +78,7 @@ def duration(value: timedelta | float | None) -> str:
     if seconds < 60:
         return f"{_short(seconds)}{THIN}s"
     left = round(seconds)
-    parts = []
+    parts: list[str] = []
     for unit, size in _UNITS:
         count, left = divmod(left, size)
         if count or parts:
@@ -91,6 +91,11 @@ def duration(value: timedelta | float | None) -> str:
 def seconds(value: timedelta | float) -> str:
     """How long, of a plain number of seconds."""
     return duration(value if isinstance(value, timedelta) else timedelta(seconds=value))
+
+
+def fields(names: str | Iterable[str] | None) -> str:
+    """Names of fields, one or several: `args.tenant_id, meta.region`."""
+    return names if isinstance(names, str) else ", ".join(names or ())
 
 
 def rough(value: timedelta | None) -> str:

@@ -10,12 +10,8 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
+import httpx
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
-from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
-from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from arqlite.console import (
     Attempt,
@@ -42,7 +38,7 @@ from arqlite.console import (
     Trouble,
     WorkerInfo,
 )
-from arqlite.dashboard.context import ADMIN, Access, Look
+from arqlite.dashboard import ADMIN, Access, create_dashboard
 from arqlite.errors import ConfigurationError
 from arqlite.model.limits import GlobalLimit, RateLimit
 from arqlite.model.states import LEDGER_STATUS, Cause, JobState
@@ -129,6 +125,7 @@ class FakeConsole:
         redis_away, ledger_away: what cannot be asked.
         text: stands in every field that users of arqlite fill, if it is not empty.
         by: who looks and acts.
+        seen: the keys of its queues; None is `QUEUES`.
     """
 
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -140,6 +137,7 @@ class FakeConsole:
     ledger_away: bool = False
     text: str = ""
     by: str = ""
+    seen: Collection[str] | None = None
 
     def __post_init__(self) -> None:
         if not self.jobs_ and not self.is_empty:
@@ -184,12 +182,19 @@ class FakeConsole:
     @property
     def places(self) -> Sequence[Any]:
         return [
-            SimpleNamespace(key=key, queue=key, server="localhost:6379/1", ledger=object()) for key in QUEUES
+            SimpleNamespace(key=key, queue=key, server="localhost:6379/1", ledger=object())
+            for key in self._keys()
         ]
 
     def acting(self, by: str) -> FakeConsole:
         other = copy.copy(self)
         other.by = by
+        return other
+
+    def only(self, keys: Collection[str]) -> FakeConsole:
+        other = copy.copy(self)
+        other.seen = keys
+        other.jobs_ = [job for job in self.jobs_ if job.queue in keys]
         return other
 
     async def aclose(self) -> None:
@@ -209,7 +214,7 @@ class FakeConsole:
         )
 
     async def queues(self) -> Sequence[QueueState]:
-        return [self._queue(key, place) for place, key in enumerate(QUEUES)]
+        return [self._queue(key, QUEUES.index(key)) for key in self._keys()]
 
     async def queue(self, key: str) -> QueueState:
         self._known(key)
@@ -438,9 +443,12 @@ class FakeConsole:
         self._act("resume_cron", key, name)
         return True
 
+    def _keys(self) -> Sequence[str]:
+        return [key for key in QUEUES if self.seen is None or key in self.seen]
+
     def _known(self, key: str) -> None:
-        if key not in QUEUES:
-            raise ConfigurationError(f"there is no queue {key!r}; there are {', '.join(QUEUES)}")
+        if key not in self._keys():
+            raise ConfigurationError(f"there is no queue {key!r}; there are {', '.join(self._keys())}")
 
     def _act(self, verb: str, key: str, *rest: Any) -> None:
         self._known(key)
@@ -596,41 +604,14 @@ def _fits(job: JobLine, query: Query | None) -> bool:
     return True
 
 
-class Admitted:
-    """Gives each request its access, as the guard of a dashboard does."""
-
-    def __init__(self, app: ASGIApp, access: Access) -> None:
-        self._app, self._access = app, access
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            scope.setdefault("state", {})["access"] = self._access
-        await self._app(scope, receive, send)
+def pages_app(console: FakeConsole | None = None, access: Access = ADMIN, **options: Any) -> Starlette:
+    """A dashboard of a fake console, which lets everybody in with this access."""
+    options.setdefault("trace_url", "https://traces.example/{trace_id}")
+    return create_dashboard(console or FakeConsole(), auth=lambda request: access, **options)
 
 
-async def _noted(request: Request) -> Response:
-    form = await request.form()
-    request.app.state.forms.append((request.url.path, dict(request.path_params), form.multi_items()))
-    return RedirectResponse(request.headers.get("referer", "/"), 303)
-
-
-ACTIONS = (
-    Route("/jobs/bulk", _noted, methods=["POST"], name="bulk_action"),
-    Route("/jobs/{queue}/{id}/{verb}", _noted, methods=["POST"], name="job_action"),
-    Route("/queues/{key}/{verb}", _noted, methods=["POST"], name="queue_action"),
-    Route("/crons/{key}/{name}/{verb}", _noted, methods=["POST"], name="cron_action"),
-)
-"""Routes that stand for those of actions: `app.state.forms` tells what came."""
-
-
-def pages_app(
-    console: FakeConsole | None = None, access: Access = ADMIN, look: Look | None = None
-) -> Starlette:
-    """The pages alone, behind a door that is open."""
-    from arqlite.dashboard import pages
-
-    app = Starlette(routes=[*ACTIONS, *pages.ROUTES, pages.static], middleware=[Middleware(Admitted, access)])
-    app.state.console = console or FakeConsole()
-    app.state.look = look or Look(trace_url="https://traces.example/{trace_id}")
-    app.state.forms = []
-    return app
+def visitor(app: Any, **headers: str) -> httpx.AsyncClient:
+    """A browser on this machine."""
+    transport = httpx.ASGITransport(app)
+    told = {"Sec-Fetch-Site": "same-origin", **headers}
+    return httpx.AsyncClient(transport=transport, base_url="http://localhost:8484", headers=told)

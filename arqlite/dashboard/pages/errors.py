@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from starlette.requests import Request
@@ -10,8 +9,7 @@ from starlette.responses import Response
 
 from ...console import ErrorGroup, Query
 from ...model.query import Term
-from ..context import access_of, console_of
-from ..visible import seen, seen_keys
+from ..context import console_of
 from .answering import not_found
 from .rendering import render
 from .spans import SPANS, span_of
@@ -19,17 +17,16 @@ from .spans import SPANS, span_of
 
 async def errors(request: Request) -> Response:
     """The groups of failures within a time."""
-    console, access = console_of(request), access_of(request)
-    keys = seen_keys(console, access)
+    console = console_of(request)
+    keys = [place.key for place in console.places]
     queue = request.query_params.get("queue", "")
     if queue and queue not in keys:
         return not_found(request, f"There is no queue {queue!r}.")
     since = span_of(request, "24h")
     found = await console.errors(since=datetime.now(UTC) - SPANS[since][1], queue=queue or None)
-    groups: Sequence[ErrorGroup] = seen(found.groups, access)
     values = {
         "page": "errors",
-        "groups": [(group, query_of(group, since)) for group in groups],
+        "groups": [(group, query_of(group, since)) for group in found.groups],
         "view": found,
         "key_choices": [(key, key) for key in keys],
         "queue": queue,

@@ -10,10 +10,10 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ...console import JobDetail, JobLine, Query, TimelineEntry
+from ...console import JobDetail, Query, TimelineEntry
 from ...model.query import Term
 from .. import words
-from ..context import access_of, console_of, look_of
+from ..context import console_of, look_of
 from ..links import named
 from .answering import not_found
 from .rendering import render
@@ -41,8 +41,8 @@ class Progress:
 async def job(request: Request) -> Response:
     """Everything that is known of one job."""
     key, job_id = named(request, "queue"), named(request, "id")
-    console, access = console_of(request), access_of(request)
-    if key not in {place.key for place in console.places} or not access.sees(key):
+    console = console_of(request)
+    if key not in {place.key for place in console.places}:
         return not_found(request, f"There is no queue {key!r}.")
     detail = await console.job(job_id, key)
     if detail is None:
@@ -59,7 +59,6 @@ async def job(request: Request) -> Response:
         "same": same,
         "last_runs": (await console.jobs(same, limit=_LAST_RUNS)).jobs,
         "trace_url": _trace_url(look_of(request).trace_url, detail.meta),
-        "ran_for": _ran_for(line),
     }
     return render(request, "job", values)
 
@@ -93,10 +92,6 @@ def _steps(detail: JobDetail) -> list[Step]:
         steps.append(Step(entry, None if before is None else entry.at - before))
         before = entry.at
     return steps
-
-
-def _ran_for(line: JobLine) -> str:
-    return words.duration(line.duration)
 
 
 def _trace_url(template: str, meta: Mapping[str, Any]) -> str:

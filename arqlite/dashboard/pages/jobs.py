@@ -10,12 +10,10 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ...console import JobPage, Query, Tally, Trouble
+from ...console import JobPage, Query, Tally
 from ...errors import ConfigurationError
 from ...model.states import Cause, JobState
-from ..context import access_of, console_of
-from ..links import pair
-from ..visible import narrowed
+from ..context import console_of
 from .columns import COLUMNS, columns_of, keep_columns
 from .rendering import render
 
@@ -70,7 +68,6 @@ async def jobs(request: Request) -> Response:
             "limit": _limit(request),
             "limits": LIMITS,
             "after": request.query_params.get("after", ""),
-            "pair": pair,
         },
         status_code=400 if found.error else 200,
     )
@@ -83,15 +80,9 @@ async def _find(request: Request, text: str) -> _Found:
     query = Query()
     try:
         query = Query.parse(text)
-        asked = narrowed(query, console, access_of(request))
-        if asked is None:
-            hidden = Trouble(
-                "info", "no-queue", "None of these queues is here.", "Take the queue out of the filter."
-            )
-            return _Found(query, JobPage([], None, [hidden]))
         after = request.query_params.get("after") or None
         page, counts = await asyncio.gather(
-            console.jobs(asked, after=after, limit=_limit(request)), console.counts(asked)
+            console.jobs(query, after=after, limit=_limit(request)), console.counts(query)
         )
     except ConfigurationError as error:
         return _Found(query, JobPage([], None), error=str(error))

@@ -10,8 +10,7 @@ from starlette.responses import Response
 
 from ...console import Figures
 from .. import charts
-from ..context import access_of, console_of
-from ..visible import seen_keys
+from ..context import console_of
 from .answering import not_found
 from .rendering import render
 from .spans import SPANS, span_of
@@ -19,15 +18,11 @@ from .spans import SPANS, span_of
 
 async def metrics(request: Request) -> Response:
     """Figures of one queue or of all, of one function or of all."""
-    console, access = console_of(request), access_of(request)
-    keys = seen_keys(console, access)
+    console = console_of(request)
+    keys = [place.key for place in console.places]
     queue = request.query_params.get("queue", "")
     if queue and queue not in keys:
         return not_found(request, f"There is no queue {queue!r}.")
-    if not queue and access.queues is not None:
-        queue = next(iter(keys), "")
-        if not queue:
-            return not_found(request, "There is no queue that you may see.")
     function = request.query_params.get("function", "")
     since = span_of(request, "1h")
     until, span = datetime.now(UTC), SPANS[since][1]
@@ -44,7 +39,6 @@ async def metrics(request: Request) -> Response:
         "ended": {name: sum(getattr(point, name) for point in now.overall.points) for name in charts.SERIES},
         "longest": _longest(now),
         "key_choices": [(key, key) for key in keys],
-        "sees_all": access.queues is None,
         "queue": queue,
         "function": function,
         "since": since,

@@ -6,16 +6,20 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from .. import charts
-from ..context import access_of, console_of
-from ..visible import overview_of
+from ..context import console_of
 from .rendering import render
 
 
 async def overview(request: Request) -> Response:
     """Four numbers, what ended in the last hour, the queues and the last errors."""
-    found = await overview_of(console_of(request), access_of(request))
+    found = await console_of(request).overview()
     ended = {name: sum(getattr(point, name) for point in found.points) for name in charts.SERIES}
     is_away = bool(found.queues) and all(queue.error for queue in found.queues)
-    return render(
-        request, "overview", {"page": "overview", "view": found, "ended": ended, "is_away": is_away}
-    )
+    values = {
+        "page": "overview",
+        "view": found,
+        "ended": ended,
+        "is_away": is_away,
+        "has_workers": any(queue.workers for queue in found.queues),
+    }
+    return render(request, "overview", values)

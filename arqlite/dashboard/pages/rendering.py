@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Final
@@ -68,31 +68,19 @@ def problem(
 
 
 def confirmation(
-    request: Request, *, title: str, text: str, expected: str, action: str, fields: Mapping[str, Any]
+    request: Request, what: str, expected: str, fields: Iterable[tuple[str, str]], back: str
 ) -> HTMLResponse:
-    """A page that asks to type something before much is done.
+    """A page that asks to type something before much is done, and then sends the same form again.
 
     Args:
-        request: what is answered.
-        title: what is about to be done: "Delete 214 jobs".
-        text: what that means.
+        request: what is answered, with the path that the form is posted to.
+        what: what is about to be done: "Delete 214 jobs".
         expected: what has to be typed; it is sent as `confirm`.
-        action: the path that the form is posted to.
-        fields: what else is sent; a list several times.
+        fields: what was sent.
+        back: the path of the page that the form was on.
     """
-    pairs = [
-        (name, one)
-        for name, value in fields.items()
-        for one in (value if isinstance(value, list | tuple) else [value])
-    ]
-    values = {
-        "page": "",
-        "title": title,
-        "text": text,
-        "expected": expected,
-        "action": action,
-        "pairs": pairs,
-    }
+    kept = [(name, value) for name, value in fields if name not in ("confirm", "back")]
+    values = {"page": "", "what": what, "expected": expected, "fields": kept, "back": back}
     return render(request, "confirmation", values, status_code=422)
 
 
@@ -156,6 +144,7 @@ def _environment() -> Environment:
         absolute=words.absolute,
         cause=words.cause_word,
         duration=words.duration,
+        fields=words.fields,
         folded=folded,
         json=words.as_json,
         number=words.number,

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from operator import itemgetter
 from typing import Final
 
 _FRAME: Final = re.compile(r'^\s+File "(?P<file>.+)", line \d+, in ')
@@ -29,17 +30,16 @@ class Passage:
 
 def folded(traceback: str) -> Sequence[Passage]:
     """Cut a traceback into passages: own code, foreign code, and what stands around them."""
-    pieces = list(_pieces(traceback.rstrip("\n").split("\n")))
-    return [
-        Passage("\n".join(text for text, _, _ in run), sum(is_frame for _, is_frame, _ in run), is_foreign)
-        for is_foreign, run in (
-            (key, list(group)) for key, group in groupby(pieces, key=lambda piece: piece[2])
-        )
-    ]
+    passages = []
+    for is_foreign, group in groupby(_pieces(traceback.rstrip("\n").split("\n")), key=itemgetter(2)):
+        run = list(group)
+        text = "\n".join(text for text, _, _ in run)
+        passages.append(Passage(text, sum(is_frame for _, is_frame, _ in run), is_foreign))
+    return passages
 
 
 def _pieces(lines: Sequence[str]) -> Iterator[tuple[str, bool, bool]]:
-    """Each frame with the lines below it, and the other lines: text, whether it is a frame, whether foreign."""
+    """Each frame with its lines, and what stands around: the text, if it is a frame, and if a foreign one."""
     kept: list[str] = []
     is_frame = is_foreign = False
     for line in lines:

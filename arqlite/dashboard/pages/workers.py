@@ -5,13 +5,12 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ..context import access_of, console_of
-from ..visible import seen
+from ..context import console_of
 from .rendering import render
 
 
 async def workers(request: Request) -> Response:
     """All workers of the queues that somebody sees."""
-    found = seen(await console_of(request).workers(), access_of(request))
+    found = await console_of(request).workers()
     versions = {worker.version for worker in found if worker.version}
     return render(request, "workers", {"page": "workers", "workers": found, "are_mixed": len(versions) > 1})
