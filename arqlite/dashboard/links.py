@@ -56,6 +56,17 @@ def named(request: Request, key: str) -> str:
     return unquote(str(request.path_params[key]))
 
 
+def pair(queue: str, job_id: str) -> str:
+    """A job in one text, as forms send it: `queue/id`; `unpaired` reads it."""
+    return f"{_segment(queue)}/{_segment(job_id)}"
+
+
+def unpaired(text: str) -> tuple[str, str]:
+    """The key of the queue and the id of a job, as `pair` wrote them."""
+    queue, _, job_id = text.partition("/")
+    return unquote(queue), unquote(job_id)
+
+
 def _segment(value: str) -> str:
     # A server decodes the path once before it looks for the route, and browsers take dots for folders: what
     # would be read as more than one segment is encoded once more.

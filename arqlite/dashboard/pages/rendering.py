@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Final
@@ -16,7 +16,7 @@ from ...errors import MissingExtra
 from .. import charts, words
 from ..assets import asset
 from ..context import access_of, look_of
-from ..links import link, link_if, with_query
+from ..links import link, link_if, pair, with_query
 from .tracebacks import folded
 
 try:
@@ -68,19 +68,32 @@ def problem(
 
 
 def confirmation(
-    request: Request, what: str, expected: str, fields: Iterable[tuple[str, str]], back: str
+    request: Request, *, title: str, text: str, expected: str, action: str, fields: Mapping[str, Any]
 ) -> HTMLResponse:
-    """A page that asks to type something before much is done, and then sends the same form again.
+    """A page that asks to type something before much is done.
 
     Args:
-        request: what is answered, with the path that the form is posted to.
-        what: what is about to be done: "Delete 214 jobs".
+        request: what is answered.
+        title: what is about to be done: "Delete 214 jobs".
+        text: what that means.
         expected: what has to be typed; it is sent as `confirm`.
-        fields: what was sent.
-        back: the path of the page that the form was on.
+        action: the path that the form is posted to.
+        fields: what else is sent; a list several times. `back` is where to go instead.
     """
-    kept = [(name, value) for name, value in fields if name not in ("confirm", "back")]
-    values = {"page": "", "what": what, "expected": expected, "fields": kept, "back": back}
+    pairs = [
+        (name, one)
+        for name, value in fields.items()
+        for one in (value if isinstance(value, list | tuple) else [value])
+    ]
+    values = {
+        "page": "",
+        "title": title,
+        "text": text,
+        "expected": expected,
+        "action": action,
+        "pairs": pairs,
+        "back": next((value for name, value in pairs if name == "back"), link(request, "overview")),
+    }
     return render(request, "confirmation", values, status_code=422)
 
 
@@ -135,6 +148,7 @@ def _environment() -> Environment:
     )
     made.globals.update(
         charts=charts,
+        pair=pair,
         percent=words.percent,
         state_words=words.STATE_WORDS,
         trace_of=words.trace_of,
