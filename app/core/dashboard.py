@@ -1,4 +1,4 @@
-"""The dashboard of both queues, at /ops/jobs: for whoever sits at this machine, unless it is given an auth."""
+"""The dashboard of both queues, at /ops/jobs: for whoever sits at this machine."""
 
 from __future__ import annotations
 

@@ -30,8 +30,8 @@ _LAST_ANSWERS_S = 5
 
 
 @click.command(
-    epilog=f"Who may see it: {USER} and {PASSWORD} in the environment for people, {TOKEN} for programs. Without "
-    "them it is shown on this machine only. docs/dashboard.md tells of proxies and TLS."
+    epilog=f"Who may see it: {USER} and {PASSWORD} in the environment for people, {TOKEN} for programs. "
+    "Without them it is shown on this machine only. docs/dashboard.md tells of proxies and TLS."
 )
 @click.argument("settings", metavar="SETTINGS...", nargs=-1, required=True)
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen at.")
