@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,20 +21,7 @@ NO_QUEUE = Access("nobody", can=ADMIN.can, queues=())
 class Console(FakeConsole):
     """The fake, with what the guard and the API ask beside."""
 
-    seen: Collection[str] | None = None
     soon: int = 0
-
-    @property
-    def places(self) -> Any:
-        return [place for place in super().places if self.seen is None or place.key in self.seen]
-
-    async def queues(self) -> Any:
-        return [queue for queue in await super().queues() if self.seen is None or queue.key in self.seen]
-
-    def only(self, keys: Collection[str]) -> Console:
-        other = copy.copy(self)
-        other.seen = keys
-        return other
 
     async def due_within(self, key: str, seconds: float) -> int:
         return self.soon

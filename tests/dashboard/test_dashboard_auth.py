@@ -141,9 +141,28 @@ async def test_auth_that_answers_nonsense_lets_nobody_in(caplog: pytest.LogCaptu
     assert "must return an Access" in caplog.text
 
 
+async def test_guessing_leaves_a_trace(caplog: pytest.LogCaptureFixture) -> None:
+    """A wrong password or token is in the log with where it came from, and without what was tried."""
+    app = dashboard(auth=first_of(bearer(TOKEN), basic_auth("ada", "secret")))
+
+    await statuses(app, QUEUES, client="192.0.2.9", **basic("ada", "guessed"))
+    await statuses(app, QUEUES, client="192.0.2.9", Authorization="Bearer guessed-as-well-and-long")
+    await statuses(app, QUEUES)
+
+    told = [record.getMessage() for record in caplog.records]
+    assert told == ["a password from 192.0.2.9 was wrong", "a token from 192.0.2.9 was wrong"]
+
+
+def test_access_may_be_a_plain_set() -> None:
+    """Rights are written as any set."""
+    assert Access("ada", can={"jobs.retry"}).may("jobs.retry")
+
+
 @pytest.mark.parametrize(
     "make",
     [
+        lambda: Access("ada", can={"jobs.retri"}),
+        lambda: Access("ada", queues="mail"),
         lambda: basic_auth("", "secret"),
         lambda: basic_auth("ada", ""),
         lambda: basic_auth("a:da", "secret"),
@@ -152,6 +171,6 @@ async def test_auth_that_answers_nonsense_lets_nobody_in(caplog: pytest.LogCaptu
     ],
 )
 def test_what_lets_in_everybody_is_refused(make: Any) -> None:
-    """Empty passwords, short tokens and proxies without an address are refused where they are written."""
+    """Empty passwords, short tokens, unknown rights and the like are refused where they are written."""
     with pytest.raises(ConfigurationError):
         make()

@@ -145,6 +145,17 @@ async def test_outage_is_told_and_heals() -> None:
     assert (away["error"], back["error"]) == ("ConnectionError", "")
 
 
+async def test_stream_ends_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stream ends by itself: the browser asks for another one, and the guard looks again who that is."""
+    console: Any = Reader()
+    monkeypatch.setattr(live, "LONGEST_S", 0.05)
+
+    async with asyncio.timeout(5):
+        events = [event async for event in Line(console).listen(0.01)]
+
+    assert events[0] == b"retry: 3000\n\n"
+
+
 async def test_streams_end_with_the_dashboard() -> None:
     """When the dashboard ends, all its streams do."""
     console: Any = Reader()
