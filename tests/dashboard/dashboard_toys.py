@@ -273,17 +273,17 @@ class FakeConsole:
                 recent=[
                     random.Random(place * 100 + hour).randint(0, 60 // (place + 1)) for hour in range(24)
                 ],
-                sample=next(job.id for job in self.jobs_ if job.state is JobState.DISCARDED),
+                sample=next((job.id for job in self.jobs_ if job.state is JobState.DISCARDED), "gone"),
                 is_open=place == 1,
             )
             for place in range(4)
         ]
-        return ErrorGroups(groups, 1_228, self.is_empty)
+        return ErrorGroups(self._seen(groups), 1_228, self.is_empty)
 
     async def crons(self) -> Sequence[CronLine]:
         if self.is_empty:
             return []
-        return [
+        crons = [
             CronLine(
                 queue=QUEUES[place],
                 name=self.text or name,
@@ -304,6 +304,7 @@ class FakeConsole:
                 ]
             )
         ]
+        return self._seen(crons)
 
     async def workers(self) -> Sequence[WorkerInfo]:
         return [worker for queue in await self.queues() for worker in queue.workers]
@@ -341,7 +342,7 @@ class FakeConsole:
             run_ms=(31.0, 900.0, 7_400.0),
             wait_ms=(3.0, 40.0, 1_900.0),
         )
-        return Figures(since, until, overall, functions)
+        return Figures(since, until, overall, self._seen(functions))
 
     async def system(self) -> SystemInfo:
         server = ServerInfo(
@@ -390,7 +391,9 @@ class FakeConsole:
             )
             for place in range(12)
         ]
-        shown = [line for line in lines if queue in {None, line.queue} and actor in {None, line.actor}]
+        shown = [
+            line for line in self._seen(lines) if queue in {None, line.queue} and actor in {None, line.actor}
+        ]
         return AuditPage(shown, None if after else "2")
 
     async def suggest(self, word: str, start: str) -> Sequence[str]:
@@ -445,6 +448,9 @@ class FakeConsole:
 
     def _keys(self) -> Sequence[str]:
         return [key for key in QUEUES if self.seen is None or key in self.seen]
+
+    def _seen(self, found: Sequence[Any]) -> list[Any]:
+        return [one for one in found if one.queue in self._keys()]
 
     def _known(self, key: str) -> None:
         if key not in self._keys():
