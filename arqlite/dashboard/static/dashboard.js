@@ -123,6 +123,9 @@ async function refresh() {
     if (!isPage) { isOver = true; connect(); return; }
     const told = new DOMParser().parseFromString(await answer.text(), "text/html"), fresh = one("#main", told);
     if (!fresh || isHeld()) { isDue = true; return; }
+    // What was just done is told once, by the first page: it stays there long enough to be read.
+    const said = one("#flash");
+    if (said && !one("#flash", told) && performance.now() < 8000) fresh.prepend(said.cloneNode(true));
     morph(one("#main"), fresh);
     document.title = told.title;
     settle();
