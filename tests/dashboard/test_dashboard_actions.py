@@ -9,6 +9,7 @@ import pytest
 from dashboard_toys import SLASHED
 from guard_toys import HERE, SAME_ORIGIN, Console, browser, dashboard
 
+from arqlite.console import Query, Tally
 from arqlite.dashboard import ADMIN, Access
 from arqlite.dashboard.links import pair
 
@@ -204,6 +205,23 @@ async def test_selection_cannot_name_a_queue_that_is_not_seen() -> None:
 
     assert answer.status_code == 422
     assert console.acts == []
+
+
+@pytest.mark.parametrize("path", ["/jobs/mail/*/delete", "/jobs/bulk"])
+async def test_job_that_is_named_like_a_pattern_takes_no_others_along(path: str) -> None:
+    """A job whose id is a star is not all jobs: it is refused while the star means others, too."""
+
+    class Globbing(Console):
+        async def count(self, query: Query) -> Tally:
+            return Tally(7 if query.get("id") == ("*",) else 1)
+
+    console = Globbing()
+    async with user(console) as client:
+        refused = await client.post(path, data={"verb": "delete", "job": ["mail/1", "mail/*"]})
+        done = await client.post(path.replace("*", "a*"), data={"verb": "delete", "job": ["mail/a*"]})
+
+    assert (refused.status_code, done.status_code) == (422, 303)
+    assert [query.get("id") for _, _, query in console.acts] == [("a*",)]
 
 
 async def test_body_that_is_too_large_is_refused() -> None:
