@@ -214,7 +214,7 @@ async def _limits(console: Console, key: str, said: Mapping[str, str]) -> dict[s
 
 
 async def _must_mean_single_jobs(console: Console, jobs: Sequence[tuple[str, str]]) -> None:
-    """Refuse ids that a query takes for patterns: whoever names a job `*` must not have all others deleted."""
+    """Refuse ids that a query takes for patterns: who names a job `*` must not have all others deleted."""
     for queue, job_id in jobs:
         if "*" in job_id and (await console.count(one_job(queue, job_id))).value > 1:
             raise ConfigurationError(f"the id {job_id!r} means other jobs, too: nothing was done")

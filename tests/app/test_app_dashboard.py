@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
 import httpx
 import pytest
 
+from app.core import database
 from app.core.dashboard import dashboard
 from app.main import app
 from arqlite import ArqRedis
 from arqlite.dashboard import running
+from arqlite.ledger import store
 
 HERE = {"Sec-Fetch-Site": "same-origin"}
 
@@ -38,6 +41,20 @@ async def test_shows_the_queues_of_the_application(browser: httpx.AsyncClient, p
     assert queue["key"] in page.text
     assert (paused.status_code, paused.headers["location"]) == (303, "/ops/jobs/")
     assert after["is_paused"] is True
+
+
+async def test_audit_tells_what_was_done(
+    browser: httpx.AsyncClient, pools: ArqRedis, eventually: Callable[..., Awaitable[Any]]
+) -> None:
+    """What is done there is in the application's ledger, with who did it."""
+
+    async def audited() -> list[tuple[str, str]]:
+        async with database.AsyncSessionLocal() as db:
+            return [(entry.action, entry.actor) for entry in await store.audit_page(db)]
+
+    await browser.post("/ops/jobs/queues/arq:queue/pause", headers=HERE)
+
+    assert await eventually(audited) == [("queue.pause", "local")]
 
 
 async def test_is_for_this_machine_only(pools: ArqRedis) -> None:

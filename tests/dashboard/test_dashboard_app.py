@@ -11,8 +11,9 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from arqlite import ArqRedis
-from arqlite.dashboard import create_dashboard, running
+from arqlite.dashboard import ADMIN, Access, create_dashboard, running
 from arqlite.errors import ConfigurationError
+from arqlite.telemetry import QueuePaused, attached
 
 PAGES = [
     "/",
@@ -144,6 +145,17 @@ async def test_pool_that_was_given_is_shown_and_stays_open(arq_redis: ArqRedis) 
     assert [queue["key"] for queue in queues] == ["arq:queue"]
     assert (paused.status_code, after["is_paused"]) == (303, True)
     assert await arq_redis.ping()
+
+
+async def test_action_is_told_with_who_did_it(arq_redis: ArqRedis) -> None:
+    """What is done in a dashboard is an event, with the name of who was let in."""
+    told: list[QueuePaused] = []
+    app = create_dashboard([arq_redis], auth=lambda _: Access("ada", can=ADMIN.can))
+    with attached(QueuePaused, lambda event: told.append(event)):
+        async with running(app), browser(app, **SAME_ORIGIN) as client:
+            await client.post("/queues/arq:queue/pause", data={"node": "web-1"})
+
+    assert [(event.queue, event.node, event.by) for event in told] == [("arq:queue", "web-1", "ada")]
 
 
 async def test_dashboard_that_ended_opens_again(arq_redis: ArqRedis) -> None:
