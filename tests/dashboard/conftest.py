@@ -1,0 +1,11 @@
+"""Toys of other suites are at hand here, too."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+for suite in ("console", "ledger"):
+    sys.path.append(str(Path(__file__).resolve().parent.parent / suite))
+
+from sqlite_threads import sqlite_threads_end  # noqa: E402, F401 (a fixture)
