@@ -30,8 +30,8 @@ _LAST_ANSWERS_S = 5
 
 
 @click.command(
-    epilog=f"Who may see it: {USER} and {PASSWORD} in the environment for people, {TOKEN} for programs. Without "
-    "them it is shown on this machine only. docs/dashboard.md tells of proxies and TLS."
+    epilog=f"Who may see it: {USER} and {PASSWORD} in the environment for people, {TOKEN} for programs. "
+    "Without them it is shown on this machine only. docs/dashboard.md tells of proxies and TLS."
 )
 @click.argument("settings", metavar="SETTINGS...", nargs=-1, required=True)
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen at.")
@@ -86,8 +86,8 @@ def dashboard(
             title=title,
             trace_url=trace_url,
         )
+    path = _prefix(prefix, app)
     own = _listen(host, port)
-    path = f"/{prefix.strip('/')}" if prefix.strip("/") else ""
     config = uvicorn.Config(
         _under(path, app) if path else app,
         # Who asks is told by the connection alone: what a proxy says is for `auth` to trust, or not.
@@ -97,7 +97,7 @@ def dashboard(
         ws="none",
         timeout_graceful_shutdown=_LAST_ANSWERS_S,
     )
-    click.echo(f"dashboard: {_url(own, path)}")
+    click.echo(f"dashboard: {_url(own, path)}", err=True)
     asyncio.run(_serve(config, own))
 
 
@@ -149,6 +149,17 @@ def _url(own: socket.socket, path: str) -> str:
     host, port, *_ = own.getsockname()
     shown = {"0.0.0.0": "localhost", "::": "localhost"}.get(host, host)  # noqa: S104 (it is not bound here)
     return f"http://{f'[{shown}]' if ':' in shown else shown}:{port}{path}/"
+
+
+def _prefix(told: str, app: Any) -> str:
+    """The prefix with a slash before it and none behind."""
+    prefix = "/".join(part for part in told.split("/") if part)
+    own = {route.path.split("/")[1] for route in app.routes}
+    if prefix.split("/")[0] in own - {""}:
+        raise click.UsageError(
+            f"--prefix /{prefix} looks like a page of the dashboard itself: choose one that begins otherwise"
+        )
+    return f"/{prefix}" if prefix else ""
 
 
 def _under(prefix: str, app: Any) -> Any:

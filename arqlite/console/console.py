@@ -10,6 +10,7 @@ from typing import Any
 from ..jobs import Job
 from ..model.query import Query
 from . import crons, figures, overview, queues, steering, system
+from .details import job_detail
 from .links import Links
 from .listing import list_jobs
 from .places import Place, places_of
@@ -143,8 +144,11 @@ class Console:
         Args:
             job_id: its id.
             queue: the key of its queue; None looks through all.
+
+        Raises:
+            ConfigurationError: it can be no id, or there is no such queue.
         """
-        raise NotImplementedError
+        return await job_detail(self._links, job_id, queue, self._redact)
 
     async def errors(self, *, since: datetime | None = None, queue: str | None = None) -> ErrorGroups:
         """Failures by what they have in common, of the last 24 hours or since a time.

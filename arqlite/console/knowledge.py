@@ -10,13 +10,12 @@ from datetime import UTC, datetime
 
 from ..errors import ConfigurationError
 from ..model.arguments import Signature, signature_of
-from ..model.functions import func
 from ..model.query import Query, Term
 from ..model.states import LEDGER_STATUS, JobState
 from ..model.terms import glob_of, has_glob, moment_of, states_of
 from .asking import PATIENCE_S, REDIS_AWAY
 from .links import Links
-from .places import Place
+from .places import Place, functions_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +89,11 @@ def window_of(query: Query, now: datetime) -> tuple[datetime | None, datetime | 
 
 def signatures_of(places: Iterable[Place]) -> dict[str, Signature]:
     """The signatures of the functions that the settings of these queues name."""
-    found: dict[str, Signature] = {}
-    for place in places:
-        for given in place.settings.get("functions") or ():
-            function = func(given)
-            found[function.name] = signature_of(function.coroutine)
-    return found
+    return {
+        name: signature_of(function.coroutine)
+        for place in places
+        for name, function in functions_of(place).items()
+    }
 
 
 async def known_for(links: Links, query: Query, places: Sequence[Place]) -> Known:

@@ -7,12 +7,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from ..inspector.found import Found, view_of
-from ..model.arguments import Signature
 from ..model.codec import Codec
 from ..model.failures import message_of
 from ..model.records import FailedAttempt, JobView
 from ..model.states import LEDGER_STATUS, Cause, JobState
 from ..utils import truncate
+from .places import Place
 from .redaction import Hider
 from .views import JobLine
 
@@ -25,31 +25,32 @@ NOBODY = ("", "queue")
 
 
 def line_of_found(
-    found: Found, key: str, queue: str, codec: Codec, hider: Hider, errors: Sequence[bytes] = ()
+    found: Found, place: Place, codec: Codec, hider: Hider, errors: Sequence[bytes] = ()
 ) -> JobLine:
     """The line of a job of a Redis.
 
     Args:
         found: the job.
-        key, queue: the key and the name of its queue.
+        place: its queue.
         codec: how it is written.
         hider: what is not shown.
         errors: what its failed attempts left, if that was asked for.
     """
-    return line_of_view(view_of(found, queue, codec, errors), found, key, hider)
+    return line_of_view(view_of(found, place.queue, codec, errors), found, place, hider)
 
 
-def line_of_view(view: JobView, found: Found, key: str, hider: Hider) -> JobLine:
+def line_of_view(view: JobView, found: Found, place: Place, hider: Hider) -> JobLine:
     """The line of a job of a Redis of which there is a view already."""
     envelope = found.envelope or {}
+    arguments = hider.arguments_of(place, view.function, view.args, view.kwargs)
     return JobLine(
-        queue=key,
+        queue=place.key,
         id=view.id,
         function=view.function,
         state=view.state,
         status=LEDGER_STATUS[view.state],
         cause=Cause.CANCELLED if view.state is JobState.CANCELLED else None,
-        arguments=arguments_in_a_line(*hider.arguments(view.args, view.kwargs)),
+        arguments=arguments_in_a_line(*arguments),
         priority=view.priority,
         tags=view.tags,
         attempt=view.attempt,
@@ -61,25 +62,23 @@ def line_of_view(view: JobView, found: Found, key: str, hider: Hider) -> JobLine
         worker=view.worker or "",
         triggered_by=envelope.get("by") or "",
         parent=envelope.get("pa") or "",
-        error=error_in_a_line(*_error_of(view)),
+        error=error_in_a_line(*error_of_view(view)),
         source="redis",
     )
 
 
-def line_of_row(row: JobRowMixin, key: str, hider: Hider, signatures: Mapping[str, Signature]) -> JobLine:
+def line_of_row(row: JobRowMixin, place: Place, hider: Hider) -> JobLine:
     """The line of a job by its row."""
-    signature = signatures.get(row.function)
-    names = () if signature is None else signature.parameter_names
-    args, kwargs = hider.arguments(row.args or (), row.kwargs or {}, names)
+    arguments = hider.arguments_of(place, row.function, row.args or (), row.kwargs or {})
     error = row.error_payload if isinstance(row.error_payload, dict) else {}
     return JobLine(
-        queue=key,
+        queue=place.key,
         id=row.id,
         function=row.function,
         state=row.state,
         status=row.status,
         cause=row.cause,
-        arguments=arguments_in_a_line(args, kwargs),
+        arguments=arguments_in_a_line(*arguments),
         priority=row.priority,
         tags=tuple(map(str, row.tags or ())),
         attempt=row.attempt,
@@ -116,7 +115,8 @@ def created_at(line: JobLine) -> datetime:
     return line.enqueued_at
 
 
-def _error_of(view: JobView) -> tuple[str, str]:
+def error_of_view(view: JobView) -> tuple[str, str]:
+    """The type and the message of what a job of a Redis failed with last; empty for nothing."""
     if isinstance(view.result, BaseException) and view.state is not JobState.COMPLETED:
         return type(view.result).__qualname__, message_of(view.result)
     last: FailedAttempt | None = view.errors[-1] if view.errors and not view.state.is_final else None

@@ -32,6 +32,9 @@ LEDGER_ANSWER_S = 2.5
 LEFT_ALONE_S = 1.0
 """So long is not asked again who did not answer: fifty tabs must not all wait for the same dead server."""
 
+AT_ONCE = 4
+"""So many questions has a queue at once: a pool that was given may have few connections, and other users."""
+
 # An opening ends before those who wait for it give up: so the failure is remembered.
 _OPENING_S = 0.9 * ANSWER_S
 _GONE = (RedisConnectionError, RedisTimeoutError, OSError)
@@ -93,6 +96,7 @@ class _Way(Door):
 
     pool: ArqRedis | None = None
     opening: asyncio.Lock = field(default_factory=asyncio.Lock)
+    turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
 
 
 @dataclass(slots=True)
@@ -181,7 +185,7 @@ class Links:
             return Silence(way.why)
         try:
             with way.tried():
-                async with asyncio.timeout(ANSWER_S):
+                async with asyncio.timeout(ANSWER_S), way.turns:
                     return await question(await self.inspector(place))
         except _Shut:  # it was heard of already, and that was not now
             return Silence(way.why)

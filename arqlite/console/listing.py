@@ -74,10 +74,9 @@ class Asked:
         Raises:
             ConfigurationError: the query names an unknown queue, or what is not shown.
         """
-        hider = Hider(redact)
+        hider, places = Hider(redact), places_meant(links, query)
         for term in query.terms:
-            hider.refuse_to_compare(term.name)
-        places = places_meant(links, query)
+            hider.refuse_to_compare(term.name, places)
         return cls(links, query, places, await known_for(links, query, places), hider)
 
     def ledgers(self) -> list[tuple[str, Ledger, list[Place]]]:

@@ -205,8 +205,7 @@ class LiveList:
         return [
             Listed(
                 line_of_found(
-                    found, self._place.key, self._place.queue, self._codec, self._hider,
-                    told.get(found.job_id, ()),
+                    found, self._place, self._codec, self._hider, told.get(found.job_id, ())
                 ),
                 after,
             )

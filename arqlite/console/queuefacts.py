@@ -12,7 +12,7 @@ from ..settings import WorkerOptions
 from .facts import QueueFacts
 from .links import Links, Silence
 from .places import Place
-from .queues import look, silent, unknown
+from .queues import look, silent
 
 
 async def queue_facts(links: Links, *, thorough: bool = False) -> list[QueueFacts]:
@@ -34,14 +34,8 @@ async def _of_place(links: Links, place: Place, *, thorough: bool) -> QueueFacts
 
 
 async def _look(place: Place, inspector: Inspector, *, thorough: bool) -> QueueFacts:
-    state, more = await asyncio.gather(look(place, inspector), _more(place, inspector, thorough=thorough))
-    return replace(more, state=state)
-
-
-async def _more(place: Place, inspector: Inspector, *, thorough: bool) -> QueueFacts:
-    """What Redis knows of a queue besides its state."""
     return QueueFacts(
-        state=unknown(place),
+        state=await look(place, inspector),
         cron_jobs=await inspector.count_crons(place.queue),
         lag=await inspector.ledger_lag(place.queue) if place.ledger is not None else timedelta(),
         waiting_functions=await inspector.waiting_functions(place.queue) if thorough else (),

@@ -64,14 +64,12 @@ async def look(place: Place, inspector: Inspector) -> QueueState:
     Raises:
         RedisError, OSError: it does not answer.
     """
-    info, depth, (retryable, is_exact), leader = await asyncio.gather(
-        inspector.check_queue(place.queue),
-        inspector.depth(place.queue),
-        inspector.estimate_retryable(place.queue),
-        inspector.leader(place.queue),
-    )
+    info = await inspector.check_queue(place.queue)
     if info is None:
         return unknown(place)
+    depth = await inspector.depth(place.queue)
+    retryable, is_exact = await inspector.estimate_retryable(place.queue)
+    leader = await inspector.leader(place.queue)
     retryable = min(retryable, depth.waiting)
     found = _workers(place, info, leader)
     return QueueState(

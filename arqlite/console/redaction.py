@@ -8,7 +8,9 @@ from typing import Any
 from pydantic_core import to_jsonable_python
 
 from ..errors import ConfigurationError
+from ..model.arguments import signature_of
 from ..model.terms import INSIDE, path_of
+from .places import Place, functions_of
 
 REDACTED_KEYS = ("password", "passwd", "token", "authorization", "secret", "api_key", "apikey", "cookie")
 """What a console does not show the values of: keys with one of these in them."""
@@ -30,6 +32,7 @@ class Hider:
     def __init__(self, keys: Iterable[str] | None = None) -> None:
         self._keys = tuple(one.lower() for one in (REDACTED_KEYS if keys is None else keys))
         self.has_hidden = False
+        self._names: dict[tuple[str, str], tuple[str, ...]] = {}
 
     def hides(self, key: Any) -> bool:
         """Whether the value of a key is not shown."""
@@ -51,14 +54,36 @@ class Hider:
                 plain[place] = HIDDEN
         return plain, named
 
-    def refuse_to_compare(self, name: str) -> None:
+    def arguments_of(
+        self, place: Place, function: str, args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> tuple[list[Any], dict[str, Any]]:
+        """The arguments of a job, without what its queue's ledger must not hold either."""
+        names = self._names_of(place, function)
+        if place.ledger is not None and place.ledger.redaction.concerns(function):
+            if names:
+                place.ledger.redaction.learn(function, names)
+            args, kwargs, _ = place.ledger.redaction.applied(function, args, kwargs)
+        return self.arguments(args, kwargs, names)
+
+    def refuse_to_compare(self, name: str, places: Iterable[Place]) -> None:
         """Let nobody find out by asking what is not shown.
 
         Raises:
             ConfigurationError: a word of a query asks for the value of a key that is hidden.
         """
-        if name.startswith(INSIDE) and any(map(self.hides, path_of(name))):
+        if not name.startswith(INSIDE):
+            return
+        path = path_of(name)
+        if any(map(self.hides, path)) or (name.startswith("arg.") and _is_redacted(path[0], places)):
             raise ConfigurationError(f"{name} is not shown here, and so it cannot be asked for")
+
+    def _names_of(self, place: Place, function: str) -> tuple[str, ...]:
+        """What a function of the settings calls its arguments by position; nothing of an unknown one."""
+        key = (place.key, function)
+        if key not in self._names:
+            found = functions_of(place).get(function)
+            self._names[key] = () if found is None else signature_of(found.coroutine).parameter_names
+        return self._names[key]
 
     def _as_list(self, args: Sequence[Any]) -> list[Any]:
         shown = self.shown(list(args))
@@ -78,3 +103,15 @@ class Hider:
             self.has_hidden = True
             return HIDDEN
         return self._shown(value)
+
+
+def _is_redacted(argument: str, places: Iterable[Place]) -> bool:
+    """Whether the ledger of one of these queues must not hold an argument, of some function at least."""
+    for place in places:
+        if place.ledger is None:
+            continue
+        for function in ("", *functions_of(place)):
+            _, kept, _ = place.ledger.redaction.applied(function, (), {argument: None})
+            if kept[argument] == HIDDEN:
+                return True
+    return False

@@ -10,13 +10,12 @@ from ..ledger.cursors import Key, cursor_of, key_of
 from ..model.query import TEXT, Query
 from ..model.terms import has_glob
 from .cursors import no_cursor
-from .knowledge import Known, signatures_of
+from .knowledge import Known
 from .lines import line_of_row
 from .places import Place
 from .redaction import Hider
 from .rowfilters import to_ledger_filter
 from .sources import BEGINNING, Chunk, Listed
-from .views import JobLine
 
 _MOST_NAMES = 1_000
 _MOST_QUEUES = 100
@@ -41,8 +40,7 @@ class RowList:
         self._query = query
         self._known = known
         self._hider = hider
-        self._keys = {place.queue: place.key for place in places}
-        self._signatures = known.signatures or signatures_of(places)
+        self._places = {place.queue: place for place in places}
 
     async def chunk(self, after: Any, limit: int) -> Chunk:
         """Some jobs, from a place in the list on."""
@@ -53,7 +51,10 @@ class RowList:
             return Chunk([], None)
         page = await self.ledger.jobs(wanted, after=None if after == BEGINNING else after, limit=limit)
         kind = "id" if wanted.id_prefix and wanted.jobs.ids is None else "at"
-        listed = [Listed(self._line(row), cursor_of(kind, _key(row))) for row in page.items]
+        listed = [
+            Listed(line_of_row(row, self._places[row.queue], self._hider), cursor_of(kind, _key(row)))
+            for row in page.items
+        ]
         frontier = None if page.next is None or kind == "id" else key_of(kind, page.next).at
         return Chunk(listed, page.next, frontier, after)
 
@@ -61,16 +62,9 @@ class RowList:
         """The filter; None where no row can be meant."""
         return to_ledger_filter(self._query, await self._told(), await self._queues())
 
-    def key_of(self, queue: str) -> str:
-        """The key of a queue by its name."""
-        return self._keys.get(queue, queue)
-
-    def _line(self, row: JobRowMixin) -> JobLine:
-        return line_of_row(row, self.key_of(row.queue), self._hider, self._signatures)
-
     async def _queues(self) -> list[str]:
         """The queues that have to be named: none if the ledger has rows of no others."""
-        meant = sorted(self._keys)
+        meant = sorted(self._places)
         there = await self.ledger.values("queue", most=_MOST_QUEUES)
         return [] if len(there) < _MOST_QUEUES and set(there) <= set(meant) else meant
 

@@ -8,6 +8,7 @@ import dataclasses
 import hmac
 import inspect
 import ipaddress
+import logging
 from collections.abc import Awaitable, Callable, Collection
 from typing import Final, TypeAlias
 
@@ -19,6 +20,8 @@ from .context import ADMIN, Access
 from .faults import refusal
 from .hosts import comes_from_here, is_in
 from .paths import is_api
+
+logger = logging.getLogger("arqlite.dashboard")
 
 Verdict: TypeAlias = Access | Response | None
 """Let in; answered so; or None: there is nothing here."""
@@ -80,8 +83,11 @@ def basic_auth(user: str, password: str, access: Access = ADMIN) -> Auth:
     granted = _named(access, user)
 
     def auth(request: Request) -> Verdict:
-        if hmac.compare_digest(_basic(request), expected):
+        told = _basic(request)
+        if hmac.compare_digest(told, expected):
             return granted
+        if told:
+            _note_failure(request, "a password")
         challenge = {"WWW-Authenticate": 'Basic realm="arqlite", charset="UTF-8"'}
         return refusal(request, 401, "Say who you are: a user and a password are needed.", challenge)
 
@@ -109,6 +115,7 @@ def bearer(token: str, access: Access = ADMIN) -> Auth:
             return None
         if hmac.compare_digest(sent, expected):
             return granted
+        _note_failure(request, "a token")
         challenge = {"WWW-Authenticate": 'Bearer realm="arqlite", error="invalid_token"'}
         return refusal(request, 401, "This token is not known here.", challenge)
 
@@ -172,6 +179,12 @@ def bearer_of(request: Request) -> bytes | None:
     """The token of a request; None without one."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     return token.strip().encode() if scheme.lower() == "bearer" else None
+
+
+def _note_failure(request: Request, what: str) -> None:
+    """Leave a trace for those who watch for guessing; never what was tried, which may be nearly right."""
+    where = request.client.host if request.client else "a socket"
+    logger.warning("%s from %s was wrong", what, where)
 
 
 def _basic(request: Request) -> bytes:

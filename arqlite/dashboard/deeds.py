@@ -78,7 +78,12 @@ def some_jobs(jobs: Sequence[tuple[str, str]]) -> Sequence[Query]:
 
 
 async def do_to_job(console: Console, verb: str, queue: str, job_id: str) -> Deed:
-    """Retry, cancel or delete one job."""
+    """Retry, cancel or delete one job.
+
+    Raises:
+        ConfigurationError: its id means others, too.
+    """
+    await _must_mean_single_jobs(console, [(queue, job_id)])
     done = await _verb(console, verb)(one_job(queue, job_id))
     if done.done:
         return Deed(f"{_DONE[verb]} job {job_id}.", done.matched, done.done)
@@ -93,7 +98,7 @@ async def do_to_selection(
     """Retry, cancel or delete these jobs, given by queue and id.
 
     Raises:
-        ConfigurationError: none was chosen, or too many were.
+        ConfigurationError: none was chosen, or too many were, or an id means others, too.
         NotConfirmed: they are many, and `confirm` is neither how many nor the verb.
     """
     chosen = list(dict.fromkeys(jobs))
@@ -102,6 +107,7 @@ async def do_to_selection(
     if len(chosen) > limit:
         raise ConfigurationError(f"at most {limit} jobs can be chosen at once, got {len(chosen)}")
     _must_be_confirmed(verb, f"{len(chosen):,}", len(chosen), confirm)
+    await _must_mean_single_jobs(console, chosen)
     return _told(verb, [await _verb(console, verb)(query) for query in some_jobs(chosen)])
 
 
@@ -205,6 +211,13 @@ async def _limits(console: Console, key: str, said: Mapping[str, str]) -> dict[s
         by = now.rate_limit.partition_by if now.rate_limit else None
         limits["rate_limit"] = RateLimit(*rate, by) if isinstance(rate, tuple) else rate
     return limits
+
+
+async def _must_mean_single_jobs(console: Console, jobs: Sequence[tuple[str, str]]) -> None:
+    """Refuse ids that a query takes for patterns: who names a job `*` must not have all others deleted."""
+    for queue, job_id in jobs:
+        if "*" in job_id and (await console.count(one_job(queue, job_id))).value > 1:
+            raise ConfigurationError(f"the id {job_id!r} means other jobs, too: nothing was done")
 
 
 def _verb(console: Console, verb: str) -> Callable[[Query], Awaitable[Done]]:

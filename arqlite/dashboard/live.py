@@ -28,6 +28,9 @@ PERIODS: Final = (1.0, 2.0, 5.0, 15.0, 60.0)
 BEAT_S: Final = 15.0
 """So long is a stream silent at most: proxies cut what is silent for a minute."""
 
+LONGEST_S: Final = 600.0
+"""So long is a stream, in seconds: the browser asks anew, and who may not look any more is refused."""
+
 _LOOK_S: Final = 0.25
 _RECONNECT = b"retry: 3000\n\n"
 _BEAT = b": still here\n\n"
@@ -91,7 +94,8 @@ class Line:
             self._reader = asyncio.create_task(self._read())
         try:
             yield _RECONNECT
-            while not self._is_closed:
+            end = self._now() + LONGEST_S
+            while not self._is_closed and self._now() < end:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(BEAT_S):
                         await tab.news.wait()

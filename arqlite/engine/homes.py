@@ -49,6 +49,12 @@ class Homes:
             start = max(start - size, 0)
         return found
 
+    async def marks_of(self, job_id: str) -> tuple[str, str]:
+        """Which step a job is, as `number:workflow`, and the digest of its lock; empty for none."""
+        step = await self.client.hget(self.keys.steps, job_id)
+        lock = await self.client.hget(self.keys.locks, job_id)
+        return _text(step or b""), _text(lock or b"")
+
     async def _sizes(self, states: Set[JobState]) -> list[tuple[str, bool, int]]:
         """The zsets in which jobs of these states are, whether the last ones come first, and of how many."""
         homes: list[tuple[str, bool]] = []

@@ -107,7 +107,7 @@ class Queries:
         wanted: LedgerFilter | JobFilter | None = None,
         /,
         *,
-        most: int = MOST_COUNTED,
+        most: int | None = None,
         **conditions: Unpack[LedgerConditions],
     ) -> Count:
         """How many rows there are.
@@ -121,7 +121,8 @@ class Queries:
         """
         asked = LedgerFilter.of(wanted, **conditions)
         async with reading(self.sessions, self.read_timeout) as db:
-            value, were_all = await store.count_listed(db, self.row_model, asked, most=most)
+            limit = MOST_COUNTED if most is None else most
+            value, were_all = await store.count_listed(db, self.row_model, asked, most=limit)
             if were_all:
                 return Count(value)
             if db.get_bind().dialect.name != "postgresql":
@@ -133,10 +134,10 @@ class Queries:
         wanted: LedgerFilter | JobFilter | None = None,
         /,
         *,
-        most: int = MOST_COUNTED,
+        most: int | None = None,
         **conditions: Unpack[LedgerConditions],
     ) -> tuple[dict[JobState, int], bool]:
-        """How many rows are in each state, of at most `most` that are looked at; and whether that were all.
+        """How many rows are in each state, of up to `most`, see `count`; and whether that were all.
 
         Raises:
             ConfigurationError: a condition cannot be.
@@ -144,7 +145,8 @@ class Queries:
         """
         asked = LedgerFilter.of(wanted, **conditions)
         async with reading(self.sessions, self.read_timeout) as db:
-            return await store.count_states(db, self.row_model, asked, most=most)
+            limit = MOST_COUNTED if most is None else most
+            return await store.count_states(db, self.row_model, asked, most=limit)
 
     async def values(
         self, column: Literal["queue", "function"], *, start: str = "", most: int = 100

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from arqlite import ArqRedis
 from arqlite.connections import RedisSettings
 from arqlite.console import Console, JobLine
-from arqlite.ledger import JobRow, Ledger, LedgerBase, configure_sqlite, create_missing_tables
+from arqlite.ledger import JobRow, Ledger, configure_sqlite
 from arqlite.model.query import Query
 
 NOWHERE = "127.0.0.1"
@@ -34,8 +34,9 @@ async def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
         engine = create_async_engine(url, connect_args=options)
         async with engine.begin() as connection:
             await connection.execute(text(f"CREATE SCHEMA {schema}"))
-    await create_missing_tables(engine, LedgerBase.metadata)
-    yield Ledger(engine)
+    made = Ledger(engine)
+    await made.upgrade()
+    yield made
     await engine.dispose()
 
 
@@ -63,9 +64,9 @@ async def toy(ctx: dict[Any, Any], user_id: int = 0, **options: Any) -> None:
     """Do nothing."""
 
 
-def away_ledger(tmp_path: Path) -> Ledger:
-    """A ledger that cannot be opened."""
-    return Ledger(f"sqlite:///{tmp_path / 'no' / 'such' / 'folder' / 'jobs.db'}")
+def away_ledger() -> Ledger:
+    """A ledger whose database nobody serves."""
+    return Ledger(f"postgresql://nobody@{NOWHERE}:1/none")
 
 
 async def fill(ledger: Ledger, rows: list[dict[str, Any]]) -> None:

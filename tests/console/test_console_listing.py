@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from inspector_toys import enqueue, enqueue_everywhere
@@ -169,10 +168,10 @@ async def test_places_are_merged_by_time(ledger: Ledger, arq_redis: ArqRedis) ->
     assert moments == sorted(moments, reverse=True)  # type: ignore[type-var]
 
 
-async def test_live_jobs_stand_in_for_a_ledger_that_is_away(arq_redis: ArqRedis, tmp_path: Path) -> None:
+async def test_live_jobs_stand_in_for_a_ledger_that_is_away(arq_redis: ArqRedis) -> None:
     """When the database is away, what Redis has is shown, and it is said why that is not all."""
     await enqueue(arq_redis, "one")
-    console = Console([settings(arq_redis, away_ledger(tmp_path))])
+    console = Console([settings(arq_redis, away_ledger())])
 
     page = await console.jobs()
 
@@ -192,9 +191,9 @@ async def test_rows_are_shown_while_redis_is_away(ledger: Ledger) -> None:
     assert [(one.code, one.queue) for one in page.troubles] == [("redis-away", "main")]
 
 
-async def test_nothing_is_shown_while_all_is_away(tmp_path: Path) -> None:
+async def test_nothing_is_shown_while_all_is_away() -> None:
     """With both away the page is empty, and says of both why."""
-    console = Console([settings(None, away_ledger(tmp_path), queue_name="main")])
+    console = Console([settings(None, away_ledger(), queue_name="main")])
 
     page = await console.jobs()
 

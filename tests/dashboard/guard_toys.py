@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
@@ -23,26 +21,18 @@ NO_QUEUE = Access("nobody", can=ADMIN.can, queues=())
 class Console(FakeConsole):
     """The fake, with what the guard and the API ask beside."""
 
-    seen: Collection[str] | None = None
     soon: int = 0
-
-    @property
-    def places(self) -> Any:
-        return [place for place in super().places if self.seen is None or place.key in self.seen]
-
-    async def queues(self) -> Any:
-        return [queue for queue in await super().queues() if self.seen is None or queue.key in self.seen]
-
-    def only(self, keys: Collection[str]) -> Console:
-        other = copy.copy(self)
-        other.seen = keys
-        return other
 
     async def due_within(self, key: str, seconds: float) -> int:
         return self.soon
 
 
-PEOPLE = {"admin": ADMIN, "operator": OPERATOR, "reader": READ_ONLY, "blind": NO_QUEUE}
+PEOPLE = {
+    "admin": replace(ADMIN, user="admin"),
+    "operator": replace(OPERATOR, user="operator"),
+    "reader": READ_ONLY,
+    "blind": NO_QUEUE,
+}
 
 
 def by_name(request: Request) -> Access | None:

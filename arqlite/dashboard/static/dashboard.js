@@ -120,10 +120,14 @@ async function refresh() {
   isDue = false;
   try {
     const answer = await fetch(location.href, { headers: { Accept: "text/html" }, credentials: "same-origin" });
-    const isPage = !answer.redirected && (answer.headers.get("content-type") ?? "").startsWith("text/html");
+    // What a form has answered stands under the address of the form, which is no page: it is left as it is.
+    const isPage = !answer.redirected && answer.status !== 405 && (answer.headers.get("content-type") ?? "").startsWith("text/html");
     if (!isPage) { isOver = true; connect(); return; }
     const told = new DOMParser().parseFromString(await answer.text(), "text/html"), fresh = one("#main", told);
     if (!fresh || isHeld()) { isDue = true; return; }
+    // What was just done is told once, by the first page: it stays there long enough to be read.
+    const said = one("#flash");
+    if (said && !one("#flash", told) && performance.now() < 8000) fresh.prepend(said.cloneNode(true));
     morph(one("#main"), fresh);
     document.title = told.title;
     settle();
