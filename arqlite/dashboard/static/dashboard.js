@@ -104,7 +104,8 @@ function connect() {
       // A proxy may not let streams through: then the page asks by itself, and not too often.
       stream.addEventListener("error", () => { isBroken = true; showState(); });
     } else isBroken = true;
-    timer = setInterval(() => { isDue ||= isBroken; refreshIfDue(); }, Math.max(rate(), isBroken ? 5 : 1) * 1000);
+    // What a running job tells of itself changes nothing that the stream looks at.
+    timer = setInterval(() => { isDue ||= isBroken || one("[data-follow]") !== null; refreshIfDue(); }, Math.max(rate(), isBroken ? 5 : 1) * 1000);
   }
   showState();
 }
@@ -143,26 +144,43 @@ function morph(old, fresh) {
   for (const { name } of [...old.attributes]) if (!fresh.hasAttribute(name) && !isOurs(old, name)) old.removeAttribute(name);
   for (const { name, value } of fresh.attributes) if (old.getAttribute(name) !== value && !isOurs(old, name)) old.setAttribute(name, value);
   const byId = new Map([...old.children].filter((child) => child.id).map((child) => [child.id, child]));
-  let place = old.firstChild;
+  const stays = new Set([...fresh.children].map((child) => child.id));
+  // Past what is not the server's, and over what is gone: or all that comes after it would be taken for new.
+  const skipped = (node) => {
+    while (node && (isMade(node) || (node.id && !stays.has(node.id)))) {
+      const next = node.nextSibling;
+      if (!isMade(node)) node.remove();
+      node = next;
+    }
+    return node;
+  };
+  let place = skipped(old.firstChild);
   for (const wanted of [...fresh.childNodes]) {
+    // Text between elements is spaces that come and go with them.
+    while (wanted.nodeType === Node.ELEMENT_NODE && place && place.nodeType !== Node.ELEMENT_NODE) {
+      const next = skipped(place.nextSibling);
+      place.remove();
+      place = next;
+    }
     const twin = wanted.id ? byId.get(wanted.id) : null;
     if (twin && twin !== place) old.insertBefore(twin, place);
     const here = twin ?? place;
     if (here && isAlike(here, wanted)) {
       if (here.nodeType === Node.ELEMENT_NODE) morph(here, wanted);
       else if (here.nodeValue !== wanted.nodeValue) here.nodeValue = wanted.nodeValue;
-      place = here.nextSibling;
+      place = skipped(here.nextSibling);
     } else old.insertBefore(document.importNode(wanted, true), place);
   }
   while (place) {
-    const next = place.nextSibling;
+    const next = skipped(place.nextSibling);
     place.remove();
     place = next;
   }
 }
 const isAlike = (one, other) => one.nodeType === other.nodeType && one.nodeName === other.nodeName && (one.id ?? "") === (other.id ?? "");
-// What the reader has changed is theirs: what is open, and marks that only this script makes.
-const isOurs = (element, name) => name === "open" || name === "data-count" || name === "data-utc"
+// What the reader has changed is theirs: what is open, and elements and marks that only this script makes.
+const isMade = (node) => node.nodeType === Node.ELEMENT_NODE && node.dataset.own === "all";
+const isOurs = (element, name) => element.dataset.own !== undefined || name === "open" || name === "data-count" || name === "data-utc"
   || (name === "value" && element === document.activeElement);
 
 // -- completing: a list below an input, moved through by arrows
@@ -226,6 +244,8 @@ function completeFilter() {
   const names = all("#q-words option").map((option) => option.value);
   input.removeAttribute("list");
   const list = Object.assign(document.createElement("ul"), { id: "q-list", hidden: true });
+  list.dataset.own = "all";
+  input.dataset.own = "marks";
   list.setAttribute("role", "listbox");
   list.setAttribute("aria-label", "Completions");
   input.after(list);
