@@ -7,5 +7,3 @@ from pathlib import Path
 
 for suite in ("console", "ledger"):
     sys.path.append(str(Path(__file__).resolve().parent.parent / suite))
-
-from sqlite_threads import sqlite_threads_end  # noqa: E402, F401 (a fixture)

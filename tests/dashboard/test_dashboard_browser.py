@@ -67,7 +67,7 @@ def origin() -> Iterator[str]:
 
 
 def job_paths(page: Any) -> list[str]:
-    return [link.get_attribute("href") for link in page.locator("table.rows td.wide > a").all()]
+    return [link.get_attribute("href") for link in page.locator("table.rows td.job > a").all()]
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

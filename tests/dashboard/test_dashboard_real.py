@@ -12,6 +12,7 @@ import pytest
 from guard_toys import SAME_ORIGIN, browser
 from reading_toys import fake_pool
 from sqlalchemy.ext.asyncio import create_async_engine
+from sqlite_threads import sqlite_threads_end  # noqa: F401 (a fixture)
 from starlette.applications import Starlette
 from starlette.requests import Request
 
