@@ -6,6 +6,7 @@ from fastapi import FastAPI, Request, status
 from fastapi.responses import JSONResponse
 
 from app.api import health, v1
+from app.core.dashboard import dashboard
 from app.core.setup import lifespan
 from app.errors import (
     ApplicationError,
@@ -26,6 +27,7 @@ app = FastAPI(
 )
 app.include_router(health.router)
 app.include_router(v1.router)
+app.mount("/ops/jobs", dashboard)
 
 _STATUS_CODES: dict[type[Exception], int] = {
     NotFoundError: status.HTTP_404_NOT_FOUND,

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI
 
 from app.core import database, queue
+from app.core.dashboard import dashboard
 from app.core.tasks import BASE_QUEUE, EMAIL_QUEUE
 from app.services.account_service import create_demo_account
 from arqlite import ArqRedis, create_pool
+from arqlite.dashboard import running
 
 if TYPE_CHECKING:
     from arqlite.connections import RedisSettings
@@ -42,7 +44,8 @@ async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
     await create_demo_account()
     try:
         await create_redis_queue_pools()
-        yield
+        async with running(dashboard):
+            yield
     finally:
         await close_redis_queue_pools()
         await database.engine.dispose()

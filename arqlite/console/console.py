@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -77,6 +77,12 @@ class Console:
         other._links = self._links.acting(by)
         return other
 
+    def only(self, keys: Collection[str]) -> Console:
+        """The same console, with only these of its queues; both share their connections."""
+        other = copy.copy(self)
+        other._links = self._links.only([place for place in self.places if place.key in keys])
+        return other
+
     async def aclose(self) -> None:
         """Close what this opened; pools that were given stay open."""
         await self._links.aclose()
@@ -104,6 +110,16 @@ class Console:
             ConfigurationError: the console has none of this key; says which are near.
         """
         return await queues.queue_state(self._links, key)
+
+    async def due_within(self, key: str, seconds: float) -> int:
+        """How many jobs of a queue wait for their time and become due within the next seconds.
+
+        Raises:
+            ConfigurationError: the console has none of this key.
+            RedisError, OSError: its Redis is out of reach.
+        """
+        place = self._links.place(key)
+        return await (await self._links.inspector(place)).due_within(place.queue, seconds)
 
     async def jobs(self, query: Query | None = None, *, after: str | None = None, limit: int = 50) -> JobPage:
         """A page of the jobs that are meant, the newest first: from the ledger where a queue has one, else

@@ -31,6 +31,11 @@ def due_ms(score: float) -> int:
     return int(score) // _DUE_STEP + EPOCH_MS
 
 
+def latest_score(due_ms: int) -> int:
+    """The greatest score of `sched` that a job has which is due by then, in ms since 1970."""
+    return (max(due_ms - EPOCH_MS, 0) + 1) * _DUE_STEP - 1
+
+
 class Keys:
     """The names of one queue in one database.
 

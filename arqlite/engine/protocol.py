@@ -514,6 +514,9 @@ class Engine(Protocol):
     async def survey(self) -> Survey | None:
         """Tell all that concerns the workers of the queue; None if nobody has ever used it."""
 
+    async def due_within(self, ms: int) -> int:
+        """Count the jobs that wait for their time and are due by then, or were."""
+
     def beat(self, session: str, lease_ms: int, heard: Sequence[str], vitals: str = "") -> Beat:
         """Keep the lease; blocking, for the heartbeat's own thread. `vitals` tell how its process is."""
 

@@ -1,0 +1,269 @@
+"""The dashboard in a real browser: what it looks like, what its script does, and that it works without."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from browser_toys import chromium, looking, playwright, served
+from dashboard_toys import SLASHED, FakeConsole
+
+from arqlite.model.states import JobState
+
+pytestmark = pytest.mark.slow
+
+PATHS = (
+    "/", "/jobs", "/jobs?q=state:discarded", "/jobs?q=stat:x", "/errors", "/queues", "/queues/default",
+    "/queues/mail", "/crons", "/workers", "/metrics", "/system", "/audit", "/jobs/nope/1",
+)  # fmt: skip
+
+PAYLOADS = """
+<script>alert(1)</script>
+<img src=x onerror=alert(2)>
+"><svg onload=alert(3)>
+'><svg/onload=alert(4)>
+javascript:alert(5)
+</title><script>alert(6)</script>
+</textarea><img src=x onerror=alert(7)>
+<a href=javascript:alert(8)>x</a>
+{{7*7}}${7*7}#{7*7}
+<iframe srcdoc='<script>alert(9)</script>'>
+" autofocus onfocus=alert(10) x="
+' onmouseover=alert(11) x='
+<details open ontoggle=alert(12)>
+<math><mtext></mtext><script>alert(13)</script></math>
+--><script>alert(14)</script>
+]]><script>alert(15)</script>
+<style>@import 'http://evil.example'</style>
+<base href=//evil.example/>
+<meta http-equiv=refresh content=0;url=//evil.example>
+<link rel=stylesheet href=//evil.example/x.css>
+<object data=//evil.example>
+<embed src=//evil.example>
+<form action=//evil.example><button>
+\u2028alert(16)
+&lt;script&gt;alert(17)&lt;/script&gt;
+%3Cscript%3Ealert(18)%3C/script%3E
+\\"><script>alert(19)</script>
+<ScRiPt>alert(20)</sCrIpT>
+<svg><a xlink:href=javascript:alert(21)><text>x</text></a></svg>
+<input onfocus=alert(22) autofocus>
+<video><source onerror=alert(23)></video>
+"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def origin() -> Iterator[str]:
+    with served() as url:
+        yield url
+
+
+def job_paths(page: Any) -> list[str]:
+    return [link.get_attribute("href") for link in page.locator("table.rows td.job > a").all()]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1024, 1920])
+def test_pages_fit_and_complain_of_nothing(browser: Any, origin: str, width: int, theme: str) -> None:
+    """At each width, light and dark: nothing in the console, nothing from elsewhere, no sideways scroll."""
+    viewport = {"width": width, "height": 900}
+    with looking(browser, origin, viewport=viewport, color_scheme=theme) as watched:
+        watched.open("/jobs")
+        for path in (*PATHS, *job_paths(watched.page)[:12:3]):
+            watched.open(path)
+            assert watched.page.evaluate("document.documentElement.scrollWidth") <= width, path
+
+        assert watched.complaints == []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_pages_have_no_serious_barrier(browser: Any, origin: str, theme: str) -> None:
+    """axe finds nothing that keeps somebody from reading or using a page."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    with looking(browser, origin, color_scheme=theme, bypass_csp=True) as watched:
+        watched.open("/jobs")
+        found = []
+        for path in (*PATHS, job_paths(watched.page)[12]):
+            watched.open(path)
+            found += [
+                f"{path}: {one['id']} ({one['impact']}): {one['nodes'][0]['html'][:150]}"
+                for one in axe.run(watched.page).response["violations"]
+                if one["impact"] in {"serious", "critical"}
+            ]
+
+    assert found == []
+
+
+def test_markup_of_users_does_nothing(browser: Any) -> None:
+    """Thirty ways to get a script into a page do nothing, even where no policy of the browser would help."""
+    with (
+        served(console=FakeConsole(text=PAYLOADS)) as origin,
+        looking(browser, origin, bypass_csp=True) as watched,
+    ):
+        watched.open("/jobs?cols=id,by,worker,error,tags")
+        for path in (*PATHS, *job_paths(watched.page)[:18]):
+            watched.open(path)
+            assert (
+                watched.page.locator("main script, main iframe, main object, main base, main style").count()
+                == 0
+            )
+
+        assert watched.complaints == []
+
+
+def test_reads_and_acts_without_a_script(browser: Any) -> None:
+    """With scripts switched off a list is filtered, jobs are chosen and retried, and a queue is paused."""
+    console = FakeConsole()
+    with (
+        served(console=console) as origin,
+        looking(browser, origin, java_script_enabled=False) as watched,
+    ):
+        page = watched.page
+        page.goto(origin + "/jobs")
+        page.get_by_label("Filter").fill("state:discarded")
+        page.get_by_role("button", name="Filter").click()
+        page.locator("td.pick input").first.check()
+        page.get_by_role("button", name="Retry selected").click()
+        said = page.get_by_role("status").inner_text()
+        page.get_by_role("link", name="Queues", exact=True).first.click()
+        page.get_by_role("button", name="Pause").first.click()
+
+    assert said.startswith("Retried 1 job")
+    assert [verb for _, verb, _ in console.acts] == ["retry", "pause"]
+    assert watched.complaints == []
+
+
+def test_page_follows_what_happens(browser: Any) -> None:
+    """A job that ends changes its row at once, and what the reader has opened stays open."""
+    console = FakeConsole()
+    with served(console=console) as origin, looking(browser, origin) as watched:
+        page = watched.page
+        place = next(
+            at
+            for at, job in enumerate(console.jobs_)
+            if job.state is JobState.EXECUTING and job.queue == SLASHED
+        )
+        running = console.jobs_[place]
+        page.goto(origin + f"/jobs/reports@db.internal:6379%252F1/{running.id}")
+        page.evaluate("localStorage.setItem('arqlite.rate', '1'); window.isStill = true")
+        page.reload()
+        page.evaluate("window.isStill = true")
+        page.wait_for_selector("body[data-state=live]")
+        page.locator("#value-args > summary").click()
+        console.jobs_[place] = replace(running, state=JobState.COMPLETED)
+
+        playwright.expect(page.locator("h1 .state")).to_have_text("completed")
+
+        assert page.evaluate("window.isStill") is True
+        assert page.locator("#value-args").get_attribute("open") is None
+        assert page.locator("#value-kwargs").get_attribute("open") is not None
+        assert watched.complaints == []
+
+
+def test_selection_holds_the_page(browser: Any) -> None:
+    """While rows are selected nothing moves below them; when none is, the page catches up."""
+    console = FakeConsole()
+    with served(console=console) as origin, looking(browser, origin) as watched:
+        page = watched.page
+        page.goto(origin)
+        page.evaluate("localStorage.setItem('arqlite.rate', '1')")
+        with page.expect_request("**/live?*"):
+            page.goto(origin + "/jobs")
+        page.wait_for_selector("body[data-state=live]")
+        page.locator("td.pick input").first.check()
+        shown = page.locator(".bulk .count")
+        playwright.expect(shown).to_have_text("1 selected")
+        place = next(at for at, job in enumerate(console.jobs_) if job.state is JobState.EXECUTING)
+        row = page.locator("tbody tr").nth(place)
+        console.jobs_[place] = replace(console.jobs_[place], state=JobState.DISCARDED)
+        console.jobs_[place + 1] = replace(console.jobs_[place + 1], state=JobState.DISCARDED)
+        page.wait_for_timeout(1_500)  # two looks that must not come
+        assert "running" in row.inner_text()
+
+        page.keyboard.press("Escape")
+
+        playwright.expect(row).to_contain_text("failed")
+        assert watched.complaints == []
+
+
+def test_keys_lead_everywhere(browser: Any, origin: str) -> None:
+    """Pages, rows, selection, filter, help and theme are reached by keys, and not while somebody types."""
+    with looking(browser, origin) as watched:
+        page = watched.page
+        watched.open("/")
+        page.keyboard.press("g")
+        page.keyboard.press("j")
+        page.wait_for_url("**/jobs")
+        page.wait_for_selector("html[data-js]")
+        for key in ("j", "j", "x"):
+            page.keyboard.press(key)
+        assert page.locator("tr.at td.pick input").is_checked()
+        page.keyboard.press("/")
+        page.keyboard.type("gt?x")
+        assert page.locator("#q").input_value() == "gt?x"
+        page.locator("h1").evaluate("document.activeElement.blur()")
+        page.keyboard.press("?")
+        page.locator("#keys").wait_for()
+        page.keyboard.press("Escape")
+        page.locator("#keys").wait_for(state="hidden")
+        page.keyboard.press("t")
+        page.keyboard.press("t")
+        page.reload()
+        assert page.locator("html").get_attribute("data-theme") == "dark"
+        page.locator("tbody tr").first.wait_for()
+        page.keyboard.press("j")
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/jobs/*/*")
+        assert watched.complaints == []
+
+
+def test_palette_goes_anywhere(browser: Any, origin: str) -> None:
+    """Ctrl-K finds pages, queues and functions, and takes anything else for a search."""
+    with looking(browser, origin) as watched:
+        page = watched.page
+        watched.open("/")
+        for typed, told in (
+            ("metr", "**/metrics"),
+            ("resize", "**/jobs?q=function*resize_image"),
+            ("1a2b", "**/jobs?q=1a2b"),
+        ):
+            page.wait_for_selector("html[data-js]")
+            page.keyboard.press("Control+k")
+            page.keyboard.type(typed)
+            page.locator("#palette-list li[aria-selected=true]", has_text=typed).wait_for()
+            page.keyboard.press("Enter")
+            page.wait_for_url(told)
+        assert watched.complaints == []
+
+
+def test_filter_is_completed(browser: Any, origin: str) -> None:
+    """Names and values are offered while somebody types, and taken by keys."""
+    with looking(browser, origin) as watched:
+        page = watched.page
+        watched.open("/jobs")
+        box = page.locator("#q")
+        box.press_sequentially("sta")
+        page.locator("#q-list li").first.wait_for()
+        page.keyboard.press("ArrowDown")
+        page.keyboard.press("Enter")
+        page.keyboard.type("dis")
+        page.locator("#q-list li", has_text="discarded").wait_for()
+        page.keyboard.press("ArrowDown")
+        page.keyboard.press("Tab")
+        assert box.input_value() == "state:discarded "
+        page.keyboard.type("queue:rep")
+        page.locator("#q-list li", has_text="reports").wait_for()
+        page.keyboard.press("ArrowDown")
+        page.keyboard.press("Enter")
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/jobs?q=*")
+        assert page.locator("#q-error").count() == 0
+        assert watched.complaints == []
