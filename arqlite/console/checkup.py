@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 
 from .facts import LedgerFacts, QueueFacts, ServerFacts
-from .views import Severity, Trouble
+from .views import QueueState, Severity, Trouble
 
 FLOOR = (6, 2)
 """The oldest Redis whose commands the scripts need."""
@@ -41,7 +41,7 @@ def queue_troubles(facts: QueueFacts, *, production: bool = False) -> Iterator[T
         text = f"no worker of queue {state.name} can start with these settings: {facts.settings_fault}"
         yield Trouble("error", "bad-settings", text, "correct them as is said here.", state.key)
     if state.error:
-        text = f"the Redis of queue {state.name} at {state.server} does not answer: {state.error}"
+        text = f"the Redis of queue {state.name} at {state.server} cannot be asked: {state.error}"
         fix = "start it, or correct its address, user and password in the settings; jobs wait meanwhile."
         yield Trouble("error", "redis-away", text, fix, state.key)
         return
@@ -214,6 +214,11 @@ def _skew(skew: timedelta | None, whose: str) -> Iterator[Trouble]:
     yield Trouble("warning", "clock-skew", text, fix)
 
 
+def _server(state: QueueState) -> str:
+    """The address of a queue's server, without its database."""
+    return state.server.rpartition("/")[0]
+
+
 def _seconds(span: timedelta) -> str:
     return f"{span.total_seconds():.1f} s"
 
@@ -230,9 +235,12 @@ def all_troubles(
     production: bool = False,
 ) -> list[Trouble]:
     """What is wrong with all of them together, the worst first."""
+    # A queue that cannot be asked for want of rights is no trouble of its own.
+    forbidden = {facts.info.server for facts in servers if facts.missing_rights}
+    told = [one for one in queues if not (one.state.error and _server(one.state) in forbidden)]
     return worst_first(
         [
-            *(trouble for facts in queues for trouble in queue_troubles(facts, production=production)),
+            *(trouble for facts in told for trouble in queue_troubles(facts, production=production)),
             *(trouble for facts in servers for trouble in server_troubles(facts, production=production)),
             *(trouble for facts in ledgers for trouble in ledger_troubles(facts)),
         ]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import ConfigurationError
 from .links import Links, Silence
@@ -60,14 +60,15 @@ async def figures(
     """
     asked = asked_for(since, until, queue, function, datetime.now(UTC))
     chosen = links.only(links.chosen([queue] if queue is not None else []))
-    ledgers = chosen.ledgers()
-    answers = await asyncio.gather(*(_of_ledger(chosen, *each, asked) for each in ledgers))
-    found = [part for parts in answers for part in parts]
-    rows = [row for part in found for row in part.rows]
+    answers = await asyncio.gather(*(_of_ledger(chosen, *each, asked) for each in chosen.ledgers()))
+    found = [part for answer in answers for part in answer.functions]
+    # What several ledgers measured cannot be told in one percentile.
+    times = answers[0].times if len(answers) == 1 else NO_TIMES
+    overall = Part("", "", [row for part in found for row in part.rows], times)
     return Figures(
         since=asked.span.since,
         until=asked.span.until,
-        overall=_added(_Part("", "", rows), asked.span),
+        overall=_added(overall, asked.span),
         functions=sorted(
             (_added(part, asked.span) for part in found),
             key=lambda one: (-one.total, one.queue, one.function),
@@ -95,58 +96,96 @@ def asked_for(
     return Asked(per, Span(start, step, -((start - end) // step)), queue, function)
 
 
-Percentiles: TypeAlias = tuple[float, float, float] | None
-"""p50, p95 and p99 in ms; None where nobody counted."""
+class Times(NamedTuple):
+    """p50, p95 and p99 of how long runs took and had waited, in ms; None where nobody counted."""
+
+    run_ms: tuple[float, float, float] | None = None
+    wait_ms: tuple[float, float, float] | None = None
 
 
-def percentiles(rows: Sequence[Ended]) -> tuple[Percentiles, Percentiles]:
-    """How long runs took, and how long they had waited.
-
-    A ledger keeps sums and the longest of each minute, out of which no percentile can be told.
-    """
-    return None, None
+NO_TIMES = Times()
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
-    """What ended of one function."""
+class Part:
+    """What ended of one function, or of all."""
 
     queue: str
     function: str
     rows: Sequence[Ended]
+    times: Times = NO_TIMES
 
 
-async def _of_ledger(links: Links, ledger: Ledger, places: Sequence[Place], asked: Asked) -> Sequence[_Part]:
-    rows = await links.ask_ledger(
-        ledger,
-        lambda it: it.ended(
-            since=asked.span.since,
-            until=asked.span.until,
-            per=asked.per,
-            by=("queue", "function"),
-            queue=places[0].queue if len(places) == 1 else None,
-            function=asked.function,
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a ledger tells: of each function, and how long all runs of its queues together took."""
+
+    functions: Sequence[Part] = ()
+    times: Times = NO_TIMES
+
+
+async def percentiles(
+    links: Links, ledger: Ledger, names: Collection[str], asked: Asked
+) -> Mapping[tuple[str, str], Times]:
+    """How long runs took and had waited, by queue and function; by two empty texts over all of them.
+
+    Over all only if the ledger has no other queues than these: what is asked of it is asked of all.
+    """
+    only: dict[str, Any] = {
+        "since": asked.span.since,
+        "until": asked.span.until,
+        "queue": next(iter(names)) if len(names) == 1 else None,
+        "function": asked.function,
+    }
+    each, overall = await asyncio.gather(
+        links.ask_ledger(ledger, lambda it: it.percentiles(by=("queue", "function"), **only)),
+        links.ask_ledger(ledger, lambda it: it.percentiles(**only)),
+    )
+    if isinstance(each, Silence) or isinstance(overall, Silence):
+        return {}
+    found = {(one.queue or "", one.function or ""): Times(one.run_ms, one.wait_ms) for one in each}
+    if {queue for queue, _ in found} <= set(names):
+        found["", ""] = next((Times(one.run_ms, one.wait_ms) for one in overall), NO_TIMES)
+    return found
+
+
+async def _of_ledger(links: Links, ledger: Ledger, places: Sequence[Place], asked: Asked) -> Answer:
+    keys = {place.queue: place.key for place in places}
+    rows, times = await asyncio.gather(
+        links.ask_ledger(
+            ledger,
+            lambda it: it.ended(
+                since=asked.span.since,
+                until=asked.span.until,
+                per=asked.per,
+                by=("queue", "function"),
+                queue=places[0].queue if len(places) == 1 else None,
+                function=asked.function,
+            ),
         ),
+        percentiles(links, ledger, keys, asked),
     )
     if isinstance(rows, Silence):
-        return ()
-    keys = {place.queue: place.key for place in places}
+        return Answer()
     groups: dict[tuple[str, str], list[Ended]] = {}
     for row in rows:
         if row.queue in keys:
-            groups.setdefault((keys[row.queue], row.function or ""), []).append(row)
-    return [_Part(queue, function, group) for (queue, function), group in groups.items()]
+            groups.setdefault((row.queue, row.function or ""), []).append(row)
+    parts = [
+        Part(keys[queue], function, group, times.get((queue, function), NO_TIMES))
+        for (queue, function), group in groups.items()
+    ]
+    return Answer(parts, times.get(("", ""), NO_TIMES))
 
 
-def _added(part: _Part, span: Span) -> FunctionFigures:
+def _added(part: Part, span: Span) -> FunctionFigures:
     chart = points(part.rows, span)
-    run_ms, wait_ms = percentiles(part.rows)
     return FunctionFigures(
         queue=part.queue,
         function=part.function,
         points=chart,
         total=sum(row.total for row in part.rows),
         failed=sum(point.failed for point in chart),
-        run_ms=run_ms,
-        wait_ms=wait_ms,
+        run_ms=part.times.run_ms,
+        wait_ms=part.times.wait_ms,
     )

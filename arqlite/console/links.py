@@ -213,8 +213,9 @@ class Links:
         except ConfigurationError:
             raise
         except Exception as error:  # noqa: BLE001 (each driver has its own, and the answer is no)
-            door.shut(in_words(error))
-            return Silence(door.why)
+            if _is_gone(error):
+                door.shut(in_words(error))
+            return Silence(in_words(error))
 
     def ledgers(self) -> Sequence[tuple[Ledger, Sequence[Place]]]:
         """The ledgers, each once, and the queues that have their rows there."""
@@ -252,6 +253,15 @@ class Links:
         )
         self._shared.own.append(pool)
         return pool
+
+
+def _is_gone(error: Exception) -> bool:
+    """Whether a database cannot be asked at all; a slow question, or tables that are missing, say nothing of
+    the next one.
+    """
+    from ..ledger.outage import is_away, lacks_tables
+
+    return is_away(error) and not lacks_tables(error)
 
 
 def in_words(error: BaseException) -> str:

@@ -80,17 +80,17 @@ class _Past:
     ) -> _Past:
         """Ask a ledger."""
         names = {place.queue for place in places}
-        hour, day = await asyncio.gather(
+        hour, failures = await asyncio.gather(
             ended(links, ledger, span),
             links.ask_ledger(
-                ledger, lambda asked: asked.ended(since=now - FAILED_WITHIN, until=now, by="queue")
+                ledger, lambda asked: asked.count_ended("discarded", since=now - FAILED_WITHIN, until=now)
             ),
         )
         if isinstance(hour, Silence):
             return cls(places, facts=silent(ledger, hour))
-        failed = (
-            None if isinstance(day, Silence) else sum(_failures(row) for row in day if row.queue in names)
-        )
+        failed = None
+        if not isinstance(failures, Silence):
+            failed = sum(count for queue, count in failures.items() if queue in names)
         return cls(places, [row for row in hour if row.queue in names], failed)
 
     def per_queue(self, span: Span) -> dict[str, Sequence[int]]:
@@ -101,10 +101,6 @@ class _Past:
             place.key: totals((row for row in self.rows if row.queue == place.queue), span)
             for place in self.places
         }
-
-
-def _failures(row: Ended) -> int:
-    return row.counts.get("discarded", 0)
 
 
 def _failed(ledgers: Sequence[_Past]) -> int | None:

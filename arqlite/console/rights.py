@@ -41,23 +41,22 @@ async def missing_rights(pool: ArqRedis, queue: str) -> list[str]:
     """
     keys = Keys(queue, pool.connection_pool.connection_kwargs.get("db") or 0)
     names = {"K": keys.base + "checkup", "C": keys.finished_channel}
-    commands = [("MULTI",), *_commands(names), ("PSETEX", keys.health, 1, "v"), ("DISCARD",)]
     redis_pool: Any = pool.connection_pool  # redis-py leaves some of it unannotated
     connection = await redis_pool.get_connection()
     is_clean = False
     try:
-        for command in commands:
-            await connection.send_command(*command)
-        refused = [await _refusal(connection, command) for command in commands]
-        is_clean = not (refused[0] or refused[-1])
+        # Before anything else is sent, for without a transaction it would be done.
+        if missing := await _refusals(connection, [("MULTI",)]):
+            return missing
+        refused = await _refusals(connection, [*_commands(names), ("PSETEX", keys.health, 1, "v")])
+        missing = await _refusals(connection, [("DISCARD",)])
+        is_clean = not missing
     finally:
-        # Nobody else must get a connection on which a transaction is open.
+        # Nobody else must get a connection on which a transaction is open; without it, it is discarded.
         if not is_clean:
             await connection.disconnect(nowait=True)
         await redis_pool.release(connection)
-    if not is_clean:
-        return [right for right in (refused[0], refused[-1]) if right]
-    return sorted({right for right in refused if right})
+    return missing or sorted(set(refused))
 
 
 def right_in(refusal: str, command: Sequence[Any]) -> str:
@@ -66,13 +65,22 @@ def right_in(refusal: str, command: Sequence[Any]) -> str:
     if "channel" in refusal:
         return f"&{PREFIX}*"
     if " key" in refusal:
-        return f"~{PREFIX}*" if str(command[1]).startswith(PREFIX) else f"~{command[1]}"
+        is_ours = any(str(part).startswith(PREFIX) for part in command)
+        return f"~{PREFIX}*" if is_ours else f"~{command[1]}"
     return f"+{name}"
 
 
 def _commands(names: Mapping[str, str]) -> Iterator[tuple[Any, ...]]:
     for command, arguments in NEEDED.items():
         yield (command.upper(), *(names.get(one, one) for one in arguments))
+
+
+async def _refusals(connection: Any, commands: Sequence[Sequence[Any]]) -> list[str]:
+    """Send commands in one round trip; tells which rights were missed."""
+    for command in commands:
+        await connection.send_command(*command)
+    refusals = [await _refusal(connection, command) for command in commands]
+    return [right for right in refusals if right]
 
 
 async def _refusal(connection: Any, command: Sequence[Any]) -> str:

@@ -55,27 +55,37 @@ async def _of_server(links: Links, address: str, place: Place, *, thorough: bool
 
 async def _look(address: str, place: Place, inspector: Inspector, *, thorough: bool) -> ServerFacts:
     pool = inspector.pool
-    await pool.ping()  # what it takes to connect is no latency
-    began, asked_at = time.monotonic(), time.time()
-    seconds, microseconds = await pool.time()
-    took = time.monotonic() - began
+    rights = await missing_rights(pool, place.queue) if thorough else ()
+    latency_s, skew = await _clock(pool)
     told = await _or_nothing(pool.info())
     saves = await _or_nothing(pool.config_get("save"))
     connection = pool.connection_pool.connection_kwargs
     path = connection.get("path") or ""
     most = int(pool.connection_pool.max_connections or 0)
     return ServerFacts(
-        info=server_info(address, told, saves, took * 1000),
+        info=server_info(address, told, saves, latency_s * 1000),
         redis_version=version_of(told.get("redis_version")),
         user=str(connection.get("username") or ""),
-        missing_rights=await missing_rights(pool, place.queue) if thorough else (),
-        skew=timedelta(seconds=seconds + microseconds / 1e6 - asked_at - took / 2),
+        missing_rights=rights,
+        skew=skew,
         most_clients=int(told.get("maxclients") or 0),
         pool_size=0 if most >= _UNLIMITED else most,
         is_embedded=bool(path) and is_embedded(path),
         is_public=thorough and not path and await _is_public(connection.get("host")),
         has_tls=_has_tls(pool),
     )
+
+
+async def _clock(pool: ArqRedis) -> tuple[float, timedelta | None]:
+    """How many seconds an answer takes, and by how much the server's clock is ahead, if it may be asked."""
+    await _or_nothing(pool.ping())  # what it takes to connect is no latency
+    began, asked_at = time.monotonic(), time.time()
+    try:
+        seconds, microseconds = await pool.time()
+    except ResponseError:
+        return time.monotonic() - began, None
+    took = time.monotonic() - began
+    return took, timedelta(seconds=seconds + microseconds / 1e6 - asked_at - took / 2)
 
 
 def server_info(
@@ -121,13 +131,12 @@ def version_of(text: Any) -> tuple[int, int] | None:
     return int(parts[0]), int(parts[1])
 
 
-async def _or_nothing(asked: Any) -> Mapping[str, Any]:
+async def _or_nothing(asked: Any) -> Any:
     """What a server tells; a managed one may refuse it, and that is no reason not to work."""
     try:
-        told: Mapping[str, Any] = await asked
+        return await asked
     except ResponseError:
         return {}
-    return told
 
 
 def _has_tls(pool: ArqRedis) -> bool:

@@ -10,7 +10,7 @@ from starlette.requests import Request
 
 from ..console import Console
 from ..errors import ConfigurationError
-from .discretion import Discreet
+from .discretion import Discreet, Narrow
 from .sharing import Shared
 
 VERBS: Final = frozenset(
@@ -90,7 +90,7 @@ def console_of(request: Request) -> Console:
     access = access_of(request)
     console = cast("Console", request.app.state.console).acting(access.user)
     if access.queues is not None:
-        console = console.only(access.queues)
+        console = cast("Console", Narrow(console.only(access.queues)))
     readings = getattr(request.app.state, "readings", None)
     if readings is not None:
         sees = None if access.queues is None else frozenset(access.queues)

@@ -1,4 +1,4 @@
-"""What somebody sees who must not see what jobs are called with."""
+"""What somebody sees who must not see all: some queues only, or nothing of what jobs are called with."""
 
 from __future__ import annotations
 
@@ -6,10 +6,26 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any, Final
 
-from ..console import Console, CronLine, Done, JobDetail, JobLine, JobPage, Query, Tally
+from ..console import AuditPage, Console, CronLine, Done, JobDetail, JobLine, JobPage, Query, Tally
 from ..errors import ConfigurationError
 
 HIDDEN: Final = "(not shown)"
+
+
+class Narrow:
+    """A console with some of its queues, whose ledgers may know of others; all else is that console's."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._keys = {place.key for place in console.places}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._console, name)
+
+    async def audit(self, **options: Any) -> AuditPage:
+        """As the console's, of its queues only."""
+        page = await self._console.audit(**options)
+        return dataclasses.replace(page, lines=[line for line in page.lines if line.queue in self._keys])
 
 
 class Discreet:

@@ -46,9 +46,9 @@ def is_conflict(error: BaseException) -> bool:
     return _state_of(error).startswith(_CONFLICT_STATES)
 
 
-def lacks_tables(error: DBAPIError) -> bool:
+def lacks_tables(error: BaseException) -> bool:
     """Tell whether a statement met no table of that name."""
-    return _state_of(error) == "42P01" or "no such table" in str(error.orig)
+    return _state_of(error) == "42P01" or "no such table" in str(getattr(error, "orig", ""))
 
 
 def _state_of(error: BaseException) -> str:

@@ -15,10 +15,10 @@ from ..model import checks
 from ..model.filters import JobFilter
 from ..model.states import JobState
 from . import store
-from .answers import Count, Ended, JobHistory, LedgerStats, Page
+from .answers import Count, Ended, JobHistory, LedgerStats, Page, Percentiles
 from .cursors import cursor_of, key_of
 from .export import Format, exported
-from .figures import STEPS, By, Step, added_up, checked_by, moment_of, window
+from .figures import STEPS, By, Step, added_up, checked_by, moment_of, percentiles_of, span_for, window
 from .filters import LedgerConditions, LedgerFilter, aware, text
 from .reading import reading
 from .rows import JobRowMixin, utc_now
@@ -220,6 +220,42 @@ class Queries:
             ended=added_up(rows, apart, has_steps=step is not None),
         )
 
+    async def percentiles(
+        self,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        by: By | Sequence[By] = (),
+        queue: str | None = None,
+        function: str | None = None,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> Sequence[Percentiles]:
+        """How long the runs took that ended within a time, and how long they had waited.
+
+        Read from counts of five minutes, or of an hour where the time is longer than eight hours: it begins
+        with the first whole one of these.
+
+        Args:
+            since, until: the time; by default the last 24 hours.
+            by: `queue`, `function`, or both: tell these apart, the one with the most runs first.
+            queue, function: only of this one.
+            clock: tells the time.
+
+        Raises:
+            ConfigurationError: these cannot be.
+            LedgerTooSlow: it took longer than `read_timeout`.
+        """
+        minutes, apart = window(since, until, None, clock()), checked_by(by)
+        only: dict[str, Any] = {
+            name: None if value is None else text(name, value)
+            for name, value in (("queue", queue), ("function", function))
+        }
+        async with reading(self.sessions, self.read_timeout) as db:
+            rows = await store.spread_runs(
+                db, since=minutes.since, until=minutes.until, span=span_for(minutes), by=apart, **only
+            )
+        return percentiles_of(rows, apart)
+
     async def ended(
         self,
         *,
@@ -233,23 +269,48 @@ class Queries:
     ) -> Sequence[Ended]:
         """What ended within a time, as `stats` has it, without a look at what is open.
 
+        For how many there were of one state only, `count_ended` is cheaper.
+
         Raises:
             ConfigurationError: these cannot be, or are more steps than a chart can show.
             LedgerTooSlow: it took longer than `read_timeout`.
         """
         minutes, apart = window(since, until, per, clock()), checked_by(by)
         step = None if per is None else STEPS[per]
+        only: dict[str, Any] = {
+            name: None if value is None else text(name, value)
+            for name, value in (("queue", queue), ("function", function))
+        }
         async with reading(self.sessions, self.read_timeout) as db:
             rows = await store.ended_runs(
-                db,
-                since=minutes.since,
-                until=minutes.until,
-                step=step,
-                by=apart,
-                queue=queue,
-                function=function,
+                db, since=minutes.since, until=minutes.until, step=step, by=apart, **only
             )
         return added_up(rows, apart, has_steps=step is not None)
+
+    async def count_ended(
+        self,
+        state: str,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> dict[str, int]:
+        """How many runs ended in a state within a time, by queue.
+
+        Args:
+            state: as `Ended.counts` has it, `discarded` say.
+            since, until: the time; by default the last 24 hours.
+            clock: tells the time.
+
+        Raises:
+            ConfigurationError: these cannot be.
+            LedgerTooSlow: it took longer than `read_timeout`.
+        """
+        minutes = window(since, until, None, clock())
+        async with reading(self.sessions, self.read_timeout) as db:
+            return await store.runs_in_state(
+                db, text("state", state), since=minutes.since, until=minutes.until
+            )
 
     async def audit(
         self,

@@ -19,7 +19,8 @@ from arqlite.console.figures import asked_for
 from arqlite.console.minutes import minutes_until
 from arqlite.errors import ConfigurationError
 from arqlite.ledger import Ledger
-from arqlite.ledger.tables import MinuteRow
+from arqlite.ledger.spreads import as_text, bucket_of
+from arqlite.ledger.tables import MinuteRow, SpreadRow
 
 NOW = datetime(2026, 11, 26, 14, 7, 30, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -49,6 +50,18 @@ async def ended(ledger: Ledger, ago_min: int = 0, state: str = "completed", **va
     }  # fmt: skip
     async with ledger.sessions.begin() as db:
         await db.execute(insert(MinuteRow), [{**told, "minute": minute, "state": state, **values}])
+
+
+async def measured(ledger: Ledger, run_ms: dict[int, int], **values: Any) -> None:
+    """Write how long runs took in the five minutes before these."""
+    start = int(time.time()) // 300 * 5 - 5
+    told = {"start": start, "span": 5, "queue": QUEUE, "function": "noop", **values}
+    counts = {bucket_of(ms): count for ms, count in run_ms.items()}
+    async with ledger.sessions.begin() as db:
+        await db.execute(
+            insert(SpreadRow),
+            [{**told, "run_ms": as_text(counts), "wait_ms": as_text({0: sum(counts.values())})}],
+        )
 
 
 @pytest.mark.parametrize(
@@ -113,6 +126,39 @@ async def test_figures_tell_functions_apart(arq_redis: ArqRedis, ledger: Ledger)
     assert (point.completed, point.failed, point.cancelled, point.retried) == (0, 2, 4, 4)
     assert (len(only.functions), only.overall.total, len(only.overall.points)) == (1, 4, 25)
     assert figures.overall.run_ms is None
+
+
+async def test_figures_tell_percentiles(arq_redis: ArqRedis, ledger: Ledger) -> None:
+    """How long runs took is told of each function, and of all together if all of them are shown."""
+    await ended(ledger, 6, count=100)
+    await ended(ledger, 6, function="send", count=100)
+    await measured(ledger, {2: 95, 1_000: 5})
+    await measured(ledger, {3: 100}, function="send")
+    arq_redis.ledger = ledger
+
+    async with Console([arq_redis]) as console:
+        figures = await console.figures()
+
+    noop, send = figures.functions
+    assert noop.run_ms == (2, 2, pytest.approx(1_000, rel=0.13))
+    assert (send.run_ms, send.wait_ms) == ((3, 3, 3), (0, 0, 0))
+    assert figures.overall.run_ms == (3, 3, pytest.approx(1_000, rel=0.13))
+
+
+async def test_percentiles_of_others_are_not_told(arq_redis: ArqRedis, ledger: Ledger) -> None:
+    """Where a ledger has queues that are not looked at, nothing is said of two queues together."""
+    await ended(ledger, 6)
+    await measured(ledger, {2: 1})
+    await measured(ledger, {9_000: 1}, queue="another")
+    arq_redis.ledger = ledger
+    mail = ArqRedis(arq_redis.connection_pool, default_queue_name="mail", ledger=ledger)
+
+    async with Console([arq_redis, mail]) as console:
+        both = await console.figures()
+        one = await console.figures(queue=QUEUE)
+
+    assert both.overall.run_ms is None
+    assert both.functions[0].run_ms == one.overall.run_ms == (2, 2, 2)
 
 
 async def test_figures_need_a_ledger(arq_redis: ArqRedis) -> None:

@@ -10,6 +10,7 @@ import pytest
 from console_now_toys import admin, dead_settings, noop, own_pool, own_server, silent_server  # noqa: F401
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
+from sqlite_threads import sqlite_threads_end  # noqa: F401 (a fixture)
 
 from arqlite import ArqRedis
 from arqlite.console import Console, links
@@ -17,6 +18,7 @@ from arqlite.console.links import Door, Links, Silence
 from arqlite.console.places import places_of
 from arqlite.errors import ConfigurationError
 from arqlite.inspector import Inspector
+from arqlite.ledger import Ledger
 
 
 async def test_dead_queue_is_told_and_the_others_answer(arq_redis: ArqRedis) -> None:
@@ -126,8 +128,6 @@ async def test_pool_is_opened_once(own_server: int) -> None:  # noqa: F811
 
 async def test_question_that_cannot_be_is_no_silence(arq_redis: ArqRedis, tmp_path: Any) -> None:
     """What nobody could answer is said to the asker, and the ledger stays open to others."""
-    from arqlite.ledger import Ledger
-
     ledger = Ledger(f"sqlite:///{tmp_path / 'jobs.db'}")
     opened = Links(places_of([dead_settings(ledger=ledger, functions=[noop])]))
 
@@ -141,6 +141,37 @@ async def test_question_that_cannot_be_is_no_silence(arq_redis: ArqRedis, tmp_pa
 
     assert not isinstance(health, Silence)
     assert health.is_up
+
+
+async def test_question_about_missing_tables_shuts_out_no_other(arq_redis: ArqRedis, tmp_path: Any) -> None:
+    """A database that lacks a table answers the next question."""
+    ledger = Ledger(f"sqlite:///{tmp_path / 'jobs.db'}")
+    opened = Links(places_of([dead_settings(ledger=ledger, functions=[noop])]))
+
+    lacking = await opened.ask_ledger(ledger, lambda asked: asked.count())
+    health = await opened.ask_ledger(ledger, lambda asked: asked.health())
+    await ledger.aclose()
+
+    assert isinstance(lacking, Silence)
+    assert "no such table" in lacking.why
+    assert not isinstance(health, Silence)
+
+
+async def test_database_that_is_away_is_left_alone_for_a_moment(tmp_path: Any) -> None:
+    """What could not be opened a moment ago is not opened again at once."""
+    ledger = Ledger(f"sqlite:///{tmp_path / 'nowhere' / 'jobs.db'}")
+    opened = Links(places_of([dead_settings(ledger=ledger, functions=[noop])]))
+    asked: list[Ledger] = []
+
+    async def count(it: Ledger) -> Any:
+        asked.append(it)
+        return await it.count()
+
+    told = [await opened.ask_ledger(ledger, count) for _ in range(3)]
+    await ledger.aclose()
+
+    assert len(asked) == 1
+    assert {"unable to open" in one.why for one in told} == {True}
 
 
 async def _ping(inspector: Inspector) -> bool:
