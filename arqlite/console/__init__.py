@@ -1,7 +1,8 @@
 """All that is shown and done to queues, wherever they are: for the command line and the dashboard."""
 
 from ..model.query import Query
-from .console import BULK_LIMIT, Console
+from .bulk import BULK_LIMIT
+from .console import Console
 from .places import Place
 from .redaction import REDACTED_KEYS
 from .views import (

@@ -57,6 +57,9 @@ class LiveList:
         codec: how it is written.
         matcher: which jobs.
         hider: what is not shown.
+
+    Attributes:
+        saw_all: whether `found` has looked at all jobs that may be meant.
     """
 
     def __init__(
@@ -67,6 +70,7 @@ class LiveList:
         self._codec = codec
         self._matcher = matcher
         self._hider = hider
+        self.saw_all = False
 
     async def chunk(self, after: Any, limit: int) -> Chunk:
         """Some jobs, from a place in the list on; see `Source`."""
@@ -87,15 +91,12 @@ class LiveList:
         return Chunk(await self._listed(taken), following, begin=after)
 
     async def found(self, looks: int | None = None) -> AsyncIterator[list[Found]]:
-        """The jobs that are meant, part by part, of so many that are looked at; a last empty part tells that
-        there are more.
-        """
+        """The jobs that are meant, part by part, of so many that are looked at."""
+        self.saw_all = False
         way, begin, _ = await self._begin(BEGINNING)
         async for part in self._parts(way, begin, looks):
+            self.saw_all = part.next is None
             yield part.jobs
-            if part.next is None:
-                return
-        yield []
 
     async def _begin(self, after: Any) -> tuple[Way, int, tuple[int, str] | None]:
         """How the queue is read, from where, and which job was told last of the part that begins there."""

@@ -60,7 +60,11 @@ class RowList:
 
     async def wanted(self) -> LedgerFilter | None:
         """The filter; None where no row can be meant."""
-        return to_ledger_filter(self._query, await self._told(), await self._queues())
+        return await self.wanted_of(self._query)
+
+    async def wanted_of(self, query: Query) -> LedgerFilter | None:
+        """The filter of another query of the same queues."""
+        return to_ledger_filter(query, await self._told(query), await self._queues())
 
     async def _queues(self) -> list[str]:
         """The queues that have to be named: none if the ledger has rows of no others."""
@@ -68,12 +72,10 @@ class RowList:
         there = await self.ledger.values("queue", most=_MOST_QUEUES)
         return [] if len(there) < _MOST_QUEUES and set(there) <= set(meant) else meant
 
-    async def _told(self) -> Known:
+    async def _told(self, query: Query) -> Known:
         """What is known, and what only this ledger can tell of the query's words."""
-        texts = [value for term in self._query.terms if term.name == TEXT for value in term.values]
-        globs = [
-            v for term in self._query.terms if term.name == "function" for v in term.values if has_glob(v)
-        ]
+        texts = [value for term in query.terms if term.name == TEXT for value in term.values]
+        globs = [v for term in query.terms if term.name == "function" for v in term.values if has_glob(v)]
         if not texts and not globs:
             return self._known
         names = await self.ledger.values("function", most=_MOST_NAMES)
