@@ -203,7 +203,7 @@ async def test_numbers_of_a_redis_that_is_away_are_not_zero() -> None:
     page = await get("/", FakeConsole(redis_away=True))
 
     assert "connection refused" in page
-    assert re.search(r'data-tile="ready">–<', page)
+    assert re.search(r'>Ready</span><span class="value">–<', page)
     assert "No worker runs" not in page
 
 
