@@ -185,7 +185,13 @@ def test_selection_holds_the_page(browser: Any) -> None:
         row = page.locator("tbody tr").nth(place)
         console.jobs_[place] = replace(console.jobs_[place], state=JobState.DISCARDED)
         console.jobs_[place + 1] = replace(console.jobs_[place + 1], state=JobState.DISCARDED)
-        page.wait_for_timeout(1_500)  # two looks that must not come
+        with looking(browser, origin) as other:  # a page that nothing holds
+            other.open("/jobs")
+            playwright.expect(other.page.locator("tbody tr").nth(place)).to_contain_text("failed")
+            other.page.wait_for_selector("body[data-state=live]")
+            console.jobs_[place + 4] = replace(console.jobs_[place + 4], tags=("late",))
+            console.jobs_[place + 1] = replace(console.jobs_[place + 1], state=JobState.EXECUTING)
+            playwright.expect(other.page.locator("tbody tr").nth(place + 4)).to_contain_text("late")
         assert "running" in row.inner_text()
 
         page.keyboard.press("Escape")
