@@ -52,7 +52,11 @@ SECTIONS = {
         "doctor": Entry("doctor", "doctor", "Find what is wrong before it goes wrong."),
         "config": Entry("config", "config", "What settings come to, and where each value is from."),
         "embedded": Entry("embedded", "embedded", "The embedded Valkey of this project."),
-        "import-arq": Entry("import_arq", "import_arq", "Move the jobs of a live arq into arqlite."),
+        "import-arq": Entry(
+            "import_arq",
+            "import_arq",
+            "Move the jobs that a live arq has not run into arqlite, and copy its results.",
+        ),
         "completion": Entry("completion", "completion", "Print what has a shell complete arqlite's words."),
         "version": Entry("about", "version", "Tell the versions of arqlite and of what it stands on."),
     },

@@ -12,7 +12,7 @@ import click
 
 from .exits import ending_in_words
 from .output import output_option, tell_json, tell_table
-from .targets import OfQueues, loaded, settings_option
+from .targets import OfSettings, all_settings, loaded
 
 if TYPE_CHECKING:
     from ..connections import RedisSettings
@@ -41,8 +41,8 @@ def config() -> None:
     """What settings come to, and where each value is from."""
 
 
-@config.command(cls=OfQueues)
-@settings_option
+@config.command(cls=OfSettings)
+@all_settings
 @click.option("--all", "shows_all", is_flag=True, help="Also what nobody has set.")
 @output_option()
 def show(settings: tuple[str, ...], shows_all: bool, output: str) -> None:

@@ -13,7 +13,7 @@ import click
 from .exits import FAILED, ending_in_words
 from .output import output_option, tell_facts, tell_json
 from .screen import printable
-from .targets import OfQueues, operate, settings_option
+from .targets import OfSettings, all_settings, operate
 from .wording import size, span, tally
 
 if TYPE_CHECKING:
@@ -23,9 +23,8 @@ if TYPE_CHECKING:
 _SEVERITIES = ("error", "warning", "info")
 
 
-@click.command(cls=OfQueues)
-@settings_option
-@click.argument("more", metavar="[SETTINGS]...", nargs=-1)
+@click.command(cls=OfSettings)
+@all_settings
 @click.option("--production", is_flag=True, help="Be strict: end with 1 on warnings, too.")
 @click.option(
     "--from-arq", "from_arq", type=click.Path(exists=True, path_type=Path), metavar="PATH",
@@ -36,7 +35,6 @@ _SEVERITIES = ("error", "warning", "info")
 def doctor(
     ctx: click.Context,
     settings: tuple[str, ...],
-    more: tuple[str, ...],
     production: bool,
     from_arq: Path | None,
     output: str,
@@ -51,8 +49,8 @@ def doctor(
     """
     if from_arq is not None:
         _examine(from_arq, output)
-    elif settings or more:
-        _look(settings + more, production, output)
+    elif settings:
+        _look(settings, production, output)
     else:
         click.echo(ctx.get_help())
 
@@ -85,25 +83,26 @@ def _server(server: ServerInfo) -> str:
     if server.error:
         return f"cannot be reached: {server.error}"
     most = f" of {size(server.most_memory)}" if server.most_memory else ""
-    return (
-        f"{server.product} {server.version}, {server.role}, {size(server.memory)}{most}, {server.policy},"
-        f" persistence {server.persistence or 'unknown'}, answers in {server.latency_ms:.1f}ms"
-    )
+    told = (
+        f"{server.product} {server.version}", server.role, f"{size(server.memory)}{most}", server.policy,
+        f"persistence {server.persistence or 'unknown'}", f"answers in {server.latency_ms:.1f}ms",
+    )  # fmt: skip
+    return ", ".join(filter(None, told))
 
 
 def _ledger(ledger: LedgerInfo) -> str:
     if ledger.error:
         return f"cannot be used: {ledger.error}"
-    behind = f", {span(ledger.lag)} behind" if ledger.lag else ""
-    return (
-        f"{ledger.dialect}, {ledger.mode}, revision {ledger.revision}, {tally(ledger.rows)} rows{behind},"
-        f" answers in {ledger.latency_ms:.1f}ms"
-    )
+    told = (
+        ledger.dialect, ledger.mode, f"revision {ledger.revision or 'none'}", f"{tally(ledger.rows)} rows",
+        f"{span(ledger.lag)} behind" if ledger.lag else "", f"answers in {ledger.latency_ms:.1f}ms",
+    )  # fmt: skip
+    return ", ".join(filter(None, told))
 
 
 def _tell_trouble(trouble: Trouble) -> None:
-    about = f" [{trouble.queue}]" if trouble.queue else ""
-    click.echo(printable(f"{trouble.severity}: {trouble.text}{about} ({trouble.code})"))
+    about = f"{trouble.queue}, " if trouble.queue else ""
+    click.echo(printable(f"{trouble.severity}: {trouble.text} ({about}{trouble.code})"))
     if trouble.fix:
         click.echo(printable(f"  -> {trouble.fix}"))
 

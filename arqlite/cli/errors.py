@@ -9,7 +9,7 @@ import click
 from .ages import age
 from .exits import Nothing
 from .output import output_option, tell_json, tell_table
-from .targets import OfQueues, operate, settings_option
+from .targets import OfSettings, all_settings, operate
 from .wording import ago, span, spark
 
 _NAMES = ("count", "last", "trend", "queue", "function", "error", "where", "newest job", "message")
@@ -17,9 +17,9 @@ _DAY = timedelta(days=1)
 
 
 @click.command(
-    cls=OfQueues, epilog="What one of them is made of: arqlite job ID, with the id of the newest job."
+    cls=OfSettings, epilog="What one of them is made of: arqlite job ID, with the id of the newest job."
 )
-@settings_option
+@all_settings
 @click.option("--since", callback=age, metavar="AGE", default="24h", show_default=True, help="90m, 12h, 30d.")
 @click.option("--queue", metavar="QUEUE", help="Only of this queue.")
 @output_option()

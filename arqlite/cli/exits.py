@@ -9,7 +9,7 @@ from typing import IO, Any, Final
 
 import click
 
-from ..errors import ArqliteError, ConfigurationError, LedgerUnavailable, MissingExtra
+from ..errors import ArqliteError, ConfigurationError, InvalidArguments, LedgerUnavailable, MissingExtra
 from .screen import printable
 
 FAILED: Final = 1
@@ -72,7 +72,7 @@ def ending_in_words() -> Iterator[None]:
         raise  # nobody reads any more, which click knows to handle
     except MissingExtra as error:
         raise Failed(str(error)) from error
-    except ConfigurationError as error:
+    except (ConfigurationError, InvalidArguments) as error:
         raise Wrong(str(error)) from error
     except LedgerUnavailable as error:
         raise OutOfReach(f"the ledger is out of reach ({error})") from error

@@ -57,7 +57,7 @@ def parsed(words: Sequence[str]) -> Query:
     try:
         return Query.parse(" ".join(_as_typed(word) for word in words))
     except ConfigurationError as error:
-        raise Wrong(f"{error}; the words there are: arqlite jobs --help") from error
+        raise Wrong(str(error)) from error
 
 
 def in_states(query: Query, states: Iterable[str]) -> Query:

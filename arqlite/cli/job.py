@@ -48,7 +48,7 @@ async def _find(console: Console, job_id: str, queue: str | None) -> JobDetail |
     detail = await console.job(job_id, queue)
     if detail is not None:
         return detail
-    terms = [Term("id", (job_id,)), *([Term("queue", (queue,))] if queue else [])]
+    terms = [Term("id", (f"{job_id}*",)), *([Term("queue", (queue,))] if queue else [])]
     page = await console.jobs(Query(terms), limit=_NEAR)
     if len(page.jobs) == 1:
         detail = await console.job(page.jobs[0].id, page.jobs[0].queue)
@@ -96,7 +96,10 @@ def _facts(detail: JobDetail) -> Iterator[tuple[str, str]]:
     yield "children", " ".join(detail.children)
     yield "workflow", " ".join(detail.workflow).strip()
     yield "progress", _json(detail.progress)
-    yield "error" if detail.result_is_error else "result", _json(detail.result)
+    if detail.result_is_error:
+        yield "error", str(detail.result)
+    else:
+        yield "result", _json(detail.result)
     yield "may be", ", ".join(sorted(detail.actions))
     yield "found in", ", ".join(sorted(detail.sources))
 

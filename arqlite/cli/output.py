@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
-import shutil
+import math
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -20,6 +20,18 @@ from .screen import is_rich, printable, screen
 # What a spreadsheet takes for the beginning of a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _GAP = "  "
+_ON_ONE_LINE: dict[str, Any] = {"no_wrap": True, "overflow": "ellipsis"}
+# What is cut first where the screen is narrow; ids never are, for people copy them.
+_SHORTENED = frozenset(
+    ("arguments", "error", "message", "jobs", "last hour", "limits", "schedule", "where", "session", "value")
+)
+_LEAST = 16
+# What is left out where even that does not help, this first.
+_LEFT_OUT = (
+    "took", "session", "version", "loop lag", "zone", "waiting", "retrying", "scheduled", "started", "trend",
+    "last hour", "attempt", "where", "memory", "arguments", "last", "oldest", "limits", "when", "jobs",
+    "from",
+)  # fmt: skip
 
 
 def output_option(*kinds: str) -> Callable[[Any], Any]:
@@ -40,6 +52,8 @@ def plain(value: Any) -> Any:
     match value:
         case Enum():
             return value.value
+        case float() if not math.isfinite(value):
+            return None  # which JSON has no word for
         case None | bool() | int() | float() | str():
             return value
         case datetime():
@@ -79,7 +93,8 @@ def tell_table(names: Sequence[str], rows: Sequence[Sequence[str]], numbers: Ite
     clean = [[printable(cell) for cell in row] for row in rows]
     right = frozenset(numbers)
     if is_rich(sys.stdout):
-        screen().print(table(names, clean, right))
+        terminal = screen()
+        terminal.print(table(names, clean, right, width=terminal.width))
         return
     widths = [max(len(line[column]) for line in [names, *clean]) for column in range(len(names))]
     for row in [[name.upper() for name in names], *clean]:
@@ -90,23 +105,36 @@ def tell_table(names: Sequence[str], rows: Sequence[Sequence[str]], numbers: Ite
         click.echo(_GAP.join(cells).rstrip())
 
 
-def table(names: Sequence[str], rows: Iterable[Sequence[str]], right: frozenset[int] = frozenset()) -> Any:
-    """Make a table of rich; the last column takes what is left of the width."""
+def table(
+    names: Sequence[str], rows: Iterable[Sequence[str]], right: frozenset[int] = frozenset(), *, width: int
+) -> Any:
+    """Make a table of rich: where the screen is narrow, less is told, and long texts are cut."""
     from rich.table import Table
     from rich.text import Text
 
+    cells = [[printable(cell) for cell in row] for row in rows]
+    shown = _fitting(names, cells, width)
     made = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for column, name in enumerate(names):
-        is_last = column == len(names) - 1
-        made.add_column(
-            name,
-            justify="right" if column in right else "left",
-            overflow="ellipsis" if is_last else "fold",
-            no_wrap=is_last,
-        )
-    for row in rows:
-        made.add_row(*(Text(printable(cell), style=STYLES.get(cell, "")) for cell in row))
+    for column in shown:
+        is_cut = names[column] in _SHORTENED
+        made.add_column(names[column], justify="right" if column in right else "left", no_wrap=not is_cut)
+    for row in cells:
+        made.add_row(*(Text(row[column], STYLES.get(row[column], ""), **_ON_ONE_LINE) for column in shown))
     return made
+
+
+def _fitting(names: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> list[int]:
+    """Choose the columns that a screen has room for."""
+    longest = [max(len(line[column]) for line in [names, *rows]) for column in range(len(names))]
+    needed = [
+        min(one, _LEAST) if name in _SHORTENED else one for name, one in zip(names, longest, strict=True)
+    ]
+    shown = list(range(len(names)))
+    for name in _LEFT_OUT:
+        if sum(needed[column] + len(_GAP) for column in shown) <= width:
+            break
+        shown = [column for column in shown if names[column] != name]
+    return shown
 
 
 STYLES = {
@@ -126,11 +154,6 @@ def tell_facts(facts: Iterable[tuple[str, str]]) -> None:
         click.echo(f"{name.ljust(width)}{_GAP}{first}")
         for line in others:
             click.echo(" " * (width + len(_GAP)) + line)
-
-
-def width_of_screen() -> int:
-    """How many characters a line may have."""
-    return shutil.get_terminal_size((110, 24)).columns
 
 
 def _cell(value: Any) -> Any:

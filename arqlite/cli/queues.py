@@ -10,7 +10,7 @@ import click
 from .exits import OUT_OF_REACH
 from .output import output_option, tell_json, tell_table
 from .screen import printable
-from .targets import OfQueues, operate, settings_option
+from .targets import OfSettings, all_settings, operate
 from .wording import span, spark
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ NAMES = (
 NUMBERS = (2, 3, 4, 5, 6, 7, 8)
 
 
-@click.command(cls=OfQueues)
-@settings_option
+@click.command(cls=OfSettings)
+@all_settings
 @output_option()
 def queues(settings: tuple[str, ...], output: str) -> None:
     """List the queues, and what waits and runs in them.

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 _LINES = "\n\t"
+_WIDTH_OF_FILES = 200
 
 
 def is_rich(stream: TextIO) -> bool:
@@ -23,7 +24,9 @@ def screen(stream: TextIO | None = None) -> Console:
     """The terminal, as rich writes to it."""
     from rich.console import Console
 
-    return Console(file=stream or sys.stdout, highlight=False, markup=False, emoji=False)
+    file = stream or sys.stdout
+    width = None if file.isatty() or "COLUMNS" in os.environ else _WIDTH_OF_FILES
+    return Console(file=file, width=width, highlight=False, markup=False, emoji=False)
 
 
 def progress() -> Progress:

@@ -91,9 +91,14 @@ def scale(
             await console.scale(key, node=node, **own, **common)
 
     operate(settings, work)
-    told = [{"queue": key, "node": node, **own, **common} for key, own in wanted]
     if output == "json":
-        tell_json(told)
+        tell_json(
+            [
+                {"queue": key, "node": node}
+                | {name: _typed(value) for name, value in {**own, **common}.items()}
+                for key, own in wanted
+            ]
+        )
         return
     for key, own in wanted:
         words = ", ".join(f"{name} {_worded(value)}" for name, value in {**own, **common}.items())
@@ -181,6 +186,11 @@ def _rate(text: str | None) -> Any:
             f"a rate is written as 100/m or 5/10s, got {text!r}", click.get_current_context()
         )
     return int(match[1]), float(match[2] or 1) * _UNIT_S[match[3]]
+
+
+def _typed(value: Any) -> Any:
+    """A limit as it is typed: JSON has no infinity."""
+    return "default" if value is None else "none" if value == float("inf") else value
 
 
 def _worded(value: Any) -> str:

@@ -16,6 +16,8 @@ import click
 from click.core import ParameterSource
 
 from .exits import ending_in_words
+from .screen import printable
+from .wording import sentence
 from .worker import load
 
 if TYPE_CHECKING:
@@ -33,9 +35,14 @@ settings_option = click.option(
     multiple=True,
     envvar=VARIABLE,
     metavar="PATH",
-    help=f"Worker settings, package.module.WorkerSettings; may be given again. Or {VARIABLE}, or the first"
-    " word.",
+    help=f"Worker settings, package.module.WorkerSettings; may be given again. Or {VARIABLE}, or"
+    " the first word.",
 )
+
+
+def all_settings(function: Any) -> Any:
+    """Make the option, and an argument for settings alone."""
+    return settings_option(click.argument("more", metavar="[SETTINGS]...", nargs=-1)(function))
 
 
 class _SettingsFirst(click.Command):
@@ -45,9 +52,26 @@ class _SettingsFirst(click.Command):
             args = ["--settings", *args]
         return super().parse_args(ctx, args)
 
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        """Say that settings may come first."""
+        options, *others = super().collect_usage_pieces(ctx)
+        return ["[SETTINGS]", options, *others]
+
 
 class OfQueues(_SettingsFirst):
     """A command that is about queues; its first word may be the path of their settings."""
+
+
+class OfSettings(click.Command):
+    """A command that is about queues, of which all words are paths of settings."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take the words together with what the option says."""
+        rest = super().parse_args(ctx, args)
+        if more := ctx.params.pop("more"):
+            is_said = ctx.get_parameter_source("settings") is ParameterSource.COMMANDLINE
+            ctx.params["settings"] = (*(ctx.params["settings"] if is_said else ()), *more)
+        return rest
 
 
 class GroupOfQueues(_SettingsFirst, click.Group):
@@ -106,13 +130,9 @@ def who() -> str:
 
 def tell_troubles(troubles: Iterable[Trouble]) -> bool:
     """Say on stderr what could not be asked; tells whether something was out of reach."""
-    from .screen import printable
-
     is_away = False
     for trouble in troubles:
-        about = f" ({trouble.queue})" if trouble.queue else ""
-        fix = f" {trouble.fix}" if trouble.fix else ""
-        click.echo(f"{trouble.severity}: {printable(trouble.text + about + fix)}", err=True)
+        click.echo(f"{trouble.severity}: {printable(sentence(trouble))}", err=True)
         is_away = is_away or trouble.code in AWAY
     return is_away
 

@@ -16,8 +16,8 @@ from .exits import Wrong
 from .output import output_option, table, tell_json
 from .queues import NAMES, NUMBERS, rows
 from .screen import is_rich, printable, screen
-from .targets import OfQueues, operate, settings_option
-from .wording import ago, span, spark
+from .targets import OfSettings, all_settings, operate
+from .wording import ago, sentence, span, spark
 
 if TYPE_CHECKING:
     from ..console import Console, ErrorGroup, Overview, Trouble, WorkerInfo
@@ -29,8 +29,8 @@ _OF_ERRORS = ("fails", "last", "queue", "function", "error")
 _COLOURS = {"error": "red", "warning": "yellow", "info": "dim"}
 
 
-@click.command(cls=OfQueues, epilog="q or Ctrl-C ends it.")
-@settings_option
+@click.command(cls=OfSettings, epilog="q or Ctrl-C ends it.")
+@all_settings
 @click.option(
     "--interval", type=click.FloatRange(0.2, 3600), default=2.0, show_default=True, metavar="SECONDS",
     help="How often to look.",
@@ -42,7 +42,7 @@ def top(settings: tuple[str, ...], interval: float, once: bool, output: str) -> 
     if output == "json":
         tell_json(operate(settings, lambda console: console.overview()))
     elif once or not is_rich(sys.stdout):
-        screen().print(frame(operate(settings, lambda console: console.overview())))
+        screen().print(frame(operate(settings, lambda console: console.overview()), screen().width))
     else:
         with contextlib.suppress(KeyboardInterrupt):
             operate(settings, lambda console: _watch(console, interval))
@@ -54,7 +54,7 @@ async def _watch(console: Console, interval: float) -> None:
 
     with _keys() as quits, Live(console=screen(), screen=True, auto_refresh=False) as live:
         while not quits.is_set():
-            live.update(frame(await console.overview()), refresh=True)
+            live.update(frame(await console.overview(), live.console.width), refresh=True)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(interval):
                     await quits.wait()
@@ -90,27 +90,28 @@ def _keys() -> Iterator[asyncio.Event]:
         termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
 
 
-def frame(overview: Overview) -> Any:
-    """Make what one look shows."""
+def frame(overview: Overview, width: int) -> Any:
+    """Make what one look shows on a screen so wide."""
     from rich.console import Group
     from rich.text import Text
 
-    shown: list[Any] = [Text(_headline(overview), style="bold"), Text("")]
+    shown: list[Any] = [Text(_headline(overview), style="bold"), Text(_chart(overview)), Text("")]
     if overview.troubles:
         shown += [_warned(trouble) for trouble in overview.troubles] + [Text("")]
-    shown.append(table((*NAMES, _CHART), rows(overview.queues, with_chart=True), frozenset(NUMBERS)))
+    shown.append(
+        table((*NAMES, _CHART), rows(overview.queues, with_chart=True), frozenset(NUMBERS), width=width)
+    )
     if workers := [worker for queue in overview.queues for worker in queue.workers]:
-        shown += [Text(""), table(_OF_WORKERS, map(_worker, workers), frozenset((1, 3)))]
+        shown += [Text(""), table(_OF_WORKERS, map(_worker, workers), frozenset((1, 3)), width=width)]
     if overview.errors:
-        shown += [Text(""), table(_OF_ERRORS, map(_error, overview.errors), frozenset((0,)))]
+        shown += [Text(""), table(_OF_ERRORS, map(_error, overview.errors), frozenset((0,)), width=width)]
     return Group(*shown)
 
 
 def _warned(trouble: Trouble) -> Any:
     from rich.text import Text
 
-    said = printable(f"{trouble.severity}: {trouble.text} {trouble.fix}".rstrip())
-    return Text(said, style=_COLOURS[trouble.severity])
+    return Text(printable(f"{trouble.severity}: {sentence(trouble)}"), style=_COLOURS[trouble.severity])
 
 
 def _worker(worker: WorkerInfo) -> tuple[str, ...]:
@@ -127,7 +128,10 @@ def _error(group: ErrorGroup) -> tuple[str, ...]:
 def _headline(overview: Overview) -> str:
     failed = "" if overview.failed is None else f"  failed {overview.failed:,} in 24h"
     oldest = "" if overview.oldest is None else f"  oldest waits {span(overview.oldest)}"
-    ended = [point.completed + point.failed + point.cancelled for point in overview.points]
-    chart = f"  {spark(ended)}" if any(ended) else ""
     now = f"{datetime.now().astimezone():%H:%M:%S}"
-    return f"arqlite {now}  ready {overview.ready:,}  running {overview.running:,}{failed}{oldest}{chart}"
+    return f"arqlite {now}  ready {overview.ready:,}  running {overview.running:,}{failed}{oldest}"
+
+
+def _chart(overview: Overview) -> str:
+    ended = [point.completed + point.failed + point.cancelled for point in overview.points]
+    return f"{spark(ended)} {max(ended):,}/min at most" if any(ended) else ""

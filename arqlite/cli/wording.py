@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ..console.views import Tally
+    from ..console.views import Tally, Trouble
 
 _BARS = "▁▂▃▄▅▆▇█"
 _SPANS = (("d", 86_400), ("h", 3600), ("m", 60))
@@ -14,7 +14,7 @@ _UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
 def span(value: timedelta | float | None) -> str:
-    """A span in its largest unit: `340ms`, `12s`, `5m`, `3h`, `2d`; empty for None."""
+    """A span in the largest unit it has two of: `340ms`, `90s`, `5m`, `36h`, `2d`; empty for None."""
     if value is None:
         return ""
     seconds = value.total_seconds() if isinstance(value, timedelta) else value
@@ -23,7 +23,7 @@ def span(value: timedelta | float | None) -> str:
     if seconds < 10:
         return f"{seconds:.1f}s"
     for unit, length in _SPANS:
-        if seconds >= length:
+        if seconds >= 2 * length:
             return f"{seconds / length:.0f}{unit}"
     return f"{seconds:.0f}s"
 
@@ -64,6 +64,12 @@ def many(count: int | str, noun: str) -> str:
     """A number and its noun: `1 job`, `2 jobs`."""
     told = count if isinstance(count, str) else f"{count:,}"
     return f"{told} {noun}" if told == "1" else f"{told} {noun}s"
+
+
+def sentence(trouble: Trouble) -> str:
+    """What is the matter, where, and what to do."""
+    about = f" ({trouble.queue})" if trouble.queue else ""
+    return f"{trouble.text.rstrip('.')}{about}. {trouble.fix}".rstrip()
 
 
 def spark(values: list[int] | tuple[int, ...]) -> str:

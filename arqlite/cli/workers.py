@@ -8,7 +8,7 @@ import click
 
 from .exits import Nothing
 from .output import output_option, tell_json, tell_table
-from .targets import OfQueues, operate, settings_option, tell_troubles
+from .targets import OfSettings, all_settings, operate, tell_troubles
 from .wording import ago, size, span
 
 if TYPE_CHECKING:
@@ -18,8 +18,8 @@ _NAMES = ("node", "pid", "queue", "state", "running", "started", "memory", "loop
 _NUMBERS = (1, 4, 6, 7)
 
 
-@click.command(cls=OfQueues)
-@settings_option
+@click.command(cls=OfSettings)
+@all_settings
 @output_option()
 def workers(settings: tuple[str, ...], output: str) -> None:
     """List the workers that are alive, and what they do.
