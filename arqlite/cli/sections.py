@@ -12,6 +12,7 @@ from click.shell_completion import CompletionItem
 from ..model.slips import meant
 
 _LAST = "Setup"
+_NEARLY = 0.7
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,6 @@ class WorkerFirst(Sections):
 
     def _refuse_slip(self, ctx: click.Context, word: str) -> None:
         """A word without a dot is no path: it may be a command that was nearly said."""
-        hint = meant(word, self.list_commands(ctx), {}) if "." not in word else ""
+        hint = meant(word, self.list_commands(ctx), {}, _NEARLY) if "." not in word else ""
         if hint:
             raise click.UsageError(f"there is no command {word!r}; {hint}", ctx)

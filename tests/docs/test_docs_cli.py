@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from arqlite.cli.db import db
+from arqlite.cli.export import db
 from arqlite.cli.worker import worker
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "cli.md"
