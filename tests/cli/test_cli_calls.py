@@ -18,7 +18,8 @@ async def untyped(ctx, *args, **kwargs): ...  # type: ignore[no-untyped-def] # i
 @pytest.mark.parametrize(
     ("word", "value"),
     [
-        ("42", 42), ("true", True), ("null", None), ("[1, 2]", [1, 2]), ('{"a": 1}', {"a": 1}), ("ada", "ada"),
+        ("42", 42), ("true", True), ("null", None), ("[1, 2]", [1, 2]), ('{"a": 1}', {"a": 1}),
+        ("ada", "ada"),
         ('"42"', "42"), ("1.5", 1.5), ("", ""), ("NaN", "NaN"), ("Infinity", "Infinity"), ("007", "007"),
     ],
 )  # fmt: skip

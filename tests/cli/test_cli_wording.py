@@ -13,7 +13,6 @@ from arqlite.cli.output import plain
 from arqlite.cli.screen import printable
 from arqlite.cli.wording import ago, many, size, span, spark, tally
 from arqlite.console import Tally
-from arqlite.console.views import Trouble
 from arqlite.model.states import JobState
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
@@ -22,8 +21,8 @@ NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 @pytest.mark.parametrize(
     ("value", "text"),
     [
-        (0.34, "340ms"), (2.5, "2.5s"), (90, "90s"), (300, "5m"), (5400, "90m"), (129_600, "36h"), (259_200, "3d"),
-        (None, ""), (timedelta(minutes=5), "5m"),
+        (0.34, "340ms"), (2.5, "2.5s"), (90, "90s"), (300, "5m"), (5400, "90m"), (129_600, "36h"),
+        (259_200, "3d"), (None, ""), (timedelta(minutes=5), "5m"),
     ],
 )  # fmt: skip
 def test_span(value: Any, text: str) -> None:
@@ -76,8 +75,8 @@ def test_printable(text: str, shown: str) -> None:
     ("value", "wanted"),
     [
         (NOW.astimezone(), "2026-11-26T12:00:00+00:00"), (timedelta(minutes=1), 60.0), (float("inf"), None),
-        (JobState.DISCARDED, "discarded"), (frozenset({"b", "a"}), ["a", "b"]), ((1, {"a": None}), [1, {"a": None}]),
-        (Trouble("info", "code", "text"), {"severity": "info", "code": "code", "text": "text", "fix": "", "queue": ""}),
+        (JobState.DISCARDED, "discarded"), (frozenset({"b", "a"}), ["a", "b"]),
+        ((1, {"a": None}), [1, {"a": None}]), (Tally(3), {"value": 3, "precision": "exact"}),
     ],
 )  # fmt: skip
 def test_values_as_json(value: Any, wanted: Any) -> None:
