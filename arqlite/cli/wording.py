@@ -69,7 +69,8 @@ def many(count: int | str, noun: str) -> str:
 def sentence(trouble: Trouble) -> str:
     """What is the matter, where, and what to do."""
     about = f" ({trouble.queue})" if trouble.queue else ""
-    return f"{trouble.text.rstrip('.')}{about}. {trouble.fix}".rstrip()
+    fix = f"; {trouble.fix}" if trouble.fix else ""
+    return f"{trouble.text.rstrip('.')}{about}{fix}"
 
 
 def spark(values: list[int] | tuple[int, ...]) -> str:

@@ -125,7 +125,7 @@ class FakeConsole:
         return [] if self.is_empty else [_worker("mail")]
 
     async def troubles(self) -> Sequence[Trouble]:
-        return (Trouble("error", "no-worker", "no worker is alive", "Start one.", "mail"),)
+        return (Trouble("error", "no-worker", "no worker is alive", "start one", "mail"),)
 
     async def jobs(self, query: Any = None, *, after: str | None = None, limit: int = 50) -> JobPage:
         if self.is_empty or query.get("id") == ("nowhere*",):

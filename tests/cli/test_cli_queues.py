@@ -60,7 +60,7 @@ def test_no_worker_says_what_to_do(invoke: Callable[..., Result]) -> None:
 
     assert done.exit_code == 3
     assert done.stderr.splitlines() == [
-        "error: no worker is alive (mail). Start one.",
+        "error: no worker is alive (mail); start one",
         "no worker is alive; arqlite app.worker.WorkerSettings starts one",
     ]
 

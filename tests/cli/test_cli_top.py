@@ -15,7 +15,7 @@ def test_one_frame_without_a_terminal(project: Path) -> None:
 
     assert done.returncode == 0
     assert "ready 12  running 2  failed 5 in 24h  oldest waits 90s" in done.stdout
-    assert "error: no worker is alive (mail). Start one." in done.stdout
+    assert "error: no worker is alive (mail); start one" in done.stdout
     assert "ValueError: no such address" in done.stdout
     assert "\x1b" not in done.stdout
 
