@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+import contextlib
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from .exits import OUT_OF_REACH, Nothing
 from .filters import Filtering, filter_argument, parsed
-from .output import output_option, plain, tell_csv, tell_json, tell_table
+from .live import watch
+from .output import output_option, plain, table, tell_csv, tell_json, tell_table
+from .screen import is_rich
 from .targets import operate, settings_option, tell_troubles
 from .wording import ago, span
 
@@ -17,6 +21,7 @@ if TYPE_CHECKING:
     from ..console import Console, JobLine, JobPage, Query, Trouble
 
 _PAGE = 200
+_INTERVAL_S = 2.0
 _COLUMNS = (
     "id", "queue", "function", "state", "status", "cause", "arguments", "priority", "tags", "attempt",
     "max_attempts", "enqueued_at", "due_at", "started_at", "finished_at", "wait", "duration", "worker",
@@ -36,15 +41,25 @@ _COLUMNS = (
     "-n", "--limit", type=click.IntRange(1, 100_000), default=50, show_default=True, help="At most so many."
 )
 @click.option("--after", metavar="CURSOR", help="Go on behind a page: the `next` of -o json.")
+@click.option("-w", "--watch", "is_watched", is_flag=True, help="In a terminal: look again and again.")
 @output_option("csv")
 def jobs(
-    settings: tuple[str, ...], words: tuple[str, ...], limit: int, after: str | None, output: str
+    settings: tuple[str, ...],
+    words: tuple[str, ...],
+    limit: int,
+    after: str | None,
+    is_watched: bool,
+    output: str,
 ) -> None:
     """List jobs, the newest first.
 
     From the ledger where a queue has one, else from Redis. Ends with 3 if there are none.
     """
     query = parsed(words)
+    if is_watched and output == "text" and is_rich(sys.stdout):
+        with contextlib.suppress(KeyboardInterrupt):
+            operate(settings, lambda console: _watch(console, query, after, limit))
+        return
     page = operate(settings, lambda console: _read(console, query, after, limit))
     if output == "json":
         tell_json(page)
@@ -61,7 +76,22 @@ def jobs(
 
 
 def tell_lines(lines: Sequence[JobLine]) -> None:
-    """Print jobs, a line each; columns that would say nothing are left out."""
+    """Print jobs, a line each."""
+    columns = _columns(lines)
+    tell_table(list(columns), _rows(columns))
+
+
+async def _watch(console: Console, query: Query, after: str | None, limit: int) -> None:
+    async def look(width: int) -> Any:
+        page = await _read(console, query, after, limit)
+        columns = _columns(page.jobs)
+        return table(list(columns), _rows(columns), width=width) if columns else "no such jobs"
+
+    await watch(look, _INTERVAL_S)
+
+
+def _columns(lines: Sequence[JobLine]) -> dict[str, list[str]]:
+    """Write jobs in columns; those that would say nothing are left out."""
     columns = {
         "id": [line.id for line in lines],
         "state": [line.state.value for line in lines],
@@ -77,8 +107,11 @@ def tell_lines(lines: Sequence[JobLine]) -> None:
     }
     if len(set(columns["queue"])) == 1:
         del columns["queue"]
-    shown = {name: cells for name, cells in columns.items() if any(cells)}
-    tell_table(list(shown), list(zip(*shown.values(), strict=True)))
+    return {name: cells for name, cells in columns.items() if any(cells)}
+
+
+def _rows(columns: Mapping[str, Sequence[str]]) -> list[tuple[str, ...]]:
+    return list(zip(*columns.values(), strict=True))
 
 
 async def _read(console: Console, query: Query, after: str | None, limit: int) -> JobPage:

@@ -15,17 +15,19 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from .exits import ending_in_words
+from .exits import OUT_OF_REACH, ending_in_words
 from .screen import printable
 from .wording import sentence
 from .worker import load
 
 if TYPE_CHECKING:
-    from ..console import Console, Trouble
+    from ..console import Console, QueueState, Trouble
 
 ResultT = TypeVar("ResultT")
 
 VARIABLE = "ARQLITE_SETTINGS"
+AWAY = ("redis-away", "ledger-away")
+"""The codes of troubles that say: this was out of reach."""
 
 _PATH = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")
 
@@ -128,6 +130,31 @@ def who() -> str:
     return ""
 
 
+def operate_knowing(
+    settings: Sequence[str], work: Callable[[Console], Coroutine[Any, Any, ResultT]]
+) -> tuple[ResultT, Sequence[QueueState]]:
+    """Do something as `operate` does, where the answer does not tell what was out of reach.
+
+    Returns:
+        What it gave, and the queues whose Redis was out of reach.
+    """
+
+    async def both(console: Console) -> tuple[ResultT, Sequence[QueueState]]:
+        given, queues = await asyncio.gather(work(console), console.queues())
+        return given, [queue for queue in queues if queue.error]
+
+    return operate(settings, both)
+
+
+def end_if_away(queues: Iterable[QueueState]) -> None:
+    """Say which queues were out of reach, and end the command if any was."""
+    told = [f"{queue.key} at {queue.server} cannot be reached: {queue.error}" for queue in queues]
+    for line in told:
+        click.echo(f"error: {printable(line)}", err=True)
+    if told:
+        raise click.exceptions.Exit(OUT_OF_REACH)
+
+
 def tell_troubles(troubles: Iterable[Trouble]) -> bool:
     """Say on stderr what could not be asked; tells whether something was out of reach."""
     is_away = False
@@ -135,10 +162,6 @@ def tell_troubles(troubles: Iterable[Trouble]) -> bool:
         click.echo(f"{trouble.severity}: {printable(sentence(trouble))}", err=True)
         is_away = is_away or trouble.code in AWAY
     return is_away
-
-
-AWAY = ("redis-away", "ledger-away")
-"""The codes of troubles that say: this was out of reach."""
 
 
 def _are_named(ctx: click.Context, args: Sequence[str]) -> bool:

@@ -128,8 +128,9 @@ class FakeConsole:
         return (Trouble("error", "no-worker", "no worker is alive", "start one", "mail"),)
 
     async def jobs(self, query: Any = None, *, after: str | None = None, limit: int = 50) -> JobPage:
+        away = Trouble("error", "redis-away", "the Redis of queue pictures does not answer")
         if self.is_empty or query.get("id") == ("nowhere*",):
-            return JobPage([], None)
+            return JobPage([], None, (away,) if "TOY_HALF_AWAY" in os.environ else ())
         lines = [line(1), line(2, "completed", error="", function="=SUM(A1)"), line(3, "retryable")]
         first = int(after or 0)
         last = first + min(limit, 2)  # a page may be shorter than was asked for
@@ -154,9 +155,11 @@ class FakeConsole:
 
     async def overview(self) -> Overview:
         points = [Point(at=NOW - timedelta(minutes=n), completed=n) for n in range(60)]
+        queues = await self.queues()
+        away = [Trouble("error", "redis-away", queue.error) for queue in queues if queue.error]
         return Overview(
-            ready=12, running=2, failed=5, oldest=timedelta(seconds=90), points=points,
-            queues=await self.queues(), errors=[_group()], troubles=await self.troubles(),
+            ready=12, running=2, failed=5, oldest=timedelta(seconds=90), points=points, queues=queues,
+            errors=[_group()], troubles=[*await self.troubles(), *away],
         )  # fmt: skip
 
     async def system(self) -> SystemInfo:

@@ -38,6 +38,22 @@ def test_redis_away_is_told(invoke: Callable[..., Result], args: tuple[str, ...]
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("queues",), ("workers",), ("cron",), ("errors",), ("job", "nowhere"), ("jobs", "id:nowhere*"),
+        ("top", "--once"),
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_one_of_several_is_away(invoke: Callable[..., Result], args: tuple[str, ...]) -> None:
+    """Where one Redis of several is away the code is 4: that nothing was found there is not known."""
+    done = invoke(*args, ARQLITE_SETTINGS="toyapp.Mail toyapp.Pictures", TOY_HALF_AWAY="1")
+
+    assert done.exit_code == 4
+    assert "pictures" in done.output
+
+
 @pytest.mark.parametrize("args", FINDERS, ids=" ".join)
 def test_nothing_matched(invoke: Callable[..., Result], args: tuple[str, ...]) -> None:
     """Where there is nothing to tell or to do the code is 3, and that is no `Error:`."""
