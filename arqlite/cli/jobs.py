@@ -33,7 +33,7 @@ _COLUMNS = (
     cls=Filtering,
     epilog="FILTER: words that must all hold, as in the dashboard: state:discarded queue:mail,default"
     " function:send_* tag:vip arg.user_id:42 meta.tenant:acme error:TimeoutError since:2h"
-    " until:2026-11-20 id:1a2b. A comma means or, a leading - not: -state:completed. Without any, all jobs.",
+    " until:2026-11-20 id:1a2b*. A comma means or, a leading - not: -state:completed. Without any, all jobs.",
 )
 @settings_option
 @filter_argument

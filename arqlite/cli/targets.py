@@ -140,8 +140,8 @@ def operate_knowing(
     """
 
     async def both(console: Console) -> tuple[ResultT, Sequence[QueueState]]:
-        given, queues = await asyncio.gather(work(console), console.queues())
-        return given, [queue for queue in queues if queue.error]
+        given = await work(console)
+        return given, [queue for queue in await console.queues() if queue.error]
 
     return operate(settings, both)
 

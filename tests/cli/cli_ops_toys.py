@@ -148,9 +148,10 @@ class FakeConsole:
         return ErrorGroups([] if self.is_empty else [_group()], 1, not self.is_empty)
 
     async def crons(self) -> Sequence[CronLine]:
-        told = {"schedule": "30 3 * * *", "words": "every day at 03:30", "timezone": "Europe/Prague"}
-        coming = datetime(2026, 11, 27, 2, 30, tzinfo=UTC)
-        nightly = CronLine(queue="mail", name="nightly", function="resize", next_at=coming, **told)
+        nightly = CronLine(
+            queue="mail", name="nightly", schedule="30 3 * * *", words="every day at 03:30",
+            timezone="Europe/Prague", function="resize", next_at=datetime(2026, 11, 27, 2, 30, tzinfo=UTC),
+        )  # fmt: skip
         return [] if self.is_empty else [nightly]
 
     async def overview(self) -> Overview:
@@ -163,10 +164,10 @@ class FakeConsole:
         )  # fmt: skip
 
     async def system(self) -> SystemInfo:
-        found = os.environ.get("TOY_TROUBLE", "warning")
+        found: Any = os.environ.get("TOY_TROUBLE", "warning")
         troubles = (
             () if found == "none" else (Trouble(found, "no-aof", "Redis keeps nothing", "Turn on AOF."),)
-        )  # type: ignore[arg-type]
+        )
         server = ServerInfo(server="redis.example:6380/3", product="redis", version="7.4.1", role="master")
         ledger = LedgerInfo(url="sqlite:///jobs.db", dialect="sqlite", mode="behind", rows=Tally(9, "about"))
         return SystemInfo((server,), (ledger,), {"mail": "web-1:77"}, troubles)

@@ -6,12 +6,17 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_ops_toys import PATIENCE_S, environment, run, terminal
+from cli_ops_toys import PATIENCE_S, Terminal, environment, terminal
+from click.testing import CliRunner, Result
+
+from arqlite.cli import cli
 
 pytestmark = pytest.mark.real
 
@@ -45,26 +50,41 @@ class Settings:
 
 
 class Shop:
-    """A project, and commands about its queue."""
+    """A project, and commands about its queue, in this process: of the worker's alone there is one more."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def run(self, *args: str) -> subprocess.CompletedProcess[str]:
-        return run(self.folder, *args, fake=False, ARQLITE_SETTINGS="toyapp.Settings")
+    def run(self, *args: str) -> Result:
+        return CliRunner().invoke(cli, args, prog_name="arqlite", env={"ARQLITE_SETTINGS": "toyapp.Settings"})
+
+    def once(self, look: Callable[[], list[Any]], count: int) -> list[Any]:
+        """What a look gives once it gives so many: rows come a moment behind what Redis says."""
+        deadline = time.monotonic() + PATIENCE_S
+        while len(found := look()) < count:
+            assert time.monotonic() < deadline, f"{len(found)} of {count}"
+        return found
+
+    @contextmanager
+    def terminal(self, *args: str) -> Iterator[Terminal]:
+        with terminal(self.folder, *args, fake=False, ARQLITE_SETTINGS="toyapp.Settings") as shell:
+            yield shell
 
     def json(self, *args: str, code: int = 0) -> Any:
         done = self.run(*args, "-o", "json")
-        assert done.returncode == code, done.stderr
+        assert done.exit_code == code, done.stderr
         return json.loads(done.stdout)
 
 
 @pytest.fixture
-def shop(tmp_path: Path, real_url: str) -> Shop:
+def shop(tmp_path: Path, real_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
     (tmp_path / "toyapp.py").write_text(MODULE.format(url=real_url))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
     shop = Shop(tmp_path)
-    assert shop.run("db", "upgrade", "toyapp.Settings").returncode == 0
-    return shop
+    assert shop.run("db", "upgrade", "toyapp.Settings").exit_code == 0
+    yield shop
+    sys.modules.pop("toyapp", None)
 
 
 @pytest.fixture
@@ -91,11 +111,12 @@ def test_failures_are_found_and_retried(shop: Shop) -> None:
     """Failed jobs are listed, told in full, grouped, and run again with one command."""
     for number in ("1", "2"):
         done = shop.run("enqueue", "fail", number, "--id", f"f{number}", "--wait")
-        assert done.returncode == 1
+        assert done.exit_code == 1
     shop.run("enqueue", "send_mail", "ada", "--kwarg", "password=hunter2", "--id", "m1", "--wait")
 
-    failed = shop.json("jobs", "state:discarded")
-    assert [job["id"] for job in failed["jobs"]] == ["f2", "f1"]
+    failed = shop.once(lambda: shop.json("jobs", "state:discarded")["jobs"], 2)
+    assert [job["id"] for job in failed] == ["f2", "f1"]
+    shop.once(lambda: shop.json("jobs", "status:FAILED")["jobs"], 2)
     [group] = shop.json("errors")["groups"]
     assert (group["function"], group["error_type"], group["count"]) == ("fail", "ValueError", 2)
     detail = shop.run("job", "f1").stdout
@@ -104,10 +125,8 @@ def test_failures_are_found_and_retried(shop: Shop) -> None:
 
     (shop.folder / "mended").touch()
     done = shop.run("retry", "function:fail", "--yes")
-    assert (done.returncode, done.stdout) == (0, "retried 2 jobs\n")
-    with terminal(
-        shop.folder, "jobs", "state:completed", "--watch", fake=False, ARQLITE_SETTINGS="toyapp.Settings"
-    ) as shell:
+    assert (done.exit_code, done.stdout) == (0, "retried 2 jobs\n")
+    with shop.terminal("jobs", "state:completed", "--watch") as shell:
         shell.wait_for("f1")
         shell.wait_for("f2")
         shell.type("q")
@@ -121,13 +140,13 @@ def test_waiting_jobs_are_cancelled_and_deleted(shop: Shop) -> None:
 
     assert shop.run("cancel", "function:send_mail", "--yes").stdout == "cancelled 3 jobs\n"
     assert shop.run("delete", "function:send_mail", "--yes").stdout == "deleted 3 jobs\n"
-    assert shop.run("cancel", "function:send_mail", "--yes").returncode == 3
+    assert shop.run("cancel", "function:send_mail", "--yes").exit_code == 3
 
 
 @pytest.mark.usefixtures("worker")
 def test_queue_is_paused_and_resumed(shop: Shop) -> None:
     """A paused queue keeps its jobs until it is resumed; its limit is what was said."""
-    assert shop.run("pause", "mail").returncode == 0
+    assert shop.run("pause", "mail").exit_code == 0
     shop.run("scale", "mail=3", "--global", "5")
     shop.run("enqueue", "send_mail", "ada", "--id", "m1")
 
@@ -135,31 +154,29 @@ def test_queue_is_paused_and_resumed(shop: Shop) -> None:
     assert (queue["is_paused"], queue["available"], queue["limit"]) == (True, 1, 3)
     assert queue["global_limit"]["allowed"] == 5
 
-    assert shop.run("resume", "mail").returncode == 0
+    assert shop.run("resume", "mail").exit_code == 0
     done = shop.run("enqueue", "send_mail", "bob", "--wait")
-    assert (done.returncode, done.stdout) == (0, "sent to bob\n")
+    assert (done.exit_code, done.stdout) == (0, "sent to bob\n")
 
 
 @pytest.mark.usefixtures("worker")
 def test_drain_waits_for_what_runs(shop: Shop) -> None:
     """A drain that is too short names the job that runs, and one that is not waits for it."""
     shop.run("enqueue", "gate", "--id", "g1")
-    with terminal(shop.folder, "top", fake=False, ARQLITE_SETTINGS="toyapp.Settings") as shell:
+    with shop.terminal("top") as shell:
         shell.wait_for("g1")
         shell.type("q")
         assert shell.ended() == 0
 
     done = shop.run("drain", "mail", "--timeout", "200ms")
-    assert (done.returncode, done.stdout) == (1, "runs still mail: g1\n")
+    assert (done.exit_code, done.stdout) == (1, "runs still mail: g1\n")
     (shop.folder / "open").touch()
     assert shop.run("drain", "mail").stdout == "drained mail\n"
 
 
 def test_worker_and_cron_jobs_are_told(shop: Shop, worker: int) -> None:
     """The worker that runs is listed, and so are its cron jobs, one of which is run by hand."""
-    with terminal(
-        shop.folder, "cron", "--next", "2", fake=False, ARQLITE_SETTINGS="toyapp.Settings"
-    ) as shell:
+    with shop.terminal("cron", "--next", "2") as shell:
         code = shell.ended()
     assert (code, "nightly" in shell.plain) == (0, True)
     assert [told["pid"] for told in shop.json("workers")] == [worker]
@@ -178,7 +195,7 @@ def test_doctor_finds_the_server_that_keeps_nothing(shop: Shop) -> None:
 
     codes = {trouble["severity"] for trouble in told["troubles"]}
     assert "error" not in codes
-    assert shop.run("doctor", "--production").returncode == int("warning" in codes)
+    assert shop.run("doctor", "--production").exit_code == int("warning" in codes)
 
 
 def test_queue_without_a_worker(shop: Shop) -> None:
@@ -186,6 +203,6 @@ def test_queue_without_a_worker(shop: Shop) -> None:
     shop.run("enqueue", "send_mail", "ada")
 
     done = shop.run("doctor")
-    assert done.returncode == 1
+    assert done.exit_code == 1
     assert "no worker" in done.stdout
-    assert shop.run("workers").returncode == 3
+    assert shop.run("workers").exit_code == 3
