@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -58,12 +58,12 @@ class Shop:
     def run(self, *args: str) -> Result:
         return CliRunner().invoke(cli, args, prog_name="arqlite", env={"ARQLITE_SETTINGS": "toyapp.Settings"})
 
-    def once(self, look: Callable[[], list[Any]], count: int) -> list[Any]:
-        """What a look gives once it gives so many: rows come a moment behind what Redis says."""
+    def jobs(self, *words: str, count: int) -> list[Any]:
+        """The jobs that are meant once there are so many: rows come a moment behind what Redis says."""
         deadline = time.monotonic() + PATIENCE_S
-        while len(found := look()) < count:
-            assert time.monotonic() < deadline, f"{len(found)} of {count}"
-        return found
+        while len(found := json.loads(self.run("jobs", *words, "-o", "json").stdout)["jobs"]) < count:
+            assert time.monotonic() < deadline, found
+        return list(found)
 
     @contextmanager
     def terminal(self, *args: str) -> Iterator[Terminal]:
@@ -114,9 +114,8 @@ def test_failures_are_found_and_retried(shop: Shop) -> None:
         assert done.exit_code == 1
     shop.run("enqueue", "send_mail", "ada", "--kwarg", "password=hunter2", "--id", "m1", "--wait")
 
-    failed = shop.once(lambda: shop.json("jobs", "state:discarded")["jobs"], 2)
+    failed = shop.jobs("state:discarded", count=2)
     assert [job["id"] for job in failed] == ["f2", "f1"]
-    shop.once(lambda: shop.json("jobs", "status:FAILED")["jobs"], 2)
     [group] = shop.json("errors")["groups"]
     assert (group["function"], group["error_type"], group["count"]) == ("fail", "ValueError", 2)
     detail = shop.run("job", "f1").stdout
@@ -182,7 +181,8 @@ def test_worker_and_cron_jobs_are_told(shop: Shop, worker: int) -> None:
     assert [told["pid"] for told in shop.json("workers")] == [worker]
 
     job_id = shop.run("cron", "run", "nightly").stdout.strip()
-    assert shop.json("job", job_id)["line"]["function"] == "nightly"
+    [job] = shop.jobs(f"id:{job_id}", count=1)  # cron jobs keep no results: Redis has forgotten it
+    assert job["function"] == "nightly"
     assert shop.run("cron", "pause", "nightly").stdout == "paused nightly\n"
     assert shop.json("cron")[0]["is_paused"] is True
 
