@@ -80,7 +80,10 @@ def cancel(settings: tuple[str, ...], words: tuple[str, ...], yes: bool, output:
 
 @_bulk
 def delete(settings: tuple[str, ...], words: tuple[str, ...], yes: bool, output: str) -> None:
-    """Delete jobs that do not run, with their results."""
+    """Delete jobs that do not run, with their results.
+
+    Rows of a ledger stay, until they are pruned.
+    """
     _do(DELETE, settings, words, yes, output)
 
 
@@ -101,6 +104,8 @@ def _do(action: Action, settings: Sequence[str], words: Sequence[str], yes: bool
         return await _all(action, console, query, count)
 
     told = operate(settings, work)
+    if not told.matched:
+        raise Nothing(f"no jobs to {action.verb} are left in Redis: {query}; rows stay until they are pruned")
     if output == "json":
         tell_json({"action": action.verb, "query": str(query), **_counts(told)})
     else:

@@ -96,7 +96,8 @@ def line(number: int, state: str = "discarded", **more: Any) -> JobLine:
 class FakeConsole:
     """Tells of two queues with three jobs; notes what is done in a file, a line each.
 
-    What the environment names as TOY_AWAY is out of reach, TOY_EMPTY leaves nothing to be told.
+    What the environment names as TOY_AWAY is out of reach, TOY_EMPTY leaves nothing to be told, TOY_STUCK has
+    no job move, and with TOY_ROWS there are rows of jobs and no jobs.
     """
 
     def __init__(self, targets: Any, *, by: str = "") -> None:
@@ -212,6 +213,8 @@ class FakeConsole:
         """Moves two jobs in a call, for a call does not do it to all of very many."""
         if "TOY_STUCK" in os.environ:
             return Done(self.left, 0)
+        if "TOY_ROWS" in os.environ:
+            return Done(0, 0)
         step, matched = min(self.left, 2), self.left
         self.left -= step
         _note(f"{verb} {query}")
