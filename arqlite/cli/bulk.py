@@ -13,9 +13,10 @@ import click
 
 from .exits import Failed, Nothing, Wrong
 from .filters import Filtering, filter_argument, in_states, parsed
+from .operating import operate
 from .output import output_option, tell_json
 from .screen import is_rich, progress
-from .targets import operate, settings_option
+from .targets import settings_option
 from .wording import many, tally
 
 if TYPE_CHECKING:

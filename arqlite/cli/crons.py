@@ -11,8 +11,9 @@ import click
 
 from ..model.slips import meant
 from .exits import Failed, Nothing
+from .operating import end_if_away, operate, operate_knowing
 from .output import output_option, plain, tell_json, tell_table
-from .targets import GroupOfQueues, OfQueues, end_if_away, operate, operate_knowing, settings_option
+from .targets import GroupOfQueues, OfQueues, settings_option
 from .wording import ago
 
 if TYPE_CHECKING:

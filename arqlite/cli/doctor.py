@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 import click
 
 from .exits import FAILED, ending_in_words
+from .operating import operate
 from .output import output_option, tell_facts, tell_json
 from .screen import printable
-from .targets import OfSettings, all_settings, operate
+from .targets import OfSettings, all_settings
 from .wording import many, size, span, tally
 
 if TYPE_CHECKING:

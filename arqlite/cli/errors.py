@@ -8,8 +8,9 @@ import click
 
 from .ages import age
 from .exits import Nothing
+from .operating import end_if_away, operate_knowing
 from .output import output_option, tell_json, tell_table
-from .targets import OfSettings, all_settings, end_if_away, operate_knowing
+from .targets import OfSettings, all_settings
 from .wording import ago, span, spark
 
 _NAMES = ("count", "last", "trend", "queue", "function", "error", "where", "newest job", "message")

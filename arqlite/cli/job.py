@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .exits import OUT_OF_REACH, Nothing
+from .operating import operate, tell_troubles
 from .output import output_option, tell_facts, tell_json
 from .screen import printable
-from .targets import OfQueues, operate, settings_option, tell_troubles
+from .targets import OfQueues, settings_option
 from .wording import moment, span
 
 if TYPE_CHECKING:

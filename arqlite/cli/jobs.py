@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +13,10 @@ import click
 from .exits import OUT_OF_REACH, Nothing
 from .filters import Filtering, filter_argument, parsed
 from .live import watch
+from .operating import operate, tell_troubles
 from .output import output_option, plain, table, tell_csv, tell_json, tell_table
 from .screen import is_rich
-from .targets import operate, settings_option, tell_troubles
+from .targets import settings_option
 from .wording import ago, span
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 _PAGE = 200
 _INTERVAL_S = 2.0
+_LONGEST_LOOK_S = 30.0
 _COLUMNS = (
     "id", "queue", "function", "state", "status", "cause", "arguments", "priority", "tags", "attempt",
     "max_attempts", "enqueued_at", "due_at", "started_at", "finished_at", "wait", "duration", "worker",
@@ -69,10 +72,11 @@ def jobs(
         tell_lines(page.jobs)
     if tell_troubles(page.troubles):
         raise click.exceptions.Exit(OUT_OF_REACH)
-    if not page.jobs:
+    if page.next is None and not page.jobs:
         raise Nothing("no such jobs" if words else "no jobs")
     if page.next is not None and output != "json":
-        click.echo(f"there are more: --limit N, or --after {page.next}", err=True)
+        there = "there are more: --limit N, or" if page.jobs else "none yet, and more to look at:"
+        click.echo(f"{there} --after {page.next}", err=True)
 
 
 def tell_lines(lines: Sequence[JobLine]) -> None:
@@ -115,9 +119,13 @@ def _rows(columns: Mapping[str, Sequence[str]]) -> list[tuple[str, ...]]:
 
 
 async def _read(console: Console, query: Query, after: str | None, limit: int) -> JobPage:
-    """Read page after page until there are enough: a page may be short although more are to come."""
+    """Read page after page until there are enough: a page may be short although more are to come.
+
+    Few jobs among very many take long to find: after a while what was found is told, and where to go on.
+    """
     from ..console import JobPage
 
+    until = time.monotonic() + _LONGEST_LOOK_S
     found: list[JobLine] = []
     troubles: dict[Trouble, None] = {}
     cursor = after
@@ -126,7 +134,7 @@ async def _read(console: Console, query: Query, after: str | None, limit: int) -
         found += page.jobs
         troubles |= dict.fromkeys(page.troubles)
         cursor = page.next
-        if cursor is None or len(found) >= limit:
+        if cursor is None or len(found) >= limit or time.monotonic() > until:
             return JobPage(found, cursor, tuple(troubles))
 
 

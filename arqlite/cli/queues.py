@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from .operating import end_if_away, operate
 from .output import output_option, tell_json, tell_table
-from .targets import OfSettings, all_settings, end_if_away, operate
+from .targets import OfSettings, all_settings
 from .wording import span, spark
 
 if TYPE_CHECKING:

@@ -11,10 +11,11 @@ import click
 
 from .exits import OUT_OF_REACH
 from .live import watch
+from .operating import AWAY, operate
 from .output import output_option, table, tell_json
 from .queues import NAMES, NUMBERS, rows
 from .screen import is_rich, printable, screen
-from .targets import AWAY, OfSettings, all_settings, operate
+from .targets import OfSettings, all_settings
 from .wording import ago, sentence, span, spark
 
 if TYPE_CHECKING:

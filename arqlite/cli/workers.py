@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import click
 
 from .exits import Nothing
+from .operating import end_if_away, operate, operate_knowing, tell_troubles
 from .output import output_option, tell_json, tell_table
-from .targets import OfSettings, all_settings, end_if_away, operate, operate_knowing, tell_troubles
+from .targets import OfSettings, all_settings
 from .wording import ago, size, span
 
 if TYPE_CHECKING:

@@ -97,7 +97,7 @@ class FakeConsole:
     """Tells of two queues with three jobs; notes what is done in a file, a line each.
 
     What the environment names as TOY_AWAY is out of reach, TOY_EMPTY leaves nothing to be told, TOY_STUCK has
-    no job move, and with TOY_ROWS there are rows of jobs and no jobs.
+    no job move, TOY_SPARSE has jobs far down the list only, and with TOY_ROWS there are rows of jobs and no jobs.
     """
 
     def __init__(self, targets: Any, *, by: str = "") -> None:
@@ -132,6 +132,8 @@ class FakeConsole:
         away = Trouble("error", "redis-away", "the Redis of queue pictures does not answer")
         if self.is_empty or query.get("id") == ("nowhere*",):
             return JobPage([], None, (away,) if "TOY_HALF_AWAY" in os.environ else ())
+        if "TOY_SPARSE" in os.environ:
+            return JobPage([], "further")
         lines = [line(1), line(2, "completed", error="", function="=SUM(A1)"), line(3, "retryable")]
         first = int(after or 0)
         last = first + min(limit, 2)  # a page may be shorter than was asked for

@@ -86,6 +86,17 @@ def test_json_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> N
     assert json.loads(told) == {"text": text}
 
 
+def test_long_search_says_where_to_go_on(
+    invoke: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A search that takes too long ends with what was found, and is no word that there is nothing."""
+    monkeypatch.setattr("arqlite.cli.jobs._LONGEST_LOOK_S", -1)
+
+    done = invoke("jobs", "toyapp.Mail", "tag:rare", TOY_SPARSE="1")
+
+    assert (done.exit_code, done.stderr) == (0, "none yet, and more to look at: --after further\n")
+
+
 def test_jobs_are_watched(project: Path) -> None:
     """In a terminal `--watch` looks again and again, until q is pressed."""
     with terminal(project, "jobs", "toyapp.Mail", "--watch") as shell:
