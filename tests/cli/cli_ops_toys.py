@@ -96,8 +96,8 @@ def line(number: int, state: str = "discarded", **more: Any) -> JobLine:
 class FakeConsole:
     """Tells of two queues with three jobs; notes what is done in a file, a line each.
 
-    What the environment names as TOY_AWAY is out of reach, TOY_EMPTY leaves nothing to be told, TOY_STUCK has
-    no job move, TOY_SPARSE has jobs far down the list only, and with TOY_ROWS there are rows of jobs and no jobs.
+    With TOY_AWAY in the environment Redis is out of reach, TOY_EMPTY leaves nothing to be told, TOY_STUCK has
+    no job move, TOY_SPARSE has jobs far down the list only, and with TOY_ROWS only rows tell of jobs.
     """
 
     def __init__(self, targets: Any, *, by: str = "") -> None:
