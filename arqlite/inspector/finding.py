@@ -29,10 +29,16 @@ class QueueDepth:
     Attributes:
         available: how many jobs could start now.
         oldest: for how long the eldest of them could have; zero without one.
+        waiting: how many wait for their time, those among them that will be tried again.
+        suspended: how many wait for other jobs.
+        executing: how many run.
     """
 
     available: int
     oldest: timedelta
+    waiting: int = 0
+    suspended: int = 0
+    executing: int = 0
 
 
 class Finding(Looking):
@@ -136,7 +142,8 @@ class Finding(Looking):
         return await self._count(self._engine(queue), frozenset(JobState))
 
     async def depth(self, queue: str | None = None) -> QueueDepth:
-        """Tell how many jobs could start now and how long the eldest of them waits: what to alert on.
+        """Tell how many jobs could start now, how long the eldest of them waits, and how many are elsewhere:
+        what to alert on.
 
         Cheap however many there are.
         """
@@ -147,7 +154,8 @@ class Finding(Looking):
             if envelope is not None:
                 since.append(envelope.get("at") or envelope["et"])
         waits_ms = max(depth.now_ms - min(since), 0) if since else 0
-        return QueueDepth(depth.available, timedelta(milliseconds=waits_ms))
+        oldest = timedelta(milliseconds=waits_ms)
+        return QueueDepth(depth.available, oldest, depth.waiting, depth.suspended, depth.executing)
 
     def _engine_meant(self, queue: str | None, wanted: JobFilter) -> RedisEngine:
         """Find the queue that is named, or that the functions meant belong to."""
