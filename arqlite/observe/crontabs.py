@@ -7,7 +7,8 @@ import re
 _NICKNAMES = frozenset({"@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly"})
 _FIELD = re.compile(r"(month|day|weekday|hour|minute|second)=([\d,]+)")
 _ORDER = ("minute", "hour", "day", "month", "weekday")
-_PLAIN = re.compile(r"[\d*/,\-a-zA-Z]+")
+# Names of months and days, and nothing that only some programs read, such as `l` for the last.
+_PLAIN = re.compile(r"(?:[\d*/,\-]|[a-zA-Z]{3})+")
 
 
 def five_fields(expression: str) -> str | None:

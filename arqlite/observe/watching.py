@@ -116,7 +116,6 @@ class Watch(Ticker):
 
     async def tick(self) -> None:
         """Look at the queue, if this worker leads: told by each of them, its figures would be added up."""
-        self._changed.clear()
         host = self._host
         if host is None or not host.is_leader():
             self.figures = None
@@ -149,6 +148,7 @@ class Watch(Ticker):
                 await self._changed.wait()
         except TimeoutError:
             return
+        self._changed.clear()
 
     def task_of(self, function: str) -> str:
         """Name a function as a label: those that the worker knows, all others alike."""
