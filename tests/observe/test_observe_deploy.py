@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ import yaml
 from arqlite.observe.catalogue import METRICS
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
+CASES = Path(__file__).parent / "alerts_cases.yml"
 BOARD: dict[str, Any] = json.loads((DEPLOY / "grafana" / "arqlite.json").read_text())
 RULES: dict[str, Any] = yaml.safe_load((DEPLOY / "prometheus" / "alerts.yml").read_text())
 
@@ -109,3 +112,16 @@ def test_five_things_to_be_alerted_of() -> None:
         labels = set(re.findall(r"\$labels\.(\w+)", " ".join(rule["annotations"].values())))
         [grouping, *_] = _GROUPED.findall(rule["expr"])
         assert labels <= {label.strip() for label in grouping.split(",")}
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="needs promtool, which comes with Prometheus")
+@pytest.mark.parametrize(
+    "arguments", [("check", "rules", DEPLOY / "prometheus" / "alerts.yml"), ("test", "rules", CASES)]
+)
+def test_prometheus_takes_the_alerts(arguments: tuple[Any, ...]) -> None:
+    """Prometheus's own tool finds no fault with the rules, and each fires when it should, and only then."""
+    told = subprocess.run(
+        ["promtool", *map(str, arguments)], capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert told.returncode == 0, told.stdout + told.stderr
