@@ -125,3 +125,21 @@ def test_prometheus_takes_the_alerts(arguments: tuple[Any, ...]) -> None:
     )
 
     assert told.returncode == 0, told.stdout + told.stderr
+
+
+def test_page_has_every_metric() -> None:
+    """The table of the docs and the code agree on names, kinds, labels and meanings."""
+    page = (DEPLOY.parent / "docs" / "observability.md").read_text()
+
+    told = re.findall(r"^\| `(arqlite_\w+)` \| (\w+) \| ([^|]*) \| ([^|]*) \|", page, re.MULTILINE)
+
+    assert [(name, kind, re.findall(r"`(\w+)`", labels), words) for name, kind, labels, words in told] == [
+        (metric.exported_name, metric.kind, list(metric.labels), metric.help) for metric in METRICS
+    ]
+
+
+def test_page_has_every_alert() -> None:
+    """The page tells of each alert, and of no other."""
+    page = (DEPLOY.parent / "docs" / "observability.md").read_text()
+
+    assert re.findall(r"^\| `(Arqlite\w+)`", page, re.MULTILINE) == [rule["alert"] for rule in rules()]
