@@ -14,6 +14,7 @@ from .telemetry.wording import json_of
 
 __all__ = (
     "JsonFormatter",
+    "add_fields",
     "default_log_config",
     "install_job_fields",
     "job_fields",
@@ -129,13 +130,15 @@ def trace_fields() -> dict[str, str]:
     """Tell `trace_id` and `span_id` of the span that is open where this is called: of OpenTelemetry, else of
     Sentry. Empty without one, and where neither is in use.
     """
-    otel = sys.modules.get("opentelemetry.trace")
-    if otel is not None:
-        context = otel.get_current_span().get_span_context()
+    # Without the attribute, another thread is just importing it.
+    if (
+        current_span := getattr(sys.modules.get("opentelemetry.trace"), "get_current_span", None)
+    ) is not None:
+        context = current_span().get_span_context()
         if context.is_valid:
             return {"trace_id": f"{context.trace_id:032x}", "span_id": f"{context.span_id:016x}"}
-    sentry = sys.modules.get("sentry_sdk")
-    span = sentry.get_current_span() if sentry is not None and hasattr(sentry, "get_current_span") else None
+    current_span = getattr(sys.modules.get("sentry_sdk"), "get_current_span", None)
+    span = None if current_span is None else current_span()
     return {} if span is None else {"trace_id": str(span.trace_id), "span_id": str(span.span_id)}
 
 
@@ -156,6 +159,14 @@ def install_job_fields() -> None:
         logging.Logger.makeRecord = _adding  # type: ignore[method-assign]
 
 
+def add_fields(record: logging.LogRecord) -> None:
+    """Give a record the fields that `install_job_fields` promises, if that was called; its own ones stay."""
+    if _is_installed:
+        told = {**_NO_TRACE, **(job_fields() or _NO_JOB), **trace_fields()}
+        for name, value in told.items():
+            record.__dict__.setdefault(name, value)
+
+
 def uninstall_job_fields() -> None:
     """Undo `install_job_fields`."""
     global _is_installed, _adding  # noqa: PLW0603 (as above)
@@ -172,10 +183,7 @@ def _adding_fields(make: Any) -> Any:
     @functools.wraps(make)
     def make_record(self: logging.Logger, *args: Any, **kwargs: Any) -> logging.LogRecord:
         record: logging.LogRecord = make(self, *args, **kwargs)
-        if _is_installed:
-            told = {**_NO_TRACE, **(job_fields() or _NO_JOB), **trace_fields()}
-            for name, value in told.items():
-                record.__dict__.setdefault(name, value)
+        add_fields(record)
         return record
 
     return make_record

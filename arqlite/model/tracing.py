@@ -70,7 +70,12 @@ def carried() -> dict[str, str]:
 def sending(queue: str, functions: Sequence[str]) -> Iterator[Accepted]:
     """Have all tracers around the enqueuing of jobs; see `Tracer.sending`."""
     with contextlib.ExitStack() as stack:
-        told = [stack.enter_context(tracer.sending(queue, functions)) for tracer in tracers]
+        told: list[Accepted] = []
+        for tracer in tracers:
+            try:
+                told.append(stack.enter_context(tracer.sending(queue, functions)))
+            except Exception:  # a job is worth more than its trace
+                logger.exception("a tracer failed to follow the enqueuing of jobs")
 
         def accepted(job_ids: Sequence[str]) -> None:
             for tell in told:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 
 import pytest
 
@@ -28,6 +29,11 @@ class Toy:
 
     def carried(self) -> Mapping[str, str]:
         return self._carried
+
+
+class Mute(Toy):
+    def sending(self, queue: str, functions: Sequence[str]) -> AbstractContextManager[tracing.Accepted]:
+        raise RuntimeError("no span today")
 
 
 class Broken(Toy):
@@ -81,6 +87,19 @@ def test_tracer_that_fails_costs_no_job(caplog: pytest.LogCaptureFixture) -> Non
         assert tracing.carried() == {"a": "1"}
 
     assert "RuntimeError: no trace today" in caplog.text
+
+
+def test_tracer_that_cannot_begin_keeps_no_job(caplog: pytest.LogCaptureFixture) -> None:
+    """Where a tracer fails before the enqueuing, that goes on, with the other tracers."""
+    toy = Toy({})
+    tracing.attach("mute", Mute({}))
+    tracing.attach("one", toy)
+
+    with caplog.at_level(logging.ERROR), tracing.sending("mail", ["send"]) as accepted:
+        accepted(["1"])
+
+    assert toy.told == ["mail", "send", ["1"], "over"]
+    assert "RuntimeError: no span today" in caplog.text
 
 
 def test_tracers_are_around_the_sending() -> None:

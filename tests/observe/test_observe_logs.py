@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import cpu_jobs
 import pytest
 import structlog
 from observe_toys import Ctx
@@ -86,6 +87,21 @@ async def test_lines_of_a_followed_job_name_job_and_trace(
         job.job_id, "arq:queue", "talk", 1,
     )  # fmt: skip
     assert (len(told["trace_id"]), len(told["span_id"])) == (32, 16)
+
+
+async def test_line_of_a_process_names_job_and_trace(
+    arq_redis: ArqRedis, make_worker: Any, in_json: Shown, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What a function logs in a process of its own has its job and the trace of its run."""
+    caplog.set_level(logging.INFO)
+    logging.getLogger("cpu_jobs").addHandler(in_json)
+    job = await enqueue(arq_redis, "log")
+    await make_worker([func(cpu_jobs.log, cpu=True)], services=[following()]).async_run()
+    logging.getLogger("cpu_jobs").removeHandler(in_json)
+
+    [line] = map(json.loads, in_json.lines)
+    assert (line["job_id"], line["queue"], line["function"]) == (job.job_id, "arq:queue", "log")
+    assert len(line["trace_id"]) == 32
 
 
 async def test_own_words_of_a_line_stay(arq_redis: ArqRedis, make_worker: Any, in_json: Shown) -> None:

@@ -5,15 +5,20 @@ from __future__ import annotations
 import asyncio
 import socket
 import urllib.request
+from pathlib import Path
 from typing import Any
 
 import pytest
 from observe_toys import ACT, host_of, samples_of, stopped, value
 from redis.exceptions import ConnectionError as RedisConnectionError
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlite_threads import sqlite_threads_end  # noqa: F401 (a fixture)
+from worker_ledger_toys import Switch
 from worker_toys import Gate, at_work, enqueue
 
 from arqlite import ArqRedis, func
 from arqlite.errors import ConfigurationError
+from arqlite.ledger import Ledger, configure_sqlite
 from arqlite.observe import Prometheus
 from arqlite.observe.catalogue import METRICS
 from arqlite.observe.prometheus import CONTENT_TYPE, expose_all
@@ -211,6 +216,32 @@ async def test_failed_attempts_to_reach_redis() -> None:
     assert value(metrics.expose(), "arqlite_redis_errors_total", op="worker") == 1
 
 
+async def test_worker_that_cannot_reach_redis(
+    make_worker: Any, eventually: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a worker's heartbeat, in its thread, and its other parts fail at counts for its own queue."""
+    metrics = Prometheus(interval=0.02)
+    worker = make_worker([ACT], services=[metrics], lease=0.3)
+    async with at_work(worker):
+        await eventually(lambda: value(metrics.expose(), "arqlite_queue_slots", queue=QUEUE))
+
+        def beat(*_: Any) -> None:
+            raise RedisConnectionError("away")
+
+        async def survey() -> None:
+            raise RedisConnectionError("away")
+
+        monkeypatch.setattr("arqlite.engine.RedisEngine.survey", lambda self: survey())
+        monkeypatch.setattr(worker._crew.engine, "beat", beat)
+        for operation in ("heartbeat", "prometheus"):
+            await eventually(
+                lambda op=operation: value(metrics.expose(), "arqlite_redis_errors_total", op=op)
+            )
+        assert value(metrics.expose(), "arqlite_queue_slots", queue=QUEUE) is None
+        monkeypatch.undo()
+        await eventually(lambda: value(metrics.expose(), "arqlite_queue_slots", queue=QUEUE))
+
+
 async def test_ledger_that_is_behind() -> None:
     """What waits to be written is told as it is now, whatever is written or not."""
     backlog = [(0, 0.0)]
@@ -221,6 +252,30 @@ async def test_ledger_that_is_behind() -> None:
     await metrics.stop()
     assert value(page, "arqlite_ledger_buffer", queue="mail") == 17
     assert value(page, "arqlite_ledger_lag_seconds", queue="mail") == 2.5
+
+
+async def test_ledger_that_is_away(
+    arq_redis: ArqRedis, make_worker: Any, eventually: Any, tmp_path: Path
+) -> None:
+    """While the database is away the backlog of a worker grows older, and it is gone when that is back."""
+    database = configure_sqlite(create_async_engine(f"sqlite+aiosqlite:///{tmp_path / 'jobs.db'}"))
+    switch = Switch(database)
+    metrics = Prometheus()
+    outsider = ArqRedis(arq_redis.connection_pool)
+    async with at_work(make_worker([ACT], services=[metrics], ledger=Ledger(database))):
+
+        def told(name: str) -> float:
+            return value(metrics.expose(), name, queue=QUEUE) or 0
+
+        await (await enqueue(outsider, "act")).result(timeout=5)
+        await eventually(lambda: told("arqlite_ledger_buffer") == 0)
+        switch.is_off = True
+        await (await enqueue(outsider, "act")).result(timeout=5)
+        await eventually(lambda: told("arqlite_ledger_buffer") > 0)
+        await eventually(lambda: told("arqlite_ledger_lag_seconds") > 0.1)
+        switch.is_off = False
+        await eventually(lambda: told("arqlite_ledger_buffer") == told("arqlite_ledger_lag_seconds") == 0, 15)
+    await database.dispose()
 
 
 def test_names_are_those_that_were_promised() -> None:
