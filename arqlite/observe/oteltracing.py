@@ -17,6 +17,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from ..model.context import running_job
 from ..model.tracing import Accepted
 from ..telemetry import JobException, JobStarted, JobStopped
+from ..telemetry.wording import words_of
 
 _NO_PARENT = Context()
 
@@ -111,9 +112,9 @@ class Consumer:
         if found is None:
             return  # it failed without a run
         span, error = found[0], event.error
-        span.record_exception(error, {"exception.escaped": True})
         span.set_attribute("error.type", type(error).__qualname__)
-        span.set_status(Status(StatusCode.ERROR, f"{type(error).__name__}: {error}"))
+        span.set_status(Status(StatusCode.ERROR, words_of(error)))
+        span.record_exception(error, {"exception.escaped": True})
 
     def ended(self, event: JobStopped) -> None:
         """Close the span of a run."""

@@ -15,8 +15,10 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from pydantic_core import to_jsonable_python
+
 from ..console import REDACTED_KEYS
-from ..errors import ConfigurationError, MissingExtra
+from ..errors import Cancel, ConfigurationError, MissingExtra
 from ..model import tracing
 from ..model.arguments import signature_of
 from ..model.context import running_job
@@ -139,16 +141,17 @@ class Sentry(Service):
         """Open a scope, in the task of the run: what that does belongs to it."""
         stack = contextlib.ExitStack()
         scope = stack.enter_context(sentry_sdk.isolation_scope())
+        # At once: whatever goes wrong from here on, the scope ends with the run.
+        self._open[event.job_id, event.worker] = (stack, None)
         scope.clear_breadcrumbs()
         scope.set_transaction_name(event.function, source="task")
         self._describe(scope, event)
-        transaction = None
         if self._traces:
             transaction = _continued(event)
             stack.enter_context(
                 sentry_sdk.start_transaction(transaction, custom_sampling_context={"arqlite_job": event})
             )
-        self._open[event.job_id, event.worker] = (stack, transaction)
+            self._open[event.job_id, event.worker] = (stack, transaction)
         if self._monitors:
             _check_in(event, "in_progress")
 
@@ -172,7 +175,9 @@ class Sentry(Service):
     def _ended(self, event: JobStopped) -> None:
         stack, transaction = self._open.pop((event.job_id, event.worker), (None, None))
         if self._monitors and event.state in _CHECKED_IN:
-            _check_in(event, _CHECKED_IN[event.state], event.duration_ms / 1000)
+            # A job that finds that it is not needed has come all the same.
+            status = "ok" if isinstance(event.error, Cancel) else _CHECKED_IN[event.state]
+            _check_in(event, status, event.duration_ms / 1000)
         if transaction is not None:
             transaction.set_status(_STATUS.get(event.state, _AGAIN))
             transaction.set_tag("arqlite.state", event.state)
@@ -221,7 +226,13 @@ class Sentry(Service):
             return {str(key): self._shown(str(key), inner, depth + 1) for key, inner in value.items()}
         if isinstance(value, list | tuple):
             return [self._shown("", inner, depth + 1) for inner in value]
-        return value
+        if value is None or isinstance(value, str | int | float):
+            return value
+        try:  # a model, say, whose fields may be secret
+            plain = to_jsonable_python(value)
+        except Exception:  # noqa: BLE001 (an application's own class may raise anything)
+            return f"<{type(value).__name__}>"
+        return self._shown("", plain, depth + 1)
 
 
 def trace_enqueues() -> Callable[[], None]:

@@ -15,6 +15,8 @@ from .catalogue import OTHER
 from .looplag import LoopLag
 
 _numbers = itertools.count(1)
+# Who hears of a queue in this process, by kind. What no worker in particular did, only the first one counts.
+_listening: dict[tuple[type, str], list[Watch]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +106,15 @@ class Watch(Ticker):
         if self._task is None:
             events = [JobStopped, JobsRescued, RedisFailed, LeaderChanged]
             attach(self._handler_id, events, self._hear)
+            self._peers().append(self)
             self._lag.start()
         await super().start()
 
     async def stop(self) -> None:
         """Listen no longer; what was counted stays."""
         detach(self._handler_id)
+        if self in self._peers():
+            self._peers().remove(self)
         self._lag.stop()
         await super().stop()
         self.figures = None
@@ -158,7 +163,9 @@ class Watch(Ticker):
         """Tell whether an event is about this worker: others of the same process tell theirs, too."""
         if self._host is None or queue != self._host.queue:
             return False
-        if worker == self._session or not worker:
+        if not worker:
+            return self._is_first()
+        if worker == self._session:
             return True
         # A worker that lost its lease has a new session, and the end of a run may still name the old one.
         self._session = self._host.session() or self._session
@@ -171,12 +178,20 @@ class Watch(Ticker):
                 self._hear_end(event)
         elif self._host is None or event.queue != self._host.queue:
             return
+        elif isinstance(event, LeaderChanged):
+            self._changed.set()
+        elif not self._is_first():
+            return
         elif isinstance(event, JobsRescued):
             self.rescued("crash", sum(event.jobs.values()))
-        elif isinstance(event, RedisFailed):
-            self.redis_failed(event.operation)
         else:
-            self._changed.set()
+            self.redis_failed(event.operation)
+
+    def _peers(self) -> list[Watch]:
+        return _listening.setdefault((type(self), "" if self._host is None else self._host.queue), [])
+
+    def _is_first(self) -> bool:
+        return self._peers()[:1] == [self]
 
     def _hear_end(self, event: JobStopped) -> None:
         task = self.task_of(event.function)

@@ -362,9 +362,17 @@ async def test_services_as_one_page() -> None:
     for worker in ("host:1:a", "host:1:b"):
         execute(stopped(function="send", started_ms=1000, duration_ms=100, worker=worker))
 
+    execute(JobsRescued("mail", {"host:2:b": 3}))
+    execute(stopped(worker="", state="cancelled", function=""))
+    execute(RedisFailed("mail", "cron", RedisConnectionError("away"), 0))
+
     page = expose_all([one, two])
     await one.stop()
     await two.stop()
+
+    assert value(page, "arqlite_rescued_total", queue="mail", cause="crash") == 3
+    assert value(page, "arqlite_redis_errors_total", op="cron") == 1
+    assert value(page, "arqlite_jobs_total", queue="mail", task="other", state="cancelled") == 1
 
     assert completed(page, "mail") == 2
     assert value(page, "arqlite_job_duration_seconds_sum", queue="mail", task="send") == 0.2

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 import sentry_sdk
 from observe_toys import ACT, Ctx, act
+from pydantic import BaseModel
 from sentry_sdk.transport import Transport
 from worker_toys import enqueue
 
-from arqlite import ArqRedis, call, cron, func, task
+from arqlite import ArqRedis, Cancel, Discard, call, cron, func, task
 from arqlite.errors import ConfigurationError
 from arqlite.model import tracing
 from arqlite.observe import Sentry
@@ -149,6 +150,30 @@ async def test_arguments_without_secrets(arq_redis: ArqRedis, make_worker: Any, 
     }
 
 
+class Card(BaseModel):
+    number: int
+    token: str
+
+
+class Odd:
+    """Cannot be written as JSON."""
+
+
+async def pay(ctx: Ctx, card: Card) -> None:
+    raise ValueError("declined")
+
+
+async def test_secrets_in_models(arq_redis: ArqRedis, make_worker: Any, sent: Kept) -> None:
+    """An argument that its annotation made a model of is shown by its fields, without the secret ones."""
+    await enqueue(arq_redis, "pay", {"number": 1, "token": "t"})
+
+    await make_worker([func(pay, name="pay")], services=[Sentry(send_args=True, traces=False)]).async_run()
+
+    [event] = sent.of("event")
+    assert event["contexts"]["arqlite job"]["args"] == [{"number": 1, "token": "[Filtered]"}]
+    assert Sentry()._shown("odd", Odd()) == "<Odd>"
+
+
 async def test_own_names_of_secrets(arq_redis: ArqRedis, make_worker: Any, sent: Kept) -> None:
     """Which names are secret may be said; names count by their parts, in upper or lower case."""
     await arq_redis.enqueue(charge, "4111", "t")
@@ -216,7 +241,17 @@ async def bad(ctx: Ctx) -> None:
     raise ValueError("late")
 
 
-@pytest.mark.parametrize(("coroutine", "status"), [(fine, "ok"), (bad, "error")])
+async def idle(ctx: Ctx) -> None:
+    raise Cancel("nothing to do today")
+
+
+async def hopeless(ctx: Ctx) -> None:
+    raise Discard("no such report")
+
+
+@pytest.mark.parametrize(
+    ("coroutine", "status"), [(fine, "ok"), (bad, "error"), (idle, "ok"), (hopeless, "error")]
+)
 async def test_cron_job_checks_in(
     arq_redis: ArqRedis, make_worker: Any, sent: Kept, coroutine: Any, status: str
 ) -> None:
