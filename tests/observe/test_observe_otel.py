@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import pickle
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,9 +17,11 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
+from sqlite_threads import sqlite_threads_end  # noqa: F401 (a fixture)
 from worker_toys import Gate, at_work, enqueue
 
 from arqlite import ArqRedis, Inspector, call, chain, cron, func
+from arqlite.ledger import Ledger
 from arqlite.model import tracing
 from arqlite.observe import OpenTelemetry
 from arqlite.observe.otel import trace_enqueues
@@ -239,6 +243,38 @@ async def test_steps_of_a_workflow(
     await arq_redis.enqueue_workflow(chain(call("act"), call("act", "return")))
 
     await make_worker([ACT], services=[traces.service()]).async_run()
+
+    [sent] = traces.sent
+    assert [linked(span) for span in traces.processed] == [[id_of(sent)]] * 2
+
+
+async def test_serializers_of_users_carry_it_too(
+    arq_redis: ArqRedis, make_worker: Any, traces: Traces, sending: None
+) -> None:
+    """A job that the user's own serializer writes links to its enqueuing as any other."""
+    pool = ArqRedis(arq_redis.connection_pool, job_serializer=pickle.dumps, job_deserializer=pickle.loads)
+    await enqueue(pool, "act")
+    how = {"job_serializer": pickle.dumps, "job_deserializer": pickle.loads}
+
+    await make_worker([ACT], services=[traces.service()], **how).async_run()
+
+    [sent], [processed] = traces.sent, traces.processed
+    assert linked(processed) == [id_of(sent)]
+
+
+async def test_job_whose_row_comes_first(
+    arq_redis: ArqRedis, make_worker: Any, traces: Traces, sending: None, tmp_path: Path
+) -> None:
+    """A job that goes through the ledger first, and its second life by hand, link to the enqueuing."""
+    ledger = Ledger(f"sqlite+aiosqlite:///{tmp_path / 'jobs.db'}", mode="strict")
+    await ledger.upgrade()
+    pool = ArqRedis(arq_redis.connection_pool, ledger=ledger)
+    job = await enqueue(pool, "act", "fail")
+    await make_worker([ACT], services=[traces.service()]).async_run()
+    assert await Inspector(pool).retry_job(job.job_id)
+    await make_worker([ACT], services=[traces.service()]).async_run()
+    await pool.outbox.aclose()
+    await ledger.aclose()
 
     [sent] = traces.sent
     assert [linked(span) for span in traces.processed] == [[id_of(sent)]] * 2
