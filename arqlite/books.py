@@ -53,7 +53,7 @@ class Books(NoBooks):
         self._opening: asyncio.Task[None] | None = None
         engine.remember_ms = ledger.remember_ms
         self.beginnings = Beginnings()
-        recorder = Recorder(
+        recorder = self._recorder = Recorder(
             ledger,
             engine.queue,
             overflow=RedisOverflow(engine),
@@ -74,6 +74,10 @@ class Books(NoBooks):
             LedgerPruner(ledger),
             Auditor(ledger),
         ]
+
+    def backlog(self) -> tuple[int, float]:
+        """See `NoBooks.backlog`."""
+        return self._recorder.waiting, self._recorder.lag
 
     async def open(self) -> None:
         """See that the tables are there. In strict mode a ledger that is away is waited for, else not.

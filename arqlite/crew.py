@@ -185,7 +185,8 @@ class Crew:
         )
         host = Host(
             pool, options.queue, frozenset(functions), codec.serializer, codec.deserializer,
-            lambda: self.leadership.is_leader,
+            lambda: self.leadership.is_leader, lambda: self.producer.session or "",
+            lambda: len(self.producer.active), self._books.backlog,
         )  # fmt: skip
         self._introduced: list[Service] = []
         self._introduce(host)

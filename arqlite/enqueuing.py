@@ -13,7 +13,7 @@ from .engine import ENQUEUE_CHUNK, Holder, NewJob
 from .errors import ConfigurationError, JobConflict
 from .jobs import Job
 from .model import calls as made
-from .model import checks
+from .model import checks, tracing
 from .model.calls import Call, JobOptions, Options
 from .model.functions import Function
 from .model.states import STATES_BY_LETTER
@@ -197,6 +197,15 @@ def tell_of_slips(function: str, kwargs: Iterable[str]) -> None:
 
 async def send(client: QueueClient, call: Call[R], options: Options) -> Job[R]:
     """Enqueue one call."""
+    if not tracing.tracers:
+        return await _send(client, call, options)
+    with tracing.sending(_queue_of(client, [call], options), [call.function]) as accepted:
+        job = await _send(client, call, options)
+        accepted(() if job.conflict else (job.job_id,))
+        return job
+
+
+async def _send(client: QueueClient, call: Call[R], options: Options) -> Job[R]:
     offer = Offer(client, codec_of(client), call, options)
     if (divert := diversion.get()) is not None:
         return await divert(client, call, offer.job, offer.queue)
@@ -233,6 +242,22 @@ def _outbox(client: QueueClient) -> Desk:
 
 async def send_many(client: QueueClient, calls: list[Call[Any]], common: Options) -> list[Job[Any]]:
     """Enqueue many calls, queue by queue."""
+    if not tracing.tracers or not calls:
+        return await _send_many(client, calls, common)
+    functions = [call.function for call in calls]
+    with tracing.sending(_queue_of(client, calls, common), functions) as accepted:
+        jobs = await _send_many(client, calls, common)
+        accepted([job.job_id for job in jobs if not job.conflict])
+        return jobs
+
+
+def _queue_of(client: QueueClient, calls: Sequence[Call[Any]], options: Options) -> str:
+    """Tell where jobs go, for those who follow them; empty if not all go to one queue."""
+    queues = {call.settled(options).queue or client.default_queue_name for call in calls}
+    return queues.pop() if len(queues) == 1 else ""
+
+
+async def _send_many(client: QueueClient, calls: list[Call[Any]], common: Options) -> list[Job[Any]]:
     codec = codec_of(client)
     offers = [Offer(client, codec, call, common) for call in calls]
     if (divert := diversion.get()) is not None:

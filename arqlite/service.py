@@ -41,6 +41,10 @@ class Host:
         functions: the names of all it can run.
         job_serializer, job_deserializer: how its queue is written; None is JSON.
         is_leader: tells whether it leads its queue now; asks nobody, and says no when in doubt.
+        session: tells its session of now, which events call `worker`; empty while none is open.
+        running: tells how many jobs it runs now.
+        backlog: tells how many changes of rows wait for its ledger, and for how many seconds the eldest does;
+            none without one.
     """
 
     pool: Any
@@ -49,6 +53,9 @@ class Host:
     job_serializer: Serializer | None
     job_deserializer: Deserializer | None
     is_leader: Callable[[], bool] = lambda: False
+    session: Callable[[], str] = lambda: ""
+    running: Callable[[], int] = lambda: 0
+    backlog: Callable[[], tuple[int, float]] = lambda: (0, 0.0)
 
 
 class Service:

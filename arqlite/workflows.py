@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from redis.exceptions import RedisError
@@ -14,7 +14,7 @@ from .engine import EndWatch, EnqueueBatch, NewFlow, NewStep, RedisEngine
 from .engine.management import Stop
 from .errors import ConfigurationError, ResultNotFound
 from .jobs import Job
-from .model import checks
+from .model import checks, tracing
 from .model.calls import PLAIN, Options
 from .model.codec import Codec
 from .model.compositions import Chain, Group, chain, group
@@ -270,6 +270,17 @@ async def send_workflow(client: Any, flow: Workflow | Composition) -> WorkflowRu
     plan = workflow.plan()
     options = [_settled(step) for step in plan]
     queue = _queue_of(workflow, plan, options) or client.default_queue_name
+    if not tracing.tracers:
+        return (await _store_workflow(client, workflow, plan, options, queue))[0]
+    with tracing.sending(queue, [step.call.function for step in plan]) as accepted:
+        run, steps = await _store_workflow(client, workflow, plan, options, queue)
+        accepted([step.job_id for step in steps])
+        return run
+
+
+async def _store_workflow(
+    client: Any, workflow: Workflow, plan: Sequence[PlannedStep], options: Sequence[Options], queue: str
+) -> tuple[WorkflowRun, Sequence[NewStep]]:
     codec = Codec(client.job_serializer, client.job_deserializer)
     flow_id, now_ms = new_job_id(), timestamp_ms()
     numbers = {step.name: step.number for step in plan if not step.undoes}
@@ -288,7 +299,7 @@ async def send_workflow(client: Any, flow: Workflow | Composition) -> WorkflowRu
     if has_handlers(JobEnqueued):
         for step, its in zip(plan[:total], steps, strict=False):
             execute(JobEnqueued(queue, its.job_id, step.call.function))
-    return WorkflowRun(flow_id, client, queue)
+    return WorkflowRun(flow_id, client, queue), steps
 
 
 def _number(flow_id: str, plans: Mapping[int, ReadPlan], step: str | Step[Any]) -> int:

@@ -15,7 +15,7 @@ import time
 import venv
 from pathlib import Path
 
-EXTRAS = "standalone,postgres,fastapi,uvloop,watch,testing"
+EXTRAS = "standalone,postgres,fastapi,otel,prometheus,sentry,structlog,uvloop,watch,testing"
 GROUPS = ("app", "dev")
 STAMP = ".arqlite-stamp"
 LOG = "setup.log"

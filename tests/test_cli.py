@@ -274,7 +274,7 @@ def test_lines_in_json(project: Path, real_url: str) -> None:
     told = [json.loads(line) for line in done.stderr.splitlines()]
     assert "Starting worker for 2 functions: add, wait" in [line["message"] for line in told]
     [failed] = [line for line in told if line["level"] == "ERROR"]
-    assert (failed["logger"], failed["job_id"], failed["job_function"]) == ("arqlite.worker", "a", "add")
+    assert (failed["logger"], failed["job_id"], failed["function"]) == ("arqlite.worker", "a", "add")
     assert "TypeError: " in failed["stacktrace"]
 
 

@@ -205,7 +205,7 @@ def test_job_is_in_the_json(in_job: Any) -> None:
         uninstall_job_fields()
 
     assert inside["job_id"] == "a"
-    assert inside.keys() - outside.keys() == {"job_id", "job_function", "job_queue", "job_try"}
+    assert inside.keys() - outside.keys() == {"job_id", "function", "queue", "attempt"}
 
 
 def test_traceback_is_in_the_json() -> None:

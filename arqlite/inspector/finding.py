@@ -29,8 +29,9 @@ class QueueDepth:
     Attributes:
         available: how many jobs could start now.
         oldest: for how long the eldest of them could have; zero without one.
-        waiting: how many wait for their time, those among them that had a try before.
-        suspended, executing: how many wait for other jobs, and run.
+        waiting: how many wait for their time, those among them that will be tried again.
+        suspended: how many wait for other jobs.
+        executing: how many run.
     """
 
     available: int
@@ -141,7 +142,8 @@ class Finding(Looking):
         return await self._count(self._engine(queue), frozenset(JobState))
 
     async def depth(self, queue: str | None = None) -> QueueDepth:
-        """Tell how many jobs could start now and how long the eldest of them waits: what to alert on.
+        """Tell how many jobs could start now, how long the eldest of them waits, and how many are elsewhere:
+        what to alert on.
 
         Cheap however many there are.
         """

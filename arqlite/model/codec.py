@@ -78,7 +78,8 @@ class Codec:
             enqueue_ms: now, in ms since 1970.
             extras: what only some jobs have: `x` when it expires and `at` when it is due (ms since
                 1970), `n` a nonce, `p` a priority, `ma` how often it may fail, `tm` how often its
-                task said, `g` tags, `m` meta, `by` who asked for it, `pa` the id of the job that did.
+                task said, `g` tags, `m` meta, `by` who asked for it, `pa` the id of the job that did,
+                `tc` what tracers have it carry.
 
         Raises:
             SerializationError: an argument cannot be written.

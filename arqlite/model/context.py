@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -45,6 +45,7 @@ class RunningJob(Protocol):
         crashes: how many of the starts before ended with their worker.
         revived_ms: when somebody let it run again by hand after its end, in ms since 1970; 0 if nobody did.
         worker: the worker's name, `host:pid:session`.
+        carried: what tracers had it carry from where it was enqueued, such as `traceparent`.
         cancel_reason: why `CancelledError` was thrown in, None while it was not: `abort` (somebody
             cancelled the job), `timeout`, `shutdown` or `lost_lease` (both: it will run again).
     """
@@ -87,6 +88,8 @@ class RunningJob(Protocol):
     def revived_ms(self) -> int: ...  # noqa: D102
     @property
     def worker(self) -> str: ...  # noqa: D102
+    @property
+    def carried(self) -> Mapping[str, str]: ...  # noqa: D102
     @property
     def cancel_reason(self) -> CancelReason | None: ...  # noqa: D102
 

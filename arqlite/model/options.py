@@ -12,7 +12,7 @@ from typing_extensions import Unpack
 from ..errors import ConfigurationError
 from ..typing import SecondsTimedelta
 from ..utils import to_ms
-from . import checks
+from . import checks, tracing
 from .context import running_job
 from .unique import UniqueOption
 from .unique import merged as merged_unique
@@ -94,9 +94,11 @@ class Options(NamedTuple):
 PLAIN = Options()
 
 
-def told_of_askers(options: Options) -> dict[str, str]:
-    """Tell what an envelope says of who asked: a name, and the job that did so, or the running one."""
-    told = {} if options.triggered_by is None else {"by": options.triggered_by}
+def told_of_askers(options: Options) -> dict[str, Any]:
+    """Tell what an envelope says of who asked: a name, the job that did so or the running one, and traces."""
+    told: dict[str, Any] = {} if options.triggered_by is None else {"by": options.triggered_by}
+    if tracing.tracers and (carried := tracing.carried()):
+        told[tracing.CARRIED] = carried
     if options.parent is not None:
         told["pa"] = options.parent
     elif (job := running_job.get()) is not None:

@@ -29,6 +29,10 @@ class NoBooks:
         self.beginnings: Beginnings | None = None
         self.services: Sequence[Service] = ()
 
+    def backlog(self) -> tuple[int, float]:
+        """Tell how many changes of rows wait to be written, and for how many seconds the eldest does."""
+        return 0, 0.0
+
     async def open(self) -> None:
         """Make everything ready; called before the services start."""
 

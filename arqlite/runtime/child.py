@@ -23,7 +23,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -59,6 +59,7 @@ class JobFacts:
     workflow: WorkflowStep | None
     revived_ms: int = 0
     cancel_reason: CancelReason | None = None
+    carried: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_last_attempt(self) -> bool:

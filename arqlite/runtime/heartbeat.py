@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import logging
 import threading
 import time
@@ -90,8 +91,10 @@ class Heartbeat(Service):
         self._ended.clear()
         loop = asyncio.get_running_loop()
         self.renewed()
+        # With what this task knows of itself, so that its trouble is told of the right queue.
+        context = contextvars.copy_context()
         self._thread = threading.Thread(
-            target=self._beat_on, args=(loop,), name="arqlite:heartbeat", daemon=True
+            target=context.run, args=(self._beat_on, loop), name="arqlite:heartbeat", daemon=True
         )
         self._thread.start()
 

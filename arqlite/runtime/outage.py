@@ -9,6 +9,9 @@ import time
 
 from redis.exceptions import RedisError, ResponseError
 
+from ..telemetry import RedisFailed, execute, has_handlers, queue_of_spans
+from ..utils import timestamp_ms
+
 logger = logging.getLogger("arqlite.worker")
 
 REDIS_TROUBLE = (RedisError, OSError, EOFError)
@@ -36,6 +39,8 @@ class Outage:
 
     def begins(self, error: BaseException) -> None:
         """An attempt failed. Only the first is told; a refusal, which passes not by itself, each minute."""
+        if has_handlers(RedisFailed):
+            execute(RedisFailed(queue_of_spans(), self._who, error, timestamp_ms()))
         now = time.monotonic()
         is_refusal = isinstance(error, ResponseError)
         if self._since is None or (is_refusal and now - self._told_at > _REMIND_AFTER_S):

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
+from ..logs import add_fields
 from . import child
 from .references import Reference
 
@@ -164,6 +165,7 @@ def _log(data: bytes) -> None:
     except Exception:
         logger.exception("a log record of a process cannot be read")
         return
+    add_fields(record)  # here, where the job and its span are known
     target = logging.getLogger(record.name)
     if target.isEnabledFor(record.levelno):
         target.handle(record)

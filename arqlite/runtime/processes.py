@@ -231,7 +231,7 @@ def _request(run: Run, name: str, args: Any, kwargs: dict[str, Any]) -> bytes:
     facts = child.JobFacts(
         run.job_id, run.function, run.queue_name, run.job_try, run.enqueue_ms, run.crashes, run.worker,
         run.attempt, run.max_attempts, run.errors, run.snoozes, run.tags, run.meta, run.priority,
-        args, kwargs, run.workflow,
+        args, kwargs, run.workflow, carried=run.carried,
     )  # fmt: skip
     ctx = {key: run.ctx[key] for key in ("job_id", "job_try", "enqueue_time", "score")}
     try:

@@ -14,6 +14,7 @@ from ..model.memory import NOTHING, Memory, counters
 from ..model.outcomes import End, Interrupted, Raised, decide
 from ..model.records import FailedAttempt
 from ..model.states import Cause
+from ..model.tracing import carried_in
 from .limits import NO_TERMS, Terms
 from .notes import Notes
 
@@ -176,6 +177,11 @@ class Run:
     def priority(self) -> int:
         """0 runs first, 9 last."""
         return int(self.stored.get("p") or 0)
+
+    @property
+    def carried(self) -> dict[str, str]:
+        """What tracers had it carry from where it was enqueued."""
+        return carried_in(self.stored)
 
     @property
     def keep_ms(self) -> int:

@@ -22,6 +22,7 @@ from .events import (
     QueueScaled,
     QueueShutdown,
     QueueStopped,
+    RedisFailed,
     ServiceFailed,
     ServiceStarted,
     ServiceStopped,
@@ -30,7 +31,7 @@ from .events import (
 )
 from .logger import attach_default_logger, detach_default_logger
 from .reports import ErrorReport, report_errors, reports_sent
-from .spans import span, spans_of
+from .spans import queue_of_spans, span, spans_of
 
 __all__ = (
     "EVENTS",
@@ -55,6 +56,7 @@ __all__ = (
     "QueueScaled",
     "QueueShutdown",
     "QueueStopped",
+    "RedisFailed",
     "ServiceFailed",
     "ServiceStarted",
     "ServiceStopped",
@@ -67,6 +69,7 @@ __all__ = (
     "detach_default_logger",
     "execute",
     "has_handlers",
+    "queue_of_spans",
     "report_errors",
     "reports_sent",
     "span",

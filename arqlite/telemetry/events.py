@@ -41,6 +41,7 @@ __all__ = (
     "QueueScaled",
     "QueueShutdown",
     "QueueStopped",
+    "RedisFailed",
     "ServiceFailed",
     "ServiceStarted",
     "ServiceStopped",
@@ -305,6 +306,25 @@ class LedgerBack:
 
 
 @dataclass(frozen=True, slots=True)
+class RedisFailed:
+    """Something that a worker asked of Redis failed, and will be tried again; told for each attempt.
+
+    Attributes:
+        queue: the queue whose worker asked; empty where that is not known.
+        operation: what for: `worker` (to claim and acknowledge), `heartbeat`, `lifeline`, `cron` and others.
+        error: why.
+        at_ms: when, in ms since 1970.
+    """
+
+    name: ClassVar[str] = "redis.exception"
+
+    queue: str
+    operation: str
+    error: BaseException
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class ServiceStarted:
     """A service begins its duty once more.
 
@@ -383,6 +403,7 @@ EVENTS: tuple[type, ...] = (
     LedgerAway,
     LedgerBack,
     LedgerReconciled,
+    RedisFailed,
     ServiceStarted,
     ServiceStopped,
     ServiceFailed,

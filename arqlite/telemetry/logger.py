@@ -17,13 +17,14 @@ from .events import (
     LedgerWritten,
     LoopBlocked,
     QueueShutdown,
+    RedisFailed,
     ServiceFailed,
     ServiceStarted,
     ServiceStopped,
 )
 from .wording import json_of, shown, stack_of, words_of
 
-Category = Literal["job", "worker", "loop", "queue", "cron", "leader", "ledger", "service"]
+Category = Literal["job", "worker", "loop", "queue", "cron", "leader", "ledger", "redis", "service"]
 
 HANDLER_ID = "arqlite.default_logger"
 EVENT_FIELDS = "arqlite_event"
@@ -50,13 +51,13 @@ def attach_default_logger(
 
     Failures (`job.exception`, `service.exception`) are logged as ERROR, a blocked event loop, jobs that a
     shutdown found running and a ledger that is away as WARNING, what services and the ledger do every few
-    moments as DEBUG, and the rest at `level`.
+    moments, and each failed attempt to reach Redis, as DEBUG, and the rest at `level`.
     A service that keeps failing in the same way is told once, until it succeeds.
 
     Args:
         level: of the lines that are no trouble.
         json: whether a line is JSON; else it is for people.
-        events: which of "job", "worker", "loop", "queue", "cron", "leader", "ledger" and "service".
+        events: which of "job", "worker", "loop", "queue", "cron", "leader", "ledger", "redis" and "service".
         queue: only events of this queue, or of these; None is all.
         logger: where the lines go; None is the logger "arqlite.events".
         include_args: whether the arguments of jobs are shown. They may be secret, so not unless asked for.
@@ -131,7 +132,7 @@ class EventLogger:
                 return logging.DEBUG
             case LoopBlocked() | LedgerAway():
                 return logging.WARNING
-            case LedgerWritten():
+            case LedgerWritten() | RedisFailed():
                 return logging.DEBUG
             case QueueShutdown():
                 return logging.WARNING if event.orphaned else 0

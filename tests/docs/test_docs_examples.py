@@ -239,7 +239,7 @@ def test_examples_of_the_verbs_are_typed() -> None:
             *("tasks", "cancel", "services", "shop", "workflows", "from_oban", "invoicing"),
             *("invoices", "payments", "after_commit", "training", "packages"),
             *("retention", "ledger", "ledger_strict"),
-            *("patterns", "analytics", "metrics", "alert", "operations"),
+            *("patterns", "analytics", "metrics", "alert", "operations", "observability"),
         )
     ]
 
@@ -348,6 +348,24 @@ def test_telemetry(tmp_path: Path) -> None:
         "price import {'source': 'supplier', 'rows': 1200}",
         "[('charge completed', 1), ('charge discarded', 2)]",
         "reported [\"ZeroDivisionError('division by zero') in charge, attempt 1\"]",
+    ]
+
+
+@pytest.mark.real
+def test_observability(tmp_path: Path) -> None:
+    """The page about observing as a program: a scrape, linked spans, and lines that name their job."""
+    said = _run("observability.py", tmp_path, tmp_path).splitlines()
+    event, *told = said
+
+    line = json.loads(event)
+    assert (line["event"], line["queue"], line["function"]) == ("charged", "shop", "charge")
+    assert len(line["trace_id"]) == 32
+    assert told == [
+        "[shop charge attempt 1] sent a receipt",
+        'arqlite_jobs_total{queue="shop",state="completed",task="charge"} 1.0',
+        "send shop PRODUCER links: 0",
+        "POST /orders INTERNAL links: 0",
+        "process shop CONSUMER links: 1",
     ]
 
 

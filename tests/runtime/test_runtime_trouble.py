@@ -17,6 +17,7 @@ from arqlite.engine.link import Link
 from arqlite.runtime import outage
 from arqlite.runtime.duty import RedisDuty
 from arqlite.runtime.outage import Outage
+from arqlite.telemetry import RedisFailed, attached, spans_of
 
 
 class Flaky(RedisDuty):
@@ -70,6 +71,20 @@ def test_outage_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
     assert [record.message for record in caplog.records] == [
         "worker: Redis is out of reach (ConnectionError: away), trying again"
     ]
+
+
+def test_each_attempt_of_an_outage_is_an_event() -> None:
+    """Telemetry hears of every attempt that failed: which queue, what for, and why."""
+    events: list[RedisFailed] = []
+    trouble, error = Outage("heartbeat"), RedisConnectionError("away")
+
+    with attached(RedisFailed, events.append), spans_of("mail"):
+        for _ in range(2):
+            trouble.begins(error)
+
+    assert [(event.queue, event.operation, event.error) for event in events] == [
+        ("mail", "heartbeat", error)
+    ] * 2
 
 
 def test_refusal_is_told_again(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:

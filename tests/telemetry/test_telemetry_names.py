@@ -48,6 +48,7 @@ PROMISED = {
     "ledger.away": ("LedgerAway", "queue error at_ms"),
     "ledger.back": ("LedgerBack", "queue away_ms at_ms"),
     "ledger.reconcile": ("LedgerReconciled", "queue pushed settled retired opened requeued"),
+    "redis.exception": ("RedisFailed", "queue operation error at_ms"),
     "service.start": ("ServiceStarted", "service queue meta at_ms"),
     "service.stop": ("ServiceStopped", "service queue meta duration_ms at_ms"),
     "service.exception": ("ServiceFailed", "service queue meta duration_ms error at_ms"),
