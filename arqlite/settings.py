@@ -27,6 +27,7 @@ logger = logging.getLogger("arqlite.worker")
 
 # `keep_results` is nearly `keep_result`; `on_start` need not be meant for `on_startup`.
 _NEARLY = 0.9
+_LAST_PORT = 65_535
 _SHORTEST_S = {
     "lease": 0.1,
     "keep_result": 0,
@@ -35,6 +36,7 @@ _SHORTEST_S = {
     "unknown_function_ttl": 0,
     "poll_delay": 0,
     "prune_interval": 0.001,
+    "blocked_loop_limit": 0.001,
 }
 _KINDS = {
     "queue_name": (str, "a text"),
@@ -42,6 +44,7 @@ _KINDS = {
     "redis_settings": (RedisSettings, "RedisSettings (see RedisSettings.from_dsn)"),
     "redis_pool": (ArqRedis, "an ArqRedis"),
     "ctx": (dict, "a dict"),
+    "health_host": (str, "an address such as '127.0.0.1' or '0.0.0.0'"),
 }
 WORDS_OF_OTHERS = {
     **dict.fromkeys(("queue", "queues"), "queue_name"),
@@ -122,6 +125,9 @@ class WorkerOptions:
     paused: bool = False
     node: str | None = None
     ledger: Any = None
+    health_port: int | None = None
+    health_host: str = "127.0.0.1"
+    blocked_loop_limit: float = 30.0
 
     def __post_init__(self) -> None:
         self._check_counts()
@@ -198,6 +204,10 @@ class WorkerOptions:
         checks.count("expires_extra_ms", self.expires_extra_ms)
         if self.queue_read_limit is not None:
             checks.count("queue_read_limit", self.queue_read_limit)
+        if self.health_port is not None:
+            checks.count("health_port", self.health_port, 0)
+            if self.health_port > _LAST_PORT:
+                raise ConfigurationError(f"health_port must be at most {_LAST_PORT}, got {self.health_port}")
         if self.cpu_processes is not None:
             checks.count("cpu_processes", self.cpu_processes, 1)
 

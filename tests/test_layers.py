@@ -24,6 +24,7 @@ FLOORS = {
     "signals": 2,
     "embedded": 2,
     "model": 3,
+    "probes": 3,
     "cron": 4,
     "logs": 4,
     "engine": 4,

@@ -67,6 +67,9 @@ class Reconciler(Ticker):
             leads may be a worker without the ledger. Up to half as long again, so that one is the first.
         clock: tells the time.
         sleep: waits so many seconds.
+
+    Attributes:
+        ledger_is_away: whether the database could not be used at the last look that needed it.
     """
 
     def __init__(
@@ -105,7 +108,7 @@ class Reconciler(Ticker):
         self._suspects: list[Difference] = []
         self._compared_at = time.monotonic()
         self._warned_at = float("-inf")
-        self._is_away = False
+        self._is_away = self.ledger_is_away = False
         self._told: Verdict | None = None
         self._idle = asyncio.Event()
         self._idle.set()
@@ -137,8 +140,9 @@ class Reconciler(Ticker):
                     "the ledger and Redis cannot be compared now (%s), trying again", words_of(error)
                 )
             self._is_away = True
+            self.ledger_is_away = not isinstance(error, REDIS_TROUBLE)
         else:
-            self._is_away = False
+            self._is_away = self.ledger_is_away = False
         finally:
             self._idle.set()
 

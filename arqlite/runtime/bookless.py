@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..probes import LedgerSign
 from ..service import Service
 from .acker import Acker
 from .beginnings import Beginnings
@@ -28,6 +29,11 @@ class NoBooks:
         self.precheck: Precheck | None = None
         self.beginnings: Beginnings | None = None
         self.services: Sequence[Service] = ()
+
+    @property
+    def sign(self) -> LedgerSign:
+        """How the ledger is, for probes."""
+        return "none"
 
     async def open(self) -> None:
         """Make everything ready; called before the services start."""
