@@ -180,6 +180,7 @@ class Crew:
         self._vigil_may_end = False
         self._pool_is_closed = False
         self._last_session = ""
+        self._opened_at: float | None = None
         self._health = HealthRecorder(
             pool, self.engine, options.health_key, to_seconds(options.health_check_interval), self._counts
         )
@@ -356,7 +357,8 @@ class Crew:
 
     def signs(self) -> Signs:
         """Tell how this does, for probes; may be asked in any thread."""
-        heard = [at for at in (self.producer.turned_at, self._heartbeat.heard_at) if at is not None]
+        moments = self._opened_at, self.producer.turned_at, self._heartbeat.heard_at
+        heard = [at for at in moments if at is not None]
         ledger = self._options.ledger
         return Signs(
             queue=self._options.queue,
@@ -388,6 +390,7 @@ class Crew:
             self.leadership.hurry()
         self._messages.follow(session)
         self._last_session = session
+        self._opened_at = time.monotonic()
 
     def _expect(self, next_deadline_ms: int) -> None:
         self._lifeline.expect(next_deadline_ms)

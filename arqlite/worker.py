@@ -39,7 +39,8 @@ from .model.functions import Function, func
 from .model.limits import GlobalLimit, RateLimit
 from .model.slips import options_in_words
 from .model.tasks import elsewhere, rules_of
-from .probes import Probed, Signs, announced, probed
+from .probes import Signs
+from .probes.systemd import announced
 from .runtime.executor import Counters
 from .service import Service, end_task
 from .settings import WORDS_OF_OTHERS, WorkerOptions, get_kwargs
@@ -394,6 +395,9 @@ class Worker:
         if options.health_port is None:
             yield
             return
+        # Here, since a worker that nobody probes needs no HTTP server.
+        from .probes.doorkeeper import Probed, probed
+
         exporters = [service for service in options.services if callable(getattr(service, "expose", None))]
         worker = Probed(self.signs, options.blocked_loop_limit, cast("list[Any]", exporters))
         try:

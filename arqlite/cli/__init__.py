@@ -12,6 +12,7 @@ from .db import db
 from .doctor import doctor
 from .embedded import embedded
 from .export import export as _export  # noqa: F401 (joins `db`)
+from .health import health
 from .import_arq import import_arq
 from .reconcile import reconcile
 from .watch import watch_reload
@@ -54,6 +55,7 @@ def cli() -> None:
 
 cli.add_command(worker)
 cli.add_command(embedded)
+cli.add_command(health)
 cli.add_command(import_arq)
 cli.add_command(doctor)
 cli.add_command(db)

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import suppress
 from signal import Signals
 
+from ..probes import Signs
 from ..signals import signals_handled
 from .children import Child, Ended
 
@@ -81,6 +82,20 @@ class Supervisor:
         if self._children:
             rest = "waiting for" if len(self._told) == 1 else "again, hurrying"
             logger.info("%s: %s %s", signum.name, rest, _worker_processes(len(self._children)))
+
+    def signs(self) -> Signs:
+        """Tell how it goes: started once all have come up, running as many processes as there are."""
+        are_ready = len(self._children) == self._count and all(
+            child.is_ready for child in self._children.values()
+        )
+        return Signs(
+            queue="",
+            has_started=are_ready,
+            has_turned=are_ready,
+            is_draining=bool(self._told),
+            running=len(self._children),
+            max_jobs=self._count,
+        )
 
     def _stop(self) -> None:
         self._stopping.set()

@@ -14,6 +14,7 @@ import click
 
 from ..errors import ConfigurationError, LedgerError, LedgerUnavailable
 from ..logs import default_log_config
+from ..probes.systemd import announced
 from ..speaking import speakers_named, speaking_as
 from ..utils import import_string
 from .leash import Leash
@@ -115,7 +116,9 @@ def _supervise(count: int, watched: str | None) -> int:
         raise click.ClickException(str(error)) from error
 
     async def run() -> int:
-        return await Supervisor(count, watch).run()
+        supervisor = Supervisor(count, watch)
+        # It knows of no settings, and so not for how long its children may go on: it asks for no more time.
+        return await announced(supervisor.run(), [supervisor.signs], None, "processes")
 
     return asyncio.run(run())
 

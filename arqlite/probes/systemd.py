@@ -8,12 +8,14 @@ import os
 import socket
 import time
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from ..service import end_task
 from .signs import Signs
 
 logger = logging.getLogger("arqlite.worker")
+
+T = TypeVar("T")
 
 SOCKET_VARIABLE = "NOTIFY_SOCKET"
 _WATCHDOG_VARIABLES = ("WATCHDOG_USEC", "WATCHDOG_PID")
@@ -66,22 +68,25 @@ def notifier_of_environment() -> Notifier | None:
 
 
 async def announced(
-    work: Coroutine[Any, Any, None], workers: Sequence[Callable[[], Signs]], grace_s: float
-) -> None:
-    """Do the work of the workers of this process, and tell the service manager of it, if there is one.
+    work: Coroutine[Any, Any, T],
+    workers: Sequence[Callable[[], Signs]],
+    grace_s: float | None,
+    what: str = "jobs",
+) -> T:
+    """Do the work of this process, and tell the service manager of it, if there is one.
 
     Args:
         work: what to do.
-        workers: tell how they are doing.
-        grace_s: for how long their jobs may go on once they are told to end.
+        workers: tell how it goes.
+        grace_s: see `Herald`.
+        what: see `Herald`.
     """
     notifier = notifier_of_environment()
     if notifier is None:
-        await work
-        return
-    telling = asyncio.create_task(Herald(notifier, workers, grace_s).run(), name="arqlite:systemd")
+        return await work
+    telling = asyncio.create_task(Herald(notifier, workers, grace_s, what).run(), name="arqlite:systemd")
     try:
-        await work
+        return await work
     finally:
         await end_task(telling)
         notifier.tell("STOPPING=1", "STATUS=ended")
@@ -98,7 +103,8 @@ class Herald:
         notifier: the line to it.
         workers: tell how they are doing.
         grace_s: for how long their jobs may go on once they are told to end; beyond that and some seconds
-            no more time is asked for.
+            no more time is asked for. None asks for none at all.
+        what: what it is that runs, in the status.
         clock: for tests.
     """
 
@@ -106,12 +112,14 @@ class Herald:
         self,
         notifier: Notifier,
         workers: Sequence[Callable[[], Signs]],
-        grace_s: float,
+        grace_s: float | None,
+        what: str = "jobs",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._notifier = notifier
         self._workers = workers
         self._grace_s = grace_s
+        self._what = what
         self._clock = clock
         self._is_ready = False
         self._draining_since: float | None = None
@@ -132,7 +140,7 @@ class Herald:
         words = [*self._news(signs), *self._ending(signs)]
         if self._notifier.watchdog_s is not None:
             words.append("WATCHDOG=1")
-        status = _status(signs)
+        status = _status(signs, self._what)
         if status != self._status:
             words.append(f"STATUS={status}")
         if words and self._notifier.tell(*words):
@@ -140,7 +148,9 @@ class Herald:
             self._is_ready = self._is_ready or "READY=1" in words
 
     def _news(self, signs: Sequence[Signs]) -> list[str]:
-        is_ready = all(one.has_turned or (one.has_started and one.is_paused) for one in signs)
+        is_ready = all(
+            not one.is_draining and (one.has_turned or (one.has_started and one.is_paused)) for one in signs
+        )
         return ["READY=1"] if is_ready and not self._is_ready else []
 
     def _ending(self, signs: Sequence[Signs]) -> list[str]:
@@ -151,7 +161,7 @@ class Herald:
         if self._draining_since is None:
             self._draining_since = now
             words.append("STOPPING=1")
-        if now - self._draining_since <= self._grace_s + _LAST_WORDS_S:
+        if self._grace_s is not None and now - self._draining_since <= self._grace_s + _LAST_WORDS_S:
             words.append(f"EXTEND_TIMEOUT_USEC={int(_EXTENSION_S * 1e6)}")
         return words
 
@@ -162,12 +172,14 @@ class Herald:
         return _LONGEST_PAUSE_S if watchdog_s is None else min(watchdog_s / 2, _LONGEST_PAUSE_S)
 
 
-def _status(workers: Sequence[Signs]) -> str:
-    return "; ".join(_status_of(signs, is_one_of_many=len(workers) > 1) for signs in workers)
+def _status(workers: Sequence[Signs], what: str) -> str:
+    return "; ".join(_status_of(signs, what, is_one_of_many=len(workers) > 1) for signs in workers)
 
 
-def _status_of(signs: Signs, *, is_one_of_many: bool) -> str:
-    said = f"{signs.state}, running {signs.running}/{signs.max_jobs}" if signs.has_started else signs.state
+def _status_of(signs: Signs, what: str, *, is_one_of_many: bool) -> str:
+    said = signs.state
+    if signs.has_started:
+        said += f", running {signs.running}/{signs.max_jobs} {what}"
     if signs.ledger in ("degraded", "unusable"):
         said += f", ledger {signs.ledger}"
     # A queue's name is the user's, and a line break would begin another word.

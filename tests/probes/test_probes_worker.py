@@ -215,5 +215,5 @@ async def test_without_metrics_the_way_there_is_told(arq_redis: ArqRedis, make_w
 @pytest.mark.parametrize("port", [-1, 65_536, "8081", 1.5, True])
 def test_port_that_is_none_is_refused(port: Any) -> None:
     """A port is a whole number up to 65535; what is none is told by the option's name."""
-    with pytest.raises(ConfigurationError, match="^health_port must be "):
+    with pytest.raises(ConfigurationError, match=r"^health_port must be "):
         Worker([ok], health_port=port)
