@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Callable, Collection, Iterable, Sequence
+import os
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import Any
@@ -24,6 +25,9 @@ from .typing import AsyncHook, Deserializer, Serializer, WorkerSettingsType
 from .utils import to_ms
 
 logger = logging.getLogger("arqlite.worker")
+
+LEDGER_VARIABLE = "ARQLITE_LEDGER_URL"
+"""The variable that names the ledger of settings that name none."""
 
 # `keep_results` is nearly `keep_result`; `on_start` need not be meant for `on_startup`.
 _NEARLY = 0.9
@@ -290,6 +294,17 @@ def get_kwargs(settings_cls: WorkerSettingsType) -> dict[str, Any]:
     if not names and not isinstance(settings_cls, type):
         raise _no_settings(settings_cls)
     return {name: _attribute(settings_cls, name) for name in names}
+
+
+def ledger_of_settings(given: Mapping[str, Any]) -> Any:
+    """Tell which ledger the workers of these settings have: theirs, or else that of `ARQLITE_LEDGER_URL`.
+
+    Settings that say `ledger = None` have none, whatever the environment says.
+
+    Args:
+        given: what `get_kwargs` took out of them.
+    """
+    return given["ledger"] if "ledger" in given else os.environ.get(LEDGER_VARIABLE) or None
 
 
 def _tell_of_slips(names: Iterable[str], known: Collection[str]) -> None:

@@ -43,7 +43,7 @@ from .probes import Signs
 from .probes.systemd import announced
 from .runtime.executor import Counters
 from .service import Service, end_task
-from .settings import WORDS_OF_OTHERS, WorkerOptions, get_kwargs
+from .settings import WORDS_OF_OTHERS, WorkerOptions, get_kwargs, ledger_of_settings
 from .signals import signals_handled
 from .typing import (
     Deserializer,
@@ -100,7 +100,7 @@ class Worker:
         functions: what it can run: coroutine or plain functions, tasks, dotted paths, or `func(...)`.
         queue_name: the queue; None is the default queue of `redis_pool`.
         cron_jobs: what runs at fixed times, see `arqlite.cron.cron`.
-        redis_settings: where Redis is.
+        redis_settings: where Redis is; by default where `ARQLITE_REDIS_URL` says, else localhost.
         redis_pool: a pool to use instead; `close` closes it.
         burst: whether to end when the queue is empty; deferred jobs are waited for.
         on_startup: `async f(ctx)` before the first job.
@@ -228,7 +228,9 @@ class Worker:
         self.functions = options.table()
         self.queue_name = options.queue
         self.cron_jobs = list(options.cron_jobs or ())
-        self.redis_settings = (options.redis_settings or RedisSettings()) if redis_pool is None else None
+        self.redis_settings = options.redis_settings if redis_pool is None else None
+        if redis_pool is None and self.redis_settings is None:
+            self.redis_settings = RedisSettings.from_environment()
         self.burst = burst
         self.max_burst_jobs = max_burst_jobs
         self.max_jobs = max_jobs
@@ -524,8 +526,12 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 
 def create_worker(settings_cls: WorkerSettingsType, **kwargs: Any) -> Worker:
-    """Make a worker from a settings class, an instance of one or a dict; keyword arguments win."""
-    return Worker(**{**get_kwargs(settings_cls), **kwargs})
+    """Make a worker from a settings class, an instance of one or a dict; keyword arguments win.
+
+    Where neither says anything of a ledger, `ARQLITE_LEDGER_URL` does.
+    """
+    given = {**get_kwargs(settings_cls), **kwargs}
+    return Worker(**{**given, "ledger": ledger_of_settings(given)})
 
 
 def run_worker(settings_cls: WorkerSettingsType, **kwargs: Any) -> Worker:
@@ -567,7 +573,7 @@ def check_health(settings_cls: WorkerSettingsType) -> int:
     kwargs = get_kwargs(settings_cls)
     return asyncio.run(
         async_check_health(
-            kwargs.get("redis_settings") or RedisSettings(),
+            kwargs.get("redis_settings") or RedisSettings.from_environment(),
             kwargs.get("health_check_key"),
             kwargs.get("queue_name"),
         )

@@ -68,12 +68,13 @@ async def _reconcile(found: Any, path: str, queue: str | None, dry_run: bool) ->
     from ..reconcile.comparison import Comparison
     from ..reconcile.once import reconcile_once
     from ..reconcile.repairs import Mended, Mender
-    from ..settings import get_kwargs
+    from ..settings import get_kwargs, ledger_of_settings
 
     told = get_kwargs(found)
-    if told.get("ledger") is None:
+    given = ledger_of_settings(told)
+    if given is None:
         raise click.UsageError(f"{path} has no ledger")
-    ledger = ledger_of(told["ledger"])
+    ledger = ledger_of(given)
     codec = Codec(told.get("job_serializer"), told.get("job_deserializer"))
     pool = told.get("redis_pool") or await create_pool(told.get("redis_settings"))
     try:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..connections import ArqRedis, RedisSettings
 from ..constants import default_queue_name
 from ..errors import ConfigurationError
-from ..settings import get_kwargs
+from ..settings import get_kwargs, ledger_of_settings
 
 if TYPE_CHECKING:  # without a ledger there need not be an SQLAlchemy
     from ..ledger import Ledger
@@ -71,8 +71,8 @@ def _place(target: Any) -> Place:
     if pool is not None:
         server = _server_of(pool.connection_pool.connection_kwargs)
     else:
-        server = _server_of_settings(settings or RedisSettings())
-    return Place(queue, queue, server, pool, settings, _ledger_of(told.get("ledger")), told)
+        server = _server_of_settings(settings or RedisSettings.from_environment())
+    return Place(queue, queue, server, pool, settings, _ledger_of(ledger_of_settings(told)), told)
 
 
 def _ledger_of(given: Any) -> Ledger | None:
