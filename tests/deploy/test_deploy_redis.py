@@ -145,7 +145,7 @@ async def test_operators(pool: ArqRedis, eventually: Any) -> None:
         await inspector.scale_queue("arq:queue", limit=5, global_limit=3, rate_limit=(50, 1))
         await inspector.resume_all_queues()
         [scheduled] = await inspector.jobs(state="scheduled")
-        await inspector.update_job(scheduled.job_id, {"priority": 1})
+        await inspector.update_job(scheduled.id, {"priority": 1})
         assert await inspector.cancel_jobs(state="scheduled") == 1
         assert await running.abort(timeout=20)
         assert await inspector.delete_jobs(state="cancelled")
