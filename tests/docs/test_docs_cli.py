@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from arqlite.cli.db import db
+from arqlite.cli.health import health
 from arqlite.cli.worker import worker
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "cli.md"
@@ -21,6 +22,13 @@ def test_every_option_is_told() -> None:
         if option.param_type_name == "option"
     ]
     assert sorted(told) == sorted(taken)
+
+
+def test_every_option_of_health_is_told() -> None:
+    """The table of `arqlite health` has every option of it, and no other."""
+    told = re.findall(r"^\| `health` \| `(--[\w-]+)`", PAGE.read_text(), re.MULTILINE)
+
+    assert told == [name for option in health.params for name in option.opts if name.startswith("--")]
 
 
 def test_every_option_of_the_database_is_told() -> None:
