@@ -69,7 +69,7 @@ class Reconciler(Ticker):
         sleep: waits so many seconds.
 
     Attributes:
-        ledger_is_away: whether the database could not be used at the last look that needed it.
+        ledger_is_away: whether the database gave no answer at the last look that needed it.
     """
 
     def __init__(
@@ -140,9 +140,8 @@ class Reconciler(Ticker):
                     "the ledger and Redis cannot be compared now (%s), trying again", words_of(error)
                 )
             self._is_away = True
-            self.ledger_is_away = not isinstance(error, REDIS_TROUBLE)
         else:
-            self._is_away = self.ledger_is_away = False
+            self._is_away = False
         finally:
             self._idle.set()
 
@@ -177,8 +176,14 @@ class Reconciler(Ticker):
         return await self._engine.watch(self._name, int(lag_s * 1000) if lag_s > _LAG_S else 0)
 
     async def _known(self) -> QueueRow | None:
-        async with self._ledger.sessions() as db:
-            return await comparing.read_queue(db, self._engine.queue)
+        try:
+            async with self._ledger.sessions() as db:
+                row = await comparing.read_queue(db, self._engine.queue)
+        except Exception:  # told by where it is raised: a connection refused by Redis looks the same
+            self.ledger_is_away = True
+            raise
+        self.ledger_is_away = False
+        return row
 
     async def _follow(self, doubts: int, seen: Watch, server: str | None) -> None:
         """Believe what the leader has found out."""
