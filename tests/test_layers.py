@@ -49,6 +49,7 @@ FLOORS = {
     "fleet": 12,
     "testing": 12,
     "cli": 13,
+    "fastapi": 13,
     "__main__": 14,
     "": 14,  # arqlite/__init__.py is the face: it shows everything, and only __main__ may look at it
 }
@@ -69,6 +70,7 @@ PUBLIC_MODULES = {
     "arqlite.cron",
     "arqlite.embedded",
     "arqlite.errors",
+    "arqlite.fastapi",
     "arqlite.fleet",
     "arqlite.jobs",
     "arqlite.ledger",
