@@ -20,6 +20,7 @@ from .runtime.executor import Hooks
 from .runtime.limits import Limits
 from .service import Service
 from .service import check as check_service
+from .surroundings import ledger_url
 from .typing import AsyncHook, Deserializer, Serializer, WorkerSettingsType
 from .utils import to_ms
 
@@ -280,6 +281,19 @@ def get_kwargs(settings_cls: WorkerSettingsType) -> dict[str, Any]:
     if not names and not isinstance(settings_cls, type):
         raise _no_settings(settings_cls)
     return {name: _attribute(settings_cls, name) for name in names}
+
+
+def with_default_ledger(told: dict[str, Any]) -> dict[str, Any]:
+    """Add the ledger of `ARQLITE_LEDGER_URL`, or of this project's `arqlite dev`, where nobody names one.
+
+    Who gives a pool, or says `ledger = None`, has wired it as it is meant.
+
+    Args:
+        told: the arguments of a worker, as `get_kwargs` has them.
+    """
+    if "ledger" in told or told.get("redis_pool") is not None or (url := ledger_url()) is None:
+        return told
+    return {**told, "ledger": url}
 
 
 def _tell_of_slips(names: Iterable[str], known: Collection[str]) -> None:

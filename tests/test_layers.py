@@ -23,6 +23,7 @@ FLOORS = {
     "service": 2,
     "signals": 2,
     "embedded": 2,
+    "surroundings": 3,
     "model": 3,
     "cron": 4,
     "logs": 4,

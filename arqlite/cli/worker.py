@@ -15,8 +15,8 @@ import click
 from ..errors import ConfigurationError, LedgerError, LedgerUnavailable
 from ..logs import default_log_config
 from ..speaking import speakers_named, speaking_as
-from ..utils import import_string
 from .leash import Leash
+from .loading import load as load
 from .supervisor import MISTAKE, Supervisor
 from .watch import watch_of
 
@@ -179,17 +179,3 @@ def told_in_words(
 def _words(error: Exception, about: str) -> str:
     notes = [about] if about else getattr(error, "__notes__", [])
     return str(error) + "".join(f" ({note})" for note in notes)
-
-
-def load(dotted_path: str) -> Any:
-    """Import what a dotted path names; a wrong path is a usage error in words."""
-    try:
-        return import_string(dotted_path)
-    except ModuleNotFoundError as error:
-        if error.name and (dotted_path == error.name or dotted_path.startswith(f"{error.name}.")):
-            raise click.UsageError(
-                f"no module named {error.name!r} (looked in {os.getcwd()} and the environment)"
-            ) from error
-        raise
-    except ImportError as error:
-        raise click.UsageError(str(error)) from error
