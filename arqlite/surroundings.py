@@ -92,3 +92,9 @@ def held(home: Path | None = None) -> Iterator[bool]:
     """Be the one `arqlite dev` of a data folder while the block runs; gives whether this is."""
     with FileLock(data_home(home), _LOCK) as lock:
         yield lock.acquire(wait_s=_PATIENCE_S)
+
+
+def wait_until_ended(timeout: float = 60.0) -> bool:
+    """Wait until no `arqlite dev` runs in this project; False if that takes longer than so many seconds."""
+    with FileLock(find_home(), _LOCK) as lock:
+        return lock.acquire(wait_s=timeout)

@@ -9,10 +9,12 @@ import click
 from ..logs import default_log_config
 from ..version import VERSION
 from .db import db
+from .dev import dev
 from .doctor import doctor
 from .embedded import embedded
 from .export import export as _export  # noqa: F401 (joins `db`)
 from .import_arq import import_arq
+from .init import init
 from .reconcile import reconcile
 from .watch import watch_reload
 from .worker import worker
@@ -53,6 +55,8 @@ def cli() -> None:
 
 
 cli.add_command(worker)
+cli.add_command(dev)
+cli.add_command(init)
 cli.add_command(embedded)
 cli.add_command(import_arq)
 cli.add_command(doctor)

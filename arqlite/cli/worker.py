@@ -130,14 +130,14 @@ def _run(settings: Sequence[Any], options: dict[str, Any], leash: Leash | None) 
         with told_in_words(lambda: not made.has_reached_redis):
             made.run()
         return
-    told = click.ClickException if leash is None else _Mistake
+    told = click.ClickException if leash is None else Mistake
     with told_in_words(lambda: True, told=told):
         fleet = create_fleet(settings, **options)
     with told_in_words(lambda: fleet.failed is not None and not fleet.failed.has_reached_redis):
         run_in_own_loop(fleet.run_and_close() if leash is None else leash.run(fleet), fleet.workers)
 
 
-class _Mistake(click.ClickException):
+class Mistake(click.ClickException):
     """Tells the supervisor that another start would end the same."""
 
     exit_code = MISTAKE

@@ -46,8 +46,8 @@ class JobRef(BaseModel):
         key = queues.named(job.queue_name)
         if key is None:
             raise ConfigurationError(
-                f"job {job.job_id} went to queue {job.queue_name!r}, and the application's lifespan knows none"
-                " of this name: give it the settings of that queue, too"
+                f"job {job.job_id} went to queue {job.queue_name!r}, and the application's lifespan has none "
+                "of this name: give it the settings of that queue, too"
             )
         # The first queue is looked at first, and needs no word.
         query = "" if key == next(iter(queues.pools)) else f"?queue={key}"
