@@ -52,7 +52,7 @@ def jobs_router(
     @router.get(
         "/{job_id}/events",
         name=EVENTS_ROUTE,
-        response_class=EventStream,
+        response_class=Response,
         responses=_NONE_SUCH | {200: {"content": {"text/event-stream": {}}}},
     )
     async def job_events(request: Request, job_id: str, queue: _Queue = None) -> Response:

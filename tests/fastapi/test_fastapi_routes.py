@@ -96,6 +96,14 @@ async def test_errors_may_be_kept_back(running: Running, make_worker: MakeWorker
     assert "paper" not in followed
 
 
+async def test_routes_are_documented(running: Running) -> None:
+    """The OpenAPI document has all three, and what the stream is."""
+    paths = (await running.client.get("/openapi.json")).json()["paths"]
+
+    assert sorted(paths["/jobs/{job_id}"]) == ["delete", "get"]
+    assert "text/event-stream" in paths["/jobs/{job_id}/events"]["get"]["responses"]["200"]["content"]
+
+
 @pytest.mark.parametrize(
     "path", ["/jobs/none", "/jobs/none/events", "/jobs/none?queue=mail", "/jobs/x?queue=y"]
 )
