@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ..connections import ArqRedis, create_pool, default_redis_settings
+from ..connections import ArqRedis, RedisSettings, create_pool
 from ..errors import ConfigurationError
 from ..inspector import Inspector
 from .places import Place
@@ -107,7 +107,7 @@ class Links:
             return place.pool
         told = place.settings
         # Who looks wants to hear at once that it is out of reach.
-        settings = dataclasses.replace(place.redis_settings or default_redis_settings(), conn_retries=0)
+        settings = dataclasses.replace(place.redis_settings or RedisSettings(), conn_retries=0)
         pool = await create_pool(
             settings,
             default_queue_name=place.queue,

@@ -71,7 +71,8 @@ def _place(target: Any) -> Place:
     if pool is not None:
         server = _server_of(pool.connection_pool.connection_kwargs)
     else:
-        server = _server_of_settings(settings or default_redis_settings())
+        settings = settings or default_redis_settings()
+        server = _server_of_settings(settings)
     return Place(queue, queue, server, pool, settings, _ledger_of(told.get("ledger")), told)
 
 
