@@ -1,4 +1,4 @@
-"""Settings by the path that was typed; one that leads nowhere is told with the nearest that does not."""
+"""Settings by the path that was typed; one that leads nowhere is told with what may be meant."""
 
 from __future__ import annotations
 

@@ -96,3 +96,25 @@ def test_missing_packages_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
     with pytest.raises(MissingExtra, match=r"arqlite\[dashboard\]"):
         mount_dashboard(FastAPI(), "/ops")
+
+
+@pytest.mark.skipif(not hasattr(arqlite.dashboard, "create_dashboard"), reason="this is about the real one")
+async def test_real_dashboard_is_mounted(arq_redis: ArqRedis) -> None:
+    """The dashboard itself shows the queue of the application under its path, and refuses strangers."""
+    app = FastAPI(lifespan=lifespan(arq_redis))
+    mount_dashboard(app, "/ops/jobs")
+    here = httpx.ASGITransport(app, client=("127.0.0.1", 5000))
+    there = httpx.ASGITransport(app, client=("192.0.2.7", 5000))
+
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=here, base_url="http://127.0.0.1") as own,
+        httpx.AsyncClient(transport=there, base_url="http://127.0.0.1") as stranger,
+    ):
+        page = await own.get("/ops/jobs/queues", follow_redirects=True)
+        refused = await stranger.get("/ops/jobs/queues", follow_redirects=True)
+
+    assert page.status_code == 200
+    assert "arq:queue" in page.text
+    assert "/ops/jobs/" in page.text
+    assert refused.status_code == 403
