@@ -17,6 +17,7 @@ from app.errors import (
 )
 from arqlite import VERSION
 from arqlite.errors import IdempotencyConflict, InvalidIdempotencyKey, LedgerTooSlow
+from arqlite.fastapi import jobs_router
 
 app = FastAPI(
     title="arqlite reference application",
@@ -26,6 +27,8 @@ app = FastAPI(
 )
 app.include_router(health.router)
 app.include_router(v1.router)
+# What a browser shows of a job while it runs; what is kept of it is told by `v1.jobs`, from the ledger.
+app.include_router(jobs_router("/api/v1/live"))
 
 _STATUS_CODES: dict[type[Exception], int] = {
     NotFoundError: status.HTTP_404_NOT_FOUND,

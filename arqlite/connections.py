@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import ssl as _ssl
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
@@ -21,6 +20,7 @@ from .client import ArqRedis
 from .constants import default_queue_name, expires_extra_ms, job_key_prefix, result_key_prefix
 from .errors import ConfigurationError
 from .jobs import Deserializer, Job, JobDef, JobResult, Serializer
+from .surroundings import redis_url
 
 __all__ = (
     "ArqRedis",
@@ -39,9 +39,6 @@ __all__ = (
 )
 
 logger = logging.getLogger("arqlite.connections")
-
-REDIS_VARIABLE = "ARQLITE_REDIS_URL"
-"""The variable that says where Redis is, for all that is told nothing else."""
 
 _SCHEMES = {"redis": False, "rediss": True, "valkey": False, "valkeys": True, "unix": False}
 _YES, _NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
@@ -122,25 +119,6 @@ class RedisSettings:
             settings._set_from_text(name, text)
         return settings
 
-    @classmethod
-    def from_environment(cls) -> RedisSettings:
-        """Read the URL in `ARQLITE_REDIS_URL`, which holds wherever nothing else is said; else localhost.
-
-        Raises:
-            ConfigurationError: it is no URL of a Redis; the message has no password.
-        """
-        url = os.environ.get(REDIS_VARIABLE)
-        if not url:
-            return cls()
-        try:
-            return cls.from_dsn(url)
-        except (RuntimeError, ValueError):
-            # Without the cause, which may quote a part of the password as the port.
-            raise ConfigurationError(
-                f"{REDIS_VARIABLE} is no URL such as redis://user:password@host:6379/0; what is special in a "
-                "password has to be percent-encoded"
-            ) from None
-
     def __repr__(self) -> str:
         shown = ((field.name, getattr(self, field.name)) for field in fields(self))
         return f"RedisSettings({', '.join(f'{k}={_masked(k, v)!r}' for k, v in shown)})"
@@ -163,6 +141,14 @@ class RedisSettings:
             setattr(self, name, text)
 
 
+def default_redis_settings() -> RedisSettings:
+    """Where Redis is for those who name none: as `ARQLITE_REDIS_URL` says, or where the `arqlite dev` of this
+    project has it, else on localhost.
+    """
+    url = redis_url()
+    return RedisSettings() if url is None else RedisSettings.from_dsn(url)
+
+
 def _masked(name: str, value: object) -> object:
     return "***" if name == "password" and value else value
 
@@ -180,7 +166,7 @@ async def create_pool(
     """Connect to Redis, trying again for a while.
 
     Args:
-        settings_: where Redis is; by default where `ARQLITE_REDIS_URL` says, else localhost.
+        settings_: where Redis is; by default as `ARQLITE_REDIS_URL` says, else on localhost.
         retry: how many of the retries are used up already.
         job_serializer: see `ArqRedis`.
         job_deserializer: see `ArqRedis`.
@@ -193,7 +179,7 @@ async def create_pool(
         RuntimeError: `sentinel` is set and `host` is no list.
         ConfigurationError: these are no settings, this is no ledger, or hosts are listed without `sentinel`.
     """
-    settings = RedisSettings.from_environment() if settings_ is None else settings_
+    settings = default_redis_settings() if settings_ is None else settings_
     if not isinstance(settings, RedisSettings):
         raise ConfigurationError(
             f"create_pool takes RedisSettings (see RedisSettings.from_dsn), got {settings!r}"

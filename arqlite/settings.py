@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
-import os
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import Any
@@ -21,13 +20,11 @@ from .runtime.executor import Hooks
 from .runtime.limits import Limits
 from .service import Service
 from .service import check as check_service
+from .surroundings import ledger_url
 from .typing import AsyncHook, Deserializer, Serializer, WorkerSettingsType
 from .utils import to_ms
 
 logger = logging.getLogger("arqlite.worker")
-
-LEDGER_VARIABLE = "ARQLITE_LEDGER_URL"
-"""The variable that names the ledger of settings that name none."""
 
 # `keep_results` is nearly `keep_result`; `on_start` need not be meant for `on_startup`.
 _NEARLY = 0.9
@@ -296,15 +293,17 @@ def get_kwargs(settings_cls: WorkerSettingsType) -> dict[str, Any]:
     return {name: _attribute(settings_cls, name) for name in names}
 
 
-def ledger_of_settings(given: Mapping[str, Any]) -> Any:
-    """Tell which ledger the workers of these settings have: theirs, or else that of `ARQLITE_LEDGER_URL`.
+def with_default_ledger(told: dict[str, Any]) -> dict[str, Any]:
+    """Add the ledger of `ARQLITE_LEDGER_URL`, or of this project's `arqlite dev`, where nobody names one.
 
-    Settings that say `ledger = None` have none, whatever the environment says.
+    Who gives a pool, or says `ledger = None`, has wired it as it is meant.
 
     Args:
-        given: what `get_kwargs` took out of them.
+        told: the arguments of a worker, as `get_kwargs` has them.
     """
-    return given["ledger"] if "ledger" in given else os.environ.get(LEDGER_VARIABLE) or None
+    if "ledger" in told or told.get("redis_pool") is not None or (url := ledger_url()) is None:
+        return told
+    return {**told, "ledger": url}
 
 
 def _tell_of_slips(names: Iterable[str], known: Collection[str]) -> None:

@@ -15,7 +15,13 @@ from signal import Signals
 from typing import Any, cast
 
 from . import constants
-from .connections import ArqRedis, RedisSettings, create_pool, log_redis_info
+from .connections import (
+    ArqRedis,
+    RedisSettings,
+    create_pool,
+    default_redis_settings,
+    log_redis_info,
+)
 from .constants import (
     abort_job_max_age,
     abort_jobs_ss,
@@ -43,7 +49,7 @@ from .probes import Signs
 from .probes.systemd import announced
 from .runtime.executor import Counters
 from .service import Service, end_task
-from .settings import WORDS_OF_OTHERS, WorkerOptions, get_kwargs, ledger_of_settings
+from .settings import WORDS_OF_OTHERS, WorkerOptions, get_kwargs, with_default_ledger
 from .signals import signals_handled
 from .typing import (
     Deserializer,
@@ -100,7 +106,7 @@ class Worker:
         functions: what it can run: coroutine or plain functions, tasks, dotted paths, or `func(...)`.
         queue_name: the queue; None is the default queue of `redis_pool`.
         cron_jobs: what runs at fixed times, see `arqlite.cron.cron`.
-        redis_settings: where Redis is; by default where `ARQLITE_REDIS_URL` says, else localhost.
+        redis_settings: where Redis is; by default as `ARQLITE_REDIS_URL` says, else on localhost.
         redis_pool: a pool to use instead; `close` closes it.
         burst: whether to end when the queue is empty; deferred jobs are waited for.
         on_startup: `async f(ctx)` before the first job.
@@ -228,9 +234,9 @@ class Worker:
         self.functions = options.table()
         self.queue_name = options.queue
         self.cron_jobs = list(options.cron_jobs or ())
-        self.redis_settings = options.redis_settings if redis_pool is None else None
-        if redis_pool is None and self.redis_settings is None:
-            self.redis_settings = RedisSettings.from_environment()
+        self.redis_settings = (
+            (options.redis_settings or default_redis_settings()) if redis_pool is None else None
+        )
         self.burst = burst
         self.max_burst_jobs = max_burst_jobs
         self.max_jobs = max_jobs
@@ -528,10 +534,9 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 def create_worker(settings_cls: WorkerSettingsType, **kwargs: Any) -> Worker:
     """Make a worker from a settings class, an instance of one or a dict; keyword arguments win.
 
-    Where neither says anything of a ledger, `ARQLITE_LEDGER_URL` does.
+    A ledger that nobody names is the one of `ARQLITE_LEDGER_URL`, if that is set.
     """
-    given = {**get_kwargs(settings_cls), **kwargs}
-    return Worker(**{**given, "ledger": ledger_of_settings(given)})
+    return Worker(**with_default_ledger({**get_kwargs(settings_cls), **kwargs}))
 
 
 def run_worker(settings_cls: WorkerSettingsType, **kwargs: Any) -> Worker:
@@ -573,7 +578,7 @@ def check_health(settings_cls: WorkerSettingsType) -> int:
     kwargs = get_kwargs(settings_cls)
     return asyncio.run(
         async_check_health(
-            kwargs.get("redis_settings") or RedisSettings.from_environment(),
+            kwargs.get("redis_settings") or default_redis_settings(),
             kwargs.get("health_check_key"),
             kwargs.get("queue_name"),
         )

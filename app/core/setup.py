@@ -13,6 +13,7 @@ from app.core import database, queue
 from app.core.tasks import BASE_QUEUE, EMAIL_QUEUE
 from app.services.account_service import create_demo_account
 from arqlite import ArqRedis, create_pool
+from arqlite.fastapi import open_queues
 
 if TYPE_CHECKING:
     from arqlite.connections import RedisSettings
@@ -36,13 +37,14 @@ async def close_redis_queue_pools() -> None:
 
 
 @asynccontextmanager
-async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Tables and pools before the first request, pools and connections closed after the last."""
     await database.create_tables()
     await create_demo_account()
     try:
         await create_redis_queue_pools()
-        yield
+        async with open_queues(app, queue.base_pool, queue.email_pool):  # for the routes of `jobs_router`
+            yield
     finally:
         await close_redis_queue_pools()
         await database.engine.dispose()

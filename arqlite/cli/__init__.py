@@ -9,11 +9,13 @@ import click
 from ..logs import default_log_config
 from ..version import VERSION
 from .db import db
+from .dev import dev
 from .doctor import doctor
 from .embedded import embedded
 from .export import export as _export  # noqa: F401 (joins `db`)
 from .health import health
 from .import_arq import import_arq
+from .init import init
 from .reconcile import reconcile
 from .watch import watch_reload
 from .worker import worker
@@ -54,6 +56,8 @@ def cli() -> None:
 
 
 cli.add_command(worker)
+cli.add_command(dev)
+cli.add_command(init)
 cli.add_command(embedded)
 cli.add_command(health)
 cli.add_command(import_arq)

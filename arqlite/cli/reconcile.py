@@ -68,13 +68,12 @@ async def _reconcile(found: Any, path: str, queue: str | None, dry_run: bool) ->
     from ..reconcile.comparison import Comparison
     from ..reconcile.once import reconcile_once
     from ..reconcile.repairs import Mended, Mender
-    from ..settings import get_kwargs, ledger_of_settings
+    from ..settings import get_kwargs, with_default_ledger
 
-    told = get_kwargs(found)
-    given = ledger_of_settings(told)
-    if given is None:
+    told = with_default_ledger(get_kwargs(found))
+    if told.get("ledger") is None:
         raise click.UsageError(f"{path} has no ledger")
-    ledger = ledger_of(given)
+    ledger = ledger_of(told["ledger"])
     codec = Codec(told.get("job_serializer"), told.get("job_deserializer"))
     pool = told.get("redis_pool") or await create_pool(told.get("redis_settings"))
     try:

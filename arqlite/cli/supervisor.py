@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import suppress
 from signal import Signals
 
@@ -45,11 +45,18 @@ class Supervisor:
     Args:
         count: how many.
         watch: tells when files change; None never.
+        start: starts a child that has these variables besides ours; None is `Child.start`.
     """
 
-    def __init__(self, count: int, watch: Watch | None = None) -> None:
+    def __init__(
+        self,
+        count: int,
+        watch: Watch | None = None,
+        start: Callable[[Mapping[str, str]], Awaitable[Child]] | None = None,
+    ) -> None:
         self._count = count
         self._watch = watch
+        self._start = start
         self._children: dict[int, Child] = {}
         self._told: list[Signals] = []
         self._stopping = asyncio.Event()
@@ -131,7 +138,7 @@ class Supervisor:
         """Run a child to its end."""
         changes = self._changes
         try:
-            child = await Child.start(self._environment(number))
+            child = await (self._start or Child.start)(self._environment(number))
         except OSError as error:  # no process or no memory to be had now
             logger.error("worker process %d cannot be started: %s", number, error)  # noqa: TRY400 (no bug)
             return Ended(os.EX_OSERR, was_told=False)

@@ -16,8 +16,8 @@ from ..errors import ConfigurationError, LedgerError, LedgerUnavailable
 from ..logs import default_log_config
 from ..probes.systemd import announced
 from ..speaking import speakers_named, speaking_as
-from ..utils import import_string
 from .leash import Leash
+from .loading import load as load
 from .supervisor import MISTAKE, NUMBER, Supervisor
 from .watch import watch_of
 
@@ -151,7 +151,7 @@ def _run(settings: Sequence[Any], options: dict[str, Any], leash: Leash | None) 
         with told_in_words(lambda: not made.has_reached_redis):
             made.run()
         return
-    told = click.ClickException if leash is None else _Mistake
+    told = click.ClickException if leash is None else Mistake
     with told_in_words(lambda: True, told=told):
         fleet = create_fleet(settings, **options)
         _part_health_ports(fleet.workers)
@@ -168,7 +168,7 @@ def _part_health_ports(workers: Sequence[Worker]) -> None:
             worker.options.health_port += number - 1
 
 
-class _Mistake(click.ClickException):
+class Mistake(click.ClickException):
     """Tells the supervisor that another start would end the same."""
 
     exit_code = MISTAKE
@@ -210,17 +210,3 @@ def told_in_words(
 def _words(error: Exception, about: str) -> str:
     notes = [about] if about else getattr(error, "__notes__", [])
     return str(error) + "".join(f" ({note})" for note in notes)
-
-
-def load(dotted_path: str) -> Any:
-    """Import what a dotted path names; a wrong path is a usage error in words."""
-    try:
-        return import_string(dotted_path)
-    except ModuleNotFoundError as error:
-        if error.name and (dotted_path == error.name or dotted_path.startswith(f"{error.name}.")):
-            raise click.UsageError(
-                f"no module named {error.name!r} (looked in {os.getcwd()} and the environment)"
-            ) from error
-        raise
-    except ImportError as error:
-        raise click.UsageError(str(error)) from error

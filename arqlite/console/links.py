@@ -107,9 +107,7 @@ class Links:
             return place.pool
         told = place.settings
         # Who looks wants to hear at once that it is out of reach.
-        settings = dataclasses.replace(
-            place.redis_settings or RedisSettings.from_environment(), conn_retries=0
-        )
+        settings = dataclasses.replace(place.redis_settings or RedisSettings(), conn_retries=0)
         pool = await create_pool(
             settings,
             default_queue_name=place.queue,
