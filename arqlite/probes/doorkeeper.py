@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from ..version import VERSION
 from . import verdicts
+from .exposition import merged
 from .pulse import Pulse
 from .server import JSON, ProbeServer, Reply
 from .signs import Signs
@@ -112,7 +113,8 @@ class Doorkeeper:
         exporters = list(dict.fromkeys(one for worker in self._workers for one in worker.exporters))
         if not exporters:
             return 404, _PLAIN, b"no service of this worker tells metrics: see WorkerSettings.services\n"
-        return 200, _EXPOSITION, b"".join(exporter.expose() for exporter in exporters)
+        pages = [exporter.expose() for exporter in exporters]
+        return 200, _EXPOSITION, pages[0] if len(pages) == 1 else merged(pages)
 
 
 # Workers of one process know nothing of each other, and a port can be listened at once only.
