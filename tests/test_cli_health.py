@@ -166,7 +166,7 @@ def test_url_imports_nothing_of_the_user(tmp_path: Path, server: str) -> None:
         "from arqlite.cli import main\n"
         f"try: main(args=['health', '--url', {server + '/200/'!r}])\n"
         "except SystemExit as end: print(end.code)\n"
-        "heavy = ('redis', 'pydantic', 'sqlalchemy', 'http.client', 'email', 'toys')\n"
+        "heavy = ('asyncio', 'redis', 'pydantic', 'sqlalchemy', 'http.client', 'email', 'toys')\n"
         "print([name for name in heavy if name in sys.modules])\n"
     )
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
+from ..connections import ArqRedis
 from ..jobs import Job
 from ..model.query import Query
 from .links import Links
@@ -71,6 +72,15 @@ class Console:
         other = copy.copy(self)
         other._links = self._links.acting(by)
         return other
+
+    async def pool(self, key: str) -> ArqRedis:
+        """The client of a queue's Redis, for who enqueues there.
+
+        Raises:
+            ConfigurationError: the console has no queue of this key.
+            RedisError, OSError: its Redis is out of reach.
+        """
+        return await self._links.pool(self._links.place(key))
 
     async def aclose(self) -> None:
         """Close what this opened; pools that were given stay open."""

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
-from arqlite.cli.db import db
-from arqlite.cli.health import health
+import click
+
+from arqlite.cli import SECTIONS, cli
+from arqlite.cli.export import db
 from arqlite.cli.worker import worker
 
+_TOLD_ELSEWHERE = ("worker", "dev", "init", "db", "reconcile", "embedded", "import-arq")
+_OF_ALL = ("--settings", "--output")
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "cli.md"
 
 
@@ -24,13 +29,6 @@ def test_every_option_is_told() -> None:
     assert sorted(told) == sorted(taken)
 
 
-def test_every_option_of_health_is_told() -> None:
-    """The table of `arqlite health` has every option of it, and no other."""
-    told = re.findall(r"^\| `health` \| `(--[\w-]+)`", PAGE.read_text(), re.MULTILINE)
-
-    assert told == [name for option in health.params for name in option.opts if name.startswith("--")]
-
-
 def test_every_option_of_the_database_is_told() -> None:
     """The table of `arqlite db` has every option of its commands, and no other."""
     told = re.findall(r"^\| (?:all|`db (\w+)`) \| `(--[\w-]+)`", PAGE.read_text(), re.MULTILINE)
@@ -43,3 +41,32 @@ def test_every_option_of_the_database_is_told() -> None:
         for name in [next(name for name in option.opts if name.startswith("--"))]
     }
     assert set(told) == taken
+
+
+def test_every_option_of_the_operators_is_told() -> None:
+    """The tables of the commands about jobs and queues have every option of their own, and no other."""
+    told = re.findall(r"^\| `([a-z]+(?: [a-z]+)?)` \| `(--[\w-]+)`", PAGE.read_text(), re.MULTILINE)
+
+    names = [name for section in SECTIONS.values() for name in section if name not in _TOLD_ELSEWHERE]
+    taken = {option for name in names for option in options(name, cli.get_command(click.Context(cli), name))}
+    assert {(name, option) for name, option in told if not name.startswith("db ")} == taken
+
+
+def test_every_command_is_told() -> None:
+    """The page shows how each command is called."""
+    called = set(re.findall(r"^\$ (?:eval \"\$\()?arqlite ([a-z-]+)", PAGE.read_text(), re.MULTILINE))
+
+    names = {name for section in SECTIONS.values() for name in section}
+    assert names - called <= {"worker", "reconcile", "embedded", "import-arq"}
+
+
+def options(name: str, command: click.Command | None) -> Iterator[tuple[str, str]]:
+    """The options of a command and its subcommands, as they are called."""
+    assert command is not None
+    if isinstance(command, click.Group):
+        for below, one in command.commands.items():
+            yield from options(f"{name} {below}", one)
+    for option in command.params:
+        long = next((text for text in option.opts if text.startswith("--")), "")
+        if long and long not in _OF_ALL:
+            yield name, long

@@ -1,0 +1,154 @@
+"""`arqlite retry`, `cancel` and `delete`: something is done to all jobs that a filter means."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .exits import Failed, Nothing, Wrong
+from .filters import Filtering, filter_argument, in_states, parsed
+from .output import output_option, tell_json
+from .screen import is_rich, progress
+from .targets import operate, settings_option
+from .wording import many, tally
+
+if TYPE_CHECKING:
+    from ..console import Console, Done, Query, Tally
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """What is done to jobs.
+
+    Attributes:
+        verb, done: what it is called before, and after.
+        states: the states that are meant where the filter says none.
+    """
+
+    verb: str
+    done: str
+    states: Sequence[str]
+
+    def on(self, console: Console) -> Callable[[Query], Coroutine[Any, Any, Done]]:
+        """What does it."""
+        method: Callable[[Query], Coroutine[Any, Any, Done]] = getattr(console, self.verb)
+        return method
+
+
+RETRY = Action("retry", "retried", ("discarded", "cancelled", "retryable"))
+CANCEL = Action("cancel", "cancelled", ("available", "scheduled", "retryable", "suspended", "executing"))
+DELETE = Action(
+    "delete", "deleted",
+    ("available", "scheduled", "retryable", "suspended", "completed", "discarded", "cancelled"),
+)  # fmt: skip
+
+
+def _bulk(function: Any) -> click.Command:
+    for option in (
+        output_option(),
+        click.option("-y", "--yes", is_flag=True, help="Do not ask."),
+        filter_argument,
+        settings_option,
+    ):
+        function = option(function)
+    return click.command(cls=Filtering, epilog="FILTER is told at: arqlite jobs --help")(function)
+
+
+@_bulk
+def retry(settings: tuple[str, ...], words: tuple[str, ...], yes: bool, output: str) -> None:
+    """Have jobs run again now.
+
+    Where FILTER names no state, that is those that failed or were cancelled, or wait for their next try.
+    """
+    _do(RETRY, settings, words, yes, output)
+
+
+@_bulk
+def cancel(settings: tuple[str, ...], words: tuple[str, ...], yes: bool, output: str) -> None:
+    """Cancel jobs that have not ended.
+
+    Those that run are told to stop.
+    """
+    _do(CANCEL, settings, words, yes, output)
+
+
+@_bulk
+def delete(settings: tuple[str, ...], words: tuple[str, ...], yes: bool, output: str) -> None:
+    """Delete jobs that do not run, with their results."""
+    _do(DELETE, settings, words, yes, output)
+
+
+def _do(action: Action, settings: Sequence[str], words: Sequence[str], yes: bool, output: str) -> None:
+    query = parsed(words)
+    if not query:
+        raise click.UsageError(
+            f"{action.verb} which jobs? Say a filter, state:{action.states[0]} for one",
+            click.get_current_context(),
+        )
+    query = in_states(query, action.states)
+
+    async def work(console: Console) -> Done:
+        count = await console.count(query)
+        if not count.value:
+            raise Nothing(f"no jobs to {action.verb}: {query}")
+        _ask(action, count, yes)
+        return await _all(action, console, query, count)
+
+    told = operate(settings, work)
+    if output == "json":
+        tell_json({"action": action.verb, "query": str(query), **_counts(told)})
+    else:
+        click.echo(f"{action.done} {many(told.done, 'job')}")
+    if not told.done or not told.is_all:
+        left = "the others changed meanwhile, or are in no state for it"
+        raise Failed(f"{action.done} {told.done:,} of {told.matched:,} jobs: {left}")
+
+
+def _ask(action: Action, count: Tally, yes: bool) -> None:
+    """Say how many there are, and have a person agree."""
+    meant = many(tally(count), "job")
+    if yes:
+        if not is_rich(sys.stderr):
+            click.echo(f"{action.verb}: {meant}", err=True)
+        return
+    if not sys.stdin.isatty():
+        raise Wrong(f"this would {action.verb} {meant}, and nobody can be asked: say --yes")
+    with _interruptible():
+        if not click.confirm(f"{action.verb} {meant}?", err=True):
+            raise click.Abort
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    """Have Ctrl-C end the question at once: the event loop, which stands still, would first note it down."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+async def _all(action: Action, console: Console, query: Query, count: Tally) -> Done:
+    """Do it, as many jobs in one call as may be, until none are left."""
+    from ..console import Done
+
+    matched = done = 0
+    act = action.on(console)
+    with progress() as bar:
+        task = bar.add_task(action.verb, total=count.value)
+        while True:
+            step = await act(query)
+            matched, done = max(matched, done + step.matched), done + step.done
+            bar.update(task, completed=done, total=max(count.value, done))
+            if step.is_all or not step.done:
+                return Done(matched, done, step.is_all)
+
+
+def _counts(told: Done) -> dict[str, Any]:
+    return {"matched": told.matched, "done": told.done, "is_all": told.is_all}

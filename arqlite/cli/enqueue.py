@@ -1,0 +1,179 @@
+"""`arqlite enqueue`: a job from the shell, and its result."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..errors import JobConflict, ResultNotFound
+from .ages import seconds
+from .calls import arguments_of, find, read, words_of
+from .exits import Failed
+from .output import output_option, tell_json
+from .screen import is_rich, printable, progress
+from .targets import OfQueues, operate, settings_option
+
+if TYPE_CHECKING:
+    from ..console import Console
+    from ..jobs import Job
+    from ..model.notes import Progress
+
+
+@dataclass(slots=True)
+class Enqueued:
+    """What became of a job, as it is told.
+
+    Attributes:
+        id, queue, function: which.
+        is_new: whether it was enqueued now; False for one that is there already.
+        state: `enqueued`, or after a wait `completed` or `failed`.
+        result: what it gave.
+        error: what it failed with.
+    """
+
+    id: str
+    queue: str
+    function: str
+    is_new: bool
+    state: str = "enqueued"
+    result: Any = None
+    error: str = ""
+
+
+def _when(_context: click.Context, _option: click.Parameter, value: str | None) -> datetime | None:
+    if value is None:
+        return None
+    try:
+        return datetime.fromisoformat(value)
+    except ValueError as error:
+        raise click.BadParameter(f"a time is written as 2026-11-20T09:00, got {value!r}") from error
+
+
+@click.command(
+    cls=OfQueues,
+    epilog="ARG is read as JSON where it can be, else as text: 42, true, '[1, 2]', ada@example.org. Where the"
+    " function wants a text, 42 is one. What begins with a dash goes behind a --.",
+)
+@settings_option
+@click.argument("function")
+@click.argument("words", metavar="[ARG]...", nargs=-1)
+@click.option(
+    "--kwarg", "pairs", multiple=True, metavar="NAME=VALUE", help="An argument by name; may be given again."
+)
+@click.option("--json", "json_", metavar="JSON", help="Arguments as a JSON object, or as a list.")
+@click.option("--in", "delay", callback=seconds, metavar="SPAN", help="Not before so long: 30s, 5m, 2h, 1d.")
+@click.option(
+    "--at", callback=_when, metavar="TIME", help="Not before: 2026-11-20T09:00, local without a zone."
+)
+@click.option("--queue", metavar="QUEUE", help="Its queue, where several run this function.")
+@click.option("--priority", type=click.IntRange(0, 9), help="0, the default, runs first, 9 last.")
+@click.option("--id", "job_id", metavar="ID", help="An id of your own: enqueued only if no other job has it.")
+@click.option("--tag", "tags", multiple=True, metavar="TAG", help="To find it by; may be given again.")
+@click.option("--wait", is_flag=True, help="Wait for its end, and tell its result; end with 1 if it failed.")
+@click.option("--timeout", callback=seconds, metavar="SPAN", help="With --wait: no longer than this.")
+@output_option()
+def enqueue(
+    settings: tuple[str, ...],
+    function: str,
+    words: tuple[str, ...],
+    pairs: tuple[str, ...],
+    json_: str | None,
+    queue: str | None,
+    wait: bool,
+    timeout: float | None,
+    output: str,
+    **given: Any,
+) -> None:
+    """Enqueue a job, and wait for its result if asked to.
+
+    FUNCTION is the name of one that the settings have. Prints the id of the job, or with --wait its result.
+    """
+    if given["delay"] is not None and given["at"] is not None:
+        raise click.UsageError("--in and --at both say when: give one")
+    if timeout is not None and not wait:
+        raise click.UsageError("--timeout is how long to --wait")
+    named, (more_args, more_kwargs) = words_of(pairs), arguments_of(json_)
+
+    async def work(console: Console) -> Enqueued:
+        place, target = find(console, function, queue)
+        args, kwargs = read(target, words, named)
+        pool = await console.pool(place.key)
+        options = {name: value for name, value in given.items() if value not in (None, ())}
+        if queue is not None:
+            options["queue"] = place.queue
+        try:
+            job = await pool.options(**options).enqueue(target, *args, *more_args, **kwargs, **more_kwargs)
+        except JobConflict as error:
+            raise Failed(str(error)) from error
+        told = Enqueued(job.job_id, place.key, function, not job.conflict)
+        if wait:
+            await _await_end(job, told, timeout)
+        return told
+
+    if doubled := named.keys() & more_kwargs.keys():
+        raise click.UsageError(f"--kwarg and --json both give {min(doubled)!r}")
+    _tell(operate(settings, work), output, has_waited=wait)
+
+
+async def _await_end(job: Job[Any], told: Enqueued, timeout: float | None) -> None:
+    """Wait for the end of a job, with a progress bar where a person looks on."""
+    try:
+        async with asyncio.timeout(timeout):
+            await _follow(job)
+            told.result, told.state = await job.result(), "completed"
+    except TimeoutError as error:
+        info = await job.result_info()
+        if info is None:
+            raise Failed(
+                f"job {job.job_id} has not ended in time: arqlite job {job.job_id} tells of it"
+            ) from error
+        told.error, told.state = _words(error), "failed"
+    except ResultNotFound as error:
+        raise Failed(f"job {job.job_id} has ended, and its result is not kept") from error
+    except (Exception, asyncio.CancelledError) as error:
+        # What a job failed with may be anything; only one that has an end has failed.
+        info = await job.result_info()
+        if info is None:
+            raise
+        told.error, told.state = _words(error), "failed"
+
+
+async def _follow(job: Job[Any]) -> None:
+    with progress() as bar:
+        task = bar.add_task(f"job {job.job_id}", total=None)
+        async for step in job.follow_progress():
+            bar.update(task, completed=step.current, total=step.total, description=_description(step))
+
+
+def _description(step: Progress) -> str:
+    return printable(step.message) or "running"
+
+
+def _words(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+
+
+def _tell(told: Enqueued, output: str, *, has_waited: bool) -> None:
+    if output == "json":
+        tell_json(told)
+    elif not has_waited:
+        click.echo(told.id)
+    elif told.state == "completed":
+        _tell_result(told.result)
+    if not told.is_new and not has_waited:
+        click.echo("it was there already: nothing was enqueued", err=True)
+    if told.state == "failed":
+        raise Failed(f"job {told.id} failed: {told.error}")
+
+
+def _tell_result(result: Any) -> None:
+    """A text is told as it is, so that others can use it; all else as JSON."""
+    if isinstance(result, str):
+        click.echo(printable(result, keep_lines=True) if is_rich(sys.stdout) else result)
+    else:
+        tell_json(result)

@@ -1,0 +1,47 @@
+"""`arqlite errors`: failures by what they have in common."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import click
+
+from .ages import age
+from .exits import Nothing
+from .output import output_option, tell_json, tell_table
+from .targets import OfSettings, all_settings, operate
+from .wording import ago, span, spark
+
+_NAMES = ("count", "last", "trend", "queue", "function", "error", "where", "newest job", "message")
+_DAY = timedelta(days=1)
+
+
+@click.command(
+    cls=OfSettings, epilog="What one of them is made of: arqlite job ID, with the id of the newest job."
+)
+@all_settings
+@click.option("--since", callback=age, metavar="AGE", default="24h", show_default=True, help="90m, 12h, 30d.")
+@click.option("--queue", metavar="QUEUE", help="Only of this queue.")
+@output_option()
+def errors(settings: tuple[str, ...], since: timedelta | None, queue: str | None, output: str) -> None:
+    """List failures by what they have in common.
+
+    The most frequent first; those that are tried again count, too. Ends with 3 if there are none.
+    """
+    start = None if since is None else datetime.now(UTC) - since
+    found = operate(settings, lambda console: console.errors(since=start, queue=queue))
+    if output == "json":
+        tell_json(found)
+    elif found.groups:
+        rows = [
+            [
+                f"{group.count:,}", ago(group.last_at), spark(list(group.recent)), group.queue,
+                group.function, group.error_type, group.place, group.sample, group.message,
+            ]
+            for group in found.groups
+        ]  # fmt: skip
+        tell_table(_NAMES, rows, (0,))
+    if not found.are_all:
+        click.echo(f"only the newest {found.looked_at:,} failures were looked at", err=True)
+    if not found.groups:
+        raise Nothing(f"nothing failed in the last {span(since or _DAY)}")

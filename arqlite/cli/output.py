@@ -1,0 +1,177 @@
+"""How results are told: as text, JSON or CSV on stdout."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+import math
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+from functools import cache
+from typing import Any
+
+import click
+
+from .screen import is_rich, printable, screen
+
+# What a spreadsheet takes for the beginning of a formula.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_GAP = "  "
+_ON_ONE_LINE: dict[str, Any] = {"no_wrap": True, "overflow": "ellipsis"}
+# What is cut first where the screen is narrow; ids never are, for people copy them.
+_SHORTENED = frozenset(
+    ("arguments", "error", "message", "jobs", "last hour", "limits", "schedule", "where", "session", "value")
+)
+_LEAST = 16
+# What is left out where even that does not help, this first.
+_LEFT_OUT = (
+    "took", "session", "version", "loop lag", "zone", "waiting", "retrying", "scheduled", "started", "trend",
+    "last hour", "attempt", "where", "memory", "arguments", "last", "oldest", "limits", "when", "jobs",
+    "from",
+)  # fmt: skip
+
+
+def output_option(*kinds: str) -> Callable[[Any], Any]:
+    """Make the option `-o`: text, JSON, and what else there is."""
+    return click.option(
+        "-o",
+        "--output",
+        type=click.Choice(["text", "json", *kinds]),
+        default="text",
+        help="How to tell it.",
+    )
+
+
+def plain(value: Any) -> Any:
+    """Turn what the console shows into what JSON has: times in ISO 8601 (UTC), spans in seconds."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {name: plain(getattr(value, name)) for name in _names(type(value))}
+    match value:
+        case Enum():
+            return value.value
+        case float() if not math.isfinite(value):
+            return None  # which JSON has no word for
+        case None | bool() | int() | float() | str():
+            return value
+        case datetime():
+            return value.astimezone(UTC).isoformat()
+        case timedelta():
+            return value.total_seconds()
+        case Mapping():
+            return {str(name): plain(one) for name, one in value.items()}
+        case set() | frozenset():
+            return sorted((plain(one) for one in value), key=str)
+        case Iterable() if not isinstance(value, bytes):
+            return [plain(one) for one in value]
+    return str(value)
+
+
+def tell_json(value: Any) -> None:
+    """Print a value as JSON."""
+    click.echo(json.dumps(plain(value), indent=2, ensure_ascii=not _speaks_unicode()))
+
+
+def tell_csv(names: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
+    """Print rows as CSV; no cell is a formula to a spreadsheet."""
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(names)
+    for row in rows:
+        writer.writerow([_cell(row.get(name)) for name in names])
+
+
+def tell_table(names: Sequence[str], rows: Sequence[Sequence[str]], numbers: Iterable[int] = ()) -> None:
+    """Print rows: a table for a person, lines with columns for everybody else.
+
+    Args:
+        names: of the columns.
+        rows: the cells.
+        numbers: the columns that stand to the right.
+    """
+    clean = [[printable(cell) for cell in row] for row in rows]
+    right = frozenset(numbers)
+    if is_rich(sys.stdout):
+        terminal = screen()
+        terminal.print(table(names, clean, right, width=terminal.width))
+        return
+    widths = [max(len(line[column]) for line in [names, *clean]) for column in range(len(names))]
+    for row in [[name.upper() for name in names], *clean]:
+        cells = [
+            cell.rjust(width) if column in right else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        click.echo(_GAP.join(cells).rstrip())
+
+
+def table(
+    names: Sequence[str], rows: Iterable[Sequence[str]], right: frozenset[int] = frozenset(), *, width: int
+) -> Any:
+    """Make a table of rich: where the screen is narrow, less is told, and long texts are cut."""
+    from rich.table import Table
+    from rich.text import Text
+
+    cells = [[printable(cell) for cell in row] for row in rows]
+    shown = _fitting(names, cells, width)
+    made = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for column in shown:
+        is_cut = names[column] in _SHORTENED
+        made.add_column(names[column], justify="right" if column in right else "left", no_wrap=not is_cut)
+    for row in cells:
+        made.add_row(*(Text(row[column], STYLES.get(row[column], ""), **_ON_ONE_LINE) for column in shown))
+    return made
+
+
+def _fitting(names: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> list[int]:
+    """Choose the columns that a screen has room for."""
+    longest = [max(len(line[column]) for line in [names, *rows]) for column in range(len(names))]
+    needed = [
+        min(one, _LEAST) if name in _SHORTENED else one for name, one in zip(names, longest, strict=True)
+    ]
+    shown = list(range(len(names)))
+    for name in _LEFT_OUT:
+        if sum(needed[column] + len(_GAP) for column in shown) <= width:
+            break
+        shown = [column for column in shown if names[column] != name]
+    return shown
+
+
+STYLES = {
+    "available": "cyan", "executing": "blue", "completed": "green", "retryable": "yellow", "discarded": "red",
+    "cancelled": "dim", "scheduled": "magenta", "suspended": "magenta", "paused": "yellow", "error": "red",
+    "warning": "yellow",
+}  # fmt: skip
+"""The colours of words that tell a state."""
+
+
+def tell_facts(facts: Iterable[tuple[str, str]]) -> None:
+    """Print names and values, a line each; what is empty is left out."""
+    shown = [(name, value) for name, value in facts if value]
+    width = max((len(name) for name, _ in shown), default=0)
+    for name, value in shown:
+        first, *others = printable(value, keep_lines=True).split("\n")
+        click.echo(f"{name.ljust(width)}{_GAP}{first}")
+        for line in others:
+            click.echo(" " * (width + len(_GAP)) + line)
+
+
+def _cell(value: Any) -> Any:
+    told = plain(value)
+    if isinstance(told, list):
+        told = " ".join(map(str, told))
+    if isinstance(told, dict):
+        told = json.dumps(told)
+    return f"'{told}" if isinstance(told, str) and told.startswith(_FORMULA) else told
+
+
+def _speaks_unicode() -> bool:
+    return (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+
+
+@cache
+def _names(kind: type) -> tuple[str, ...]:
+    """Fields, then what is worked out from them."""
+    fields = tuple(field.name for field in dataclasses.fields(kind))
+    found = (name for name, one in vars(kind).items() if isinstance(one, property) and name[0] != "_")
+    return (*fields, *found)

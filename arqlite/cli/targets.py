@@ -1,0 +1,165 @@
+"""Which queues a command is about: `-s SETTINGS`, `ARQLITE_SETTINGS`, or a path as its first word."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import getpass
+import importlib.util
+import os
+import re
+import sys
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+from click.core import ParameterSource
+
+from .exits import ending_in_words
+from .screen import printable
+from .wording import sentence
+from .worker import load
+
+if TYPE_CHECKING:
+    from ..console import Console, Trouble
+
+ResultT = TypeVar("ResultT")
+
+VARIABLE = "ARQLITE_SETTINGS"
+
+_PATH = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")
+
+settings_option = click.option(
+    "-s",
+    "--settings",
+    multiple=True,
+    envvar=VARIABLE,
+    metavar="PATH",
+    help=f"Worker settings, package.module.WorkerSettings; may be given again. Or {VARIABLE}, or"
+    " the first word.",
+)
+
+
+def all_settings(function: Any) -> Any:
+    """Make the option, and an argument for settings alone."""
+    return settings_option(click.argument("more", metavar="[SETTINGS]...", nargs=-1)(function))
+
+
+class _SettingsFirst(click.Command):
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take a path in the first word for settings, as where workers are run."""
+        if args and _PATH.fullmatch(args[0]) and not _are_named(ctx, args) and _may_be_settings(args[0]):
+            args = ["--settings", *args]
+        return super().parse_args(ctx, args)
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        """Say that settings may come first."""
+        options, *others = super().collect_usage_pieces(ctx)
+        return ["[SETTINGS]", options, *others]
+
+
+class OfQueues(_SettingsFirst):
+    """A command that is about queues; its first word may be the path of their settings."""
+
+
+class OfSettings(click.Command):
+    """A command that is about queues, of which all words are paths of settings."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take the words together with what the option says."""
+        rest = super().parse_args(ctx, args)
+        if more := ctx.params.pop("more"):
+            is_said = ctx.get_parameter_source("settings") is ParameterSource.COMMANDLINE
+            ctx.params["settings"] = (*(ctx.params["settings"] if is_said else ()), *more)
+        return rest
+
+
+class GroupOfQueues(_SettingsFirst, click.Group):
+    """A group of such commands."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Have its commands know the settings that were named before them."""
+        if ctx.get_parameter_source("settings") is ParameterSource.COMMANDLINE:
+            ctx.meta[__name__] = ctx.params["settings"]
+        return super().invoke(ctx)
+
+
+def operate(settings: Sequence[str], work: Callable[[Console], Coroutine[Any, Any, ResultT]]) -> ResultT:
+    """Do something with the queues of settings; what goes wrong ends the command in words.
+
+    Args:
+        settings: paths of worker settings; none are those named before the subcommand.
+        work: does it.
+    """
+    found = loaded(settings)
+
+    async def main() -> ResultT:
+        from ..console import Console
+
+        async with Console(found, by=who()) as console:
+            return await work(console)
+
+    with ending_in_words():
+        return asyncio.run(main())
+
+
+def loaded(settings: Sequence[str]) -> list[Any]:
+    """Import worker settings.
+
+    Raises:
+        UsageError: there are none, or none of this name.
+    """
+    context = click.get_current_context()
+    before = context.meta.get(__name__, ())
+    if before and context.get_parameter_source("settings") is not ParameterSource.COMMANDLINE:
+        settings = before
+    if not settings:
+        raise click.UsageError(
+            f"which queues? Name worker settings first, app.worker.WorkerSettings, or set {VARIABLE}", context
+        )
+    _look_in_current_folder()
+    return [load(path) for path in dict.fromkeys(settings)]
+
+
+def who() -> str:
+    """Who sits at the terminal, for the audit."""
+    with contextlib.suppress(KeyError, OSError):  # a container may run as a number that has no name
+        return getpass.getuser()
+    return ""
+
+
+def tell_troubles(troubles: Iterable[Trouble]) -> bool:
+    """Say on stderr what could not be asked; tells whether something was out of reach."""
+    is_away = False
+    for trouble in troubles:
+        click.echo(f"{trouble.severity}: {printable(sentence(trouble))}", err=True)
+        is_away = is_away or trouble.code in AWAY
+    return is_away
+
+
+AWAY = ("redis-away", "ledger-away")
+"""The codes of troubles that say: this was out of reach."""
+
+
+def _are_named(ctx: click.Context, args: Sequence[str]) -> bool:
+    """Whether an option names settings, here or before the subcommand."""
+    before = args[: args.index("--")] if "--" in args else args
+    return bool(ctx.meta.get(__name__)) or any(
+        arg.startswith("--settings") or re.match("-s([^-]|$)", arg) for arg in before
+    )
+
+
+def _may_be_settings(path: str) -> bool:
+    """Whether a path is to be taken for settings: it can be imported, or nothing else names any."""
+    if not os.environ.get(VARIABLE):
+        return True
+    _look_in_current_folder()
+    try:
+        return importlib.util.find_spec(path.partition(".")[0]) is not None
+    except (ImportError, ValueError):
+        return False
+
+
+def _look_in_current_folder() -> None:
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())

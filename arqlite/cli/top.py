@@ -1,0 +1,137 @@
+"""`arqlite top`: queues, workers and failures, live in the terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .exits import Wrong
+from .output import output_option, table, tell_json
+from .queues import NAMES, NUMBERS, rows
+from .screen import is_rich, printable, screen
+from .targets import OfSettings, all_settings, operate
+from .wording import ago, sentence, span, spark
+
+if TYPE_CHECKING:
+    from ..console import Console, ErrorGroup, Overview, Trouble, WorkerInfo
+
+_QUIT = frozenset(b"qQ")
+_CHART = "last hour"
+_OF_WORKERS = ("node", "pid", "queue", "runs", "state", "jobs")
+_OF_ERRORS = ("fails", "last", "queue", "function", "error")
+_COLOURS = {"error": "red", "warning": "yellow", "info": "dim"}
+
+
+@click.command(cls=OfSettings, epilog="q or Ctrl-C ends it.")
+@all_settings
+@click.option(
+    "--interval", type=click.FloatRange(0.2, 3600), default=2.0, show_default=True, metavar="SECONDS",
+    help="How often to look.",
+)  # fmt: skip
+@click.option("--once", is_flag=True, help="Look once; so it is where there is no terminal.")
+@output_option()
+def top(settings: tuple[str, ...], interval: float, once: bool, output: str) -> None:
+    """Watch queues, workers and failures live."""
+    if output == "json":
+        tell_json(operate(settings, lambda console: console.overview()))
+    elif once or not is_rich(sys.stdout):
+        screen().print(frame(operate(settings, lambda console: console.overview()), screen().width))
+    else:
+        with contextlib.suppress(KeyboardInterrupt):
+            operate(settings, lambda console: _watch(console, interval))
+
+
+async def _watch(console: Console, interval: float) -> None:
+    """Look again and again until a key says that it is enough."""
+    from rich.live import Live
+
+    with _keys() as quits, Live(console=screen(), screen=True, auto_refresh=False) as live:
+        while not quits.is_set():
+            live.update(frame(await console.overview(), live.console.width), refresh=True)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(interval):
+                    await quits.wait()
+
+
+@contextlib.contextmanager
+def _keys() -> Iterator[asyncio.Event]:
+    """Hear single keys while the block runs; the event tells of one that ends it."""
+    quits = asyncio.Event()
+    if not sys.stdin.isatty():
+        yield quits
+        return
+    try:
+        import termios
+        import tty
+    except ImportError as error:
+        raise Wrong("top needs a terminal of POSIX: say --once") from error
+    descriptor = sys.stdin.fileno()
+    before = termios.tcgetattr(descriptor)
+    loop = asyncio.get_running_loop()
+
+    def hear() -> None:
+        pressed = os.read(descriptor, 64)
+        if not pressed or any(key in _QUIT for key in pressed):  # nothing is the end of the terminal
+            quits.set()
+
+    tty.setcbreak(descriptor)
+    loop.add_reader(descriptor, hear)
+    try:
+        yield quits
+    finally:
+        loop.remove_reader(descriptor)
+        termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
+
+
+def frame(overview: Overview, width: int) -> Any:
+    """Make what one look shows on a screen so wide."""
+    from rich.console import Group
+    from rich.text import Text
+
+    shown: list[Any] = [Text(_headline(overview), style="bold"), Text(_chart(overview)), Text("")]
+    if overview.troubles:
+        shown += [_warned(trouble) for trouble in overview.troubles] + [Text("")]
+    shown.append(
+        table((*NAMES, _CHART), rows(overview.queues, with_chart=True), frozenset(NUMBERS), width=width)
+    )
+    if workers := [worker for queue in overview.queues for worker in queue.workers]:
+        shown += [Text(""), table(_OF_WORKERS, map(_worker, workers), frozenset((1, 3)), width=width)]
+    if overview.errors:
+        shown += [Text(""), table(_OF_ERRORS, map(_error, overview.errors), frozenset((0,)), width=width)]
+    return Group(*shown)
+
+
+def _warned(trouble: Trouble) -> Any:
+    from rich.text import Text
+
+    return Text(printable(f"{trouble.severity}: {sentence(trouble)}"), style=_COLOURS[trouble.severity])
+
+
+def _worker(worker: WorkerInfo) -> tuple[str, ...]:
+    state = "paused" if worker.is_paused else "executing" if worker.running else "idle"
+    runs = f"{len(worker.running)}/{worker.limit}"
+    return worker.node, str(worker.pid or ""), worker.queue, runs, state, " ".join(worker.running)
+
+
+def _error(group: ErrorGroup) -> tuple[str, ...]:
+    error = f"{group.error_type}: {group.message}"
+    return f"{group.count:,}", ago(group.last_at), group.queue, group.function, error
+
+
+def _headline(overview: Overview) -> str:
+    failed = "" if overview.failed is None else f"  failed {overview.failed:,} in 24h"
+    oldest = "" if overview.oldest is None else f"  oldest waits {span(overview.oldest)}"
+    now = f"{datetime.now().astimezone():%H:%M:%S}"
+    return f"arqlite {now}  ready {overview.ready:,}  running {overview.running:,}{failed}{oldest}"
+
+
+def _chart(overview: Overview) -> str:
+    ended = [point.completed + point.failed + point.cancelled for point in overview.points]
+    return f"{spark(ended)} {max(ended):,}/min at most" if any(ended) else ""

@@ -1,0 +1,111 @@
+"""`arqlite retry`, `cancel` and `delete`: counted first, asked, done to all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from cli_ops_toys import run, terminal
+from click.testing import Result
+
+
+def notes(project: Path) -> list[str]:
+    file = project / "notes"
+    return file.read_text().splitlines() if file.exists() else []
+
+
+@pytest.mark.parametrize(
+    ("verb", "states", "told"),
+    [
+        ("retry", "discarded,cancelled,retryable", "retried 3 jobs\n"),
+        ("cancel", "available,scheduled,retryable,suspended,executing", "cancelled 3 jobs\n"),
+        (
+            "delete",
+            "available,scheduled,retryable,suspended,completed,discarded,cancelled",
+            "deleted 3 jobs\n",
+        ),
+    ],
+)
+def test_all_are_meant_in_the_verbs_states(project: Path, verb: str, states: str, told: str) -> None:
+    """A filter without a state means those it can be done to, in as many calls as it takes."""
+    done = run(project, verb, "toyapp.Mail", "tag:vip", "--yes", TOY_NOTES=str(project / "notes"))
+
+    query = f"tag:vip state:{states}"
+    assert (done.returncode, done.stdout) == (0, told)
+    assert notes(project) == [f"count {query}", f"{verb} {query}", f"{verb} {query}"]
+
+
+def test_states_of_the_filter_count(invoke: Callable[..., Result], project: Path) -> None:
+    """A filter that names states means these."""
+    invoke("retry", "toyapp.Mail", "state:completed", "--yes", TOY_NOTES=str(project / "notes"))
+
+    assert notes(project)[0] == "count state:completed"
+
+
+def test_count_comes_before_the_question(project: Path) -> None:
+    """A person is told how many jobs are meant, and may say no: then nothing is done."""
+    with terminal(project, "retry", "toyapp.Mail", "tag:vip", TOY_NOTES=str(project / "notes")) as shell:
+        shell.wait_for("retry 3 jobs? [y/N]: ")
+        shell.type("n\n")
+        code = shell.ended()
+
+    assert code == 1
+    assert len(notes(project)) == 1
+
+
+def test_yes_does_it(project: Path) -> None:
+    """A person who says yes has it done."""
+    with terminal(project, "delete", "toyapp.Mail", "tag:vip") as shell:
+        shell.wait_for("delete 3 jobs? [y/N]: ")
+        shell.type("y\n")
+        code = shell.ended()
+
+    assert code == 0
+    assert "deleted 3 jobs" in shell.plain
+
+
+def test_interrupt_at_the_question(project: Path) -> None:
+    """Ctrl-C at the question ends it at once."""
+    with terminal(project, "retry", "toyapp.Mail", "tag:vip", TOY_NOTES=str(project / "notes")) as shell:
+        shell.wait_for("[y/N]: ")
+        shell.process.send_signal(2)
+        code = shell.ended()
+
+    assert code == 1
+    assert "Traceback" not in shell.plain
+    assert len(notes(project)) == 1
+
+
+def test_nobody_to_ask(project: Path) -> None:
+    """Without a terminal it takes `--yes`, and says so."""
+    done = run(project, "cancel", "toyapp.Mail", "tag:vip")
+
+    assert done.returncode == 2
+    assert done.stderr == "Error: this would cancel 3 jobs, and nobody can be asked: say --yes\n"
+
+
+def test_filter_is_needed(invoke: Callable[..., Result]) -> None:
+    """No filter does not mean all jobs."""
+    done = invoke("delete", "toyapp.Mail", "--yes")
+
+    assert done.exit_code == 2
+    assert "delete which jobs? Say a filter" in done.stderr
+
+
+def test_jobs_that_do_not_move(invoke: Callable[..., Result]) -> None:
+    """Where it cannot be done to all, the command fails, and does not try for ever."""
+    done = invoke("retry", "toyapp.Mail", "tag:vip", "--yes", TOY_STUCK="1")
+
+    assert done.exit_code == 1
+    assert "retried 0 of 3 jobs" in done.stderr
+
+
+def test_result_as_json(invoke: Callable[..., Result]) -> None:
+    """JSON tells how many were meant, and to how many it was done."""
+    done = invoke("retry", "toyapp.Mail", "state:discarded", "--yes", "-o", "json")
+
+    assert json.loads(done.stdout) == {
+        "action": "retry", "query": "state:discarded", "matched": 3, "done": 3, "is_all": True,
+    }  # fmt: skip
