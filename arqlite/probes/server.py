@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import json
 import logging
@@ -55,7 +56,8 @@ class ProbeServer(ThreadingHTTPServer):
                 f"health_host {host!r}, health_port {port} cannot be had: {why}"
             ) from error
         self.is_local = ipaddress.ip_address(str(self.server_address[0])).is_loopback
-        self._free = threading.BoundedSemaphore(_REQUESTS_AT_ONCE)
+        self._open: dict[Any, None] = {}
+        self._lock = threading.Lock()
         self._bell, self._ring = socket.socketpair()
         self._thread = threading.Thread(target=self._serve, name="arqlite:probes", daemon=True)
 
@@ -83,18 +85,23 @@ class ProbeServer(ThreadingHTTPServer):
         self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Give a request a thread, unless too many have one already: then it is cut off."""
-        if not self._free.acquire(blocking=False):
-            self.shutdown_request(request)
-            return
+        """Give a request a thread. Where too many have one, the eldest is cut off: it asks nothing, or the
+        newest would have to wait for it.
+        """
+        with self._lock:
+            if len(self._open) >= _REQUESTS_AT_ONCE:
+                eldest = next(iter(self._open))
+                del self._open[eldest]
+                with contextlib.suppress(OSError):  # it may have ended by itself
+                    eldest.shutdown(socket.SHUT_RDWR)
+            self._open[request] = None
         super().process_request(request, client_address)
 
-    def process_request_thread(self, request: Any, client_address: Any) -> None:
-        """Answer one request, in its thread."""
-        try:
-            super().process_request_thread(request, client_address)
-        finally:
-            self._free.release()
+    def shutdown_request(self, request: Any) -> None:
+        """End a request, in its thread."""
+        with self._lock:
+            self._open.pop(request, None)
+        super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Log what went wrong; somebody who hangs up is no trouble of ours."""

@@ -148,9 +148,8 @@ class Herald:
             self._is_ready = self._is_ready or "READY=1" in words
 
     def _news(self, signs: Sequence[Signs]) -> list[str]:
-        is_ready = all(
-            not one.is_draining and (one.has_turned or (one.has_started and one.is_paused)) for one in signs
-        )
+        is_ready = all(one.has_turned or (one.has_started and one.is_paused) for one in signs)
+        is_ready = is_ready and not all(one.is_draining for one in signs)
         return ["READY=1"] if is_ready and not self._is_ready else []
 
     def _ending(self, signs: Sequence[Signs]) -> list[str]:
