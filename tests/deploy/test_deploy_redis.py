@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 import redis
+import yaml
 from deploy_toys import DEPLOY, ROOT, Server, server
 from worker_toys import Ctx, Gate, at_work
 
@@ -278,6 +281,23 @@ def test_server_keeps_what_it_is_given(secured: Server) -> None:
     assert info["maxmemory_policy"] == "noeviction"
     assert info["aof_enabled"] == 1
     assert info["maxmemory"] == 512 * 1024 * 1024
+
+
+@pytest.mark.skipif(shutil.which("redis-cli") is None, reason="no redis-cli here")
+def test_health_check_of_compose_finds_it_well(secured: Server) -> None:
+    """What the container runs as its health check says yes to this server, and no where none is."""
+    compose = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+    [kind, line] = compose["services"]["valkey"]["healthcheck"]["test"]
+    assert kind == "CMD-SHELL"
+
+    codes = [
+        subprocess.run(
+            line.replace("valkey-cli", f"redis-cli -s {place}"), shell=True, check=False, capture_output=True
+        ).returncode
+        for place in (secured.socket, "/nowhere/redis.sock")
+    ]
+
+    assert codes == [0, 1]
 
 
 def _user(name: str) -> str:
