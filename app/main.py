@@ -18,6 +18,7 @@ from app.errors import (
 )
 from arqlite import VERSION
 from arqlite.errors import IdempotencyConflict, InvalidIdempotencyKey, LedgerTooSlow
+from arqlite.fastapi import jobs_router
 
 app = FastAPI(
     title="arqlite reference application",
@@ -28,6 +29,8 @@ app = FastAPI(
 app.include_router(health.router)
 app.include_router(v1.router)
 app.mount("/ops/jobs", dashboard)
+# What a browser shows of a job while it runs; what is kept of it is told by `v1.jobs`, from the ledger.
+app.include_router(jobs_router("/api/v1/live"))
 
 _STATUS_CODES: dict[type[Exception], int] = {
     NotFoundError: status.HTTP_404_NOT_FOUND,

@@ -1,15 +1,15 @@
 """arqlite: arq's API, Oban's guarantees, at Redis speed, with an SQL row for every job."""
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-# Not on demand like the others: it has the name of its module, and whoever imports the module first
-# would put that in its place.
-from .cron import cron
 from .version import VERSION, __version__
 
 if TYPE_CHECKING:
     from .connections import ArqRedis, RedisSettings, create_pool
+    from .cron import cron
     from .errors import Cancel, Discard, Retry, Snooze
     from .fleet import run_workers
     from .inspector import Inspector
@@ -98,6 +98,24 @@ _HOMES = {
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 _ROOMS = ("connections", "constants", "errors", "jobs", "telemetry", "typing", "utils", "worker")
+
+
+class _Face(ModuleType):
+    """This package, where `cron` is the function: it has the name of its module, and whoever imports that
+    first would put it in the function's place.
+    """
+
+    @property
+    def cron(self) -> Any:
+        """Make a cron job."""
+        return import_module(f"{__name__}.cron").cron
+
+    @cron.setter
+    def cron(self, module: ModuleType) -> None:
+        """Python puts each module that it imports into its package; this one is not what is asked for."""
+
+
+sys.modules[__name__].__class__ = _Face
 
 
 def __getattr__(name: str) -> Any:

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 
 from .engine import RedisEngine
-from .errors import LedgerUnavailable
+from .errors import LedgerError, LedgerUnavailable
 from .ledger import Ledger, LedgerPruner, Recorder
 from .ledger.auditor import Auditor
 from .ledger.outage import is_away, is_conflict, words_of
@@ -15,6 +15,7 @@ from .ledger.store import FinalRow, finals
 from .model.codec import Codec
 from .outbox.overflow import RedisOverflow
 from .outbox.relay import Relay
+from .probes import LedgerSign
 from .reconcile import Reconciler
 from .runtime.acker import Acker
 from .runtime.beginnings import Beginnings
@@ -64,7 +65,9 @@ class Books(NoBooks):
         self.trust = Trust(is_firm=False)
         self.acker: Acker = Gate(recorder, wake) if ledger.is_strict else Acker()
         self.precheck = Precheck(self.trust, self._finals, None if ledger.is_strict else _PATIENCE_S)
-        reconciler = Reconciler(ledger, engine, self.trust, lag_s=lambda: recorder.lag)
+        self._recorder = recorder
+        self._is_open = self._is_refused = False
+        reconciler = self._reconciler = Reconciler(ledger, engine, self.trust, lag_s=lambda: recorder.lag)
         # The recorder starts first and stops last: it hears what all others tell.
         self.services: Sequence[Service] = [
             recorder,
@@ -78,6 +81,14 @@ class Books(NoBooks):
     def backlog(self) -> tuple[int, float]:
         """See `NoBooks.backlog`."""
         return self._recorder.waiting, self._recorder.lag
+
+    @property
+    def sign(self) -> LedgerSign:
+        """How the ledger is, for probes."""
+        if self._is_refused:
+            return "unusable"
+        is_away = self._recorder.is_away or self._reconciler.ledger_is_away
+        return "ok" if self._is_open and not is_away else "degraded"
 
     async def open(self) -> None:
         """See that the tables are there. In strict mode a ledger that is away is waited for, else not.
@@ -102,6 +113,14 @@ class Books(NoBooks):
             await end_task(self._opening)
 
     async def _prepare(self) -> None:
+        try:
+            await self._wait_for_tables()
+        except LedgerError:
+            self._is_refused = True
+            raise
+        self._is_open = True
+
+    async def _wait_for_tables(self) -> None:
         pause = _FIRST_PAUSE_S
         was_away = False
         while not await self._is_prepared(was_away):

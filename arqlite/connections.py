@@ -20,6 +20,7 @@ from .client import ArqRedis
 from .constants import default_queue_name, expires_extra_ms, job_key_prefix, result_key_prefix
 from .errors import ConfigurationError
 from .jobs import Deserializer, Job, JobDef, JobResult, Serializer
+from .surroundings import redis_url
 
 __all__ = (
     "ArqRedis",
@@ -140,6 +141,14 @@ class RedisSettings:
             setattr(self, name, text)
 
 
+def default_redis_settings() -> RedisSettings:
+    """Where Redis is for those who name none: as `ARQLITE_REDIS_URL` says, or where the `arqlite dev` of this
+    project has it, else on localhost.
+    """
+    url = redis_url()
+    return RedisSettings() if url is None else RedisSettings.from_dsn(url)
+
+
 def _masked(name: str, value: object) -> object:
     return "***" if name == "password" and value else value
 
@@ -157,7 +166,7 @@ async def create_pool(
     """Connect to Redis, trying again for a while.
 
     Args:
-        settings_: where Redis is; localhost by default.
+        settings_: where Redis is; by default as `ARQLITE_REDIS_URL` says, else on localhost.
         retry: how many of the retries are used up already.
         job_serializer: see `ArqRedis`.
         job_deserializer: see `ArqRedis`.
@@ -170,7 +179,7 @@ async def create_pool(
         RuntimeError: `sentinel` is set and `host` is no list.
         ConfigurationError: these are no settings, this is no ledger, or hosts are listed without `sentinel`.
     """
-    settings = RedisSettings() if settings_ is None else settings_
+    settings = default_redis_settings() if settings_ is None else settings_
     if not isinstance(settings, RedisSettings):
         raise ConfigurationError(
             f"create_pool takes RedisSettings (see RedisSettings.from_dsn), got {settings!r}"

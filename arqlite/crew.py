@@ -18,6 +18,7 @@ from .engine import RedisEngine, Waker
 from .model.arguments import signature_of
 from .model.codec import Codec
 from .model.functions import Function
+from .probes import Signs
 from .runtime.bookless import NoBooks
 from .runtime.capacity import Capacity
 from .runtime.capture import LogCapture
@@ -180,6 +181,7 @@ class Crew:
         self._vigil_may_end = False
         self._pool_is_closed = False
         self._last_session = ""
+        self._opened_at: float | None = None
         self._health = HealthRecorder(
             pool, self.engine, options.health_key, to_seconds(options.health_check_interval), self._counts
         )
@@ -355,6 +357,26 @@ class Crew:
         except REDIS_TROUBLE as error:
             logger.warning("could not say goodbye to Redis (%s); the lease ends by itself", error)
 
+    def signs(self) -> Signs:
+        """Tell how this does, for probes; may be asked in any thread."""
+        moments = self._opened_at, self.producer.turned_at, self._heartbeat.heard_at
+        heard = [at for at in moments if at is not None]
+        ledger = self._options.ledger
+        return Signs(
+            queue=self._options.queue,
+            has_reached_redis=True,
+            has_started=bool(self._last_session),
+            has_turned=self.producer.turned_at is not None,
+            is_draining=not self.producer.is_claiming,
+            is_paused=self.producer.is_paused,
+            heard_s=time.monotonic() - max(heard) if heard else None,
+            fresh_s=self._options.lease,
+            running=len(self.producer.active),
+            max_jobs=self.producer.max_jobs,
+            ledger=self._books.sign,
+            is_strict=ledger is not None and ledger.is_strict,
+        )
+
     def _deliver(self) -> None:
         self.producer.deliver()
 
@@ -370,6 +392,7 @@ class Crew:
             self.leadership.hurry()
         self._messages.follow(session)
         self._last_session = session
+        self._opened_at = time.monotonic()
 
     def _expect(self, next_deadline_ms: int) -> None:
         self._lifeline.expect(next_deadline_ms)

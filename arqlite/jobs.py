@@ -97,6 +97,7 @@ class Job(Generic[ResultT]):
     Attributes:
         job_id: its id.
         conflict: True when this job was not enqueued by the call that gave it, since its id is in use.
+        queue_name: the name of its queue.
     """
 
     __slots__ = ("_deserializer", "_engine", "_queue_name", "_redis", "_signature", "conflict", "job_id")
@@ -116,6 +117,11 @@ class Job(Generic[ResultT]):
         self._engine: RedisEngine | None = None
         self._signature: Signature | None = None
         self.conflict = False
+
+    @property
+    def queue_name(self) -> str:
+        """The name of its queue."""
+        return self._queue_name
 
     @classmethod
     def of_call(

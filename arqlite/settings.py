@@ -20,6 +20,7 @@ from .runtime.executor import Hooks
 from .runtime.limits import Limits
 from .service import Service
 from .service import check as check_service
+from .surroundings import ledger_url
 from .typing import AsyncHook, Deserializer, Serializer, WorkerSettingsType
 from .utils import to_ms
 
@@ -27,6 +28,7 @@ logger = logging.getLogger("arqlite.worker")
 
 # `keep_results` is nearly `keep_result`; `on_start` need not be meant for `on_startup`.
 _NEARLY = 0.9
+_LAST_PORT = 65_535
 _SHORTEST_S = {
     "lease": 0.1,
     "keep_result": 0,
@@ -35,6 +37,7 @@ _SHORTEST_S = {
     "unknown_function_ttl": 0,
     "poll_delay": 0,
     "prune_interval": 0.001,
+    "blocked_loop_limit": 0.001,
 }
 _KINDS = {
     "queue_name": (str, "a text"),
@@ -42,6 +45,7 @@ _KINDS = {
     "redis_settings": (RedisSettings, "RedisSettings (see RedisSettings.from_dsn)"),
     "redis_pool": (ArqRedis, "an ArqRedis"),
     "ctx": (dict, "a dict"),
+    "health_host": (str, "an address such as '127.0.0.1' or '0.0.0.0'"),
 }
 WORDS_OF_OTHERS = {
     **dict.fromkeys(("queue", "queues"), "queue_name"),
@@ -122,6 +126,9 @@ class WorkerOptions:
     paused: bool = False
     node: str | None = None
     ledger: Any = None
+    health_port: int | None = None
+    health_host: str = "127.0.0.1"
+    blocked_loop_limit: float = 30.0
 
     def __post_init__(self) -> None:
         self._check_counts()
@@ -198,6 +205,10 @@ class WorkerOptions:
         checks.count("expires_extra_ms", self.expires_extra_ms)
         if self.queue_read_limit is not None:
             checks.count("queue_read_limit", self.queue_read_limit)
+        if self.health_port is not None:
+            checks.count("health_port", self.health_port, 0)
+            if self.health_port > _LAST_PORT:
+                raise ConfigurationError(f"health_port must be at most {_LAST_PORT}, got {self.health_port}")
         if self.cpu_processes is not None:
             checks.count("cpu_processes", self.cpu_processes, 1)
 
@@ -280,6 +291,19 @@ def get_kwargs(settings_cls: WorkerSettingsType) -> dict[str, Any]:
     if not names and not isinstance(settings_cls, type):
         raise _no_settings(settings_cls)
     return {name: _attribute(settings_cls, name) for name in names}
+
+
+def with_default_ledger(told: dict[str, Any]) -> dict[str, Any]:
+    """Add the ledger of `ARQLITE_LEDGER_URL`, or of this project's `arqlite dev`, where nobody names one.
+
+    Who gives a pool, or says `ledger = None`, has wired it as it is meant.
+
+    Args:
+        told: the arguments of a worker, as `get_kwargs` has them.
+    """
+    if "ledger" in told or told.get("redis_pool") is not None or (url := ledger_url()) is None:
+        return told
+    return {**told, "ledger": url}
 
 
 def _tell_of_slips(names: Iterable[str], known: Collection[str]) -> None:

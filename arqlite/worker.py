@@ -9,13 +9,19 @@ import gc
 import logging
 import os
 import sys
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from datetime import datetime, tzinfo
 from signal import Signals
 from typing import Any, cast
 
 from . import constants
-from .connections import ArqRedis, RedisSettings, create_pool, log_redis_info
+from .connections import (
+    ArqRedis,
+    RedisSettings,
+    create_pool,
+    default_redis_settings,
+    log_redis_info,
+)
 from .constants import (
     abort_job_max_age,
     abort_jobs_ss,
@@ -39,9 +45,11 @@ from .model.functions import Function, func
 from .model.limits import GlobalLimit, RateLimit
 from .model.slips import options_in_words
 from .model.tasks import elsewhere, rules_of
+from .probes import Signs
+from .probes.systemd import announced
 from .runtime.executor import Counters
 from .service import Service, end_task
-from .settings import WORDS_OF_OTHERS, WorkerOptions, get_kwargs
+from .settings import WORDS_OF_OTHERS, WorkerOptions, get_kwargs, with_default_ledger
 from .signals import signals_handled
 from .typing import (
     Deserializer,
@@ -98,7 +106,7 @@ class Worker:
         functions: what it can run: coroutine or plain functions, tasks, dotted paths, or `func(...)`.
         queue_name: the queue; None is the default queue of `redis_pool`.
         cron_jobs: what runs at fixed times, see `arqlite.cron.cron`.
-        redis_settings: where Redis is.
+        redis_settings: where Redis is; by default as `ARQLITE_REDIS_URL` says, else on localhost.
         redis_pool: a pool to use instead; `close` closes it.
         burst: whether to end when the queue is empty; deferred jobs are waited for.
         on_startup: `async f(ctx)` before the first job.
@@ -152,6 +160,11 @@ class Worker:
         paused: whether it claims nothing before somebody resumes the queue.
         node: where it runs, as `Inspector.pause_queue(node=...)` and its like call it; the host's name by
             default.
+        health_port: where it answers probes: `/livez`, `/readyz`, `/startupz` and `/metrics`; None nowhere, 0
+            at any free port. Workers of one process may name the same.
+        health_host: the address to listen at.
+        blocked_loop_limit: seconds that the event loop may stand still before `/livez` says that this process
+            has to be restarted.
         ledger: a `Ledger` that has a row for every job of the queue, or the URL of its database, or an
             `AsyncEngine`; several workers may share one. None keeps no rows.
 
@@ -212,13 +225,18 @@ class Worker:
         paused: bool = False,
         node: str | None = None,
         ledger: Any = None,
+        health_port: int | None = None,
+        health_host: str = "127.0.0.1",
+        blocked_loop_limit: SecondsTimedelta = 30.0,
     ) -> None:
         given = {name: value for name, value in locals().items() if name != "self"}
         self.options = options = WorkerOptions(**given)
         self.functions = options.table()
         self.queue_name = options.queue
         self.cron_jobs = list(options.cron_jobs or ())
-        self.redis_settings = (options.redis_settings or RedisSettings()) if redis_pool is None else None
+        self.redis_settings = (
+            (options.redis_settings or default_redis_settings()) if redis_pool is None else None
+        )
         self.burst = burst
         self.max_burst_jobs = max_burst_jobs
         self.max_jobs = max_jobs
@@ -233,6 +251,7 @@ class Worker:
         self.on_stop: Callable[[Signals], Any] | None = None
         self.has_stubborn_jobs = False
         self.has_reached_redis = False
+        self.health_url: str | None = None
         self._pool = redis_pool
         self._crew: Crew | None = None
         self._counters = Counters()
@@ -276,6 +295,13 @@ class Worker:
         return {run.job_id: run.task for run in runs if run.task is not None}
 
     job_tasks = tasks
+
+    def signs(self) -> Signs:
+        """Tell how it is doing, as probes are told; may be asked in any thread."""
+        signs = Signs(queue=self.queue_name, has_reached_redis=self.has_reached_redis)
+        if self._crew is not None:
+            signs = self._crew.signs()
+        return dataclasses.replace(signs, is_draining=True) if self._shutdown_started else signs
 
     def __repr__(self) -> str:
         return (
@@ -321,7 +347,7 @@ class Worker:
         self._stop = asyncio.get_running_loop().create_future()
         self._hurry.clear()
         self._shutdown_started = self._ends_with_queue = False
-        with signals_handled(self.handle_sig, when=self.options.handle_signals):
+        with signals_handled(self.handle_sig, when=self.options.handle_signals), self._probed():
             await self._connect()
             await self._work()
 
@@ -369,6 +395,24 @@ class Worker:
             await self.async_run()
         finally:
             await self.close()
+
+    @contextlib.contextmanager
+    def _probed(self) -> Iterator[None]:
+        """Have probes answered, if they are to be."""
+        options = self.options
+        if options.health_port is None:
+            yield
+            return
+        # Here, since a worker that nobody probes needs no HTTP server.
+        from .probes.doorkeeper import Probed, probed
+
+        exporters = [service for service in options.services if callable(getattr(service, "expose", None))]
+        worker = Probed(self.signs, options.blocked_loop_limit, cast("list[Any]", exporters))
+        try:
+            with probed(options.health_host, options.health_port, worker) as self.health_url:
+                yield
+        finally:
+            self.health_url = None
 
     def _end_with_queue(self) -> None:
         self._ends_with_queue = not self._shutdown_started
@@ -451,7 +495,8 @@ def run_in_own_loop(work: Coroutine[Any, Any, None], workers: Sequence[Worker]) 
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.get_loop().set_default_executor(threads_for_jobs())
         try:
-            runner.run(work)
+            grace_s = max((worker.options.job_completion_wait for worker in workers), default=0.0)
+            runner.run(announced(work, [worker.signs for worker in workers], grace_s))
         finally:
             runner.run(leave_stubborn_jobs(workers))
 
@@ -487,8 +532,11 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 
 def create_worker(settings_cls: WorkerSettingsType, **kwargs: Any) -> Worker:
-    """Make a worker from a settings class, an instance of one or a dict; keyword arguments win."""
-    return Worker(**{**get_kwargs(settings_cls), **kwargs})
+    """Make a worker from a settings class, an instance of one or a dict; keyword arguments win.
+
+    A ledger that nobody names is the one of `ARQLITE_LEDGER_URL`, if that is set.
+    """
+    return Worker(**with_default_ledger({**get_kwargs(settings_cls), **kwargs}))
 
 
 def run_worker(settings_cls: WorkerSettingsType, **kwargs: Any) -> Worker:
@@ -530,7 +578,7 @@ def check_health(settings_cls: WorkerSettingsType) -> int:
     kwargs = get_kwargs(settings_cls)
     return asyncio.run(
         async_check_health(
-            kwargs.get("redis_settings") or RedisSettings(),
+            kwargs.get("redis_settings") or default_redis_settings(),
             kwargs.get("health_check_key"),
             kwargs.get("queue_name"),
         )

@@ -188,7 +188,7 @@ def test_version(tmp_path: Path) -> None:
     [
         ("nowhere.Settings", "no module named 'nowhere'"),
         ("toyapp.Nothing", 'Module "toyapp" does not define a "Nothing" attribute'),
-        ("toyapp", '"toyapp" doesn\'t look like a module path'),
+        ("toyapp", "'toyapp' is a module without a WorkerSettings: name the settings in it, toyapp."),
     ],
 )
 def test_wrong_path_is_a_usage_error(project: Path, path: str, text: str) -> None:

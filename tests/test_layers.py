@@ -23,7 +23,9 @@ FLOORS = {
     "service": 2,
     "signals": 2,
     "embedded": 2,
+    "surroundings": 3,
     "model": 3,
+    "probes": 3,
     "cron": 4,
     "logs": 4,
     "engine": 4,
@@ -50,6 +52,7 @@ FLOORS = {
     "fleet": 12,
     "testing": 12,
     "cli": 13,
+    "fastapi": 13,
     "__main__": 14,
     "": 14,  # arqlite/__init__.py is the face: it shows everything, and only __main__ may look at it
 }
@@ -71,6 +74,7 @@ PUBLIC_MODULES = {
     "arqlite.dashboard",
     "arqlite.embedded",
     "arqlite.errors",
+    "arqlite.fastapi",
     "arqlite.fleet",
     "arqlite.jobs",
     "arqlite.ledger",

@@ -15,6 +15,7 @@ from app.core.tasks import BASE_QUEUE, EMAIL_QUEUE
 from app.services.account_service import create_demo_account
 from arqlite import ArqRedis, create_pool
 from arqlite.dashboard import running
+from arqlite.fastapi import open_queues
 
 if TYPE_CHECKING:
     from arqlite.connections import RedisSettings
@@ -38,13 +39,14 @@ async def close_redis_queue_pools() -> None:
 
 
 @asynccontextmanager
-async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Tables and pools before the first request, pools and connections closed after the last."""
     await database.create_tables()
     await create_demo_account()
     try:
         await create_redis_queue_pools()
-        async with running(dashboard):
+        # The queues are for the routes of `jobs_router`.
+        async with open_queues(app, queue.base_pool, queue.email_pool), running(dashboard):
             yield
     finally:
         await close_redis_queue_pools()

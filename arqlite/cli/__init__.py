@@ -23,6 +23,10 @@ _ELSEWHERE = {
 SECTIONS = {
     "Workers": {
         "worker": Entry("worker", "worker", "Run workers, as their settings describe them."),
+        "dev": Entry(
+            "dev", "dev", "Run workers with all that they need, and start them anew when the code changes."
+        ),
+        "health": Entry("health", "health", "Tell whether a worker is well, by the answer of its probe."),
         "workers": Entry("workers", "workers", "List the workers that are alive, and what they do."),
         "top": Entry("top", "top", "Watch queues, workers and failures live."),
         "dashboard": Entry("dashboard", "dashboard", "Show queues in a browser, and let operators steer them."),
@@ -52,6 +56,7 @@ SECTIONS = {
         ),
     },
     "Setup": {
+        "init": Entry("init", "init", "Write two jobs, the settings of their worker, and a test."),
         "doctor": Entry("doctor", "doctor", "Find what is wrong before it goes wrong."),
         "config": Entry("config", "config", "What settings come to, and where each value is from."),
         "embedded": Entry("embedded", "embedded", "The embedded Valkey of this project."),

@@ -46,23 +46,27 @@ class Child:
     Args:
         process: the process.
         line: the socket.
+
+    Attributes:
+        ready: set when it has come to run its workers.
     """
 
     def __init__(self, process: asyncio.subprocess.Process, line: socket.socket) -> None:
         self._process = process
         self._line = line
         self._told = 0
-        self._is_ready = False
+        self.ready = asyncio.Event()
         self._was_cut_off = False
         line.setblocking(False)
         asyncio.get_running_loop().add_reader(line, self._hear)
 
     @classmethod
-    async def start(cls, environment: Mapping[str, str]) -> Self:
+    async def start(cls, environment: Mapping[str, str], output: int | None = None) -> Self:
         """Run this process's command in a new one, which finds that it is on a leash.
 
         Args:
             environment: variables that the child has besides ours.
+            output: where its stdout and stderr go, a file descriptor; None is where ours go.
         """
         ours, theirs = socket.socketpair()
         try:
@@ -71,6 +75,8 @@ class Child:
                 *(sys.executable, *sys.orig_argv[1:]),
                 env={**os.environ, **environment, VARIABLE: str(theirs.fileno())},
                 pass_fds=(theirs.fileno(),),
+                stdout=output,
+                stderr=output,
             )
         except BaseException:
             ours.close()
@@ -87,7 +93,7 @@ class Child:
     @property
     def is_ready(self) -> bool:
         """Whether it has come to run its workers."""
-        return self._is_ready
+        return self.ready.is_set()
 
     def tell(self, signum: Signals, times: int) -> None:
         """See to it that it has been told to end so many times, and not more often.
@@ -101,8 +107,8 @@ class Child:
                 self._line.send(bytes([signum]))
         # Before it runs it imports, maybe for long, and nothing is cut off yet. Who tells it more often than
         # it can be told thinks that it hangs, and it may, in an `on_shutdown`, where it hears nothing else.
-        self._was_cut_off = self._was_cut_off or not self._is_ready
-        if not self._is_ready or times > _TIMES_HEARD:
+        self._was_cut_off = self._was_cut_off or not self.is_ready
+        if not self.is_ready or times > _TIMES_HEARD:
             with suppress(ProcessLookupError):
                 self._process.send_signal(signal.SIGTERM)
 
@@ -113,7 +119,7 @@ class Child:
             self._hear()  # its last word may not have been read yet
         finally:
             self._forget_line()
-        if self._was_cut_off and not self._is_ready:
+        if self._was_cut_off and not self.is_ready:
             code = 0  # whatever its imports made of the signal
         return Ended(code, self._told > 0)
 
@@ -122,7 +128,8 @@ class Child:
             said = self._line.recv(len(READY))
         except OSError:
             said = b""
-        self._is_ready = self._is_ready or said == READY
+        if said == READY:
+            self.ready.set()
         if not said:
             asyncio.get_running_loop().remove_reader(self._line)
 

@@ -298,13 +298,13 @@ def _ledger(settings: str | None, url: str | None) -> Ledger:
 def _ledger_of(path: str) -> Ledger:
     from ..ledger import Ledger
     from ..ledger.given import ledger_of
-    from ..settings import get_kwargs
+    from ..settings import get_kwargs, with_default_ledger
 
     sys.path.append(os.getcwd())
     found = load(path)
     if isinstance(found, Ledger):
         return found
-    given = get_kwargs(found).get("ledger")
+    given = with_default_ledger(get_kwargs(found)).get("ledger")
     if given is None:
         raise click.UsageError(f"{path} has no ledger, and is none")
     return ledger_of(given)

@@ -68,9 +68,9 @@ async def _reconcile(found: Any, path: str, queue: str | None, dry_run: bool) ->
     from ..reconcile.comparison import Comparison
     from ..reconcile.once import reconcile_once
     from ..reconcile.repairs import Mended, Mender
-    from ..settings import get_kwargs
+    from ..settings import get_kwargs, with_default_ledger
 
-    told = get_kwargs(found)
+    told = with_default_ledger(get_kwargs(found))
     if told.get("ledger") is None:
         raise click.UsageError(f"{path} has no ledger")
     ledger = ledger_of(told["ledger"])

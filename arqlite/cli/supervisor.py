@@ -6,10 +6,11 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import suppress
 from signal import Signals
 
+from ..probes import Signs
 from ..signals import signals_handled
 from .children import Child, Ended
 
@@ -44,11 +45,18 @@ class Supervisor:
     Args:
         count: how many.
         watch: tells when files change; None never.
+        start: starts a child that has these variables besides ours; None is `Child.start`.
     """
 
-    def __init__(self, count: int, watch: Watch | None = None) -> None:
+    def __init__(
+        self,
+        count: int,
+        watch: Watch | None = None,
+        start: Callable[[Mapping[str, str]], Awaitable[Child]] | None = None,
+    ) -> None:
         self._count = count
         self._watch = watch
+        self._start = start
         self._children: dict[int, Child] = {}
         self._told: list[Signals] = []
         self._stopping = asyncio.Event()
@@ -81,6 +89,20 @@ class Supervisor:
         if self._children:
             rest = "waiting for" if len(self._told) == 1 else "again, hurrying"
             logger.info("%s: %s %s", signum.name, rest, _worker_processes(len(self._children)))
+
+    def signs(self) -> Signs:
+        """Tell how it goes: started once all have come up, running as many processes as there are."""
+        are_ready = len(self._children) == self._count and all(
+            child.is_ready for child in self._children.values()
+        )
+        return Signs(
+            queue="",
+            has_started=are_ready,
+            has_turned=are_ready,
+            is_draining=bool(self._told),
+            running=len(self._children),
+            max_jobs=self._count,
+        )
 
     def _stop(self) -> None:
         self._stopping.set()
@@ -116,7 +138,7 @@ class Supervisor:
         """Run a child to its end."""
         changes = self._changes
         try:
-            child = await Child.start(self._environment(number))
+            child = await (self._start or Child.start)(self._environment(number))
         except OSError as error:  # no process or no memory to be had now
             logger.error("worker process %d cannot be started: %s", number, error)  # noqa: TRY400 (no bug)
             return Ended(os.EX_OSERR, was_told=False)

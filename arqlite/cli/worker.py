@@ -8,17 +8,21 @@ import logging.config
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..errors import ConfigurationError, LedgerError, LedgerUnavailable
 from ..logs import default_log_config
+from ..probes.systemd import announced
 from ..speaking import speakers_named, speaking_as
-from ..utils import import_string
 from .leash import Leash
-from .supervisor import MISTAKE, Supervisor
+from .loading import load as load
+from .supervisor import MISTAKE, NUMBER, Supervisor
 from .watch import watch_of
+
+if TYPE_CHECKING:
+    from ..worker import Worker
 
 _MOST_PROCESSES = 1024
 
@@ -42,6 +46,18 @@ _MOST_PROCESSES = 1024
     type=click.Path(exists=True, dir_okay=True, file_okay=False),
     help="Start anew when Python files below DIR change.",
 )
+@click.option(
+    "--health-port",
+    metavar="PORT",
+    type=click.IntRange(0, 65_535),
+    help="Answer /livez, /readyz, /startupz and /metrics there; of N processes the second one PORT + 1, and"
+    " so on.",
+)
+@click.option(
+    "--health-host",
+    metavar="ADDRESS",
+    help="Where to listen for those; 127.0.0.1 by default, 0.0.0.0 is all.",
+)
 @click.option("-v", "--verbose", is_flag=True, help="Show DEBUG lines, too.")
 @click.option(
     "--log-format",
@@ -57,6 +73,8 @@ def worker(
     check: bool,
     processes: int | None,
     watch: str | None,
+    health_port: int | None,
+    health_host: str | None,
     verbose: bool,
     log_format: str | None,
     custom_log_dict: str | None,
@@ -74,7 +92,8 @@ def worker(
     settings = [load(path) for path in worker_settings]
     if check:
         sys.exit(_check(worker_settings, settings))
-    _run(settings, {} if burst is None else {"burst": burst}, leash)
+    told = {"burst": burst, "health_port": health_port, "health_host": health_host}
+    _run(settings, {name: value for name, value in told.items() if value is not None}, leash)
 
 
 def _log_config(verbose: bool, log_format: str | None, custom_log_dict: str | None) -> dict[str, Any]:
@@ -97,7 +116,9 @@ def _supervise(count: int, watched: str | None) -> int:
         raise click.ClickException(str(error)) from error
 
     async def run() -> int:
-        return await Supervisor(count, watch).run()
+        supervisor = Supervisor(count, watch)
+        # It knows of no settings, and so not for how long its children may go on: it asks for no more time.
+        return await announced(supervisor.run(), [supervisor.signs], None, "processes")
 
     return asyncio.run(run())
 
@@ -130,14 +151,24 @@ def _run(settings: Sequence[Any], options: dict[str, Any], leash: Leash | None) 
         with told_in_words(lambda: not made.has_reached_redis):
             made.run()
         return
-    told = click.ClickException if leash is None else _Mistake
+    told = click.ClickException if leash is None else Mistake
     with told_in_words(lambda: True, told=told):
         fleet = create_fleet(settings, **options)
+        _part_health_ports(fleet.workers)
     with told_in_words(lambda: fleet.failed is not None and not fleet.failed.has_reached_redis):
         run_in_own_loop(fleet.run_and_close() if leash is None else leash.run(fleet), fleet.workers)
 
 
-class _Mistake(click.ClickException):
+def _part_health_ports(workers: Sequence[Worker]) -> None:
+    """Give each process of several its own port: the first has the one that was told."""
+    told = os.environ.get(NUMBER, "")
+    number = int(told) if told.isdecimal() else 1
+    for worker in workers:
+        if worker.options.health_port:
+            worker.options.health_port += number - 1
+
+
+class Mistake(click.ClickException):
     """Tells the supervisor that another start would end the same."""
 
     exit_code = MISTAKE
@@ -179,17 +210,3 @@ def told_in_words(
 def _words(error: Exception, about: str) -> str:
     notes = [about] if about else getattr(error, "__notes__", [])
     return str(error) + "".join(f" ({note})" for note in notes)
-
-
-def load(dotted_path: str) -> Any:
-    """Import what a dotted path names; a wrong path is a usage error in words."""
-    try:
-        return import_string(dotted_path)
-    except ModuleNotFoundError as error:
-        if error.name and (dotted_path == error.name or dotted_path.startswith(f"{error.name}.")):
-            raise click.UsageError(
-                f"no module named {error.name!r} (looked in {os.getcwd()} and the environment)"
-            ) from error
-        raise
-    except ImportError as error:
-        raise click.UsageError(str(error)) from error

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ..connections import ArqRedis, RedisSettings
+from ..connections import ArqRedis, RedisSettings, default_redis_settings
 from ..constants import default_queue_name
 from ..errors import ConfigurationError
 from ..model.functions import Function, func
-from ..settings import get_kwargs
+from ..settings import get_kwargs, with_default_ledger
 
 if TYPE_CHECKING:  # without a ledger there need not be an SQLAlchemy
     from ..ledger import Ledger
@@ -72,13 +72,14 @@ def _place(target: Any) -> Place:
         server = _server_of(target.connection_pool.connection_kwargs)
         queue = target.default_queue_name
         return Place(queue, queue, server, pool=target, ledger=target.ledger)
-    told = get_kwargs(target)
+    told = with_default_ledger(get_kwargs(target))
     pool, settings = told.get("redis_pool"), told.get("redis_settings")
     queue = told.get("queue_name") or (pool.default_queue_name if pool is not None else default_queue_name)
     if pool is not None:
         server = _server_of(pool.connection_pool.connection_kwargs)
     else:
-        server = _server_of_settings(settings or RedisSettings())
+        settings = settings or default_redis_settings()
+        server = _server_of_settings(settings)
     return Place(queue, queue, server, pool, settings, _ledger_of(told.get("ledger")), told)
 
 

@@ -29,7 +29,7 @@ def data_home(data_dir: Path | None = None) -> Path:
     Raises:
         EmbeddedServerError: the folder cannot be made or written.
     """
-    home = _choose(data_dir)
+    home = find_home(data_dir)
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not any(home.iterdir()):
@@ -72,7 +72,8 @@ def prepare_socket(home: Path) -> Path:
     return path
 
 
-def _choose(data_dir: Path | None) -> Path:
+def find_home(data_dir: Path | None = None) -> Path:
+    """Where the data folder is or would be; see `data_home`. Makes nothing."""
     if data_dir is not None:
         return Path(data_dir).expanduser().resolve()
     if named := os.environ.get("ARQLITE_HOME"):

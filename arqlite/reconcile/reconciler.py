@@ -67,6 +67,9 @@ class Reconciler(Ticker):
             leads may be a worker without the ledger. Up to half as long again, so that one is the first.
         clock: tells the time.
         sleep: waits so many seconds.
+
+    Attributes:
+        ledger_is_away: whether the database gave no answer at the last look that needed it.
     """
 
     def __init__(
@@ -105,7 +108,7 @@ class Reconciler(Ticker):
         self._suspects: list[Difference] = []
         self._compared_at = time.monotonic()
         self._warned_at = float("-inf")
-        self._is_away = False
+        self._is_away = self.ledger_is_away = False
         self._told: Verdict | None = None
         self._idle = asyncio.Event()
         self._idle.set()
@@ -173,8 +176,14 @@ class Reconciler(Ticker):
         return await self._engine.watch(self._name, int(lag_s * 1000) if lag_s > _LAG_S else 0)
 
     async def _known(self) -> QueueRow | None:
-        async with self._ledger.sessions() as db:
-            return await comparing.read_queue(db, self._engine.queue)
+        try:
+            async with self._ledger.sessions() as db:
+                row = await comparing.read_queue(db, self._engine.queue)
+        except Exception:  # told by where it is raised: a connection refused by Redis looks the same
+            self.ledger_is_away = True
+            raise
+        self.ledger_is_away = False
+        return row
 
     async def _follow(self, doubts: int, seen: Watch, server: str | None) -> None:
         """Believe what the leader has found out."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..probes import LedgerSign
 from ..service import Service
 from .acker import Acker
 from .beginnings import Beginnings
@@ -32,6 +33,11 @@ class NoBooks:
     def backlog(self) -> tuple[int, float]:
         """Tell how many changes of rows wait to be written, and for how many seconds the eldest does."""
         return 0, 0.0
+
+    @property
+    def sign(self) -> LedgerSign:
+        """How the ledger is, for probes."""
+        return "none"
 
     async def open(self) -> None:
         """Make everything ready; called before the services start."""

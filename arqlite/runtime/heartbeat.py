@@ -42,6 +42,7 @@ class Heartbeat(Service):
 
     Attributes:
         is_overdue: whether the lease may have ended unseen: then nothing new may be started.
+        heard_at: when Redis last answered a beat, by `time.monotonic`; None if it never did.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Heartbeat(Service):
         self._distrusted = distrusted
         self._troubled = troubled
         self.is_overdue = False
+        self.heard_at: float | None = None
         self._stopping = threading.Event()
         self._ended = asyncio.Event()
         self._thread: threading.Thread | None = None
@@ -138,6 +140,7 @@ class Heartbeat(Service):
         except Exception:
             logger.exception("heartbeat failed")
             return False
+        self.heard_at = time.monotonic()
         if self._outage.is_on:
             self._certain_at = time.monotonic() + self._grace_s
             self._outage.is_over()

@@ -79,6 +79,7 @@ class Producer(Service):
         owned: every job that the session owns by this worker's account, until its end is acknowledged;
             None stands for a job that goes back without a run.
         active: the runs that have a slot.
+        turned_at: when Redis last answered a turn, by `time.monotonic`; None if it never did.
     """
 
     def __init__(
@@ -105,6 +106,7 @@ class Producer(Service):
         self.session: str | None = None
         self.owned: dict[str, Run | None] = {}
         self.active: set[Run] = set()
+        self.turned_at: float | None = None
         self.executor: Executor
         self.told: Sequence[bytes] = ()
         self._engine = engine
@@ -142,6 +144,23 @@ class Producer(Service):
         self._seen_any = False
         self._moved = 0
         self._stall_timer: asyncio.TimerHandle | None = None
+
+    # -- what others ask the producer
+
+    @property
+    def is_claiming(self) -> bool:
+        """Whether it claims what it finds; no more once the worker ends."""
+        return self._claiming
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether its queue is paused."""
+        return self._orders.is_paused
+
+    @property
+    def max_jobs(self) -> int:
+        """How many jobs run at once now."""
+        return self._max_jobs
 
     # -- what others tell the producer
 
@@ -352,6 +371,7 @@ class Producer(Service):
             self._orders.untold(started)
             raise
         self._outage.is_over()
+        self.turned_at = time.monotonic()
         recalled = {raw_id.decode(): self.owned.get(raw_id.decode()) for raw_id in turn.recalled}
         self._acknowledge(batch, turn)
         if self._orders.hear(turn.settled):

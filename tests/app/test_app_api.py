@@ -15,10 +15,12 @@ from worker_ledger_toys import Switch
 
 from app.core import database, queue
 from app.core.database import AsyncSessionLocal
+from app.main import app
 from app.models import ConnectedAccount, Job
 from app.services import health_service
 from app.services.task_service import TaskService
 from arqlite import ArqRedis, Worker
+from arqlite.fastapi import open_queues
 from arqlite.ledger import LedgerStatus, store
 
 Api = httpx.AsyncClient
@@ -415,3 +417,16 @@ async def test_documents_of_the_api_are_there(api: Api) -> None:
 async def test_statuses_are_the_ledgers() -> None:
     """The API speaks of the ledger's five states."""
     assert [str(status) for status in LedgerStatus] == ["QUEUED", "RUNNING", "SUCCESS", "FAILED", "CANCELLED"]
+
+
+async def test_job_is_followed_live(api: Api, pools: ArqRedis) -> None:
+    """While the application runs, a job's live routes tell of it, as events, too."""
+    async with open_queues(app, pools):
+        job_id = (await api.post("/api/v1/jobs/trigger/sample")).json()["job_id"]
+        told = (await api.get(f"/api/v1/live/{job_id}")).json()
+        cancelled = await api.delete(f"/api/v1/live/{job_id}")
+        events = (await api.get(f"/api/v1/live/{job_id}/events")).text
+
+    assert (told["function"], told["state"]) == ("sample_task", "available")
+    assert (cancelled.status_code, cancelled.json()["state"]) == (202, "cancelled")
+    assert "event: end" in events

@@ -98,6 +98,21 @@ def test_transactions(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.real
+def test_fastapi_reports(tmp_path: Path) -> None:
+    """The page about FastAPI as a program: accepted, followed, told, refused; in a transaction, and after."""
+    assert _run("fastapi_reports.py", tmp_path, tmp_path).splitlines() == [
+        "202 True",
+        "event: end",
+        "completed report of May 1.0",
+        "409",
+        "401",
+        "queue=mail",
+        "completed",
+        "completed",
+    ]
+
+
 def test_enqueue(tmp_path: Path) -> None:
     """The page about enqueueing as a program: types, refusals, ids, many at once, names and ends."""
     assert _run("enqueue.py", tmp_path, tmp_path).splitlines() == [

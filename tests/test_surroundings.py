@@ -1,0 +1,125 @@
+"""What settings leave open: the environment says it, or the `arqlite dev` of the project."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from arqlite import ArqRedis, RedisSettings, Worker
+from arqlite.connections import default_redis_settings
+from arqlite.console.places import places_of
+from arqlite.settings import with_default_ledger
+from arqlite.surroundings import DevSession, held, ledger_url, redis_url
+from arqlite.worker import create_worker
+
+
+async def job(ctx: dict[str, Any]) -> None: ...
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project of its own, in an environment that says nothing."""
+    for name in ("ARQLITE_REDIS_URL", "ARQLITE_LEDGER_URL", "ARQLITE_ENV"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("ARQLITE_HOME", str(tmp_path))
+    return tmp_path
+
+
+SESSION = DevSession(os.getpid(), "redis://dev:1/3", "sqlite:///dev.db", "http://127.0.0.1:8484")
+
+
+def test_nothing_is_said() -> None:
+    """Without an environment Redis is where arq looks, and there is no ledger."""
+    assert (redis_url(), ledger_url()) == (None, None)
+    assert default_redis_settings() == RedisSettings()
+
+
+def test_environment_says_where_redis_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker whose settings name no Redis has that of `ARQLITE_REDIS_URL`; another has its own."""
+    monkeypatch.setenv("ARQLITE_REDIS_URL", "redis://there:7000/2")
+
+    assert Worker([job]).redis_settings == RedisSettings(host="there", port=7000, database=2)
+    assert Worker([job], redis_settings=RedisSettings(port=1)).redis_settings == RedisSettings(port=1)
+    assert [place.server for place in places_of([{"functions": [job]}])] == ["there:7000/2"]
+
+
+def test_environment_says_where_the_ledger_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Settings that say nothing of a ledger have that of `ARQLITE_LEDGER_URL`, for workers and consoles."""
+    monkeypatch.setenv("ARQLITE_LEDGER_URL", "sqlite:///there.db")
+
+    made = create_worker({"functions": [job]}).options.ledger
+    [place] = places_of([{"functions": [job]}])
+
+    assert (made.url.database, place.ledger is not None) == ("there.db", True)
+
+
+def test_said_is_said(monkeypatch: pytest.MonkeyPatch, arq_redis: ArqRedis) -> None:
+    """`ledger = None` is no ledger, and who gives a pool has wired it as it is meant."""
+    monkeypatch.setenv("ARQLITE_LEDGER_URL", "sqlite:///there.db")
+
+    assert with_default_ledger({"ledger": None}) == {"ledger": None}
+    assert with_default_ledger({"redis_pool": arq_redis}) == {"redis_pool": arq_redis}
+
+
+def test_session_is_found_while_it_runs(home: Path) -> None:
+    """What an `arqlite dev` tells holds while it runs, and no longer."""
+    with held() as is_held, SESSION.told(home):
+        assert is_held
+        assert DevSession.find() == SESSION
+        assert (redis_url(), ledger_url()) == ("redis://dev:1/3", "sqlite:///dev.db")
+
+    assert DevSession.find() is None
+    assert not (home / "dev.json").exists()
+
+
+def test_environment_wins_over_a_session(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable that is set is meant."""
+    monkeypatch.setenv("ARQLITE_REDIS_URL", "redis://there")
+    monkeypatch.setenv("ARQLITE_LEDGER_URL", "sqlite:///there.db")
+
+    with held(), SESSION.told(home):
+        assert (redis_url(), ledger_url()) == ("redis://there", "sqlite:///there.db")
+
+
+def test_session_that_was_killed_is_none(home: Path) -> None:
+    """What is left of one that was killed is not believed: nobody holds its lock."""
+    (home / "dev.json").write_text(json.dumps({"pid": 1, "redis_url": "redis://gone"}))
+    with held():
+        pass
+
+    assert redis_url() is None
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"pid": 1, "colour": "red"}'])
+def test_file_that_is_none_is_not_believed(home: Path, text: str) -> None:
+    """A file that is half written, or of another version, is as good as none."""
+    (home / "dev.json").write_text(text)
+
+    with held():
+        assert DevSession.find() is None
+
+
+def test_session_is_nothing_in_production(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In production only the environment counts."""
+    monkeypatch.setenv("ARQLITE_ENV", "production")
+
+    with held(), SESSION.told(home):
+        assert redis_url() is None
+
+
+def test_looking_makes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who only looks leaves no folder behind."""
+    monkeypatch.setenv("ARQLITE_HOME", str(tmp_path / "none"))
+
+    assert redis_url() is None
+    assert not (tmp_path / "none").exists()
+
+
+def test_second_session_is_refused(home: Path) -> None:
+    """A folder has one `arqlite dev`."""
+    with held() as first, held() as second:
+        assert (first, second) == (True, False)
