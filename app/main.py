@@ -6,6 +6,7 @@ from fastapi import FastAPI, Request, status
 from fastapi.responses import JSONResponse
 
 from app.api import health, v1
+from app.core.dashboard import dashboard
 from app.core.setup import lifespan
 from app.errors import (
     ApplicationError,
@@ -29,6 +30,7 @@ app.include_router(health.router)
 app.include_router(v1.router)
 # What a browser shows of a job while it runs; what is kept of it is told by `v1.jobs`, from the ledger.
 app.include_router(jobs_router("/api/v1/live"))
+app.mount("/ops/jobs", dashboard)
 
 _STATUS_CODES: dict[type[Exception], int] = {
     NotFoundError: status.HTTP_404_NOT_FOUND,

@@ -119,6 +119,7 @@ class Crew:
                 global_limit=options.global_limit,
                 rate_limit=options.rate_limit,
                 stop=stop,
+                functions=functions,
             ),
             suspect_after=limits.suspect_after,
             lease_ms=lease_ms,

@@ -980,13 +980,19 @@ FACTS: dict[int, Fact] = {
     ),
     185: Fact(
         "the dashboard tells its actions",
-        ("tests/telemetry/test_telemetry_logger.py::test_second_logger_replaces_the_first",),
-        instead=(
-            "There is no dashboard yet; what is done through the inspector is told, and loggers can be "
-            "detached."
+        (
+            "tests/telemetry/test_telemetry_logger.py::test_second_logger_replaces_the_first",
+            "tests/dashboard/test_dashboard_app.py::test_action_is_told_with_who_did_it",
         ),
     ),
-    186: Fact("the dashboard refuses what is not allowed", (), instead="There is no dashboard yet."),
+    186: Fact(
+        "the dashboard refuses what is not allowed",
+        (
+            "tests/dashboard/test_dashboard_guard.py::test_reader_changes_nothing",
+            "tests/dashboard/test_dashboard_guard.py::test_read_only_dashboard_changes_nothing",
+            "tests/dashboard/test_dashboard_auth.py::test_auth_may_wait_and_may_answer",
+        ),
+    ),
     187: Fact("the dashboard drops filters that mean nothing", (), instead="There is no dashboard yet."),
     188: Fact("the dashboard marks what was rescued", (), instead="There is no dashboard yet."),
     189: Fact("the dashboard sorts and keeps its address", (), instead="There is no dashboard yet."),

@@ -69,6 +69,7 @@ PUBLIC_MODULES = {
     "arqlite.console",
     "arqlite.constants",
     "arqlite.cron",
+    "arqlite.dashboard",
     "arqlite.embedded",
     "arqlite.errors",
     "arqlite.fastapi",

@@ -8,6 +8,7 @@ import click
 
 from ..logs import default_log_config
 from ..version import VERSION
+from .dashboard import dashboard
 from .db import db
 from .dev import dev
 from .doctor import doctor
@@ -62,6 +63,7 @@ cli.add_command(import_arq)
 cli.add_command(doctor)
 cli.add_command(db)
 cli.add_command(reconcile)
+cli.add_command(dashboard)
 
 
 def main(**kwargs: Any) -> None:

@@ -141,7 +141,7 @@ class Development:
         """Start it, if it is wanted and can be had; gives where it is."""
         if self._port is None:
             return None
-        if missing := _missing("starlette", "jinja2", "uvicorn"):
+        if missing := _missing("starlette", "jinja2", "python_multipart", "uvicorn"):
             _say("dashboard", f'none, {missing} is not installed: pip install "arqlite[dashboard]"')
             return None
         port = _free_port(self._port)

@@ -3,6 +3,7 @@
 from ..model.query import Query
 from .console import BULK_LIMIT, Console
 from .places import Place
+from .redaction import REDACTED_KEYS
 from .views import (
     Attempt,
     AuditLine,
@@ -27,9 +28,6 @@ from .views import (
     Trouble,
     WorkerInfo,
 )
-
-REDACTED_KEYS = ("password", "passwd", "token", "authorization", "secret", "api_key", "apikey", "cookie")
-"""What a console does not show the values of: keys with one of these in them."""
 
 __all__ = (
     "BULK_LIMIT",

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
 from ..jobs import Job
 from ..model.query import Query
+from . import crons, figures, overview, queues, steering, system
+from .details import job_detail
 from .links import Links
+from .listing import list_jobs
 from .places import Place, places_of
 from .views import (
     AuditPage,
@@ -72,6 +75,12 @@ class Console:
         other._links = self._links.acting(by)
         return other
 
+    def only(self, keys: Collection[str]) -> Console:
+        """The same console, with only these of its queues; both share their connections."""
+        other = copy.copy(self)
+        other._links = self._links.only([place for place in self.places if place.key in keys])
+        return other
+
     async def aclose(self) -> None:
         """Close what this opened; pools that were given stay open."""
         await self._links.aclose()
@@ -86,11 +95,11 @@ class Console:
 
     async def overview(self) -> Overview:
         """The first look: what waits, runs, failed, and what an operator should know."""
-        raise NotImplementedError
+        return await overview.overview(self._links, overview.no_errors)
 
     async def queues(self) -> Sequence[QueueState]:
         """All queues, by key."""
-        raise NotImplementedError
+        return await queues.queue_states(self._links)
 
     async def queue(self, key: str) -> QueueState:
         """One queue.
@@ -98,7 +107,17 @@ class Console:
         Raises:
             ConfigurationError: the console has none of this key; says which are near.
         """
-        raise NotImplementedError
+        return await queues.queue_state(self._links, key)
+
+    async def due_within(self, key: str, seconds: float) -> int:
+        """How many jobs of a queue wait for their time and become due within the next seconds.
+
+        Raises:
+            ConfigurationError: the console has none of this key.
+            RedisError, OSError: its Redis is out of reach.
+        """
+        place = self._links.place(key)
+        return await (await self._links.inspector(place)).due_within(place.queue, seconds)
 
     async def jobs(self, query: Query | None = None, *, after: str | None = None, limit: int = 50) -> JobPage:
         """A page of the jobs that are meant, the newest first: from the ledger where a queue has one, else
@@ -107,7 +126,7 @@ class Console:
         Raises:
             ConfigurationError: `after` is no cursor of this list, or the query names an unknown queue.
         """
-        raise NotImplementedError
+        return await list_jobs(self._links, query or Query(), self._redact, after=after, limit=limit)
 
     async def counts(self, query: Query | None = None) -> dict[str, Tally]:
         """How many jobs are meant, by their state, and `all` together; what the query says of states counts
@@ -125,8 +144,11 @@ class Console:
         Args:
             job_id: its id.
             queue: the key of its queue; None looks through all.
+
+        Raises:
+            ConfigurationError: it can be no id, or there is no such queue.
         """
-        raise NotImplementedError
+        return await job_detail(self._links, job_id, queue, self._redact)
 
     async def errors(self, *, since: datetime | None = None, queue: str | None = None) -> ErrorGroups:
         """Failures by what they have in common, of the last 24 hours or since a time.
@@ -137,11 +159,11 @@ class Console:
 
     async def crons(self) -> Sequence[CronLine]:
         """The cron jobs of all queues, by queue and name."""
-        raise NotImplementedError
+        return await crons.cron_lines(self._links)
 
     async def workers(self) -> Sequence[WorkerInfo]:
         """The workers of all queues, by node and session."""
-        raise NotImplementedError
+        return await queues.workers(self._links)
 
     async def figures(
         self,
@@ -152,15 +174,19 @@ class Console:
         function: str | None = None,
     ) -> Figures:
         """How it went in the last hour or another time: throughput, percentiles. Empty without a ledger."""
-        raise NotImplementedError
+        return await figures.figures(self._links, since, until, queue, function)
 
-    async def system(self) -> SystemInfo:
-        """Redis servers, ledgers, leaders, and what the doctor says."""
-        raise NotImplementedError
+    async def system(self, *, production: bool = False) -> SystemInfo:
+        """Redis servers, ledgers, leaders, and what the doctor says.
 
-    async def troubles(self) -> Sequence[Trouble]:
-        """What an operator should know now, the worst first."""
-        raise NotImplementedError
+        Args:
+            production: also what is fine for development only.
+        """
+        return await system.system(self._links, production=production)
+
+    async def troubles(self, *, production: bool = False) -> Sequence[Trouble]:
+        """What an operator should know now, the worst first; `production` as for `system`."""
+        return await system.troubles(self._links, production=production)
 
     async def audit(
         self, *, queue: str | None = None, actor: str | None = None, after: str | None = None, limit: int = 50
@@ -190,23 +216,23 @@ class Console:
 
     async def pause(self, key: str, *, node: str | None = None) -> None:
         """Have no worker of a queue claim jobs any more."""
-        raise NotImplementedError
+        await steering.pause(self._links, key, node)
 
     async def resume(self, key: str, *, node: str | None = None) -> None:
         """Let the workers of a queue claim jobs again."""
-        raise NotImplementedError
+        await steering.resume(self._links, key, node)
 
     async def scale(self, key: str, *, node: str | None = None, **limits: Any) -> None:
         """Change limits of a queue; as `Inspector.scale_queue` takes them."""
-        raise NotImplementedError
+        await steering.scale(self._links, key, node, **limits)
 
     async def drain(self, key: str, *, timeout: float | None = None) -> Sequence[str]:
         """Pause a queue and wait until nothing of it runs; returns the ids of what runs still."""
-        raise NotImplementedError
+        return await steering.drain(self._links, key, timeout)
 
     async def stop_workers(self, key: str, *, node: str | None = None) -> None:
         """Have the workers of a queue end as after SIGTERM."""
-        raise NotImplementedError
+        await steering.stop_workers(self._links, key, node)
 
     async def purge(self, key: str) -> Done:
         """Cancel all jobs of a queue that wait; at most `BULK_LIMIT` in one call."""
@@ -214,12 +240,12 @@ class Console:
 
     async def run_cron(self, key: str, name: str) -> Job[Any]:
         """Enqueue a job of a cron job now."""
-        raise NotImplementedError
+        return await steering.run_cron(self._links, key, name)
 
     async def pause_cron(self, key: str, name: str) -> bool:
         """Let the times of a cron job pass without a job."""
-        raise NotImplementedError
+        return await steering.pause_cron(self._links, key, name)
 
     async def resume_cron(self, key: str, name: str) -> bool:
         """Let a cron job go on."""
-        raise NotImplementedError
+        return await steering.resume_cron(self._links, key, name)

@@ -64,7 +64,8 @@ class WorkerInfo:
         leads: whether it is the leader of its queue.
         memory: bytes that its process has in memory; None if it does not tell.
         loop_lag: by how much its event loop is late; None if it does not tell.
-        functions: what it can run; empty if it does not tell.
+        functions: what it can run, at most 100; empty if it does not tell.
+        function_count: how many it can run; 0 if it does not tell.
     """
 
     queue: str
@@ -80,6 +81,7 @@ class WorkerInfo:
     memory: int | None = None
     loop_lag: timedelta | None = None
     functions: Sequence[str] = ()
+    function_count: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +106,8 @@ class QueueState:
         workers: those that hold a lease.
         ended: runs that ended in each of the last 60 minutes, the newest last; empty without a ledger.
         has_ledger: whether its jobs have rows.
+        retryable_is_exact: whether `retryable` was counted; where many had trouble it is an estimate, and
+            `scheduled` is what is left of those that wait for their time.
     """
 
     key: str
@@ -127,6 +131,7 @@ class QueueState:
     workers: Sequence[WorkerInfo] = ()
     ended: Sequence[int] = ()
     has_ledger: bool = False
+    retryable_is_exact: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -426,7 +431,7 @@ class ServerInfo:
         product, version, role: `redis` or `valkey`, its version, `master` or `replica`.
         memory, most_memory: bytes it uses, and may use; 0 is no limit.
         policy: what it does when they are used up: `noeviction` and others.
-        persistence: `none`, `rdb`, `aof` or `aof+rdb`.
+        persistence: `none`, `rdb`, `aof` or `aof+rdb`; empty if it does not tell.
         latency_ms: how long it took to answer.
         clients: how many connections it has.
     """

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Set
 from dataclasses import dataclass, field
 from typing import Final, cast
 
 from starlette.requests import Request
 
 from ..console import Console
+from ..errors import ConfigurationError
+from .discretion import Discreet
+from .sharing import Shared
 
 VERBS: Final = frozenset(
     {
@@ -28,12 +31,23 @@ class Access:
         can: verbs of `VERBS`.
         queues: the keys of the queues that they see; None is all.
         shows_arguments: whether they see args, kwargs, meta and results at all.
+
+    Raises:
+        ConfigurationError: there is no such verb, or the queues are a text.
     """
 
     user: str = ""
-    can: frozenset[str] = field(default_factory=frozenset)
+    can: Set[str] = field(default_factory=frozenset)
     queues: Collection[str] | None = None
     shows_arguments: bool = True
+
+    def __post_init__(self) -> None:
+        if unknown := sorted(set(self.can) - VERBS):
+            known = ", ".join(sorted(VERBS))
+            raise ConfigurationError(f"there is no right {', '.join(unknown)}; there are {known}")
+        if isinstance(self.queues, str):
+            raise ConfigurationError(f"queues must be keys of queues: [{self.queues!r}]")
+        object.__setattr__(self, "can", frozenset(self.can))
 
     def may(self, verb: str) -> bool:
         """Whether they may do this."""
@@ -72,9 +86,16 @@ def access_of(request: Request) -> Access:
 
 
 def console_of(request: Request) -> Console:
-    """The console, in the name of who looks."""
-    console = cast("Console", request.app.state.console)
-    return console.acting(access_of(request).user)
+    """The console, in the name of who looks, with the queues and the contents of jobs that they see."""
+    access = access_of(request)
+    console = cast("Console", request.app.state.console).acting(access.user)
+    if access.queues is not None:
+        console = console.only(access.queues)
+    readings = getattr(request.app.state, "readings", None)
+    if readings is not None:
+        sees = None if access.queues is None else frozenset(access.queues)
+        console = cast("Console", Shared(console, readings, sees))
+    return console if access.shows_arguments else cast("Console", Discreet(console))
 
 
 def look_of(request: Request) -> Look:

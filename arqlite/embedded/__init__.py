@@ -18,8 +18,8 @@ releases a lock however its process ends:
 
 from __future__ import annotations
 
-from .home import data_home
+from .home import data_home, is_embedded
 from .server import EmbeddedServer, status, stop, wait_until_gone
 from .wire import ServerInfo
 
-__all__ = ["EmbeddedServer", "ServerInfo", "data_home", "status", "stop", "wait_until_gone"]
+__all__ = ["EmbeddedServer", "ServerInfo", "data_home", "is_embedded", "status", "stop", "wait_until_gone"]

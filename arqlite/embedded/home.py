@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 
 from ..errors import EmbeddedServerError
-from .keeper import SOCKET
+from .keeper import SERVER_LOCK, SOCKET
 
 FOLDER = ".arqlite"
 _ROOT_MARKS = ("pyproject.toml", ".git")
@@ -55,6 +55,14 @@ def socket_path(home: Path) -> Path:
     return _detour(home)
 
 
+def is_embedded(path: str) -> bool:
+    """Whether a socket is that of a server that arqlite starts by itself, in whatever project."""
+    socket = Path(path)
+    if socket.name == SOCKET:
+        return (socket.parent / SERVER_LOCK).exists()
+    return socket.parent.name == _private_name() and socket.suffix == ".sock"
+
+
 def prepare_socket(home: Path) -> Path:
     """Make a new server's socket path usable and findable, and return it."""
     path = socket_path(home)
@@ -86,7 +94,11 @@ def _detour(home: Path) -> Path:
     import tempfile
 
     name = hashlib.sha256(os.fsencode(home)).hexdigest()[:16]
-    return Path(tempfile.gettempdir()) / f"arqlite-{os.geteuid()}" / f"{name}.sock"
+    return Path(tempfile.gettempdir()) / _private_name() / f"{name}.sock"
+
+
+def _private_name() -> str:
+    return f"arqlite-{os.geteuid()}"
 
 
 def _make_private_folder(folder: Path) -> None:

@@ -17,6 +17,11 @@ PREFIX = "aq:"
 EPOCH_MS, _DUE_STEP = 1_577_836_800_000, 2048
 
 
+def due_score(due_ms: int) -> int:
+    """The largest score of `sched` of a job that is due at this moment, in ms since 1970."""
+    return (due_ms - EPOCH_MS + 1) * _DUE_STEP - 1
+
+
 # A queue that is known has one of these.
 _MARKS = ("}:jobs", "}:live", "}:meta")
 
@@ -24,6 +29,11 @@ _MARKS = ("}:jobs", "}:live", "}:meta")
 def due_ms(score: float) -> int:
     """Read out of a score of `sched` when its job is due, in ms since 1970."""
     return int(score) // _DUE_STEP + EPOCH_MS
+
+
+def latest_score(due_ms: int) -> int:
+    """The greatest score of `sched` that a job has which is due by then, in ms since 1970."""
+    return (max(due_ms - EPOCH_MS, 0) + 1) * _DUE_STEP - 1
 
 
 class Keys:
@@ -50,6 +60,7 @@ class Keys:
         ttls: set of the result lifetimes in use, each with its own `done` list.
         meta: hash of what was settled for the queue: pauses, limits, and how often that changed.
         sessions: hash, session -> what it tells of itself, as JSON.
+        vitals: hash, session -> how its process was at its last beat.
         laned: zset, id -> priority and time; jobs that may start and wait in a lane, of all lanes.
         laneof: hash, id -> its lane; jobs that have not ended and whose lane is known.
         lanes: zset, lane -> score of its first job; lanes with jobs that may start, and room for one.
@@ -86,6 +97,7 @@ class Keys:
         self.holds = base + "holds"
         self.meta = base + "meta"
         self.sessions = base + "sessions"
+        self.vitals = base + "vitals"
         self.laned = base + "laned"
         self.laneof = base + "laneof"
         self.lanes = base + "lanes"

@@ -6,7 +6,7 @@ the calls for many jobs travel together.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from .keys import EPOCH_MS, Keys, due_ms
@@ -125,11 +125,16 @@ class Management:
         """Read all jobs, ids and records, in no order: those that are there all the time, perhaps twice."""
         cursor = 0
         while True:
-            cursor, found = await self.client.hscan(self.keys.jobs, cursor, count=page)
+            cursor, found = await self.page(cursor, page)
             if found:
-                yield [(_text(job_id), record) for job_id, record in found.items()]
+                yield found
             if cursor == 0:
                 return
+
+    async def page(self, cursor: int, count: int = PAGE) -> tuple[int, list[tuple[str, bytes]]]:
+        """Read some jobs, ids and records; 0 is where reading begins and ends."""
+        cursor, found = await self.client.hscan(self.keys.jobs, cursor, count=count)
+        return int(cursor), [(_text(job_id), record) for job_id, record in found.items()]
 
     async def standings(self, job_ids: Sequence[str], *, with_records: bool = False) -> list[Standing]:
         """Tell where jobs stand. Without records, one that ended is as good as nowhere."""
@@ -190,14 +195,41 @@ class Management:
         """Count the jobs that wait for another try; O(jobs that had trouble)."""
         total, cursor = 0, 0
         while True:
-            cursor, found = await self.client.hscan(self.keys.tries, cursor, count=PAGE)
-            # The last of seven numbers or more tells it, see `model.memory`.
-            again = [job_id for job_id, text in found.items() if text.count(b":") >= 6 and text[-2:] == b":1"]
-            if again:
-                scores = await self.client.zmscore(self.keys.sched, again)
-                total += sum(score is not None and due_ms(score) > now_ms for score in scores)
+            cursor, page = await self.client.hscan(self.keys.tries, cursor, count=PAGE)
+            total += await self._count_due_later(page, now_ms)
             if cursor == 0:
                 return total
+
+    async def estimate_retryable(self, now_ms: int, most: int) -> tuple[int, bool]:
+        """Count the jobs that wait for another try among so many that had trouble; O(most).
+
+        Returns:
+            How many there are, and whether that is exact: where more had trouble, they count as those do.
+        """
+        found, looked, cursor = 0, 0, 0
+        while True:
+            cursor, page = await self.client.hscan(self.keys.tries, cursor, count=PAGE)
+            looked += len(page)
+            found += await self._count_due_later(page, now_ms)
+            if cursor == 0:
+                return found, True
+            if looked >= most:
+                return round(found / looked * await self.client.hlen(self.keys.tries)), False
+
+    async def front(self, most: int) -> list[bytes]:
+        """Read the records of the jobs that come next: at most so many that may start, and as many that wait
+        for their time.
+        """
+        job_ids = await self.client.zrange(self.keys.ready, 0, most - 1)
+        job_ids += await self.client.zrange(self.keys.sched, 0, most - 1)
+        records = await self.client.hmget(self.keys.jobs, job_ids) if job_ids else []
+        return [record for record in records if record is not None]
+
+    async def _count_due_later(self, page: Mapping[bytes, bytes], now_ms: int) -> int:
+        # The last of seven numbers or more tells it, see `model.memory`.
+        again = [job_id for job_id, text in page.items() if text.count(b":") >= 6 and text[-2:] == b":1"]
+        scores = await self.client.zmscore(self.keys.sched, again) if again else []
+        return sum(score is not None and due_ms(score) > now_ms for score in scores)
 
     async def _call_many(
         self, script: Script, calls: Sequence[tuple[dict[str, str], dict[str, Any]]]

@@ -385,12 +385,15 @@ class Change(NamedTuple):
 
 
 class SurveyedSession(NamedTuple):
-    """A session of a survey: its name, when its lease ends, what it tells of itself, the jobs it runs."""
+    """A session of a survey: its name, when its lease ends, what it tells of itself, the jobs it runs, and
+    what its last beat told of its process, as `model.queues` writes it.
+    """
 
     session: str
     deadline_ms: int
     about: str
     running: list[str]
+    vitals: str = ""
 
 
 class Survey(NamedTuple):
@@ -511,8 +514,11 @@ class Engine(Protocol):
     async def survey(self) -> Survey | None:
         """Tell all that concerns the workers of the queue; None if nobody has ever used it."""
 
-    def beat(self, session: str, lease_ms: int, heard: Sequence[str]) -> Beat:
-        """Keep the lease; blocking, for the heartbeat's own thread."""
+    async def due_within(self, ms: int) -> int:
+        """Count the jobs that wait for their time and are due by then, or were."""
+
+    def beat(self, session: str, lease_ms: int, heard: Sequence[str], vitals: str = "") -> Beat:
+        """Keep the lease; blocking, for the heartbeat's own thread. `vitals` tell how its process is."""
 
     async def rescue(self, session: str) -> Rescued:
         """Running -> ready, for all jobs of sessions whose lease ended; `session` is who asks. Jobs whose

@@ -16,6 +16,7 @@ from ..model.states import JobState
 from ..utils import timestamp_ms
 from .duties import Duties
 from .flows import FlowVerbs
+from .homes import Homes
 from .keys import Keys
 from .link import WRONG_SERVER, Link, call_on_pool, calls_on_pool
 from .management import CANCEL_ANSWERS, Management
@@ -79,10 +80,11 @@ _PLACES = {"ready": "r", "scheduled": "s", "held": "h", "sorted": "l"}
 _KEYS = (
     "jobs", "ready", "sched", "susp", "live", "tries", "wake", "wait", "ttls", "cron", "holds", "locks",
     "steps", "flows", "over", "meta", "sessions", "lanes", "marker", "lags",
+    "vitals",
 )  # fmt: skip
 
 
-class RedisEngine(Management, Duties, FlowVerbs, Steering, Spilling, Upkeep):
+class RedisEngine(Management, Homes, Duties, FlowVerbs, Steering, Spilling, Upkeep):
     """One queue in one Redis database.
 
     Args:
@@ -158,11 +160,11 @@ class RedisEngine(Management, Duties, FlowVerbs, Steering, Spilling, Upkeep):
         turn = Turn(*facts)
         return _with_swept(turn) if turn.lost else turn
 
-    def beat(self, session: str, lease_ms: int, heard: Sequence[str]) -> Beat:
+    def beat(self, session: str, lease_ms: int, heard: Sequence[str], vitals: str = "") -> Beat:
         """See `Engine.beat`."""
         script = load("beat")
         names = {**self._names, "inbox": self.keys.inbox(session)}
-        call = script.arguments(names, {"sid": session, "lease_ms": lease_ms}, heard)
+        call = script.arguments(names, {"sid": session, "lease_ms": lease_ms, "told": vitals}, heard)
         # redis-py leaves `execute_command` of its blocking client unannotated.
         client = self._blocking_client()
         execute = cast("Callable[..., tuple[int, int, list[bytes], int]]", client.execute_command)

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import ConfigurationError
 from ..model.limits import disagreement
-from .keys import Keys
+from .keys import Keys, latest_score
 from .protocol import NOTHING_SETTLED, Change, Joined, Membership, Settled, Survey, SurveyedSession
 from .scripts import Script, load
 
@@ -20,6 +20,7 @@ LOOK, IDLE = b"look", b"idle"
 class Steering:
     """What a queue does for those who steer it, and for the sessions that listen to them."""
 
+    client: Any
     keys: Keys
     _memberships: dict[str, Membership]
     _turn_keys: tuple[str, list[Any]] | None
@@ -64,11 +65,18 @@ class Steering:
                 int(deadline),
                 about.decode(),
                 sorted(job_id.decode(errors="backslashreplace") for job_id in running),
+                vitals.decode(),
             )
-            for session, deadline, about, running in sessions
+            for session, deadline, about, running, vitals in sessions
         ]
         fields = dict(zip(texts[::2], texts[1::2], strict=True))
         return Survey(now_ms, fields, waiting, scheduled, used, found)
+
+    async def due_within(self, ms: int) -> int:
+        """See `Engine.due_within`."""
+        seconds, micros = await self.client.time()
+        until = latest_score(seconds * 1000 + micros // 1000 + ms)
+        return int(await self.client.zcount(self.keys.sched, "-inf", until))
 
     def _standpoint(self, session: str) -> dict[str, Any]:
         """Tell from where a session looks at what is settled; one that has not joined is nowhere."""

@@ -188,6 +188,19 @@ class QueueControl(Looking):
         found = [await self.check_queue(name) for name in await self._queue_names()]
         return [info for info in found if info is not None]
 
+    async def due_within(self, queue: str, span: SecondsTimedelta) -> int:
+        """Count the jobs of a queue that wait for their time and become due within the next seconds.
+
+        Args:
+            queue: the queue's name.
+            span: seconds or a timedelta.
+
+        Raises:
+            ConfigurationError: the queue has no name, or the span cannot be.
+        """
+        ahead = checks.seconds("span", span, 0)
+        return await self._engine(_name(queue)).due_within(round(ahead * 1000))
+
     async def ledger_lag(self, queue: str) -> timedelta:
         """Tell how far the rows of a queue are behind what its workers know; asks Redis, and not the ledger.
 
@@ -259,7 +272,12 @@ def _changes(name: str, value: Any, take: Any, node: str | None) -> list[Change]
 
 def _info(queue: str, survey: Survey) -> QueueInfo:
     settled = Settlement(survey.settled)
-    sessions = [settled.session(one.session, one.about, one.running) for one in survey.sessions]
+    sessions = [
+        settled.session(
+            one.session, one.about, one.running, one.vitals, is_alive=one.deadline_ms > survey.now_ms
+        )
+        for one in survey.sessions
+    ]
     return QueueInfo(
         queue=queue,
         paused=settled.paused,

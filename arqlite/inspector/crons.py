@@ -30,6 +30,14 @@ class CronControl(Looking):
         views = [view_of(description, last_ms, now_ms, paused) for description, last_ms in known]
         return sorted(views, key=lambda view: (view.name, view.schedule))
 
+    async def count_crons(self, queue: str | None = None) -> int:
+        """Count the cron jobs that the workers of a queue have; cheaper than to list them.
+
+        Args:
+            queue: the queue's name; the pool's default.
+        """
+        return await self._engine(queue).count_crons()
+
     async def run_cron(self, name: str, queue: str | None = None) -> Job:
         """Enqueue a job of a cron job now, whether it is paused or not; its times stay what they are.
 

@@ -29,10 +29,15 @@ class QueueDepth:
     Attributes:
         available: how many jobs could start now.
         oldest: for how long the eldest of them could have; zero without one.
+        waiting: how many wait for their time, those among them that had a try before.
+        suspended, executing: how many wait for other jobs, and run.
     """
 
     available: int
     oldest: timedelta
+    waiting: int = 0
+    suspended: int = 0
+    executing: int = 0
 
 
 class Finding(Looking):
@@ -147,7 +152,32 @@ class Finding(Looking):
             if envelope is not None:
                 since.append(envelope.get("at") or envelope["et"])
         waits_ms = max(depth.now_ms - min(since), 0) if since else 0
-        return QueueDepth(depth.available, timedelta(milliseconds=waits_ms))
+        return QueueDepth(
+            depth.available, timedelta(milliseconds=waits_ms), depth.waiting, depth.suspended, depth.executing
+        )
+
+    async def estimate_retryable(self, queue: str | None = None, *, most: int = 2_000) -> tuple[int, bool]:
+        """Count the jobs that wait for another try, at a cost that is bounded.
+
+        Args:
+            queue: the queue; the pool's default.
+            most: so many jobs that had trouble are looked at; the others count as those do.
+
+        Returns:
+            How many there are, and whether that is exact.
+        """
+        return await self._engine(queue).estimate_retryable(timestamp_ms(), most)
+
+    async def waiting_functions(self, queue: str | None = None, *, most: int = 200) -> list[str]:
+        """Name the functions of the jobs that come next, each once.
+
+        Args:
+            queue: the queue; the pool's default.
+            most: so many jobs that may start are looked at, and as many that wait for their time: among
+                these is what no worker knows, and one has put back.
+        """
+        envelopes = [envelope_of(self._codec, record) for record in await self._engine(queue).front(most)]
+        return sorted({str(envelope["f"]) for envelope in envelopes if envelope is not None})
 
     def _engine_meant(self, queue: str | None, wanted: JobFilter) -> RedisEngine:
         """Find the queue that is named, or that the functions meant belong to."""

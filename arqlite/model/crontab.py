@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from croniter import croniter  # type: ignore[import-untyped]  # it brings no types
 
 REBOOT = "@reboot"
-_NICKNAMES = {
+NICKNAMES = {
     "@yearly": "0 0 1 1 *",
     "@annually": "0 0 1 1 *",
     "@monthly": "0 0 1 * *",
@@ -88,7 +88,7 @@ def _plain(text: str) -> str:
     if not isinstance(text, str):
         raise ConfigurationError(f"crontab must be a string such as '*/5 9-17 * * mon-fri', got {text!r}")
     plain = " ".join(text.lower().split())
-    return _NICKNAMES.get(plain, plain)
+    return NICKNAMES.get(plain, plain)
 
 
 def _croniter(settled: str) -> croniter:
@@ -102,7 +102,7 @@ def _croniter(settled: str) -> croniter:
 def _settled(text: str, plain: str) -> str:
     """Check a crontab string, and write it so that croniter takes it as it is meant."""
     if plain.startswith("@"):
-        names = ", ".join([REBOOT, *_NICKNAMES])
+        names = ", ".join([REBOOT, *NICKNAMES])
         raise ConfigurationError(f"crontab {text!r} is no nickname; there are {names}")
     fields = plain.split()
     if len(fields) not in (5, 6):

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from ..utils import ms_to_datetime
 from . import limits
 from .limits import GlobalLimit, RateLimit
+
+MOST_FUNCTIONS = 100
+"""So many of its functions a worker names."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,12 @@ class SessionInfo:
         running: the ids of the jobs it has.
         started_at: when it started; None if unknown.
         paused: whether it claims nothing.
+        version: of arqlite; empty if it does not tell.
+        functions: what it can run, by name, at most `MOST_FUNCTIONS`; empty if it does not tell.
+        function_count: how many it can run.
+        memory: bytes that its process has in memory; None if it does not tell.
+        loop_lag: by how much its event loop was late at the last heartbeat; None if it does not tell.
+        is_alive: whether its lease lasts; otherwise its jobs wait for a rescue.
     """
 
     session: str
@@ -33,6 +42,12 @@ class SessionInfo:
     running: Sequence[str]
     started_at: datetime | None
     paused: bool
+    version: str = ""
+    functions: Sequence[str] = ()
+    function_count: int = 0
+    memory: int | None = None
+    loop_lag: timedelta | None = None
+    is_alive: bool = True
 
 
 @dataclass(frozen=True)
@@ -114,9 +129,12 @@ class Settlement:
         start = f"{name}@"
         return {field[len(start) :]: text for field, text in self.texts.items() if field.startswith(start)}
 
-    def session(self, name: str, about: str, running: Sequence[str]) -> SessionInfo:
+    def session(
+        self, name: str, about: str, running: Sequence[str], vitals: str = "", *, is_alive: bool = True
+    ) -> SessionInfo:
         """Tell of a session what it says of itself and what was settled for it."""
         said = json.loads(about) if about else {}
+        memory, lag_ms = read_vitals(vitals)
         node = said.get("node", "")
         limit = _number(self.per_node("limit").get(node)) or self.limit or said.get("limit", 0)
         started = said.get("started")
@@ -128,12 +146,29 @@ class Settlement:
             running=list(running),
             started_at=None if started is None else ms_to_datetime(started),
             paused=self._is_paused_for(node, said.get("since")),
+            version=said.get("version", ""),
+            functions=said.get("functions", ()),
+            function_count=said.get("function_count", 0),
+            memory=memory or said.get("memory"),
+            loop_lag=None if lag_ms is None else timedelta(milliseconds=lag_ms),
+            is_alive=is_alive,
         )
 
     def _is_paused_for(self, node: str, since: int | None) -> bool:
         resumes = int(self.texts.get("resumes", 0)) + int(self.texts.get(f"resumes@{node}", 0))
         is_paused = self.texts.get(f"paused@{node}") or self.texts.get("paused")
         return is_paused == "1" or (since is not None and since == resumes)
+
+
+def write_vitals(memory: int, lag_ms: int | None) -> str:
+    """Write how a worker's process is: bytes in memory, and by how many ms its event loop is late."""
+    return f"{memory}" if lag_ms is None else f"{memory}:{lag_ms}"
+
+
+def read_vitals(text: str) -> tuple[int | None, int | None]:
+    """Read what `write_vitals` wrote; nothing of those who do not tell, or in another way."""
+    numbers = [int(part) for part in text.split(":") if part.isdecimal()]
+    return (numbers[0] if numbers else None), (numbers[1] if len(numbers) > 1 else None)
 
 
 def _number(text: str | None) -> int | None:

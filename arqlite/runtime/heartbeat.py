@@ -11,8 +11,10 @@ from collections.abc import Callable
 
 from ..constants import heartbeats_per_lease
 from ..engine import Beat, Engine
+from ..model.queues import write_vitals
 from ..service import Service
 from .outage import REDIS_TROUBLE, Outage
+from .vitals import LoopLag, resident_memory
 
 logger = logging.getLogger("arqlite.worker")
 
@@ -66,6 +68,7 @@ class Heartbeat(Service):
         self._ended = asyncio.Event()
         self._thread: threading.Thread | None = None
         self._outage = Outage("heartbeat")
+        self._lag = LoopLag()
         self._grace_s = _BEATS_OF_GRACE * lease_ms / 1000 / heartbeats_per_lease
         self._certain_at = 0.0
         self._known: set[str] = set()
@@ -122,7 +125,8 @@ class Heartbeat(Service):
         try:
             known = sorted(self._known) if session == self._known_of else []
             over = [job_id for job_id in known if not self._may_cancel(job_id)]
-            beat = self._engine.beat(session, self._lease_ms, over)
+            vitals = write_vitals(resident_memory(), self._lag.ms)
+            beat = self._engine.beat(session, self._lease_ms, over, vitals)
         except REDIS_TROUBLE as error:
             self._outage.begins(error)
             with contextlib.suppress(RuntimeError):  # the loop may be closed by now
@@ -136,6 +140,7 @@ class Heartbeat(Service):
             self._outage.is_over()
         self._known, self._known_of = set(beat.cancel), session
         try:
+            self._lag.asked()
             loop.call_soon_threadsafe(self._deliver, session, beat, began)
         except RuntimeError:  # the loop was closed under us: the worker is gone
             self._stopping.set()
@@ -143,6 +148,7 @@ class Heartbeat(Service):
 
     def _deliver(self, session: str, beat: Beat, began: float) -> None:
         self._last_tick = time.monotonic()
+        self._lag.answered()
         if beat.alive and session == self._session():
             self._trust_lease_until(began + self._trusted_s)
         self._heard(session, beat, began)

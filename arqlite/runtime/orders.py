@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from ..engine import NOTHING_SETTLED, Joined, Membership, Settled
@@ -13,8 +13,11 @@ from ..model import limits
 from ..model.arguments import signature_of
 from ..model.codec import Codec
 from ..model.limits import GlobalLimit, Partition, RateLimit
+from ..model.queues import MOST_FUNCTIONS
 from ..utils import timestamp_ms
+from ..version import VERSION
 from .run import Run
+from .vitals import resident_memory
 
 logger = logging.getLogger("arqlite.worker")
 
@@ -30,6 +33,7 @@ class Orders:
         starts_paused: whether it waits for somebody to resume the queue.
         global_limit, rate_limit: what its settings say of the jobs of all workers together.
         stop: called once when the worker was told to end.
+        functions: the names of what it can run, for those who look.
 
     Attributes:
         max_jobs: how many jobs it runs at once now.
@@ -46,6 +50,7 @@ class Orders:
         global_limit: GlobalLimit | None = None,
         rate_limit: RateLimit | None = None,
         stop: Callable[[], None] = lambda: None,
+        functions: Collection[str] = (),
     ) -> None:
         self.max_jobs = max_jobs
         self._queue = queue
@@ -58,6 +63,7 @@ class Orders:
             "rate_limit": limits.encoded(rate_limit),
         }
         self._stop = stop
+        self._functions = sorted(functions)
         self._settled = NOTHING_SETTLED
         self._started_ms = timestamp_ms()
         self._joined_ms: int | None = None
@@ -94,6 +100,10 @@ class Orders:
             "pid": os.getpid(),
             "limit": self._own_max_jobs,
             "started": self._started_ms,
+            "version": VERSION,
+            "functions": self._functions[:MOST_FUNCTIONS],
+            "function_count": len(self._functions),
+            "memory": resident_memory(),
         }
         if self._since is not None:
             about["since"] = self._since

@@ -255,7 +255,6 @@ def test_mistakes_are_told(project: Project, args: list[str], code: int, words: 
 
 def test_dashboard_is_there(project: Project) -> None:
     """The dashboard runs beside the worker; a port that is taken is told, and the next one is used."""
-    pytest.importorskip("arqlite.cli.dashboard", exc_type=ImportError)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -282,7 +281,6 @@ def command_url(url: str) -> str:
 
 def test_dashboard_that_ends_is_told(project: Project) -> None:
     """A dashboard that ends by itself is told, and takes no worker along."""
-    pytest.importorskip("arqlite.cli.dashboard", exc_type=ImportError)
     with project.dev() as program:
         program.wait_for("ready in")
         found = [

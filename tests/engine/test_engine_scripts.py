@@ -158,15 +158,17 @@ def test_shipped_script_leaks_no_globals(name: str) -> None:
 def test_call_is_laid_out_by_name() -> None:
     """Keys and arguments are given by name, in any order, and sent in the order of the head."""
     script = load("beat")
-    keys = {"inbox": "I", "live": "L", "meta": "M", "jobs": "unused"}
+    keys = {"inbox": "I", "live": "L", "meta": "M", "vitals": "V", "jobs": "unused"}
 
-    assert script.arguments(keys, {"lease_ms": 5, "sid": "s"}, ["a", "b"]) == [
-        3,
+    assert script.arguments(keys, {"lease_ms": 5, "told": "", "sid": "s"}, ["a", "b"]) == [
+        4,
         "L",
         "I",
         "M",
+        "V",
         "s",
         5,
+        "",
         "a",
         "b",
     ]
@@ -175,9 +177,9 @@ def test_call_is_laid_out_by_name() -> None:
 def test_missing_key_or_argument_is_an_error() -> None:
     """A call that leaves something out fails here and not in Redis."""
     with pytest.raises(KeyError, match="inbox"):
-        load("beat").arguments({"live": "L"}, {"lease_ms": 5, "sid": "s"})
+        load("beat").arguments({"live": "L"}, {"lease_ms": 5, "sid": "s", "told": ""})
     with pytest.raises(KeyError, match="sid"):
-        load("beat").arguments({"live": "L", "inbox": "I", "meta": "M"}, {"lease_ms": 5})
+        load("beat").arguments({"live": "L", "inbox": "I", "meta": "M", "vitals": "V"}, {"lease_ms": 5})
 
 
 def test_every_key_of_a_script_is_a_key_of_the_queue() -> None:

@@ -579,3 +579,22 @@ async def test_lag_of_the_ledger(arq_redis: ArqRedis) -> None:
     await RedisEngine(arq_redis, "mail").watch("a worker", 1_500)
 
     assert await inspector.ledger_lag("mail") == timedelta(seconds=1.5)
+
+
+async def test_jobs_that_are_due_soon_are_counted(arq_redis: ArqRedis, inspector: Inspector) -> None:
+    """Jobs are counted that become due within a time, whatever their priority; others are not."""
+    for name, delay, priority in (("a", 30, 0), ("b", 59, 9), ("c", 300, 0)):
+        options = arq_redis.options(job_id=name, delay=delay, priority=priority, queue="mail")
+        await options.enqueue("noop")
+    await arq_redis.enqueue_job("noop", _job_id="now", _queue_name="mail")
+
+    counts = [await inspector.due_within("mail", span) for span in (0, 40, 60, timedelta(minutes=10))]
+
+    assert counts == [0, 1, 2, 3]
+    assert await inspector.due_within("nothing", 60) == 0
+
+
+async def test_span_that_cannot_be_is_refused(inspector: Inspector) -> None:
+    """A time before now is no time to wait for."""
+    with pytest.raises(ConfigurationError, match="span"):
+        await inspector.due_within("mail", -1)

@@ -40,7 +40,7 @@ class ToyEngine:
             raise answer
         return answer
 
-    def beat(self, session: str, lease_ms: int, heard: Sequence[str]) -> Beat:
+    def beat(self, session: str, lease_ms: int, heard: Sequence[str], vitals: str = "") -> Beat:
         assert threading.current_thread() is not threading.main_thread()
         self.calls.append((session, lease_ms, list(heard)))
         return cast("Beat", self._answer())

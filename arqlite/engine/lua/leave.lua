@@ -5,6 +5,7 @@
 --          run     set   ids that this session owns
 --          inbox   set   ids that this session was asked to cancel
 --          sessions  hash  session -> what it tells of itself
+--          vitals  hash  session -> how its process was at its last beat
 -- ARGV     base, sid
 --          told    as in turn
 -- RETURNS  sessions that live on
@@ -15,6 +16,7 @@ if redis.call('EXISTS', run) == 1 then
 else
   redis.call('ZREM', live, sid)
   redis.call('HDEL', sessions, sid)
+  redis.call('HDEL', vitals, sid)
   redis.call('DEL', inbox)
 end
 told_of_swept(base, sid, told)

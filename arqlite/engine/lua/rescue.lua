@@ -9,6 +9,7 @@
 --          wait    set   ids whose end somebody awaits
 --          ttls    set   result lifetimes in use
 --          sessions  hash  session -> what it tells of itself
+--          vitals  hash  session -> how its process was at its last beat
 -- ARGV     base, channel, sid, limit
 --          body    what to write as the end of one that is cancelled; the job itself is appended
 --          ttl_ms  how long that is kept
@@ -65,6 +66,7 @@ for _, over in ipairs(redis.call('ZRANGEBYSCORE', live, '-inf', now, 'LIMIT', 0,
   else
     redis.call('ZREM', live, over)
     redis.call('HDEL', sessions, over)
+    redis.call('HDEL', vitals, over)
     leave_swept(base, over)
     redis.call('DEL', base .. 'cancel:' .. over, base .. 'will:' .. over)
   end

@@ -6,11 +6,12 @@
 --          sched   zset  id -> due time and priority
 --          holds   hash  name of a hold -> the session that vouches for it
 --          sessions  hash  session -> what it tells of itself
+--          vitals  hash  session -> how its process was at its last beat
 --          meta    hash  what was settled for the queue
 -- ARGV     base
 -- RETURNS  {} of a queue that nobody has used, else {the clock, what was settled (field, value, ...), jobs that
 --          may start, jobs that wait for their time, starts that count against a rate that all jobs share or -1,
---          per session: its name, its lease deadline, what it tells of itself, the ids it runs}
+--          per session: its name, its lease deadline, what it tells of itself, the ids it runs, its vitals}
 -- COST     O(sessions + running + holds)
 -- USES     clock holds rules grants lanes
 if redis.call('EXISTS', jobs, live, meta) == 0 then return {} end
@@ -30,6 +31,7 @@ for i = 1, #found, 2 do
     if not unsorted[place] then running[#running + 1] = id end
   end
   local about = redis.call('HGET', sessions, found[i]) or ''
-  answer[#answer + 1] = {found[i], tonumber(found[i + 1]), about, running}
+  local told = redis.call('HGET', vitals, found[i]) or ''
+  answer[#answer + 1] = {found[i], tonumber(found[i + 1]), about, running, told}
 end
 return answer

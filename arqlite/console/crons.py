@@ -1,0 +1,95 @@
+"""The cron jobs of all queues: when they run, in words, and what became of their last jobs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ..model.crons import CronView
+from ..model.cronwords import in_words
+from .links import Links, Silence
+from .places import Place
+from .views import CronLine, JobLine
+
+if TYPE_CHECKING:  # without a ledger there need not be an SQLAlchemy
+    from ..ledger import JobRowMixin, Ledger
+
+RECENT = 20
+"""So many of its last jobs a cron job shows."""
+
+# Their rows are asked for one cron job at a time, so that a page of them does not take a pool's connections.
+_AT_ONCE = 2
+
+
+async def cron_lines(links: Links) -> list[CronLine]:
+    """The cron jobs of all queues, by queue and name; none of a queue that does not answer."""
+    found = await asyncio.gather(*(_of_place(links, place) for place in links.places))
+    return sorted(
+        (line for lines in found for line in lines), key=lambda line: (line.queue, line.name, line.schedule)
+    )
+
+
+async def _of_place(links: Links, place: Place) -> list[CronLine]:
+    views = await links.ask(place, lambda inspector: inspector.crons(place.queue))
+    if isinstance(views, Silence):
+        return []
+    turns = asyncio.Semaphore(_AT_ONCE)
+    recent = await asyncio.gather(*(_recent(links, place, view, turns) for view in views))
+    return [_line(place, view, jobs) for view, jobs in zip(views, recent, strict=True)]
+
+
+async def _recent(links: Links, place: Place, view: CronView, turns: asyncio.Semaphore) -> Sequence[JobLine]:
+    if place.ledger is None:
+        return ()
+    async with turns:
+        rows = await links.ask_ledger(place.ledger, lambda ledger: _rows(ledger, place, view))
+    return () if isinstance(rows, Silence) else [_job_line(place, row) for row in rows]
+
+
+async def _rows(ledger: Ledger, place: Place, view: CronView) -> Sequence[JobRowMixin]:
+    page = await ledger.jobs(
+        queue=place.queue, function=view.function, meta={"cron_name": view.name}, limit=RECENT
+    )
+    return page.items
+
+
+def _line(place: Place, view: CronView, recent: Sequence[JobLine]) -> CronLine:
+    return CronLine(
+        queue=place.key,
+        name=view.name,
+        schedule=view.schedule,
+        words=in_words(view.schedule),
+        timezone=view.timezone,
+        function=view.function,
+        last_at=view.last_at,
+        next_at=view.next_at,
+        is_paused=view.is_paused,
+        recent=recent,
+    )
+
+
+def _job_line(place: Place, row: JobRowMixin) -> JobLine:
+    """A row without its arguments: a strip of last jobs shows how they ended, and links to them."""
+    error = row.error_payload if isinstance(row.error_payload, dict) else {}
+    return JobLine(
+        queue=place.key,
+        id=row.id,
+        function=row.function,
+        state=row.state,
+        status=row.status,
+        cause=row.cause,
+        priority=row.priority,
+        tags=row.tags or (),
+        attempt=row.attempt,
+        max_attempts=row.max_attempts,
+        enqueued_at=row.enqueued_at or row.created_at,
+        due_at=row.scheduled_at,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+        worker=row.worker or "",
+        triggered_by=row.triggered_by,
+        parent=row.parent or "",
+        error=": ".join(str(error[part]) for part in ("type", "message") if error.get(part)),
+        source="ledger",
+    )

@@ -1,0 +1,116 @@
+"""The first look at everything: numbers, the last hour, and what an operator should know."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from .checkup import all_troubles
+from .databases import silent
+from .facts import LedgerFacts
+from .links import Links, Silence
+from .minutes import Span, ended, minutes_until, points, totals
+from .places import Place
+from .queuefacts import queue_facts
+from .servers import server_facts
+from .views import ErrorGroup, Overview, QueueState
+
+if TYPE_CHECKING:  # without a ledger there need not be an SQLAlchemy
+    from ..ledger import Ended, Ledger
+
+FAILED_WITHIN = timedelta(hours=24)
+
+
+async def overview(links: Links, errors: Callable[[], Awaitable[Sequence[ErrorGroup]]]) -> Overview:
+    """The first look. It costs the same however many jobs there are.
+
+    Args:
+        links: leads to the queues and ledgers.
+        errors: asks for the last groups of failures.
+    """
+    now = datetime.now(UTC)
+    span = minutes_until(now)
+    groups, queues, servers, ledgers = await asyncio.gather(
+        errors(),
+        queue_facts(links),
+        server_facts(links),
+        asyncio.gather(*(_Past.of(links, *each, span, now) for each in links.ledgers())),
+    )
+    ended_in = {key: counts for past in ledgers for key, counts in past.per_queue(span).items()}
+    states = [replace(one.state, ended=ended_in.get(one.state.key, ())) for one in queues]
+    return Overview(
+        ready=sum(state.available for state in states),
+        running=sum(state.executing for state in states),
+        failed=_failed(ledgers),
+        oldest=_oldest(states),
+        points=points((row for past in ledgers for row in past.rows), span),
+        queues=states,
+        errors=groups,
+        troubles=all_troubles(queues, servers, [past.facts for past in ledgers if past.facts is not None]),
+    )
+
+
+async def no_errors() -> Sequence[ErrorGroup]:
+    """Nobody groups failures here."""
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Past:
+    """What a ledger tells of the last hour and day.
+
+    Attributes:
+        places: the queues that have their rows there.
+        rows: what ended of them in each of the last minutes.
+        failed: how many of their runs failed for good in the last day; None where it does not tell.
+        facts: about a ledger that did not answer; None of one that did.
+    """
+
+    places: Sequence[Place]
+    rows: Sequence[Ended] = ()
+    failed: int | None = None
+    facts: LedgerFacts | None = None
+
+    @classmethod
+    async def of(
+        cls, links: Links, ledger: Ledger, places: Sequence[Place], span: Span, now: datetime
+    ) -> _Past:
+        """Ask a ledger."""
+        names = {place.queue for place in places}
+        hour, day = await asyncio.gather(
+            ended(links, ledger, span),
+            links.ask_ledger(
+                ledger, lambda asked: asked.ended(since=now - FAILED_WITHIN, until=now, by="queue")
+            ),
+        )
+        if isinstance(hour, Silence):
+            return cls(places, facts=silent(ledger, hour))
+        failed = (
+            None if isinstance(day, Silence) else sum(_failures(row) for row in day if row.queue in names)
+        )
+        return cls(places, [row for row in hour if row.queue in names], failed)
+
+    def per_queue(self, span: Span) -> dict[str, Sequence[int]]:
+        """How many runs ended in each minute, by the key of a queue; nothing if it did not answer."""
+        if self.facts is not None:
+            return {}
+        return {
+            place.key: totals((row for row in self.rows if row.queue == place.queue), span)
+            for place in self.places
+        }
+
+
+def _failures(row: Ended) -> int:
+    return row.counts.get("discarded", 0)
+
+
+def _failed(ledgers: Sequence[_Past]) -> int | None:
+    known = [past.failed for past in ledgers if past.failed is not None]
+    return sum(known) if known else None
+
+
+def _oldest(states: Sequence[QueueState]) -> timedelta | None:
+    return max((state.oldest for state in states if state.oldest is not None), default=None)

@@ -1,0 +1,249 @@
+"""What can be done, whoever asks for it: the same for forms and for programs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ..console import BULK_LIMIT, Console, Done, Query
+from ..errors import ConfigurationError
+from ..model.limits import GlobalLimit, RateLimit
+from ..model.query import Term
+from .amounts import limit_of, rate_of
+
+JOB_NEEDS: Final = {"retry": "jobs.retry", "cancel": "jobs.cancel", "delete": "jobs.delete"}
+QUEUE_NEEDS: Final = {
+    "pause": "queues.pause",
+    "resume": "queues.pause",
+    "scale": "queues.scale",
+    "purge": "queues.purge",
+    "stop": "workers.stop",
+}
+CRON_NEEDS: Final = {"run": "crons.run", "pause": "crons.pause", "resume": "crons.pause"}
+
+MANY: Final = 50
+"""To more jobs than these something is done only when it was typed what."""
+
+_DONE: Final = {"retry": "Retried", "cancel": "Cancelled", "delete": "Deleted"}
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """What became of something that was asked for.
+
+    Attributes:
+        text: it in a sentence.
+        matched: how many jobs were meant; 0 where it is not about jobs.
+        done: to how many it was done.
+        is_all: whether no more are left that are meant.
+        job_id: the id of a job that was made; empty for none.
+    """
+
+    text: str
+    matched: int = 0
+    done: int = 0
+    is_all: bool = True
+    job_id: str = ""
+
+
+class NotConfirmed(Exception):
+    """Much would be done, and nobody has typed that it is meant.
+
+    Attributes:
+        title: what would be done, in a few words: "Delete 214 jobs".
+        text: what that means.
+        expected: what has to be typed.
+    """
+
+    def __init__(self, title: str, text: str, expected: str) -> None:
+        self.title = title
+        self.text = text
+        self.expected = expected
+        super().__init__(title)
+
+
+def one_job(queue: str, job_id: str) -> Query:
+    """The query that means one job."""
+    return Query((Term("queue", (queue,)), Term("id", (job_id,))))
+
+
+def some_jobs(jobs: Sequence[tuple[str, str]]) -> Sequence[Query]:
+    """The queries that mean these jobs, given by queue and id: one for each queue."""
+    by_queue: dict[str, list[str]] = {}
+    for queue, job_id in jobs:
+        by_queue.setdefault(queue, []).append(job_id)
+    return [Query((Term("queue", (queue,)), Term("id", tuple(ids)))) for queue, ids in by_queue.items()]
+
+
+async def do_to_job(console: Console, verb: str, queue: str, job_id: str) -> Deed:
+    """Retry, cancel or delete one job.
+
+    Raises:
+        ConfigurationError: its id means others, too.
+    """
+    await _must_mean_single_jobs(console, [(queue, job_id)])
+    done = await _verb(console, verb)(one_job(queue, job_id))
+    if done.done:
+        return Deed(f"{_DONE[verb]} job {job_id}.", done.matched, done.done)
+    if done.matched:
+        return Deed(f"Job {job_id} is in no state in which one can {verb} it.", done.matched)
+    return Deed(f"There is no job {job_id}.")
+
+
+async def do_to_selection(
+    console: Console, verb: str, jobs: Sequence[tuple[str, str]], *, confirm: str, limit: int
+) -> Deed:
+    """Retry, cancel or delete these jobs, given by queue and id.
+
+    Raises:
+        ConfigurationError: none was chosen, or too many were, or an id means others, too.
+        NotConfirmed: they are many, and `confirm` is neither how many nor the verb.
+    """
+    chosen = list(dict.fromkeys(jobs))
+    if not chosen:
+        raise ConfigurationError("no job was chosen")
+    if len(chosen) > limit:
+        raise ConfigurationError(f"at most {limit} jobs can be chosen at once, got {len(chosen)}")
+    _must_be_confirmed(verb, f"{len(chosen):,}", len(chosen), confirm)
+    await _must_mean_single_jobs(console, chosen)
+    return _told(verb, [await _verb(console, verb)(query) for query in some_jobs(chosen)])
+
+
+async def do_to_matching(console: Console, verb: str, query: Query, *, confirm: str, limit: int) -> Deed:
+    """Retry, cancel or delete all jobs that a query means.
+
+    Raises:
+        ConfigurationError: the query means all jobs there are, or more than may be meant at once.
+        NotConfirmed: they are many, and `confirm` is neither how many nor the verb.
+    """
+    if not query:
+        raise ConfigurationError("say which jobs are meant: queue:NAME means all of a queue")
+    meant = await console.count(query)
+    exactly = f"{meant.value:,}" if meant.precision == "exact" else f"{meant.precision} {meant.value:,}"
+    if meant.value > limit and limit < BULK_LIMIT:
+        raise ConfigurationError(
+            f"that means {exactly} jobs, and at most {limit:,} may be meant at once: say more closely which"
+        )
+    _must_be_confirmed(verb, exactly, meant.value, confirm)
+    parts: list[Done] = []
+    while True:
+        part = await _verb(console, verb)(query)
+        parts.append(part)
+        # A part that changed nothing would be found again, and again.
+        if part.is_all or not part.done or sum(one.matched for one in parts) + BULK_LIMIT > limit:
+            return _told(verb, parts)
+
+
+async def do_to_queue(console: Console, verb: str, key: str, said: Mapping[str, str]) -> Deed:
+    """Pause, resume, scale, purge a queue or stop its workers.
+
+    Args:
+        console: acts.
+        verb: one of `QUEUE_NEEDS`.
+        key: of the queue.
+        said: `node`; for `scale` `limit`, `global_limit` and `rate`, see `amounts`; for `purge` `confirm`.
+
+    Raises:
+        ConfigurationError: a value cannot be.
+        NotConfirmed: a queue would be purged, and `confirm` is not its key.
+    """
+    node = said.get("node", "").strip() or None
+    where = f" on {node}" if node else ""
+    match verb:
+        case "pause":
+            await console.pause(key, node=node)
+            return Deed(f"Paused {key}{where}.")
+        case "resume":
+            await console.resume(key, node=node)
+            return Deed(f"Resumed {key}{where}.")
+        case "stop":
+            await console.stop_workers(key, node=node)
+            return Deed(f"Told the workers of {key}{where} to end when their jobs have.")
+        case "scale":
+            await console.scale(key, node=node, **await _limits(console, key, said))
+            return Deed(f"Changed the limits of {key}{where}.")
+        case "purge":
+            return await _purge(console, key, said.get("confirm", ""))
+    raise ValueError(verb)
+
+
+async def do_to_cron(console: Console, verb: str, key: str, name: str) -> Deed:
+    """Run, pause or resume a cron job."""
+    match verb:
+        case "run":
+            job = await console.run_cron(key, name)
+            return Deed(f"Enqueued {name} as job {job.job_id}.", job_id=job.job_id)
+        case "pause":
+            changed = await console.pause_cron(key, name)
+            return Deed(f"Paused {name}." if changed else f"{name} was paused already.")
+        case "resume":
+            changed = await console.resume_cron(key, name)
+            return Deed(f"Resumed {name}." if changed else f"{name} was not paused.")
+    raise ValueError(verb)
+
+
+async def _purge(console: Console, key: str, confirm: str) -> Deed:
+    if confirm.strip() != key:
+        queue = await console.queue(key)
+        waiting = queue.available + queue.scheduled + queue.retryable + queue.suspended
+        raise NotConfirmed(f"Purge {key}", f"That cancels the {waiting:,} jobs that wait in it.", key)
+    done = await console.purge(key)
+    rest = "" if done.is_all else " More are left: purge once more."
+    return Deed(f"Cancelled {_jobs(done.done)} of {key}.{rest}", done.matched, done.done, done.is_all)
+
+
+async def _limits(console: Console, key: str, said: Mapping[str, str]) -> dict[str, Any]:
+    """Read the limits that a form or a program has told."""
+    limits: dict[str, Any] = {}
+    if said.get("limit", "").strip():
+        limits["limit"] = limit_of("limit", said["limit"], may_be_endless=False)
+    if not (said.get("global_limit", "").strip() or said.get("rate", "").strip()):
+        return limits
+    now = await console.queue(key)
+    if said.get("global_limit", "").strip():
+        allowed = limit_of("global_limit", said["global_limit"])
+        by = now.global_limit.partition_by if now.global_limit else None
+        limits["global_limit"] = GlobalLimit(allowed, by) if isinstance(allowed, int) else allowed
+    if said.get("rate", "").strip():
+        rate = rate_of(said["rate"])
+        by = now.rate_limit.partition_by if now.rate_limit else None
+        limits["rate_limit"] = RateLimit(*rate, by) if isinstance(rate, tuple) else rate
+    return limits
+
+
+async def _must_mean_single_jobs(console: Console, jobs: Sequence[tuple[str, str]]) -> None:
+    """Refuse ids that a query takes for patterns: who names a job `*` must not have all others deleted."""
+    for queue, job_id in jobs:
+        if "*" in job_id and (await console.count(one_job(queue, job_id))).value > 1:
+            raise ConfigurationError(f"the id {job_id!r} means other jobs, too: nothing was done")
+
+
+def _verb(console: Console, verb: str) -> Callable[[Query], Awaitable[Done]]:
+    return {"retry": console.retry, "cancel": console.cancel, "delete": console.delete}[verb]
+
+
+def _must_be_confirmed(verb: str, told: str, count: int, confirm: str) -> None:
+    """Hold somebody to what they typed: how many jobs they mean, or what is to be done."""
+    typed = re.sub(r"[\s,.\u00a0\u2009\u202f]", "", confirm).lower()
+    if count <= MANY or typed == verb:
+        return
+    # Jobs come and go while somebody types: a few more than they saw are still what they mean.
+    if typed.isascii() and typed.isdigit() and len(typed) < 12 and count <= int(typed) * 1.1:
+        return
+    raise NotConfirmed(f"{verb.capitalize()} {told} jobs", f"{told} jobs are meant.".capitalize(), str(count))
+
+
+def _told(verb: str, parts: Sequence[Done]) -> Deed:
+    matched, done = sum(part.matched for part in parts), sum(part.done for part in parts)
+    is_all = all(part.is_all for part in parts[-1:]) if len(parts) == 1 else parts[-1].is_all
+    others = matched - done
+    text = f"{_DONE[verb]} {_jobs(done)}."
+    if others > 0:
+        text += f" {_jobs(others)} changed meanwhile or are in no state for it."
+    return Deed(text if is_all else f"{text} More are left: do it once more.", matched, done, is_all)
+
+
+def _jobs(count: int) -> str:
+    return "1 job" if count == 1 else f"{count:,} jobs"

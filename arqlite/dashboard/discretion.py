@@ -1,0 +1,94 @@
+"""What somebody sees who must not see what jobs are called with."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any, Final
+
+from ..console import Console, CronLine, Done, JobDetail, JobLine, JobPage, Query, Tally
+from ..errors import ConfigurationError
+
+HIDDEN: Final = "(not shown)"
+
+
+class Discreet:
+    """A console that tells nothing of args, kwargs, meta and results; all else is that console's."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._console, name)
+
+    async def jobs(self, query: Query | None = None, **options: Any) -> JobPage:
+        """As the console's, without arguments."""
+        page = await self._console.jobs(_discreet(query), **options)
+        return dataclasses.replace(page, jobs=[_without_arguments(line) for line in page.jobs])
+
+    async def counts(self, query: Query | None = None) -> dict[str, Tally]:
+        """As the console's."""
+        return await self._console.counts(_discreet(query))
+
+    async def count(self, query: Query) -> Tally:
+        """As the console's."""
+        return await self._console.count(_discreet(query))
+
+    async def job(self, job_id: str, queue: str | None = None) -> JobDetail | None:
+        """As the console's, without what it was called with and what it returned."""
+        found = await self._console.job(job_id, queue)
+        return None if found is None else _without_contents(found)
+
+    async def crons(self) -> Sequence[CronLine]:
+        """As the console's, without arguments."""
+        return [
+            dataclasses.replace(cron, recent=[_without_arguments(line) for line in cron.recent])
+            for cron in await self._console.crons()
+        ]
+
+    async def suggest(self, word: str, start: str) -> Sequence[str]:
+        """As the console's, and nothing of arguments."""
+        return [] if _is_of_arguments(word) else await self._console.suggest(word, start)
+
+    async def retry(self, query: Query) -> Done:
+        """As the console's."""
+        return await self._console.retry(_discreet(query))
+
+    async def cancel(self, query: Query) -> Done:
+        """As the console's."""
+        return await self._console.cancel(_discreet(query))
+
+    async def delete(self, query: Query) -> Done:
+        """As the console's."""
+        return await self._console.delete(_discreet(query))
+
+
+def _without_arguments(line: JobLine) -> JobLine:
+    return dataclasses.replace(line, arguments="")
+
+
+def _without_contents(found: JobDetail) -> JobDetail:
+    return dataclasses.replace(
+        found,
+        line=_without_arguments(found.line),
+        args=(),
+        kwargs={},
+        meta={},
+        result=None if found.result is None else HIDDEN,
+        progress=None if found.progress is None else HIDDEN,
+        logs=(),
+        unique_key=HIDDEN if found.unique_key else "",
+        is_redacted=True,
+    )
+
+
+def _discreet(query: Any) -> Any:
+    """The query, if it does not find out by asking what is not shown."""
+    for term in query.terms if query else ():
+        if _is_of_arguments(term.name):
+            raise ConfigurationError(f"you do not see arguments, so you cannot ask for {term.name}")
+    return query
+
+
+def _is_of_arguments(name: str) -> bool:
+    return name.startswith(("arg.", "args.", "meta."))

@@ -1,0 +1,170 @@
+"""What ended, as charts: steps, sums, and the overview's tiles."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from console_now_toys import QUEUE, dead_settings, join, noop
+from postgres import postgres_url  # noqa: F401 (a fixture)
+from sqlalchemy import insert, text
+from sqlite_threads import sqlite_threads_end  # noqa: F401 (a fixture)
+
+from arqlite import ArqRedis
+from arqlite.console import Console
+from arqlite.console.figures import asked_for
+from arqlite.console.minutes import minutes_until
+from arqlite.errors import ConfigurationError
+from arqlite.ledger import Ledger
+from arqlite.ledger.tables import MinuteRow
+
+NOW = datetime(2026, 11, 26, 14, 7, 30, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+async def ledger(request: pytest.FixtureRequest, tmp_path: Any) -> AsyncIterator[Ledger]:
+    """An empty ledger on each database."""
+    if request.param == "sqlite":
+        made = Ledger(f"sqlite:///{tmp_path / 'jobs.db'}")
+    else:
+        made = Ledger(request.getfixturevalue("postgres_url"))
+        async with made.engine.begin() as connection:
+            await connection.execute(text("DROP SCHEMA public CASCADE"))
+            await connection.execute(text("CREATE SCHEMA public"))
+    await made.upgrade()
+    yield made
+    await made.aclose()
+
+
+async def ended(ledger: Ledger, ago_min: int = 0, state: str = "completed", **values: Any) -> None:
+    """Write that runs ended so many minutes ago."""
+    minute = int(time.time()) // 60 - ago_min
+    told = {
+        "queue": QUEUE, "function": "noop", "count": 1, "run_ms": 10, "wait_ms": 1, "longest_run_ms": 10,
+        "longest_wait_ms": 1,
+    }  # fmt: skip
+    async with ledger.sessions.begin() as db:
+        await db.execute(insert(MinuteRow), [{**told, "minute": minute, "state": state, **values}])
+
+
+@pytest.mark.parametrize(
+    ("since", "per", "begin", "count"),
+    [
+        (None, "minute", NOW.replace(hour=13, second=0), 61),
+        (NOW - timedelta(minutes=5), "minute", NOW.replace(minute=2, second=0), 6),
+        (NOW - 6 * HOUR, "minute", NOW.replace(hour=8, second=0), 361),
+        (NOW - 24 * HOUR, "hour", NOW.replace(day=25, minute=0, second=0), 25),
+        (NOW - timedelta(days=30), "day", datetime(2026, 10, 27, tzinfo=UTC), 31),
+    ],
+)
+def test_steps_grow_with_the_time(since: datetime | None, per: str, begin: datetime, count: int) -> None:
+    """A chart has whole steps that hold the time asked for, and never thousands of them."""
+    asked = asked_for(since, None, None, None, NOW)
+
+    assert (asked.per, asked.span.since, asked.span.count) == (per, begin, count)
+    assert asked.span.until >= NOW
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "why"),
+    [
+        (NOW, NOW - HOUR, "since must be before until"),
+        (datetime(2026, 1, 1), None, "time zone"),  # noqa: DTZ001
+        (None, datetime(2026, 1, 1), "time zone"),  # noqa: DTZ001
+    ],
+)
+def test_time_that_cannot_be_is_refused(since: Any, until: Any, why: str) -> None:
+    """A time that ends before it begins, or is nowhere, is said to be wrong."""
+    with pytest.raises(ConfigurationError, match=why):
+        asked_for(since, until, None, None, NOW)
+
+
+def test_last_minutes_hold_this_one() -> None:
+    """The newest of the last minutes is the one that has not ended."""
+    span = minutes_until(NOW)
+
+    assert span.place(NOW) == 59
+    assert span.place(NOW - timedelta(minutes=59)) == 0
+
+
+async def test_figures_tell_functions_apart(arq_redis: ArqRedis, ledger: Ledger) -> None:
+    """Runs are added up over all, and for each function by itself, the busiest first."""
+    await ended(ledger, 2, count=5)
+    await ended(ledger, 3, "discarded", count=2)
+    await ended(ledger, 3, "retryable", count=3)
+    await ended(ledger, 3, "snoozed")
+    await ended(ledger, 3, "cancelled", function="send", count=4)
+    await ended(ledger, 2, queue="another")
+    arq_redis.ledger = ledger
+
+    async with Console([arq_redis]) as console:
+        figures = await console.figures()
+        only = await console.figures(queue=QUEUE, function="send", since=datetime.now(UTC) - 24 * HOUR)
+
+    assert (figures.overall.total, figures.overall.failed) == (15, 2)
+    assert [(one.function, one.total, one.failed) for one in figures.functions] == [
+        ("noop", 11, 2), ("send", 4, 0),
+    ]  # fmt: skip
+    point = max(figures.overall.points, key=lambda point: point.cancelled)
+    assert (point.completed, point.failed, point.cancelled, point.retried) == (0, 2, 4, 4)
+    assert (len(only.functions), only.overall.total, len(only.overall.points)) == (1, 4, 25)
+    assert figures.overall.run_ms is None
+
+
+async def test_figures_need_a_ledger(arq_redis: ArqRedis) -> None:
+    """Without a ledger there are no figures, and a queue that is not there is said so."""
+    async with Console([arq_redis]) as console:
+        figures = await console.figures()
+        with pytest.raises(ConfigurationError, match="no queue 'mail'"):
+            await console.figures(queue="mail")
+
+    assert (figures.overall.total, list(figures.functions)) == (0, [])
+
+
+async def test_overview_adds_up_all_queues(arq_redis: ArqRedis, ledger: Ledger) -> None:
+    """The first look has the numbers of all queues, and what a queue that is away says."""
+    arq_redis.ledger = ledger
+    engine = await join(arq_redis)
+    await arq_redis.options(job_id="a").enqueue("noop")
+    await engine.turn("s", 1, {}, ())
+    await engine.close()
+    await arq_redis.options(job_id="b").enqueue("noop")
+    await ended(ledger, 1, count=7)
+    await ended(ledger, 600, "discarded", count=2)
+    await ended(ledger, 60 * 25, "discarded", count=9)
+    await ended(ledger, 1, "discarded", queue="another", count=50)
+
+    async with Console([arq_redis, dead_settings(functions=[noop])]) as console:
+        first = await console.overview()
+
+    assert (first.ready, first.running, first.failed) == (1, 1, 2)
+    assert first.oldest is not None
+    assert [state.key for state in first.queues] == [QUEUE, "dead"]
+    assert sum(point.completed for point in first.points) == sum(first.queues[0].ended) == 7
+    assert [trouble.code for trouble in first.troubles] == ["redis-away"]
+
+
+async def test_overview_without_a_ledger_knows_no_failures(arq_redis: ArqRedis) -> None:
+    """What nobody counted is None, and not 0."""
+    async with Console([arq_redis]) as console:
+        first = await console.overview()
+
+    assert (first.failed, first.oldest, len(first.points)) == (None, None, 60)
+
+
+async def test_overview_shows_live_numbers_while_a_ledger_is_away(arq_redis: ArqRedis, tmp_path: Any) -> None:
+    """A ledger that does not answer is told as a trouble; what Redis knows stays."""
+    arq_redis.ledger = Ledger(f"sqlite:///{tmp_path / 'nowhere' / 'jobs.db'}")
+    await join(arq_redis)
+    async with Console([arq_redis]) as console:
+        first = await console.overview()
+        states = await console.queues()
+
+    assert first.failed is None
+    assert [trouble.code for trouble in first.troubles] == ["ledger-away"]
+    assert len(first.queues[0].workers) == len(states[0].workers) == 1
+    assert list(states[0].ended) == []

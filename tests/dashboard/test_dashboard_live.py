@@ -1,0 +1,201 @@
+"""Live: open pages hear of changes, one reading serves all of them, and without any nothing is read."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from arqlite.console import QueueState
+from arqlite.dashboard import live
+from arqlite.dashboard.live import Line, Lines
+
+Events = AsyncGenerator[bytes, None]
+Eventually = Callable[..., Awaitable[Any]]
+
+
+@dataclass
+class Reader:
+    """A console with one queue, which counts how often it was read."""
+
+    state: QueueState = field(default_factory=lambda: QueueState(key="mail", name="mail", server="x"))
+    reads: int = 0
+    error: Exception | None = None
+
+    async def queues(self) -> Sequence[QueueState]:
+        self.reads += 1
+        if self.error is not None:
+            raise self.error
+        return [self.state]
+
+    def change(self, **changes: Any) -> None:
+        self.state = QueueState(key="mail", name="mail", server="x", **changes)
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "_LOOK_S", 0.005)
+    monkeypatch.setattr(live, "BEAT_S", 0.2)
+
+
+async def next_change(events: Events) -> dict[str, Any]:
+    """The values of the next event that tells of a change."""
+    async with asyncio.timeout(5):
+        async for event in events:
+            if event.startswith(b"event: changed\n"):
+                return dict(json.loads(event.partition(b"data: ")[2]))
+    raise AssertionError("the stream has ended")
+
+
+async def test_tab_hears_how_it_is_and_what_changes() -> None:
+    """A tab hears the values at once, and again when something is different."""
+    console: Any = Reader()
+    events = Line(console).listen(0.01)
+
+    first = await next_change(events)
+    console.change(available=3, oldest=timedelta(seconds=2))
+    second = await next_change(events)
+    await events.aclose()
+
+    assert (first["ready"], first["oldest"]) == (0, None)
+    assert (second["ready"], second["oldest"]) == (3, 2.0)
+    assert first["version"] != second["version"]
+
+
+async def test_time_alone_is_no_change(eventually: Eventually) -> None:
+    """That a job waits longer is no news: streams are silent but for beats while nothing happens."""
+    console: Any = Reader()
+    console.change(available=1, oldest=timedelta(seconds=1))
+    events = Line(console).listen(0.01)
+    await next_change(events)
+
+    console.change(available=1, oldest=timedelta(seconds=9))
+    async with asyncio.timeout(5):
+        event = await anext(events)
+    await events.aclose()
+
+    assert event == b": still here\n\n"
+
+
+async def test_many_tabs_cost_one_reading(eventually: Eventually) -> None:
+    """Fifty tabs are read for by one reader."""
+    console: Any = Reader()
+    line = Line(console)
+    tabs = [line.listen(60) for _ in range(50)]
+
+    await asyncio.gather(*(next_change(tab) for tab in tabs))
+    for tab in tabs:
+        await tab.aclose()
+
+    assert console.reads == 1
+
+
+async def test_nothing_is_read_after_the_last_tab() -> None:
+    """The first tab starts the reader, and the last one ends it."""
+    console: Any = Reader()
+    lines = Lines()
+    first, second = lines.listen(console, None, 0.01), lines.listen(console, None, 0.01)
+    before = lines.count
+
+    await next_change(first)
+    await next_change(second)
+    await first.aclose()
+    between = lines.count
+    await second.aclose()
+    running = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+    await asyncio.gather(*running, return_exceptions=True)
+
+    assert (before, between, lines.count) == (0, 1, 0)
+    assert all(task.cancelled() for task in running)
+
+
+async def test_tab_that_wants_to_hear_sooner_does() -> None:
+    """A tab that looks each moment is not held up by one that looks each minute."""
+    console: Any = Reader()
+    line = Line(console)
+    slow, quick = line.listen(60), line.listen(0.01)
+
+    await next_change(slow)
+    await next_change(quick)
+    console.change(available=7)
+    told = await next_change(quick)
+    await slow.aclose()
+    await quick.aclose()
+
+    assert told["ready"] == 7
+
+
+async def test_outage_is_told_and_heals() -> None:
+    """A Redis that is away ends no stream: pages hear of it, and of its return."""
+    console: Any = Reader(error=ConnectionError("refused"))
+    events = Line(console).listen(0.01)
+
+    away = await next_change(events)
+    console.error = None
+    back = await next_change(events)
+    await events.aclose()
+
+    assert (away["error"], back["error"]) == ("ConnectionError", "")
+
+
+async def test_stream_ends_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stream ends by itself: the browser asks for another one, and the guard looks again who that is."""
+    console: Any = Reader()
+    monkeypatch.setattr(live, "LONGEST_S", 0.05)
+
+    async with asyncio.timeout(5):
+        events = [event async for event in Line(console).listen(0.01)]
+
+    assert events[0] == b"retry: 3000\n\n"
+
+
+async def test_streams_end_with_the_dashboard() -> None:
+    """When the dashboard ends, all its streams do."""
+    console: Any = Reader()
+    lines = Lines()
+    events = lines.listen(console, None, 0.01)
+    await next_change(events)
+
+    lines.close()
+    async with asyncio.timeout(5):
+        rest = [event async for event in events]
+
+    assert len(rest) <= 1
+
+
+async def test_streams_end_before_a_server_that_waits_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that was told to end, and waits for its streams, is not held up by them."""
+    console: Any = Reader()
+    events = Line(console).listen(0.01)
+    await next_change(events)
+
+    class Server:
+        should_exit = True
+
+        def handle_exit(self) -> None:
+            """As uvicorn's."""
+
+    server = Server()
+    monkeypatch.setattr(
+        live, "signal", SimpleNamespace(getsignal=lambda _: server.handle_exit, SIGTERM=signal.SIGTERM)
+    )
+    async with asyncio.timeout(5):
+        rest = [event async for event in events]
+
+    assert len(rest) <= 1
+
+
+@pytest.mark.parametrize(
+    ("asked", "period"),
+    [("", 1), ("1", 1), ("3", 5), ("0.001", 1), ("-1", 1), ("9999", 60), ("nan", 60), ("x", 1)],
+)
+def test_periods(asked: str, period: float) -> None:
+    """Whatever a page asks for, it is read for once per second at most."""
+    assert live._period(asked) == period

@@ -1,0 +1,92 @@
+"""Readings that are shared: one for all who ask for the same at the same time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from guard_toys import SAME_ORIGIN, Console, browser, dashboard
+
+from arqlite.dashboard.sharing import FRESH_S, Readings
+
+
+class Counting(Console):
+    """Counts how often it was asked for its queues."""
+
+    count = 0
+
+    async def queues(self) -> Sequence[Any]:
+        Counting.count += 1
+        return await super().queues()
+
+
+@pytest.fixture(autouse=True)
+def _from_zero() -> None:
+    Counting.count = 0
+
+
+async def test_many_who_ask_at_once_cost_one_reading() -> None:
+    """Fifty pages at once are one reading."""
+    async with browser(dashboard(Counting()), "admin") as client:
+        answers = await asyncio.gather(*(client.get("/api/v1/queues") for _ in range(50)))
+
+    assert {answer.status_code for answer in answers} == {200}
+    assert Counting.count == 1
+
+
+async def test_who_sees_other_queues_reads_for_themselves() -> None:
+    """What one person sees is never told to another who sees less."""
+    async with browser(dashboard(Counting()), "admin") as all_of_them:
+        everything = (await all_of_them.get("/api/v1/queues")).json()
+        nothing = (await all_of_them.get("/api/v1/queues", headers={"x-test-user": "blind"})).json()
+
+    assert len(everything) > 0
+    assert nothing == []
+
+
+async def test_what_was_done_is_seen_at_once() -> None:
+    """After an action everything is read anew."""
+    async with browser(dashboard(Counting()), "admin") as client:
+        await client.get("/api/v1/queues")
+        await client.post("/api/v1/queues/default/pause", headers=SAME_ORIGIN)
+        await client.get("/api/v1/queues")
+
+    assert Counting.count == 2
+
+
+async def test_old_readings_are_not_told() -> None:
+    """A reading is told for less than a second."""
+    time = [0.0]
+    readings = Readings(lambda: time[0])
+    read = iter("ab")
+
+    async def one() -> str:
+        return next(read)
+
+    first = await readings.get("key", one)
+    time[0] = FRESH_S - 0.1
+    second = await readings.get("key", one)
+    time[0] = FRESH_S
+    third = await readings.get("key", one)
+
+    assert [first, second, third] == ["a", "a", "b"]
+
+
+async def test_reading_goes_on_for_others_when_one_leaves() -> None:
+    """Who closes a tab takes no reading away from the others."""
+    readings = Readings()
+    gate = asyncio.Event()
+
+    async def slow() -> str:
+        await gate.wait()
+        return "read"
+
+    leaving = asyncio.create_task(readings.get("key", slow))
+    staying = asyncio.create_task(readings.get("key", slow))
+    await asyncio.sleep(0)
+    leaving.cancel()
+    gate.set()
+
+    assert await staying == "read"
