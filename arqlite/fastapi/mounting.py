@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
+from starlette.applications import Starlette
 
 from ..errors import ConfigurationError, MissingExtra
 from .queues import OpenQueues, resolved
@@ -15,7 +16,9 @@ if TYPE_CHECKING:  # needs packages of its own
     from ..dashboard.auth import Auth
 
 
-def mount_dashboard(app: FastAPI, path: str, *targets: Any, auth: Auth | None = None, **options: Any) -> None:
+def mount_dashboard(
+    app: FastAPI, path: str, *targets: Any, auth: Auth | None = None, **options: Any
+) -> Starlette:
     """Mount the dashboard of the application's queues, and close with the application what it opened.
 
     Args:
@@ -25,6 +28,9 @@ def mount_dashboard(app: FastAPI, path: str, *targets: Any, auth: Auth | None = 
         auth: who may look and act, see `arqlite.dashboard.create_dashboard`. None lets in only who sits at
             this machine.
         options: of `create_dashboard`.
+
+    Returns:
+        The dashboard. Only tests that run no lifespan need it, for `arqlite.dashboard.running`.
 
     Raises:
         MissingExtra: the packages that a dashboard needs are not installed.
@@ -48,6 +54,7 @@ def mount_dashboard(app: FastAPI, path: str, *targets: Any, auth: Auth | None = 
             yield state
 
     app.router.lifespan_context = with_dashboard
+    return dashboard
 
 
 def _shown(app: FastAPI, targets: Sequence[Any]) -> list[Any]:
