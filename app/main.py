@@ -6,7 +6,6 @@ from fastapi import FastAPI, Request, status
 from fastapi.responses import JSONResponse
 
 from app.api import health, v1
-from app.core.dashboard import dashboard
 from app.core.setup import lifespan
 from app.errors import (
     ApplicationError,
@@ -18,7 +17,7 @@ from app.errors import (
 )
 from arqlite import VERSION
 from arqlite.errors import IdempotencyConflict, InvalidIdempotencyKey, LedgerTooSlow
-from arqlite.fastapi import jobs_router
+from arqlite.fastapi import jobs_router, mount_dashboard
 
 app = FastAPI(
     title="arqlite reference application",
@@ -28,9 +27,9 @@ app = FastAPI(
 )
 app.include_router(health.router)
 app.include_router(v1.router)
-app.mount("/ops/jobs", dashboard)
 # What a browser shows of a job while it runs; what is kept of it is told by `v1.jobs`, from the ledger.
 app.include_router(jobs_router("/api/v1/live"))
+dashboard = mount_dashboard(app, "/ops/jobs", title="arqlite demo")  # for whoever sits at this machine
 
 _STATUS_CODES: dict[type[Exception], int] = {
     NotFoundError: status.HTTP_404_NOT_FOUND,

@@ -20,7 +20,7 @@ from .client import ArqRedis
 from .constants import default_queue_name, expires_extra_ms, job_key_prefix, result_key_prefix
 from .errors import ConfigurationError
 from .jobs import Deserializer, Job, JobDef, JobResult, Serializer
-from .surroundings import redis_url
+from .surroundings import REDIS_VARIABLE, redis_url
 
 __all__ = (
     "ArqRedis",
@@ -144,9 +144,17 @@ class RedisSettings:
 def default_redis_settings() -> RedisSettings:
     """Where Redis is for those who name none: as `ARQLITE_REDIS_URL` says, or where the `arqlite dev` of this
     project has it, else on localhost.
+
+    Raises:
+        ConfigurationError: the variable is no URL of a Redis.
     """
     url = redis_url()
-    return RedisSettings() if url is None else RedisSettings.from_dsn(url)
+    try:
+        return RedisSettings() if url is None else RedisSettings.from_dsn(url)
+    except (RuntimeError, ValueError) as error:
+        raise ConfigurationError(
+            f"{REDIS_VARIABLE} must be a URL such as redis://localhost:6379/0 ({error})"
+        ) from error
 
 
 def _masked(name: str, value: object) -> object:

@@ -79,6 +79,7 @@ class DevSession:
         """Have it found by others while the block runs; `held` holds its lock."""
         file = home / _FILE
         new = home / f"{_FILE}.new"
+        new.touch(mode=0o600)  # a URL may have a password
         new.write_text(json.dumps(asdict(self)), encoding="utf-8")
         new.replace(file)
         try:

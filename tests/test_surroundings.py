@@ -12,6 +12,7 @@ import pytest
 from arqlite import ArqRedis, RedisSettings, Worker
 from arqlite.connections import default_redis_settings
 from arqlite.console.places import places_of
+from arqlite.errors import ConfigurationError
 from arqlite.settings import with_default_ledger
 from arqlite.surroundings import DevSession, held, ledger_url, redis_url
 from arqlite.worker import create_worker
@@ -47,6 +48,14 @@ def test_environment_says_where_redis_is(monkeypatch: pytest.MonkeyPatch) -> Non
     assert [place.server for place in places_of([{"functions": [job]}])] == ["there:7000/2"]
 
 
+def test_variable_that_is_no_url_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable that cannot be used is named."""
+    monkeypatch.setenv("ARQLITE_REDIS_URL", "localhost:6379")
+
+    with pytest.raises(ConfigurationError, match="ARQLITE_REDIS_URL must be a URL"):
+        default_redis_settings()
+
+
 def test_environment_says_where_the_ledger_is(monkeypatch: pytest.MonkeyPatch) -> None:
     """Settings that say nothing of a ledger have that of `ARQLITE_LEDGER_URL`, for workers and consoles."""
     monkeypatch.setenv("ARQLITE_LEDGER_URL", "sqlite:///there.db")
@@ -70,6 +79,7 @@ def test_session_is_found_while_it_runs(home: Path) -> None:
     with held() as is_held, SESSION.told(home):
         assert is_held
         assert DevSession.find() == SESSION
+        assert (home / "dev.json").stat().st_mode & 0o077 == 0  # a URL may have a password
         assert (redis_url(), ledger_url()) == ("redis://dev:1/3", "sqlite:///dev.db")
 
     assert DevSession.find() is None

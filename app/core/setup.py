@@ -10,11 +10,9 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI
 
 from app.core import database, queue
-from app.core.dashboard import dashboard
 from app.core.tasks import BASE_QUEUE, EMAIL_QUEUE
 from app.services.account_service import create_demo_account
 from arqlite import ArqRedis, create_pool
-from arqlite.dashboard import running
 from arqlite.fastapi import open_queues
 
 if TYPE_CHECKING:
@@ -45,8 +43,8 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     await create_demo_account()
     try:
         await create_redis_queue_pools()
-        # The queues are for the routes of `jobs_router`.
-        async with open_queues(app, queue.base_pool, queue.email_pool), running(dashboard):
+        # For the routes of `jobs_router`, and for the dashboard.
+        async with open_queues(app, queue.base_pool, queue.email_pool):
             yield
     finally:
         await close_redis_queue_pools()

@@ -21,6 +21,7 @@ from ..embedded import EmbeddedServer, data_home
 from ..errors import EmbeddedServerError
 from ..surroundings import LEDGER_VARIABLE, REDIS_VARIABLE, DevSession, held
 from .children import Child
+from .devworker import option_of
 from .merging import merged, prefix
 from .supervisor import Supervisor, Watch
 from .watch import watch_of
@@ -89,7 +90,7 @@ class Development:
 
     def _provide_redis(self) -> str | None:
         """See to it that settings without a Redis find one; gives where, if there are such settings."""
-        if all(_said(one, "redis_settings") or _said(one, "redis_pool") for one in self._settings):
+        if all(option_of(one, "redis_settings") or option_of(one, "redis_pool") for one in self._settings):
             _say("redis", "as the settings say")
             return None
         if url := os.environ.get(REDIS_VARIABLE):
@@ -111,7 +112,7 @@ class Development:
 
     def _provide_ledger(self) -> str | None:
         """See to it that settings without a ledger find one; gives where, if there are such settings."""
-        if all(_says(one, "ledger") or _said(one, "redis_pool") for one in self._settings):
+        if all(_says(one, "ledger") or option_of(one, "redis_pool") for one in self._settings):
             _say("ledger", "as the settings say")
             return None
         if url := os.environ.get(LEDGER_VARIABLE):
@@ -127,7 +128,7 @@ class Development:
         return url
 
     def _make_watch(self) -> Watch | None:
-        queues = ", ".join(_said(one, "queue_name") or default_queue_name for one in self._settings)
+        queues = ", ".join(option_of(one, "queue_name") or default_queue_name for one in self._settings)
         if _missing("watchfiles"):
             _say("worker", f'queue {queues}; not started anew on changes: pip install "arqlite[watch]"')
             return None
@@ -140,7 +141,7 @@ class Development:
         """Start it, if it is wanted and can be had; gives where it is."""
         if self._port is None:
             return None
-        if missing := _missing("starlette", "jinja2", "uvicorn"):
+        if missing := _missing("starlette", "jinja2", "python_multipart", "uvicorn"):
             _say("dashboard", f'none, {missing} is not installed: pip install "arqlite[dashboard]"')
             return None
         port = _free_port(self._port)
@@ -215,12 +216,8 @@ async def _wait_for_answer(url: str) -> None:
                 await asyncio.sleep(_LOOK_S)
 
 
-def _said(settings: Any, name: str) -> Any:
-    """What settings say of an option; None if nothing. What is wrong with them is for the worker to tell."""
-    return settings.get(name) if isinstance(settings, dict) else getattr(settings, name, None)
-
-
 def _says(settings: Any, name: str) -> bool:
+    """Whether settings say something of an option, be it None."""
     return name in settings if isinstance(settings, dict) else hasattr(settings, name)
 
 
@@ -230,7 +227,7 @@ def _say(name: str, text: str) -> None:
 
 def _hint(path: str, settings: Any) -> str:
     """How a first job is enqueued."""
-    functions = list(_said(settings, "functions") or ())
+    functions = list(option_of(settings, "functions") or ())
     if not functions:
         return ""
     first = functions[0]

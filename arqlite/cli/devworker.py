@@ -26,16 +26,21 @@ def work(settings: Sequence[Any], leash: Leash) -> None:
 
     with told_in_words(lambda: True, told=Mistake):
         fleet = create_fleet(settings)
-    _have_patience(fleet)
+    for worker, said in zip(fleet.workers, settings, strict=True):
+        if option_of(said, "job_completion_wait") is None:
+            worker.options.job_completion_wait = PATIENCE_S
+    _tell_what_is_finished(fleet)
     with told_in_words(lambda: fleet.failed is not None and not fleet.failed.has_reached_redis):
         run_in_own_loop(leash.run(fleet), fleet.workers)
 
 
-def _have_patience(fleet: Fleet) -> None:
-    """Have running jobs end first, and say how many there are."""
-    for worker in fleet.workers:
-        if not worker.options.job_completion_wait:
-            worker.options.job_completion_wait = PATIENCE_S
+def option_of(settings: Any, name: str) -> Any:
+    """What settings say of an option; None if nothing."""
+    return settings.get(name) if isinstance(settings, dict) else getattr(settings, name, None)
+
+
+def _tell_what_is_finished(fleet: Fleet) -> None:
+    """Have it told how many jobs are waited for."""
     # One word for all, when the first of them is told.
     has_spoken = False
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import Final
 
 _JOBS: Final = """\
-@task(max_attempts=5, backoff=[5, 30, 300])
+@task(max_attempts=5, backoff=[10, 60, 600])
 async def greet(ctx: dict[str, Any], name: str) -> str:
     await ctx["progress"](1, 2, "looking for words")
     return f"hello, {name}"
 
 
-@task(max_attempts=5, backoff=[5, 30, 300])
+@task(max_attempts=5, backoff=[10, 60, 600])
 async def charge(ctx: dict[str, Any], amount: int) -> str:
     if ctx["job_try"] == 1:
-        raise ConnectionError("the bank is busy")  # tried again after 5 s, then after 30
+        raise ConnectionError("the bank is busy")  # tried again after 10 s, then after a minute
     return f"charged {amount}"
 
 

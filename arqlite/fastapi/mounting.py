@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
 from starlette.applications import Starlette
-from starlette.types import Receive, Scope, Send
 
 from ..errors import ConfigurationError, MissingExtra
-from ..utils import import_string
 from .queues import OpenQueues, resolved
 
+if TYPE_CHECKING:  # needs packages of its own
+    from ..dashboard.auth import Auth
 
-def mount_dashboard(app: FastAPI, path: str, *targets: Any, auth: Any = None, **options: Any) -> None:
-    """Mount the dashboard of the application's queues.
 
-    It is made when the application starts, and what it opened is closed when that ends.
+def mount_dashboard(
+    app: FastAPI, path: str, *targets: Any, auth: Auth | None = None, **options: Any
+) -> Starlette:
+    """Mount the dashboard of the application's queues, and close with the application what it opened.
 
     Args:
         app: the application.
@@ -29,64 +29,42 @@ def mount_dashboard(app: FastAPI, path: str, *targets: Any, auth: Any = None, **
             this machine.
         options: of `create_dashboard`.
 
+    Returns:
+        The dashboard. Only tests that run no lifespan need it, for `arqlite.dashboard.running`.
+
     Raises:
         MissingExtra: the packages that a dashboard needs are not installed.
+        ConfigurationError: an option cannot work; when the application starts: it is not known which queues
+            are meant.
     """
-    create_dashboard = _creator()
+    try:
+        from ..dashboard import create_dashboard, running
+    except ImportError as error:
+        raise MissingExtra("mount_dashboard", "dashboard") from error
 
-    def make() -> Starlette:
-        shown = [resolved(target) for target in targets] or _targets_of(app)
-        made: Starlette = create_dashboard(shown, auth=auth, **options)
-        return made
-
-    dashboard = _Late(make)
+    # Settings may be imported and pools may be opened at the start only.
+    dashboard = create_dashboard(lambda: _shown(app, targets), auth=auth, **options)
     app.mount(path, dashboard)
     before: Any = app.router.lifespan_context
 
     @asynccontextmanager
     async def with_dashboard(app: Any) -> AsyncIterator[Any]:
-        async with before(app) as state, dashboard.living():
+        async with before(app) as state, running(dashboard):
+            _must_be_known(app, targets)
             yield state
 
     app.router.lifespan_context = with_dashboard
+    return dashboard
 
 
-class _Late:
-    """An application that is made when it is first needed: settings may be imported at the start only."""
-
-    def __init__(self, make: Callable[[], Starlette]) -> None:
-        self._make = make
-        self._made: Starlette | None = None
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await (await self._ready())(scope, receive, send)
-
-    @asynccontextmanager
-    async def living(self) -> AsyncIterator[None]:
-        made = await self._ready()
-        async with made.router.lifespan_context(made):
-            yield
-        self._made = None
-
-    async def _ready(self) -> Starlette:
-        if (made := self._made) is None:
-            made = self._made = await asyncio.to_thread(self._make)
-        return made
+def _shown(app: FastAPI, targets: Sequence[Any]) -> list[Any]:
+    _must_be_known(app, targets)
+    return [resolved(target) for target in targets or app.state.arqlite.targets]
 
 
-def _creator() -> Callable[..., Starlette]:
-    try:
-        create: Callable[..., Starlette] = import_string("arqlite.dashboard.create_dashboard")
-    except ImportError as error:
-        raise MissingExtra("mount_dashboard", "dashboard") from error
-    return create
-
-
-def _targets_of(app: FastAPI) -> list[Any]:
-    queues = getattr(app.state, "arqlite", None)
-    if not isinstance(queues, OpenQueues):
+def _must_be_known(app: FastAPI, targets: Sequence[Any]) -> None:
+    if not targets and not isinstance(getattr(app.state, "arqlite", None), OpenQueues):
         raise ConfigurationError(
             "mount_dashboard knows no queues: give it settings, mount_dashboard(app, path, WorkerSettings), "
             "or the application arqlite.fastapi.lifespan(WorkerSettings)"
         )
-    return list(queues.targets)

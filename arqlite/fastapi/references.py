@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, Final
+from urllib.parse import quote, urlencode
 
 from fastapi import Depends, Request, Response
 from pydantic import BaseModel
@@ -40,7 +41,8 @@ class JobRef(BaseModel):
             response: its response, which gets the header `Location`; None where you answer otherwise.
 
         Raises:
-            ConfigurationError: the application has no `jobs_router`, or its lifespan does not know the queue.
+            ConfigurationError: the application has no `jobs_router`, its lifespan does not know the queue, or
+                the job's id has a slash.
         """
         queues = queues_of(request)
         key = queues.named(job.queue_name)
@@ -50,7 +52,7 @@ class JobRef(BaseModel):
                 "of this name: give it the settings of that queue, too"
             )
         # The first queue is looked at first, and needs no word.
-        query = "" if key == next(iter(queues.pools)) else f"?queue={key}"
+        query = "" if key == next(iter(queues.pools)) else f"?{urlencode({'queue': key})}"
         ref = cls(
             job_id=job.job_id,
             queue=job.queue_name,
@@ -79,8 +81,10 @@ Refer = Annotated[Referrer, Depends(Referrer)]
 
 
 def _path(request: Request, route: str, job_id: str) -> str:
+    if "/" in job_id:  # a server takes %2F for one, too
+        raise ConfigurationError(f"the job id {job_id!r} has a slash, so no path can lead to the job")
     try:
-        return request.url_for(route, job_id=job_id).path
+        return request.url_for(route, job_id=quote(job_id, safe="")).path
     except NoMatchFound as error:
         raise ConfigurationError(
             "a JobRef needs the routes that tell of jobs: app.include_router(arqlite.fastapi.jobs_router())"

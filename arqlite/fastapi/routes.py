@@ -17,6 +17,8 @@ from .status import JobProgress, JobStatusOut, status_of
 from .streaming import EventStream, event
 
 _Queue = Annotated[str | None, Query(description="the queue's name; without it all are looked through")]
+# Messages tell of what is new; between them a stream looks seldom, for there may be many of them.
+_LOOK_S = 5.0
 _NONE_SUCH: dict[int | str, dict[str, Any]] = {404: {"description": "There is no such job."}}
 
 
@@ -95,7 +97,7 @@ async def events(pool: ArqRedis, first: JobStatusOut, *, shows_errors: bool) -> 
     """Tell of a job from its state of now, `first`, until its end, as server-sent events."""
     yield event("status", first.model_dump_json())
     if not first.has_ended:
-        async for progress in Job(first.job_id, pool).follow_progress():
+        async for progress in Job(first.job_id, pool).follow_progress(poll_delay=_LOOK_S):
             yield event("progress", JobProgress.of(progress).model_dump_json())
     last = await status_of(pool, first.job_id, shows_errors=shows_errors)
     gone = JobStatusOut(job_id=first.job_id, queue=first.queue, function=first.function)

@@ -9,10 +9,10 @@ import httpx
 import pytest
 
 from app.core import database
-from app.core.dashboard import dashboard
-from app.main import app
+from app.main import app, dashboard
 from arqlite import ArqRedis
 from arqlite.dashboard import running
+from arqlite.fastapi import open_queues
 from arqlite.ledger import store
 
 HERE = {"Sec-Fetch-Site": "same-origin"}
@@ -22,6 +22,7 @@ HERE = {"Sec-Fetch-Site": "same-origin"}
 async def browser(pools: ArqRedis) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(app)
     async with (
+        open_queues(app, pools),
         running(dashboard),
         httpx.AsyncClient(transport=transport, base_url="http://localhost") as client,
     ):

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import pty
+import select
 import subprocess
 import sys
+import time
 from pathlib import Path
 
-from cli_toys import Program
+from cli_toys import PATIENCE_S, Program
 
 GATE = """
 
@@ -76,3 +79,51 @@ class Project:
     def open_gate(self) -> None:
         """Let the jobs end that wait at the gate."""
         (self.folder / "open").touch()
+
+
+class Terminal:
+    """A terminal in which `arqlite` was started: with colours, and a Ctrl-C that is a key."""
+
+    def __init__(self, folder: Path, *args: str) -> None:
+        self.said = ""
+        self._ours, theirs = pty.openpty()
+        take_terminal = (
+            "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0);"
+            "os.execv(sys.executable, [sys.executable, '-m', 'arqlite', *sys.argv[1:]])"
+        )
+        kept = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", take_terminal, *args],
+            cwd=folder,
+            env=kept | {"TERM": "xterm"},
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            start_new_session=True,
+        )
+        os.close(theirs)
+
+    def read_until(self, text: str, within: float = PATIENCE_S) -> None:
+        """Read until a text has come."""
+        deadline = time.monotonic() + within
+        while text not in self.said:
+            ready, _, _ = select.select([self._ours], [], [], max(0.0, deadline - time.monotonic()))
+            assert ready, f"no {text!r} within {within} s:\n{self.said}"
+            self.said += os.read(self._ours, 10_000).decode(errors="replace")
+
+    def press(self, key: str) -> None:
+        """Press a key."""
+        os.write(self._ours, key.encode())
+
+    def ended(self, within: float = PATIENCE_S) -> int:
+        """Wait for the end, and return the exit code."""
+        return self.process.wait(within)
+
+    def __enter__(self) -> Terminal:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        os.close(self._ours)

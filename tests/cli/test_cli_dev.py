@@ -9,7 +9,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from cli_kit_toys import Project, command, enqueue
+from cli_kit_toys import Project, Terminal, command, enqueue
 
 from arqlite.embedded import stop, wait_until_gone
 
@@ -90,6 +90,22 @@ def test_mistake_is_mended_while_it_runs(project: Project) -> None:
     assert code == 0
 
 
+def test_ledger_that_was_not_upgraded_is_told(project: Project) -> None:
+    """A ledger whose tables are too old says which command brings them to date."""
+    project.tasks.write_text(
+        project.tasks.read_text()
+        + "from arqlite.ledger import Ledger\n"
+        + "WorkerSettings.ledger = Ledger('sqlite:///old.db', upgrade=False)\n"
+    )
+    with project.dev("--no-dashboard") as program:
+        program.wait_for("arqlite db upgrade")
+        program.wait_for("waiting for a change")
+        program.signal(signal.SIGTERM)
+        program.ended()
+
+    assert "Traceback" not in program.log
+
+
 def test_first_interrupt_lets_jobs_end(project: Project) -> None:
     """Ctrl-C says for how many jobs it waits, and how to go on without; the jobs end."""
     with project.dev("--no-dashboard") as program:
@@ -106,6 +122,23 @@ def test_first_interrupt_lets_jobs_end(project: Project) -> None:
     assert "Traceback" not in program.log
 
 
+def test_key_of_a_terminal_lets_jobs_end(project: Project) -> None:
+    """In a terminal names are coloured, and the key Ctrl-C drains."""
+    with Terminal(project.folder, "dev", "tasks.WorkerSettings", "--no-dashboard") as terminal:
+        terminal.read_until("Starting worker")
+        enqueue(project.folder, "gate", wait=False)
+        terminal.read_until("the gate is shut")
+        terminal.press("\x03")
+        terminal.read_until("finishing 1 job (25 s), press again to stop now")
+        project.open_gate()
+        terminal.read_until("0 failed")
+        code = terminal.ended()
+
+    assert code == 0
+    assert "\x1b[36mworker" in terminal.said
+    assert "Traceback" not in terminal.said
+
+
 def test_second_interrupt_stops(project: Project) -> None:
     """Ctrl-C twice gives running jobs back at once."""
     with project.dev("--no-dashboard") as program:
@@ -119,6 +152,21 @@ def test_second_interrupt_stops(project: Project) -> None:
         code = program.ended()
 
     assert code == 0
+
+
+def test_settings_say_how_long_jobs_may_take(project: Project) -> None:
+    """Settings that give running jobs no time at the end are obeyed at the first Ctrl-C."""
+    project.tasks.write_text(project.tasks.read_text() + "WorkerSettings.job_completion_wait = 0\n")
+    with project.dev("--no-dashboard") as program:
+        program.wait_for("Starting worker")
+        enqueue(project.folder, "gate", wait=False)
+        program.wait_for("the gate is shut")
+        program.signal_all(signal.SIGINT)
+        program.wait_for("will be run again")
+        code = program.ended()
+
+    assert code == 0
+    assert "(25 s)" not in program.log
 
 
 def test_killed_one_leaves_nothing_that_runs(project: Project) -> None:
@@ -207,7 +255,6 @@ def test_mistakes_are_told(project: Project, args: list[str], code: int, words: 
 
 def test_dashboard_is_there(project: Project) -> None:
     """The dashboard runs beside the worker; a port that is taken is told, and the next one is used."""
-    pytest.importorskip("arqlite.cli.dashboard", exc_type=ImportError)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -234,7 +281,6 @@ def command_url(url: str) -> str:
 
 def test_dashboard_that_ends_is_told(project: Project) -> None:
     """A dashboard that ends by itself is told, and takes no worker along."""
-    pytest.importorskip("arqlite.cli.dashboard", exc_type=ImportError)
     with project.dev() as program:
         program.wait_for("ready in")
         found = [

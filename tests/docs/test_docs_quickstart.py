@@ -102,13 +102,14 @@ def five_minutes(folder: Path, path: str) -> None:
         until(lambda: "ready in" in log.read_text(), log)
         said = run(commands(second), folder, path)
         [dashboard, *_] = _DASHBOARD.findall(log.read_text())
-        page = httpx.get(f"{dashboard}/jobs", timeout=20, follow_redirects=True).text
+        jobs, errors = [httpx.get(f"{dashboard}/{page}", timeout=20).text for page in ("jobs", "errors")]
         until(lambda: "'charged 5'" in log.read_text(), log)
 
     assert [line.pattern for line in shown(first) if not line.search(log.read_text())] == []
     assert [line.pattern for line in shown(second) if not line.search(said)] == []
-    assert "the bank is busy" in page
-    assert "Traceback" not in log.read_text()
+    assert "retrying" in jobs
+    assert "the bank is busy" in errors
+    assert "dashboard │ Traceback" not in log.read_text()
 
 
 def until(condition: Callable[[], bool], log: Path) -> None:

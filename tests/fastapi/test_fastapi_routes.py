@@ -12,7 +12,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi_toys import Running
 
-from arqlite import Worker
+from arqlite import ArqRedis, Worker
 from arqlite.errors import ConfigurationError
 from arqlite.fastapi import jobs_router, lifespan
 from arqlite.fastapi.routes import events
@@ -49,6 +49,36 @@ async def test_job_is_found_without_its_queue(running: Running) -> None:
     told = (await running.client.get(f"/jobs/{ref['job_id']}")).json()
 
     assert told["queue"] == "mail"
+
+
+async def test_strange_names_are_found(arq_redis: ArqRedis) -> None:
+    """An id and a queue of one's own may have any letters; the URLs lead to the job all the same."""
+    queue = ArqRedis(arq_redis.connection_pool, default_queue_name="mail & co?")
+    app = toys.application(arq_redis, queue)
+
+    @app.post("/strange")
+    async def strange(refer: toys.Refer) -> toys.JobRef:
+        return refer(await queue.options(job_id="a b?c#d%20ü").enqueue(toys.double, 1))
+
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://shop.test") as client,
+    ):
+        ref = (await client.post("/strange")).json()
+        told = (await client.get(ref["status_url"])).json()
+
+    assert (told["job_id"], told["queue"]) == ("a b?c#d%20ü", "mail & co?")
+
+
+async def test_slash_in_an_id_is_told(running: Running) -> None:
+    """An id with a slash fits into no path, which is said in words."""
+
+    @running.app.post("/slashes")
+    async def slash(jobs: toys.Jobs, refer: toys.Refer) -> toys.JobRef:
+        return refer(await jobs.options(job_id="a/b").enqueue(toys.double, 1))
+
+    with pytest.raises(ConfigurationError, match="has a slash"):
+        await running.client.post("/slashes")
 
 
 async def test_path_of_a_proxy_is_kept(running: Running) -> None:
