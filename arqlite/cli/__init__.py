@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from importlib import import_module
 from typing import Any
 
@@ -89,4 +91,8 @@ def cli() -> None:
 
 def main(**kwargs: Any) -> None:
     """Run the command line."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # What jobs bring along may be text that a terminal has no bytes for.
+            stream.reconfigure(errors="backslashreplace")
     cli(prog_name="arqlite", **kwargs)

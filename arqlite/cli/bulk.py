@@ -13,9 +13,10 @@ import click
 
 from .exits import Failed, Nothing, Wrong
 from .filters import Filtering, filter_argument, in_states, parsed
+from .operating import operate
 from .output import output_option, tell_json
 from .screen import is_rich, progress
-from .targets import operate, settings_option
+from .targets import settings_option
 from .wording import many, tally
 
 if TYPE_CHECKING:
@@ -80,7 +81,10 @@ def cancel(settings: tuple[str, ...], words: tuple[str, ...], yes: bool, output:
 
 @_bulk
 def delete(settings: tuple[str, ...], words: tuple[str, ...], yes: bool, output: str) -> None:
-    """Delete jobs that do not run, with their results."""
+    """Delete jobs that do not run, with their results.
+
+    Rows of a ledger stay, until they are pruned.
+    """
     _do(DELETE, settings, words, yes, output)
 
 
@@ -101,6 +105,8 @@ def _do(action: Action, settings: Sequence[str], words: Sequence[str], yes: bool
         return await _all(action, console, query, count)
 
     told = operate(settings, work)
+    if not told.matched:
+        raise Nothing(f"no jobs to {action.verb} are left in Redis: {query}; rows stay until they are pruned")
     if output == "json":
         tell_json({"action": action.verb, "query": str(query), **_counts(told)})
     else:

@@ -11,8 +11,9 @@ import click
 
 from ..model.slips import meant
 from .exits import Failed, Nothing
+from .operating import end_if_away, operate, operate_knowing
 from .output import output_option, plain, tell_json, tell_table
-from .targets import GroupOfQueues, OfQueues, operate, settings_option
+from .targets import GroupOfQueues, OfQueues, settings_option
 from .wording import ago
 
 if TYPE_CHECKING:
@@ -122,13 +123,14 @@ def _list(settings: Sequence[str], count: int, output: str) -> None:
         lines = await console.crons()
         return [(line, _coming(line, own.get((line.queue, line.name)), count)) for line in lines]
 
-    found = operate(settings, work)
+    found, away = operate_knowing(settings, work)
     if output == "json":
         tell_json([plain(line) | ({"coming": coming} if count else {}) for line, coming in found])
     elif found:
         tell_table(_NAMES, [_row(line) for line, _ in found])
         for line, coming in found if count else ():
             _tell_coming(line, coming)
+    end_if_away(away)
     if not found:
         raise Nothing("no cron jobs are known: the workers of a queue tell of theirs when they start")
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from .exits import FAILED, ending_in_words
+from .operating import operate
 from .output import output_option, tell_facts, tell_json
 from .screen import printable
-from .targets import OfSettings, all_settings, operate
-from .wording import size, span, tally
+from .targets import OfSettings, all_settings
+from .wording import many, size, span, tally
 
 if TYPE_CHECKING:
     from ..console import LedgerInfo, ServerInfo, SystemInfo, Trouble
@@ -64,7 +65,13 @@ def _look(settings: Sequence[str], production: bool, output: str) -> None:
         tell_facts(_places(found))
         for trouble in troubles:
             _tell_trouble(trouble)
-        click.echo(_counted((trouble.severity for trouble in troubles), _SEVERITIES, "nothing found"))
+        counts = Counter(trouble.severity for trouble in troubles)
+        told = [
+            many(counts["error"], "error") if counts["error"] else "",
+            many(counts["warning"], "warning") if counts["warning"] else "",
+            f"{counts['info']} info" if counts["info"] else "",
+        ]
+        click.echo(", ".join(filter(None, told)) or "nothing found")
     bad = _SEVERITIES[: 2 if production else 1]
     if any(trouble.severity in bad for trouble in troubles):
         raise click.exceptions.Exit(FAILED)
@@ -124,10 +131,6 @@ def _examine(application: Path, output: str) -> None:
 def _tell(found: list[Finding], where: Path) -> None:
     for finding in found:
         click.echo(str(finding))
-    levels = (finding.level.value for finding in found)
-    click.echo(f"{where}: {_counted(levels, ('differs', 'check', 'info'), 'nothing found that differs')}")
-
-
-def _counted(found: Iterable[str], kinds: Sequence[str], otherwise: str) -> str:
-    counts = Counter(found)
-    return ", ".join(f"{counts[kind]} {kind}" for kind in kinds if counts[kind]) or otherwise
+    counts = Counter(finding.level.value for finding in found)
+    told = ", ".join(f"{counts[level]} {level}" for level in ("differs", "check", "info") if counts[level])
+    click.echo(f"{where}: {told or 'nothing found that differs'}")

@@ -14,9 +14,10 @@ from ..errors import JobConflict, ResultNotFound
 from .ages import seconds
 from .calls import arguments_of, find, read, words_of
 from .exits import Failed
+from .operating import operate
 from .output import output_option, tell_json
 from .screen import is_rich, printable, progress
-from .targets import OfQueues, operate, settings_option
+from .targets import OfQueues, settings_option
 
 if TYPE_CHECKING:
     from ..console import Console

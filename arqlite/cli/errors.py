@@ -8,8 +8,9 @@ import click
 
 from .ages import age
 from .exits import Nothing
+from .operating import end_if_away, operate_knowing
 from .output import output_option, tell_json, tell_table
-from .targets import OfSettings, all_settings, operate
+from .targets import OfSettings, all_settings
 from .wording import ago, span, spark
 
 _NAMES = ("count", "last", "trend", "queue", "function", "error", "where", "newest job", "message")
@@ -29,7 +30,7 @@ def errors(settings: tuple[str, ...], since: timedelta | None, queue: str | None
     The most frequent first; those that are tried again count, too. Ends with 3 if there are none.
     """
     start = None if since is None else datetime.now(UTC) - since
-    found = operate(settings, lambda console: console.errors(since=start, queue=queue))
+    found, away = operate_knowing(settings, lambda console: console.errors(since=start, queue=queue))
     if output == "json":
         tell_json(found)
     elif found.groups:
@@ -43,5 +44,6 @@ def errors(settings: tuple[str, ...], since: timedelta | None, queue: str | None
         tell_table(_NAMES, rows, (0,))
     if not found.are_all:
         click.echo(f"only the newest {found.looked_at:,} failures were looked at", err=True)
+    end_if_away(away)
     if not found.groups:
         raise Nothing(f"nothing failed in the last {span(since or _DAY)}")

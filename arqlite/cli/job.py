@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .exits import Nothing
+from .exits import OUT_OF_REACH, Nothing
+from .operating import operate, tell_troubles
 from .output import output_option, tell_facts, tell_json
 from .screen import printable
-from .targets import OfQueues, operate, settings_option
+from .targets import OfQueues, settings_option
 from .wording import moment, span
 
 if TYPE_CHECKING:
-    from ..console import Attempt, Console, JobDetail
+    from ..console import Attempt, Console, JobDetail, JobPage
 
 _NEAR = 5
 
@@ -31,16 +32,20 @@ def job(settings: tuple[str, ...], job_id: str, queue: str | None, output: str) 
     Its arguments, all attempts with their errors, progress, log and result. The beginning of an ID will do
     where no other job has it. Ends with 3 if there is no such job.
     """
+    from ..console import JobDetail
+
     found = operate(settings, lambda console: _find(console, job_id, queue))
-    if not isinstance(found, list):
+    if isinstance(found, JobDetail):
         _tell(found, output)
-    elif not found:
+        return
+    if tell_troubles(found.troubles):
+        raise click.exceptions.Exit(OUT_OF_REACH)
+    if not found.jobs:
         raise Nothing(f"no job {job_id!r} is known; arqlite jobs lists those there are")
-    else:
-        raise Nothing(f"several jobs begin with {job_id!r}: {', '.join(found)}")
+    raise Nothing(f"several jobs begin with {job_id!r}: {', '.join(line.id for line in found.jobs)}")
 
 
-async def _find(console: Console, job_id: str, queue: str | None) -> JobDetail | list[str]:
+async def _find(console: Console, job_id: str, queue: str | None) -> JobDetail | JobPage:
     """Find a job, or those whose ids begin so."""
     from ..console import Query
     from ..model.query import Term
@@ -54,7 +59,7 @@ async def _find(console: Console, job_id: str, queue: str | None) -> JobDetail |
         detail = await console.job(page.jobs[0].id, page.jobs[0].queue)
         if detail is not None:
             return detail
-    return [line.id for line in page.jobs]
+    return page
 
 
 def _tell(detail: JobDetail, output: str) -> None:

@@ -6,6 +6,7 @@ import csv
 import dataclasses
 import json
 import math
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -19,6 +20,8 @@ from .screen import is_rich, printable, screen
 
 # What a spreadsheet takes for the beginning of a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# Control codes, marks that turn the direction of a text, and halves of surrogate pairs.
+_STEERING = re.compile("[\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
 _GAP = "  "
 _ON_ONE_LINE: dict[str, Any] = {"no_wrap": True, "overflow": "ellipsis"}
 # What is cut first where the screen is narrow; ids never are, for people copy them.
@@ -70,16 +73,21 @@ def plain(value: Any) -> Any:
 
 
 def tell_json(value: Any) -> None:
-    """Print a value as JSON."""
-    click.echo(json.dumps(plain(value), indent=2, ensure_ascii=not _speaks_unicode()))
+    """Print a value as JSON; what would steer a terminal is written with escapes."""
+    told = json.dumps(plain(value), indent=2, ensure_ascii=not _speaks_unicode())
+    click.echo(_STEERING.sub(lambda match: f"\\u{ord(match[0]):04x}", told))
 
 
 def tell_csv(names: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
     """Print rows as CSV; no cell is a formula to a spreadsheet."""
     writer = csv.writer(sys.stdout, lineterminator="\n")
+    is_seen = sys.stdout.isatty()
     writer.writerow(names)
     for row in rows:
-        writer.writerow([_cell(row.get(name)) for name in names])
+        cells = [_cell(row.get(name)) for name in names]
+        writer.writerow(
+            ["" if cell is None else printable(str(cell)) for cell in cells] if is_seen else cells
+        )
 
 
 def tell_table(names: Sequence[str], rows: Sequence[Sequence[str]], numbers: Iterable[int] = ()) -> None:

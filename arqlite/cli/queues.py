@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .exits import OUT_OF_REACH
+from .operating import end_if_away, operate
 from .output import output_option, tell_json, tell_table
-from .screen import printable
-from .targets import OfSettings, all_settings, operate
+from .targets import OfSettings, all_settings
 from .wording import span, spark
 
 if TYPE_CHECKING:
@@ -44,11 +43,7 @@ def queues(settings: tuple[str, ...], output: str) -> None:
         tell_json(found)
     else:
         tell_table(NAMES, rows(found), NUMBERS)
-    away = [queue for queue in found if queue.error]
-    for queue in away:
-        click.echo(f"error: {printable(f'{queue.server} cannot be reached: {queue.error}')}", err=True)
-    if away:
-        raise click.exceptions.Exit(OUT_OF_REACH)
+    end_if_away(queue for queue in found if queue.error)
 
 
 def rows(found: Sequence[QueueState], *, with_chart: bool = False) -> list[list[str]]:

@@ -12,9 +12,10 @@ import click
 
 from .ages import seconds
 from .exits import Failed
+from .operating import operate
 from .output import output_option, tell_json
 from .screen import is_rich, screen
-from .targets import OfQueues, operate, settings_option
+from .targets import OfQueues, settings_option
 from .wording import many, span
 
 if TYPE_CHECKING:

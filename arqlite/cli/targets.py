@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import getpass
 import importlib.util
 import os
 import re
 import sys
-from collections.abc import Callable, Coroutine, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
 import click
 from click.core import ParameterSource
 
-from .exits import ending_in_words
-from .screen import printable
-from .wording import sentence
 from .worker import load
-
-if TYPE_CHECKING:
-    from ..console import Console, Trouble
-
-ResultT = TypeVar("ResultT")
 
 VARIABLE = "ARQLITE_SETTINGS"
 
@@ -84,25 +73,6 @@ class GroupOfQueues(_SettingsFirst, click.Group):
         return super().invoke(ctx)
 
 
-def operate(settings: Sequence[str], work: Callable[[Console], Coroutine[Any, Any, ResultT]]) -> ResultT:
-    """Do something with the queues of settings; what goes wrong ends the command in words.
-
-    Args:
-        settings: paths of worker settings; none are those named before the subcommand.
-        work: does it.
-    """
-    found = loaded(settings)
-
-    async def main() -> ResultT:
-        from ..console import Console
-
-        async with Console(found, by=who()) as console:
-            return await work(console)
-
-    with ending_in_words():
-        return asyncio.run(main())
-
-
 def loaded(settings: Sequence[str]) -> list[Any]:
     """Import worker settings.
 
@@ -119,26 +89,6 @@ def loaded(settings: Sequence[str]) -> list[Any]:
         )
     _look_in_current_folder()
     return [load(path) for path in dict.fromkeys(settings)]
-
-
-def who() -> str:
-    """Who sits at the terminal, for the audit."""
-    with contextlib.suppress(KeyError, OSError):  # a container may run as a number that has no name
-        return getpass.getuser()
-    return ""
-
-
-def tell_troubles(troubles: Iterable[Trouble]) -> bool:
-    """Say on stderr what could not be asked; tells whether something was out of reach."""
-    is_away = False
-    for trouble in troubles:
-        click.echo(f"{trouble.severity}: {printable(sentence(trouble))}", err=True)
-        is_away = is_away or trouble.code in AWAY
-    return is_away
-
-
-AWAY = ("redis-away", "ledger-away")
-"""The codes of troubles that say: this was out of reach."""
 
 
 def _are_named(ctx: click.Context, args: Sequence[str]) -> bool:

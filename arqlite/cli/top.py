@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import os
 import sys
-from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from .exits import Wrong
+from .exits import OUT_OF_REACH
+from .live import watch
+from .operating import AWAY, operate
 from .output import output_option, table, tell_json
 from .queues import NAMES, NUMBERS, rows
 from .screen import is_rich, printable, screen
-from .targets import OfSettings, all_settings, operate
+from .targets import OfSettings, all_settings
 from .wording import ago, sentence, span, spark
 
 if TYPE_CHECKING:
     from ..console import Console, ErrorGroup, Overview, Trouble, WorkerInfo
 
-_QUIT = frozenset(b"qQ")
 _CHART = "last hour"
 _OF_WORKERS = ("node", "pid", "queue", "runs", "state", "jobs")
 _OF_ERRORS = ("fails", "last", "queue", "function", "error")
@@ -39,55 +37,24 @@ _COLOURS = {"error": "red", "warning": "yellow", "info": "dim"}
 @output_option()
 def top(settings: tuple[str, ...], interval: float, once: bool, output: str) -> None:
     """Watch queues, workers and failures live."""
-    if output == "json":
-        tell_json(operate(settings, lambda console: console.overview()))
-    elif once or not is_rich(sys.stdout):
-        screen().print(frame(operate(settings, lambda console: console.overview()), screen().width))
-    else:
+    if output == "text" and not once and is_rich(sys.stdout):
         with contextlib.suppress(KeyboardInterrupt):
             operate(settings, lambda console: _watch(console, interval))
+        return
+    overview = operate(settings, lambda console: console.overview())
+    if output == "json":
+        tell_json(overview)
+    else:
+        screen().print(frame(overview, screen().width))
+    if any(trouble.code in AWAY for trouble in overview.troubles):
+        raise click.exceptions.Exit(OUT_OF_REACH)
 
 
 async def _watch(console: Console, interval: float) -> None:
-    """Look again and again until a key says that it is enough."""
-    from rich.live import Live
+    async def look(width: int) -> Any:
+        return frame(await console.overview(), width)
 
-    with _keys() as quits, Live(console=screen(), screen=True, auto_refresh=False) as live:
-        while not quits.is_set():
-            live.update(frame(await console.overview(), live.console.width), refresh=True)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(interval):
-                    await quits.wait()
-
-
-@contextlib.contextmanager
-def _keys() -> Iterator[asyncio.Event]:
-    """Hear single keys while the block runs; the event tells of one that ends it."""
-    quits = asyncio.Event()
-    if not sys.stdin.isatty():
-        yield quits
-        return
-    try:
-        import termios
-        import tty
-    except ImportError as error:
-        raise Wrong("top needs a terminal of POSIX: say --once") from error
-    descriptor = sys.stdin.fileno()
-    before = termios.tcgetattr(descriptor)
-    loop = asyncio.get_running_loop()
-
-    def hear() -> None:
-        pressed = os.read(descriptor, 64)
-        if not pressed or any(key in _QUIT for key in pressed):  # nothing is the end of the terminal
-            quits.set()
-
-    tty.setcbreak(descriptor)
-    loop.add_reader(descriptor, hear)
-    try:
-        yield quits
-    finally:
-        loop.remove_reader(descriptor)
-        termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
+    await watch(look, interval)
 
 
 def frame(overview: Overview, width: int) -> Any:

@@ -21,7 +21,7 @@ def span(value: timedelta | float | None) -> str:
     if seconds < 1:
         return f"{seconds * 1000:.0f}ms"
     if seconds < 10:
-        return f"{seconds:.1f}s"
+        return f"{seconds:.2g}s"
     for unit, length in _SPANS:
         if seconds >= 2 * length:
             return f"{seconds / length:.0f}{unit}"

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import click
 
 from .exits import Nothing
+from .operating import end_if_away, operate, operate_knowing, tell_troubles
 from .output import output_option, tell_json, tell_table
-from .targets import OfSettings, all_settings, operate, tell_troubles
+from .targets import OfSettings, all_settings
 from .wording import ago, size, span
 
 if TYPE_CHECKING:
@@ -26,11 +27,12 @@ def workers(settings: tuple[str, ...], output: str) -> None:
 
     Ends with 3 if there is none.
     """
-    found = operate(settings, lambda console: console.workers())
+    found, away = operate_knowing(settings, lambda console: console.workers())
     if output == "json":
         tell_json(found)
     elif found:
         tell_table(_NAMES, [_row(worker) for worker in found], _NUMBERS)
+    end_if_away(away)
     if not found:
         tell_troubles(operate(settings, _troubles))
         raise Nothing("no worker is alive; arqlite app.worker.WorkerSettings starts one")

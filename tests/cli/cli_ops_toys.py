@@ -96,7 +96,8 @@ def line(number: int, state: str = "discarded", **more: Any) -> JobLine:
 class FakeConsole:
     """Tells of two queues with three jobs; notes what is done in a file, a line each.
 
-    What the environment names as TOY_AWAY is out of reach, TOY_EMPTY leaves nothing to be told.
+    With TOY_AWAY in the environment Redis is out of reach, TOY_EMPTY leaves nothing to be told, TOY_STUCK has
+    no job move, TOY_SPARSE has jobs far down the list only, and with TOY_ROWS only rows tell of jobs.
     """
 
     def __init__(self, targets: Any, *, by: str = "") -> None:
@@ -128,8 +129,11 @@ class FakeConsole:
         return (Trouble("error", "no-worker", "no worker is alive", "start one", "mail"),)
 
     async def jobs(self, query: Any = None, *, after: str | None = None, limit: int = 50) -> JobPage:
+        away = Trouble("error", "redis-away", "the Redis of queue pictures does not answer")
         if self.is_empty or query.get("id") == ("nowhere*",):
-            return JobPage([], None)
+            return JobPage([], None, (away,) if "TOY_HALF_AWAY" in os.environ else ())
+        if "TOY_SPARSE" in os.environ:
+            return JobPage([], "further")
         lines = [line(1), line(2, "completed", error="", function="=SUM(A1)"), line(3, "retryable")]
         first = int(after or 0)
         last = first + min(limit, 2)  # a page may be shorter than was asked for
@@ -147,23 +151,26 @@ class FakeConsole:
         return ErrorGroups([] if self.is_empty else [_group()], 1, not self.is_empty)
 
     async def crons(self) -> Sequence[CronLine]:
-        told = {"schedule": "30 3 * * *", "words": "every day at 03:30", "timezone": "Europe/Prague"}
-        coming = datetime(2026, 11, 27, 2, 30, tzinfo=UTC)
-        nightly = CronLine(queue="mail", name="nightly", function="resize", next_at=coming, **told)
+        nightly = CronLine(
+            queue="mail", name="nightly", schedule="30 3 * * *", words="every day at 03:30",
+            timezone="Europe/Prague", function="resize", next_at=datetime(2026, 11, 27, 2, 30, tzinfo=UTC),
+        )  # fmt: skip
         return [] if self.is_empty else [nightly]
 
     async def overview(self) -> Overview:
         points = [Point(at=NOW - timedelta(minutes=n), completed=n) for n in range(60)]
+        queues = await self.queues()
+        away = [Trouble("error", "redis-away", queue.error) for queue in queues if queue.error]
         return Overview(
-            ready=12, running=2, failed=5, oldest=timedelta(seconds=90), points=points,
-            queues=await self.queues(), errors=[_group()], troubles=await self.troubles(),
+            ready=12, running=2, failed=5, oldest=timedelta(seconds=90), points=points, queues=queues,
+            errors=[_group()], troubles=[*await self.troubles(), *away],
         )  # fmt: skip
 
     async def system(self) -> SystemInfo:
-        found = os.environ.get("TOY_TROUBLE", "warning")
+        found: Any = os.environ.get("TOY_TROUBLE", "warning")
         troubles = (
             () if found == "none" else (Trouble(found, "no-aof", "Redis keeps nothing", "Turn on AOF."),)
-        )  # type: ignore[arg-type]
+        )
         server = ServerInfo(server="redis.example:6380/3", product="redis", version="7.4.1", role="master")
         ledger = LedgerInfo(url="sqlite:///jobs.db", dialect="sqlite", mode="behind", rows=Tally(9, "about"))
         return SystemInfo((server,), (ledger,), {"mail": "web-1:77"}, troubles)
@@ -208,6 +215,8 @@ class FakeConsole:
         """Moves two jobs in a call, for a call does not do it to all of very many."""
         if "TOY_STUCK" in os.environ:
             return Done(self.left, 0)
+        if "TOY_ROWS" in os.environ:
+            return Done(0, 0)
         step, matched = min(self.left, 2), self.left
         self.left -= step
         _note(f"{verb} {query}")

@@ -102,6 +102,14 @@ def test_jobs_that_do_not_move(invoke: Callable[..., Result]) -> None:
     assert "retried 0 of 3 jobs" in done.stderr
 
 
+def test_rows_are_no_jobs(invoke: Callable[..., Result]) -> None:
+    """Where only rows tell of the jobs that were counted, nothing is done."""
+    done = invoke("delete", "toyapp.Mail", "state:cancelled", "--yes", TOY_ROWS="1")
+
+    assert (done.exit_code, done.stdout) == (3, "")
+    assert "no jobs to delete are left in Redis" in done.stderr
+
+
 def test_result_as_json(invoke: Callable[..., Result]) -> None:
     """JSON tells how many were meant, and to how many it was done."""
     done = invoke("retry", "toyapp.Mail", "state:discarded", "--yes", "-o", "json")

@@ -8,8 +8,11 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from cli_ops_toys import run, terminal
 from click.testing import Result
+
+from arqlite.cli.output import tell_json
 
 
 def test_jobs_are_listed_in_lines(project: Path) -> None:
@@ -70,6 +73,38 @@ def test_jobs_as_json(invoke: Callable[..., Result]) -> None:
     assert told["jobs"][0]["state"] == "discarded"
     assert told["jobs"][0]["wait"] == 300.0
     assert told["jobs"][0]["enqueued_at"].endswith("+00:00")
+
+
+def test_json_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever would steer a terminal, or has no bytes, is an escape in JSON, and the same text when read."""
+    text = "\x1b[31m \x9b \u202e \ud800 ü"
+
+    tell_json({"text": text})
+
+    told = capsys.readouterr().out
+    assert not any(char in told for char in "\x1b\x9b\u202e\ud800")
+    assert json.loads(told) == {"text": text}
+
+
+def test_long_search_says_where_to_go_on(
+    invoke: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A search that takes too long ends with what was found, and is no word that there is nothing."""
+    monkeypatch.setattr("arqlite.cli.jobs._LONGEST_LOOK_S", -1)
+
+    done = invoke("jobs", "toyapp.Mail", "tag:rare", TOY_SPARSE="1")
+
+    assert (done.exit_code, done.stderr) == (0, "none yet, and more to look at: --after further\n")
+
+
+def test_jobs_are_watched(project: Path) -> None:
+    """In a terminal `--watch` looks again and again, until q is pressed."""
+    with terminal(project, "jobs", "toyapp.Mail", "--watch") as shell:
+        shell.wait_for("job3")
+        shell.type("q")
+        assert shell.ended() == 0
+
+    assert shell.said.count("\x1b[?1049h") == shell.said.count("\x1b[?1049l") == 1
 
 
 def test_negated_word_is_no_option(invoke: Callable[..., Result]) -> None:

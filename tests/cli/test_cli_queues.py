@@ -35,7 +35,7 @@ def test_queue_out_of_reach(invoke: Callable[..., Result]) -> None:
         ["mail", "paused"],
         ["pictures", "error"],
     ]
-    assert done.stderr == "error: redis.example:6380/3 cannot be reached: ConnectionError\n"
+    assert done.stderr == "error: pictures at redis.example:6380/3 cannot be reached: ConnectionError\n"
 
 
 def test_queues_in_a_terminal(project: Path) -> None:
