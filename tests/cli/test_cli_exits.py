@@ -10,6 +10,18 @@ from pathlib import Path
 import pytest
 from cli_ops_toys import PATIENCE_S, arqlite_command, environment, run
 from click.testing import Result
+from redis.exceptions import ConnectionError as RedisAway
+from redis.exceptions import NoPermissionError
+from sqlalchemy.exc import OperationalError
+
+from arqlite.cli.exits import Ending, ending_in_words
+from arqlite.errors import (
+    ConfigurationError,
+    InvalidArguments,
+    JobNotFound,
+    LedgerUnavailable,
+    MissingExtra,
+)
 
 COMMANDS = [
     ("queues", "toyapp.Mail"), ("jobs", "toyapp.Mail"), ("job", "toyapp.Mail", "job1"),
@@ -80,6 +92,41 @@ def test_jobs_cannot_steer_the_terminal(invoke: Callable[..., Result], args: tup
 
     assert "\x1b" not in done.output
     assert "\x07" not in done.output
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (ConfigurationError("max_jobs must be 1"), 2, "max_jobs must be 1"),
+        (InvalidArguments("f(): too many", function="f"), 2, "f(): too many"),
+        (MissingExtra("The SQL ledger", "ledger"), 1, 'needs extra packages: pip install "arqlite[ledger]"'),
+        (JobNotFound("no job a"), 1, "no job a"),
+        (LedgerUnavailable("away"), 4, "the ledger is out of reach (away)"),
+        (
+            OperationalError("SELECT 1", {}, OSError("refused")),
+            4,
+            "the ledger cannot be used (OperationalError:",
+        ),
+        (RedisAway("Error 111"), 4, "Redis cannot be reached (ConnectionError: Error 111)"),
+        (TimeoutError(), 4, "Redis cannot be reached (TimeoutError)"),
+        (NoPermissionError("no permissions"), 4, "Redis lets nobody in like this (NoPermissionError:"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
+)
+def test_error_ends_in_words(error: Exception, code: int, said: str) -> None:
+    """What a person has to do something about ends with a code and a line."""
+    with pytest.raises(Ending) as raised, ending_in_words():
+        raise error
+
+    assert raised.value.exit_code == code
+    assert said in raised.value.message
+
+
+@pytest.mark.parametrize("error", [KeyError("a bug"), BrokenPipeError()], ids=["bug", "pipe"])
+def test_other_errors_go_on(error: Exception) -> None:
+    """A bug keeps its traceback, and that nobody reads any more is for click."""
+    with pytest.raises(type(error)), ending_in_words():
+        raise error
 
 
 def test_bad_filter_is_told(project: Path) -> None:
