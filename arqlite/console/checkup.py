@@ -120,8 +120,16 @@ def _grace(facts: QueueFacts, *, production: bool) -> Iterator[Trouble]:
 # -- Redis
 
 
-def server_troubles(facts: ServerFacts, *, production: bool = False) -> Iterator[Trouble]:
-    """What is wrong with a Redis server. That it does not answer at all its queues tell."""
+def server_troubles(
+    facts: ServerFacts, *, production: bool = False, has_rows: bool = False
+) -> Iterator[Trouble]:
+    """What is wrong with a Redis server. That it does not answer at all its queues tell.
+
+    Args:
+        facts: about it.
+        production: whether it should be fit for that.
+        has_rows: whether all of its queues have a ledger, which gives it back what it loses.
+    """
     info = facts.info
     if info.error:
         return
@@ -130,9 +138,7 @@ def server_troubles(facts: ServerFacts, *, production: bool = False) -> Iterator
         fix = "set `maxmemory-policy noeviction`, or jobs vanish without a trace."
         yield Trouble("error", "eviction-policy", text, fix)
     if info.persistence == "none":
-        text = f"Redis at {info.server} keeps nothing on disk: a restart loses the jobs that wait"
-        fix = "set `appendonly yes`, or use a ledger, which puts them back."
-        yield Trouble("warning", "no-persistence", text, fix)
+        yield _nothing_on_disk(info.server, is_harmless=has_rows and not production)
     if facts.redis_version and facts.redis_version < FLOOR:
         floor = ".".join(map(str, FLOOR))
         text = (
@@ -205,6 +211,16 @@ def ledger_troubles(facts: LedgerFacts) -> Iterator[Trouble]:
 # -- words
 
 
+def _nothing_on_disk(server: str, *, is_harmless: bool) -> Trouble:
+    told = f"Redis at {server} keeps nothing on disk"
+    if is_harmless:
+        text = f"{told}: after a restart the ledger puts the jobs back that wait"
+        return Trouble("info", "no-persistence", text, "set `appendonly yes` to be back sooner.")
+    text = f"{told}: a restart loses the jobs that wait"
+    fix = "set `appendonly yes`, or use a ledger, which puts them back."
+    return Trouble("warning", "no-persistence", text, fix)
+
+
 def _skew(skew: timedelta | None, whose: str) -> Iterator[Trouble]:
     if skew is None or abs(skew) <= MOST_SKEW:
         return
@@ -238,10 +254,17 @@ def all_troubles(
     # A queue that cannot be asked for want of rights is no trouble of its own.
     forbidden = {facts.info.server for facts in servers if facts.missing_rights}
     told = [one for one in queues if not (one.state.error and _server(one.state) in forbidden)]
+    without_rows = {_server(one.state) for one in queues if not one.state.has_ledger}
     return worst_first(
         [
             *(trouble for facts in told for trouble in queue_troubles(facts, production=production)),
-            *(trouble for facts in servers for trouble in server_troubles(facts, production=production)),
+            *(
+                trouble
+                for facts in servers
+                for trouble in server_troubles(
+                    facts, production=production, has_rows=facts.info.server not in without_rows
+                )
+            ),
             *(trouble for facts in ledgers for trouble in ledger_troubles(facts)),
         ]
     )

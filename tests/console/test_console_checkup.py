@@ -119,6 +119,17 @@ def test_fault_of_a_server(facts: ServerFacts, severity: str, code: str, words: 
     assert trouble.fix.endswith(".")
 
 
+def test_redis_without_a_disk_is_no_worry_where_the_ledger_has_all() -> None:
+    """A ledger puts the jobs back; for production it is still told, for that takes its time."""
+    facts = server(persistence="none")
+
+    [calm] = server_troubles(facts, has_rows=True)
+    [worried] = server_troubles(facts, has_rows=True, production=True)
+
+    assert (calm.severity, worried.severity) == ("info", "warning")
+    assert "the ledger puts the jobs back" in calm.text
+
+
 @pytest.mark.parametrize(("facts", "severity", "code", "words"), PRODUCTION_FAULTS)
 def test_fault_in_production(facts: ServerFacts, severity: str, code: str, words: str) -> None:
     """What is fine while developing is said where it matters."""
