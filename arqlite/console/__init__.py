@@ -1,8 +1,10 @@
 """All that is shown and done to queues, wherever they are: for the command line and the dashboard."""
 
 from ..model.query import Query
-from .console import BULK_LIMIT, Console
+from .bulk import BULK_LIMIT
+from .console import Console
 from .places import Place
+from .redaction import REDACTED_KEYS
 from .views import (
     Attempt,
     AuditLine,
@@ -27,9 +29,6 @@ from .views import (
     Trouble,
     WorkerInfo,
 )
-
-REDACTED_KEYS = ("password", "passwd", "token", "authorization", "secret", "api_key", "apikey", "cookie")
-"""What a console does not show the values of: keys with one of these in them."""
 
 __all__ = (
     "BULK_LIMIT",

@@ -10,8 +10,15 @@ from typing import Any
 from ..jobs import Job
 from ..model.query import Query
 from . import crons, figures, overview, queues, steering, system
+from .auditing import audit_page
+from .bulk import act, purge
+from .counting import count, counts
+from .details import job_detail
+from .failures import error_groups
 from .links import Links
+from .listing import list_jobs
 from .places import Place, places_of
+from .suggestions import suggestions
 from .views import (
     AuditPage,
     CronLine,
@@ -27,9 +34,6 @@ from .views import (
     Trouble,
     WorkerInfo,
 )
-
-BULK_LIMIT = 5_000
-"""To so many jobs one call does something."""
 
 
 class Console:
@@ -87,7 +91,7 @@ class Console:
 
     async def overview(self) -> Overview:
         """The first look: what waits, runs, failed, and what an operator should know."""
-        return await overview.overview(self._links, overview.no_errors)
+        return await overview.overview(self._links)
 
     async def queues(self) -> Sequence[QueueState]:
         """All queues, by key."""
@@ -108,17 +112,17 @@ class Console:
         Raises:
             ConfigurationError: `after` is no cursor of this list, or the query names an unknown queue.
         """
-        raise NotImplementedError
+        return await list_jobs(self._links, query or Query(), self._redact, after=after, limit=limit)
 
     async def counts(self, query: Query | None = None) -> dict[str, Tally]:
         """How many jobs are meant, by their state, and `all` together; what the query says of states counts
         for nothing.
         """
-        raise NotImplementedError
+        return await counts(self._links, query or Query(), self._redact)
 
     async def count(self, query: Query) -> Tally:
         """How many jobs are meant."""
-        raise NotImplementedError
+        return await count(self._links, query, self._redact)
 
     async def job(self, job_id: str, queue: str | None = None) -> JobDetail | None:
         """Everything that is known of one job; None if nothing is.
@@ -126,15 +130,18 @@ class Console:
         Args:
             job_id: its id.
             queue: the key of its queue; None looks through all.
+
+        Raises:
+            ConfigurationError: it can be no id, or there is no such queue.
         """
-        raise NotImplementedError
+        return await job_detail(self._links, job_id, queue, self._redact)
 
     async def errors(self, *, since: datetime | None = None, queue: str | None = None) -> ErrorGroups:
         """Failures by what they have in common, of the last 24 hours or since a time.
 
         At most the newest 5,000 failed jobs are looked at.
         """
-        raise NotImplementedError
+        return await error_groups(self._links, since=since, queue=queue)
 
     async def crons(self) -> Sequence[CronLine]:
         """The cron jobs of all queues, by queue and name."""
@@ -171,27 +178,34 @@ class Console:
         self, *, queue: str | None = None, actor: str | None = None, after: str | None = None, limit: int = 50
     ) -> AuditPage:
         """What was done by hand, the newest first. Empty without a ledger."""
-        raise NotImplementedError
+        return await audit_page(self._links, self._redact, queue=queue, actor=actor, after=after, limit=limit)
 
     async def suggest(self, word: str, start: str) -> Sequence[str]:
         """Values that a word of the query grammar may have, e.g. the functions that begin so; at most 20,
         from a capped sample.
         """
-        raise NotImplementedError
+        return await suggestions(self._links, word, start, self._redact)
 
     # -- doing
 
     async def retry(self, query: Query) -> Done:
-        """Make the jobs that are meant available now; at most `BULK_LIMIT` in one call."""
-        raise NotImplementedError
+        """Make the jobs that are meant available now; at most `BULK_LIMIT` in one call.
+
+        Those that have ended and that Redis has forgotten are made anew of their rows.
+
+        Raises:
+            ConfigurationError: the query has no words, or cannot be asked.
+            RedisError, OSError: a Redis is away.
+        """
+        return await act(self._links, "retry", query, self._redact)
 
     async def cancel(self, query: Query) -> Done:
         """Cancel the jobs that are meant and have not ended; at most `BULK_LIMIT` in one call."""
-        raise NotImplementedError
+        return await act(self._links, "cancel", query, self._redact)
 
     async def delete(self, query: Query) -> Done:
         """Delete the jobs that are meant and that nobody runs; at most `BULK_LIMIT` in one call."""
-        raise NotImplementedError
+        return await act(self._links, "delete", query, self._redact)
 
     async def pause(self, key: str, *, node: str | None = None) -> None:
         """Have no worker of a queue claim jobs any more."""
@@ -215,7 +229,7 @@ class Console:
 
     async def purge(self, key: str) -> Done:
         """Cancel all jobs of a queue that wait; at most `BULK_LIMIT` in one call."""
-        raise NotImplementedError
+        return await purge(self._links, key)
 
     async def run_cron(self, key: str, name: str) -> Job[Any]:
         """Enqueue a job of a cron job now."""

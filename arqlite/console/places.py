@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 from ..connections import ArqRedis, RedisSettings
 from ..constants import default_queue_name
 from ..errors import ConfigurationError
+from ..model.functions import Function, func
 from ..settings import get_kwargs
 
 if TYPE_CHECKING:  # without a ledger there need not be an SQLAlchemy
     from ..ledger import Ledger
 
-__all__ = ("Place", "places_of")
+__all__ = ("Place", "functions_of", "places_of")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,12 @@ def places_of(targets: Iterable[Any]) -> list[Place]:
     unique = list({(place.queue, place.server): place for place in found}.values())
     names = Counter(place.queue for place in unique)
     return [place if names[place.queue] == 1 else _with_server(place) for place in unique]
+
+
+def functions_of(place: Place) -> dict[str, Function[Any, Any]]:
+    """The functions that the settings of a queue name, by the names of their jobs; none for a bare pool."""
+    functions = [func(given) for given in place.settings.get("functions") or ()]
+    return {function.name: function for function in functions}
 
 
 def _place(target: Any) -> Place:

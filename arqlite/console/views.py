@@ -305,6 +305,7 @@ class ErrorGroup:
         recent: how many in each of 24 equal parts of the time asked for, the newest last.
         sample: the id of the newest.
         is_open: whether some of these jobs are tried again.
+        ids: those of the newest, at most 500: a query of them means the group.
     """
 
     fingerprint: str
@@ -319,6 +320,7 @@ class ErrorGroup:
     recent: Sequence[int]
     sample: str
     is_open: bool = False
+    ids: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,11 +331,13 @@ class ErrorGroups:
         groups: them.
         looked_at: how many rows were looked at.
         are_all: whether these were all of the time asked for.
+        troubles: what could not be asked.
     """
 
     groups: Sequence[ErrorGroup]
     looked_at: int
     are_all: bool
+    troubles: Sequence[Trouble] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -501,10 +505,17 @@ class AuditLine:
 
 @dataclass(frozen=True, slots=True)
 class AuditPage:
-    """A part of what was done by hand, the newest first; `next` is the cursor to go on with."""
+    """A part of what was done by hand, the newest first.
+
+    Attributes:
+        lines: the entries.
+        next: the cursor to go on with; None on the last page.
+        troubles: what could not be asked.
+    """
 
     lines: Sequence[AuditLine]
     next: str | None
+    troubles: Sequence[Trouble] = ()
 
 
 @dataclass(frozen=True, slots=True)

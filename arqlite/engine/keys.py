@@ -17,6 +17,11 @@ PREFIX = "aq:"
 EPOCH_MS, _DUE_STEP = 1_577_836_800_000, 2048
 
 
+def due_score(due_ms: int) -> int:
+    """The largest score of `sched` of a job that is due at this moment, in ms since 1970."""
+    return (due_ms - EPOCH_MS + 1) * _DUE_STEP - 1
+
+
 # A queue that is known has one of these.
 _MARKS = ("}:jobs", "}:live", "}:meta")
 

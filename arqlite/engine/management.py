@@ -125,11 +125,16 @@ class Management:
         """Read all jobs, ids and records, in no order: those that are there all the time, perhaps twice."""
         cursor = 0
         while True:
-            cursor, found = await self.client.hscan(self.keys.jobs, cursor, count=page)
+            cursor, found = await self.page(cursor, page)
             if found:
-                yield [(_text(job_id), record) for job_id, record in found.items()]
+                yield found
             if cursor == 0:
                 return
+
+    async def page(self, cursor: int, count: int = PAGE) -> tuple[int, list[tuple[str, bytes]]]:
+        """Read some jobs, ids and records; 0 is where reading begins and ends."""
+        cursor, found = await self.client.hscan(self.keys.jobs, cursor, count=count)
+        return int(cursor), [(_text(job_id), record) for job_id, record in found.items()]
 
     async def standings(self, job_ids: Sequence[str], *, with_records: bool = False) -> list[Standing]:
         """Tell where jobs stand. Without records, one that ended is as good as nowhere."""

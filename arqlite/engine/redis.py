@@ -16,6 +16,7 @@ from ..model.states import JobState
 from ..utils import timestamp_ms
 from .duties import Duties
 from .flows import FlowVerbs
+from .homes import Homes
 from .keys import Keys
 from .link import WRONG_SERVER, Link, call_on_pool, calls_on_pool
 from .management import CANCEL_ANSWERS, Management
@@ -83,7 +84,7 @@ _KEYS = (
 )  # fmt: skip
 
 
-class RedisEngine(Management, Duties, FlowVerbs, Steering, Spilling, Upkeep):
+class RedisEngine(Management, Homes, Duties, FlowVerbs, Steering, Spilling, Upkeep):
     """One queue in one Redis database.
 
     Args:

@@ -54,6 +54,30 @@ _OF_JOBS = frozenset(JobConditions.__annotations__)
 
 
 @dataclass(frozen=True, slots=True)
+class Like:
+    """A column is like one of these: a `*` stands for anything, in upper or lower case."""
+
+    column: str
+    patterns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Between:
+    """A column's number is within one of these, from and to, both included; None is without end."""
+
+    column: str
+    ranges: tuple[tuple[int | None, int | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """One of some filters holds or, negated, none of them does. No path leads to it: rows are looked at."""
+
+    filters: tuple[LedgerFilter, ...]
+    is_negated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class LedgerFilter:
     """Conditions that were checked; made by `LedgerFilter.of`. None and empty are no condition.
 
@@ -63,6 +87,7 @@ class LedgerFilter:
         causes, queues, job_types, workers, triggered_by, parents, user_ids: one of these.
         id_prefix, error: see `LedgerConditions`.
         created, finished: from and to.
+        likes, between, any_of: what no condition of `LedgerConditions` can say; all of these hold.
     """
 
     jobs: JobFilter = field(default_factory=JobFilter)
@@ -78,6 +103,9 @@ class LedgerFilter:
     error: str = ""
     created: tuple[datetime | None, datetime | None] = (None, None)
     finished: tuple[datetime | None, datetime | None] = (None, None)
+    likes: tuple[Like, ...] = ()
+    between: tuple[Between, ...] = ()
+    any_of: tuple[AnyOf, ...] = ()
 
     @classmethod
     def of(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
@@ -13,12 +13,13 @@ from typing_extensions import Unpack
 from ..errors import ConfigurationError, LedgerError
 from ..model import checks
 from ..model.filters import JobFilter
+from ..model.states import JobState
 from . import store
 from .answers import Count, Ended, JobHistory, LedgerStats, Page, Percentiles
 from .cursors import cursor_of, key_of
 from .export import Format, exported
 from .figures import STEPS, By, Step, added_up, checked_by, moment_of, percentiles_of, span_for, window
-from .filters import LedgerConditions, LedgerFilter, text
+from .filters import LedgerConditions, LedgerFilter, aware, text
 from .reading import reading
 from .rows import JobRowMixin, utc_now
 from .tables import AttemptRow, AuditRow
@@ -102,12 +103,17 @@ class Queries:
             return await _attempts(db, text("job_id", job_id), text("queue", queue))
 
     async def count(
-        self, wanted: LedgerFilter | JobFilter | None = None, /, **conditions: Unpack[LedgerConditions]
+        self,
+        wanted: LedgerFilter | JobFilter | None = None,
+        /,
+        *,
+        most: int | None = None,
+        **conditions: Unpack[LedgerConditions],
     ) -> Count:
         """How many rows there are.
 
-        Up to 100,000 rows are looked at. Where there are more, PostgreSQL is asked for its estimate, and of
-        SQLite it is only known that there are at least as many.
+        Up to `most` rows are looked at, by default 100,000. Where there are more, PostgreSQL is asked
+        for its estimate, and of SQLite it is only known that there are at least as many.
 
         Raises:
             ConfigurationError: a condition cannot be.
@@ -115,12 +121,56 @@ class Queries:
         """
         asked = LedgerFilter.of(wanted, **conditions)
         async with reading(self.sessions, self.read_timeout) as db:
-            value, were_all = await store.count_listed(db, self.row_model, asked, most=MOST_COUNTED)
+            limit = MOST_COUNTED if most is None else most
+            value, were_all = await store.count_listed(db, self.row_model, asked, most=limit)
             if were_all:
                 return Count(value)
             if db.get_bind().dialect.name != "postgresql":
                 return Count(value, "at least")
             return Count(max(value, await store.estimate_listed(db, self.row_model, asked)), "about")
+
+    async def count_by_state(
+        self,
+        wanted: LedgerFilter | JobFilter | None = None,
+        /,
+        *,
+        most: int | None = None,
+        **conditions: Unpack[LedgerConditions],
+    ) -> tuple[dict[JobState, int], bool]:
+        """How many rows are in each state, of up to `most`, see `count`; and whether that were all.
+
+        Raises:
+            ConfigurationError: a condition cannot be.
+            LedgerTooSlow: it took longer than `read_timeout`.
+        """
+        asked = LedgerFilter.of(wanted, **conditions)
+        async with reading(self.sessions, self.read_timeout) as db:
+            limit = MOST_COUNTED if most is None else most
+            return await store.count_states(db, self.row_model, asked, most=limit)
+
+    async def values(
+        self, column: Literal["queue", "function"], *, start: str = "", most: int = 100
+    ) -> list[str]:
+        """The queues or functions that there are rows of, in order, from those that begin with `start`.
+
+        Raises:
+            LedgerTooSlow: it took longer than `read_timeout`.
+        """
+        begins = text("start", start)
+        async with reading(self.sessions, self.read_timeout) as db:
+            return await store.values_of(db, self.row_model, column, start=begins, most=most)
+
+    async def failures(
+        self, *, since: datetime, queues: Sequence[str] = (), most: int = 5_000
+    ) -> Sequence[Any]:
+        """Jobs that failed or are tried again, with few columns; see `store.failures`.
+
+        Raises:
+            LedgerTooSlow: it took longer than `read_timeout`.
+        """
+        begin = aware("since", since)
+        async with reading(self.sessions, self.read_timeout) as db:
+            return await store.failures(db, self.row_model, since=begin, queues=queues, most=most)
 
     async def stats(
         self,

@@ -1,7 +1,7 @@
 """Which jobs somebody means, in one line of text: for the command line, URLs and the API. No I/O.
 
     state:discarded queue:mail,default function:send_* tag:vip node:web-1 arg.user_id:42
-    meta.tenant:"ACME Ltd" error:TimeoutError attempt:>2 since:2h until:2026-11-20 id:1a2b parent:1a2b
+    meta.tenant:"ACME Ltd" error:TimeoutError attempt:>2 since:2h until:2026-11-20 id:1a2b* parent:1a2b
 
 A space means and, a comma or, a leading `-` not. A word without a name is the beginning of an id or a part of
 a function's name.
@@ -12,11 +12,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-NAMES = (
-    "state", "status", "cause", "queue", "function", "tag", "node", "worker", "error", "attempt", "priority",
-    "since", "until", "id", "parent", "by",
-)  # fmt: skip
-"""What may stand before the colon, beside `arg.NAME` and `meta.NAME`."""
+from ..errors import ConfigurationError
+from .terms import NAMES, TEXT, checked
+from .words import words_of, written
+
+__all__ = ("NAMES", "TEXT", "Query", "Term")
+
+_MOST_TERMS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,10 @@ class Term:
     values: Sequence[str]
     negated: bool = False
 
+    def __str__(self) -> str:
+        """The term as text."""
+        return written("" if self.name == TEXT else self.name, self.values, is_negated=self.negated)
+
 
 @dataclass(frozen=True, slots=True)
 class Query:
@@ -48,11 +54,20 @@ class Query:
         Raises:
             ConfigurationError: it cannot be read; the message points at the word, and says what was near.
         """
-        raise NotImplementedError
+        terms: list[Term] = []
+        for word in words_of(text):
+            try:
+                name, values = checked(word.name or TEXT, word.values, is_negated=word.is_negated)
+            except ConfigurationError as error:
+                raise ConfigurationError(f"{error} (in {word.text!r})") from None
+            terms.append(Term(name, values, word.is_negated))
+        if len(terms) > _MOST_TERMS:
+            raise ConfigurationError(f"a query may have {_MOST_TERMS} words, got {len(terms)}")
+        return cls(tuple(terms))
 
     def __str__(self) -> str:
         """The query as text, which reads as the same query."""
-        raise NotImplementedError
+        return " ".join(map(str, self.terms))
 
     def __bool__(self) -> bool:
         return bool(self.terms)

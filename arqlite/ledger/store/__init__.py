@@ -14,7 +14,7 @@ from .charts import ended_runs, oldest_waiting, open_by_state, runs_in_state, sp
 from .events import Writing, writing_to
 from .finals import FinalRow, finals
 from .keys import take_key
-from .listing import Found, count_listed, estimate_listed, list_rows
+from .listing import Found, count_listed, count_states, estimate_listed, list_rows
 from .looking import MAX_PAGE, count_open, find, page
 from .moves import table_of
 from .pruning import (
@@ -30,6 +30,7 @@ from .pruning import (
 )
 from .queueing import queue_rows, queue_unless_open
 from .runs import Asked, adopt, mark_started, open_row, reopen, settle, succeed
+from .summaries import failures, values_of
 from .waiting import (
     cancel_unpushed,
     close_duplicate,
@@ -61,6 +62,7 @@ __all__ = (
     "count_older",
     "count_open",
     "count_rows",
+    "count_states",
     "delete_ended",
     "delete_older",
     "end_attempt",
@@ -68,6 +70,7 @@ __all__ = (
     "ended_runs",
     "estimate_listed",
     "fail_unpushed",
+    "failures",
     "finals",
     "find",
     "find_ended",
@@ -93,6 +96,7 @@ __all__ = (
     "table_of",
     "take_key",
     "unpushed",
+    "values_of",
     "withdrawn",
     "writing_to",
 )

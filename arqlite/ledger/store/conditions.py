@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic_core import to_json
-from sqlalchemy import ColumnElement, Text, and_, cast, func, or_
+from sqlalchemy import ColumnElement, Text, and_, cast, false, func, not_, or_, true
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from ...model.filters import JobFilter
 from ...model.states import LEDGER_STATUS, JobState
-from ..filters import LedgerFilter
+from ..filters import AnyOf, Between, LedgerFilter, Like
 from .containing import Containing
 
 Columns = ReadOnlyColumnCollection[str, Any]
@@ -54,6 +54,9 @@ def conditions_of(wanted: LedgerFilter, words: Containing[Any]) -> Iterator[Cond
     if wanted.jobs.args:
         columns = ["function", "args", "kwargs"]
         yield Condition("args", columns, lambda c: _has_arguments(c, wanted.jobs, words))
+    yield from _by_comparison(wanted)
+    for place, one in enumerate(wanted.any_of):
+        yield _any_of(f"any of {place}", one, words)
 
 
 def _by_value(wanted: LedgerFilter) -> Iterator[tuple[str, str, Sequence[Any]]]:
@@ -70,6 +73,51 @@ def _by_value(wanted: LedgerFilter) -> Iterator[tuple[str, str, Sequence[Any]]]:
     yield "triggered_by", "triggered_by", wanted.triggered_by
     yield "parents", "parent", wanted.parents
     yield "user_ids", "user_id", wanted.user_ids
+
+
+def _by_comparison(wanted: LedgerFilter) -> Iterator[Condition]:
+    """The conditions that a column is like something, or between numbers."""
+    for like in wanted.likes:
+        yield Condition(f"{like.column} like", [like.column], _is_like(like))
+    for between in wanted.between:
+        yield Condition(f"{between.column} between", [between.column], _is_between(between))
+
+
+def _is_like(like: Like) -> Callable[[Columns], ColumnElement[bool]]:
+    patterns = ["%".join(map(_escaped, one.lower().split("*"))) for one in like.patterns]
+    return lambda c: or_(*(func.lower(c[like.column]).like(one, escape="\\") for one in patterns))
+
+
+def _escaped(part: str) -> str:
+    return part.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+def _is_between(between: Between) -> Callable[[Columns], ColumnElement[bool]]:
+    def says(columns: Columns) -> ColumnElement[bool]:
+        column = columns[between.column]
+        return or_(
+            *(
+                and_(
+                    *([column >= low] if low is not None else []),
+                    *([column <= high] if high is not None else []),
+                )
+                for low, high in between.ranges
+            )
+        )
+
+    return says
+
+
+def _any_of(name: str, wanted: AnyOf, words: Containing[Any]) -> Condition:
+    """One of several filters or none of them. What cannot be told of a row, for a column is empty, is no."""
+    parts = [list(conditions_of(one, words)) for one in wanted.filters]
+    columns = dict.fromkeys(column for part in parts for one in part for column in one.columns)
+
+    def says(c: Columns) -> ColumnElement[bool]:
+        holds = or_(false(), *(and_(true(), *(one.says(c) for one in part)) for part in parts))
+        return not_(func.coalesce(holds, false())) if wanted.is_negated else holds
+
+    return Condition(name, list(columns), says)
 
 
 def _statuses_say_it_all(wanted: LedgerFilter) -> bool:

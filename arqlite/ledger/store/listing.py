@@ -17,6 +17,7 @@ from sqlalchemy.sql.base import Executable
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ClauseElement
 
+from ...model.states import JobState
 from ..cursors import Key
 from ..filters import LedgerFilter
 from ..rows import JobRowMixin
@@ -76,6 +77,18 @@ async def count_listed(
         )
     ).one()
     return min(count, most), seen <= most
+
+
+async def count_states(
+    db: AsyncSession, row_model: type[RowT], wanted: LedgerFilter, *, most: int
+) -> tuple[dict[JobState, int], bool]:
+    """How many rows are meant, by state, of at most so many that are looked at; whether that were all."""
+    walk = await _Walk.of(db, row_model, wanted, None)
+    looked = walk.met(most + 1, "state")
+    said = [condition.says(looked.c) for condition in walk.left]
+    counts = select(looked.c.state, func.count().filter(and_(literal(True), *said)), func.count())
+    rows = (await db.execute(counts.select_from(looked).group_by(looked.c.state))).all()
+    return {state: meant for state, meant, _ in rows if meant}, sum(row[2] for row in rows) <= most
 
 
 async def estimate_listed(db: AsyncSession, row_model: type[JobRowMixin], wanted: LedgerFilter) -> int:
@@ -189,9 +202,9 @@ class _Walk:
         all_parts = merged.subquery("parts")
         return select(all_parts).order_by(*self._order(all_parts.c)).limit(most).subquery("looked")
 
-    def met(self, most: int) -> Any:
+    def met(self, most: int, *more: str) -> Any:
         """So many rows on the path, in no order, as a query's table; often the index alone tells them."""
-        names = list(dict.fromkeys(["created_at", *self._read]))
+        names = list(dict.fromkeys(["created_at", *more, *self._read]))
         parts = [self._part(names, branch).limit(most) for branch in self.path.branches]
         if len(parts) == 1:
             return parts[0].subquery("met")

@@ -1,0 +1,193 @@
+"""What is done to many jobs at once: those that are meant are found in pages, and handled in batches."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from ..engine import RedisEngine
+from ..errors import ConfigurationError
+from ..inspector.moving import DELETED_IN, RETRIED_FROM
+from ..model.query import Query, Term
+from ..model.states import FINAL_STATES, INCOMPLETE_STATES, STATES_BY_LETTER, JobState
+from .auditing import tell_audit
+from .knowledge import states_meant
+from .links import Links
+from .listing import Asked
+from .matching import Matcher
+from .places import Place
+from .reviving import revive
+from .views import Done
+
+if TYPE_CHECKING:  # without a ledger there need not be an SQLAlchemy
+    from ..ledger import JobRowMixin, Ledger
+
+Verb = Literal["retry", "cancel", "delete"]
+
+BULK_LIMIT = 5_000
+"""To so many jobs one call does something."""
+
+_AT_ONCE = 500
+# So many jobs of Redis are looked at for those that are meant: some seconds.
+_LOOKS = 200_000
+_MEANT_IN: dict[Verb, frozenset[JobState]] = {
+    "retry": RETRIED_FROM,
+    "cancel": INCOMPLETE_STATES,
+    "delete": DELETED_IN,
+}
+_WAITS_FOR_A_WORKER = INCOMPLETE_STATES - {JobState.EXECUTING}
+# Whose time has come may start, but its row does not tell of that.
+_MAY_HAVE_COME_DUE = frozenset({JobState.SCHEDULED, JobState.RETRYABLE})
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Jobs of one queue that are meant.
+
+    Attributes:
+        place: the queue.
+        ids: those that Redis has.
+        rows: those that only the ledger has.
+    """
+
+    place: Place
+    ids: Sequence[str]
+    rows: Sequence[JobRowMixin] = ()
+
+
+async def act(links: Links, verb: Verb, query: Query, redact: Iterable[str] | None) -> Done:
+    """Do something to the jobs that are meant; see `Console.retry`, `cancel` and `delete`.
+
+    Raises:
+        ConfigurationError: the query has no words, or cannot be asked.
+        RedisError, OSError: a Redis is away; what was done until then stays done, and is in the audit.
+    """
+    if not query:
+        raise ConfigurationError(
+            f"say which jobs to {verb}, as with function:send_mail; state:all means all of them"
+        )
+    asked = await Asked.of(links, query, redact)
+    return await _Deed(asked, verb).done(f"jobs.{verb}", {"query": str(query)})
+
+
+async def purge(links: Links, key: str) -> Done:
+    """Cancel the jobs of a queue that wait; see `Console.purge`."""
+    waiting = Term("state", tuple(sorted(map(str, _WAITS_FOR_A_WORKER))))
+    asked = await Asked.of(links, Query((Term("queue", (links.place(key).key,)), waiting)), None)
+    return await _Deed(asked, "cancel").done("queue.purge", {})
+
+
+class _Deed:
+    """Does one thing to the jobs that a query means."""
+
+    def __init__(self, asked: Asked, verb: Verb) -> None:
+        self._asked = asked
+        self._verb: Verb = verb
+        meant = states_meant(asked.query.terms)
+        self._states = _MEANT_IN[verb] if meant is None else meant & _MEANT_IN[verb]
+        self._matched = 0
+        self._done = 0
+
+    async def done(self, action: str, detail: dict[str, Any]) -> Done:
+        """Do it to as many as one call may, and write that down."""
+        is_all = False
+        try:
+            is_all = await self._do()
+        finally:
+            told = {**detail, "matched": self._matched, "done": self._done}
+            await tell_audit(self._asked.links, self._asked.places, action, told)
+        return Done(self._matched, self._done, is_all)
+
+    async def _do(self) -> bool:
+        """Whether no more are left."""
+        for place, batches in self._sources():
+            async for batch in batches:
+                room = BULK_LIMIT - self._matched
+                ids, rows = batch.ids[:room], batch.rows[: max(room - len(batch.ids), 0)]
+                self._matched += len(ids) + len(rows)
+                self._done += await self._handle(place or batch.place, ids, rows)
+                if len(ids) + len(rows) < len(batch.ids) + len(batch.rows):
+                    return False
+        return self._saw_all
+
+    def _sources(self) -> list[tuple[Place | None, AsyncIterator[Batch]]]:
+        self._saw_all = True
+        if not self._states:
+            return []
+        ledgers = [] if self._is_told_by_homes() else self._asked.ledgers()
+        with_rows = {place.key for _, _, places in ledgers for place in places}
+        plain = [place for place in self._asked.places if place.key not in with_rows]
+        return [
+            *((None, self._of_ledger(ledger, places)) for _, ledger, places in ledgers),
+            *((place, self._of_redis(place)) for place in plain),
+        ]
+
+    def _is_told_by_homes(self) -> bool:
+        """Whether only open states are asked for: Redis has those at hand, as they are now."""
+        matcher = Matcher(self._asked.query, self._asked.known)
+        return matcher.asks_only_for_states and self._states <= INCOMPLETE_STATES
+
+    async def _handle(self, place: Place, ids: Sequence[str], rows: Sequence[JobRowMixin]) -> int:
+        done = await revive(self._asked.links, place, rows) if rows else 0
+        if not ids:
+            return done
+        inspector = await self._asked.links.inspector(place)
+        do = {"retry": inspector.retry_jobs, "cancel": inspector.cancel_jobs, "delete": inspector.delete_jobs}
+        for start in range(0, len(ids), _AT_ONCE):
+            chunk = list(ids[start : start + _AT_ONCE])
+            done += await do[self._verb](place.queue, ids=chunk, state=sorted(self._states))
+        return done
+
+    async def _of_redis(self, place: Place) -> AsyncIterator[Batch]:
+        """Those that are meant, of as many as are looked at; all are found before the first is moved."""
+        asked = self._asked
+        query = Query((*asked.query.terms, Term("state", tuple(sorted(map(str, self._states))))))
+        live = await Asked(asked.links, query, [place], asked.known, asked.hider).live(place)
+        found: dict[str, None] = {}
+        async for jobs in live.found(_LOOKS):
+            found.update(dict.fromkeys(one.job_id for one in jobs))
+            if len(found) > BULK_LIMIT:
+                break
+        self._saw_all = self._saw_all and live.saw_all
+        yield Batch(place, list(found))
+
+    async def _of_ledger(self, ledger: Ledger, places: Sequence[Place]) -> AsyncIterator[Batch]:
+        """Those that are meant by their rows, and are in such a state by now."""
+        asked = self._asked
+        states = self._states | (_MAY_HAVE_COME_DUE if JobState.AVAILABLE in self._states else frozenset())
+        words = [term for term in asked.query.terms if term.name not in ("state", "status")]
+        query = Query((*words, Term("state", tuple(sorted(map(str, states))))))
+        rows = Asked(asked.links, query, places, asked.known, asked.hider).rows(ledger, places)
+        wanted = await asked.asking.ledger(ledger, places, rows.wanted)
+        after: str | None = None
+        while wanted is not None:
+
+            async def ask(after: str | None = after) -> Any:
+                return await ledger.jobs(wanted, after=after, limit=_AT_ONCE)
+
+            page = await asked.asking.ledger(ledger, places, ask)
+            if page is None:
+                break
+            for place in places:
+                of_place = [row for row in page.items if row.queue == place.queue]
+                if of_place:
+                    yield await self._standing(place, of_place)
+            after = page.next
+            if after is None:
+                return
+        if asked.asking.troubles:  # the ledger is away: what Redis has is what can be moved
+            for place in places:
+                async for batch in self._of_redis(place):
+                    yield batch
+
+    async def _standing(self, place: Place, rows: Sequence[JobRowMixin]) -> Batch:
+        """Where the jobs of rows are by now: in a state that is meant, or nowhere but in the ledger."""
+        engine = RedisEngine(await self._asked.links.pool(place), place.queue)
+        standings = await engine.standings([row.id for row in rows], with_records=True)
+        told = list(zip(rows, standings, strict=True))
+        ids = [row.id for row, one in told if one.state and STATES_BY_LETTER[one.state] in self._states]
+        if self._verb != "retry":
+            return Batch(place, ids)
+        over = [row for row, one in told if not one.state and row.state in self._states & FINAL_STATES]
+        return Batch(place, ids, over)

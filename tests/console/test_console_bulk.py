@@ -1,0 +1,175 @@
+"""What is done to many jobs at once."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from inspector_toys import enqueue, enqueue_everywhere, states_of
+from query_toys import row
+from reading_toys import away_ledger, fill, ids, settings
+
+from arqlite import ArqRedis, Inspector, Worker, func
+from arqlite.console import Console, Done
+from arqlite.console import bulk as bulk_module
+from arqlite.errors import ConfigurationError
+from arqlite.ledger import Ledger
+from arqlite.model.query import Query
+from arqlite.model.states import JobState
+
+Eventually = Callable[..., Awaitable[Any]]
+RAN: list[Any] = []
+
+
+async def noting(ctx: dict[Any, Any], what: str) -> None:
+    """Fail for good the first time, and be fine from then on."""
+    RAN.append((what, ctx["job_try"]))
+    if len(RAN) == 1:
+        raise ValueError("not yet")
+
+
+@pytest.mark.parametrize(
+    ("verb", "line", "done", "state"),
+    [
+        ("retry", "state:all", 6, "available"),
+        ("retry", "state:discarded", 1, "available"),
+        ("retry", "id:scheduled,executing", 1, "available"),
+        ("cancel", "state:all", 5, "cancelled"),
+        ("cancel", "-state:executing,scheduled", 3, "cancelled"),
+        ("delete", "state:all", 7, "gone"),
+        ("delete", "function:toy state:completed,available", 2, "gone"),
+    ],
+)
+async def test_jobs_that_are_meant_are_moved(
+    arq_redis: ArqRedis, verb: str, line: str, done: int, state: str
+) -> None:
+    """Those that are meant, and that such a thing can be done to, are moved; the others stay."""
+    await enqueue_everywhere(arq_redis)
+    before = await states_of(Inspector(arq_redis))
+
+    told = await getattr(Console([arq_redis]), verb)(Query.parse(line))
+
+    after = await states_of(Inspector(arq_redis))
+    changed = {job_id for job_id in before if before[job_id] != after.get(job_id)}
+    assert told == Done(done, done)
+    assert len(changed) in (done, done - 1)  # (a running job is asked to end)
+    assert {after.get(job_id, "gone") for job_id in changed} == {state}
+
+
+@pytest.mark.parametrize("verb", ["retry", "cancel", "delete"])
+async def test_nothing_is_done_to_all_by_a_slip(arq_redis: ArqRedis, verb: str) -> None:
+    """An empty query means every job in a list, and none where something is done."""
+    await enqueue(arq_redis, "one")
+
+    with pytest.raises(ConfigurationError, match="state:all"):
+        await getattr(Console([arq_redis]), verb)(Query.parse(" "))
+    with pytest.raises(ConfigurationError, match="not shown"):
+        await getattr(Console([arq_redis]), verb)(Query.parse("arg.password:x"))
+
+    assert await states_of(Inspector(arq_redis)) == {"one": "available"}
+
+
+async def test_call_ends_at_its_limit(arq_redis: ArqRedis, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One call does something to so many jobs at most, and tells that more are left; the next goes on."""
+    monkeypatch.setattr(bulk_module, "BULK_LIMIT", 4)
+    for number in range(6):
+        await enqueue(arq_redis, f"job-{number}")
+    console = Console([arq_redis])
+
+    first = await console.cancel(Query.parse("state:available"))
+    second = await console.cancel(Query.parse("state:available"))
+
+    assert (first, second) == (Done(4, 4, is_all=False), Done(2, 2))
+
+
+async def test_jobs_of_a_queue_with_rows_are_moved_as_they_stand(
+    ledger: Ledger, arq_redis: ArqRedis, eventually: Eventually
+) -> None:
+    """Rows tell who is meant, and Redis in which state they are; the audit tells once of the call."""
+    pool = ArqRedis(connection_pool=arq_redis.connection_pool, ledger=ledger)
+    for number in range(3):
+        await pool.options(job_id=f"job-{number}", tags=["vip"] if number else []).enqueue("toy")
+    rows = await eventually(lambda: _rows(ledger, 3))
+    assert len(rows) == 3
+    console = Console([settings(pool, ledger)], by="ada")
+
+    done = await console.cancel(Query.parse("tag:vip function:toy"))
+
+    assert done == Done(2, 2)
+    assert await states_of(Inspector(pool)) == {
+        "job-0": "available", "job-1": "cancelled", "job-2": "cancelled",
+    }  # fmt: skip
+    audit = await eventually(lambda: _audit(console, "jobs.cancel"))
+    assert [(one.actor, one.queue, one.detail) for one in audit] == [
+        ("ada", "arq:queue", {"query": "tag:vip function:toy", "matched": 2, "done": 2})
+    ]
+    await pool.aclose()
+
+
+async def test_job_that_redis_has_forgotten_runs_again(
+    ledger: Ledger, arq_redis: ArqRedis, eventually: Eventually
+) -> None:
+    """A failed job of which only the row is left is made anew of it, with one more attempt."""
+    RAN.clear()
+    pool = ArqRedis(connection_pool=arq_redis.connection_pool, ledger=ledger)
+    await pool.options(job_id="one").enqueue("noting", "hm")
+    await _work(pool, ledger)
+    await arq_redis.flushdb()
+    console = Console([settings(pool, ledger)])
+
+    done = await console.retry(Query.parse("state:discarded"))
+    await eventually(lambda: _rows(ledger, 1, status="QUEUED"))
+    await _work(pool, ledger)
+
+    assert done == Done(1, 1)
+    assert RAN == [("hm", 1), ("hm", 2)]
+    assert [one.state for one in await _rows(ledger, 1)] == [JobState.COMPLETED]
+    await pool.aclose()
+
+
+async def test_row_that_keeps_no_job_cannot_run_again(ledger: Ledger, fake: ArqRedis) -> None:
+    """A row without its record was meant, and nothing was done to it."""
+    await fill(ledger, [row("one", JobState.DISCARDED), row("two", JobState.DISCARDED, record=b"Q\0no job")])
+    console = Console([settings(fake, ledger, queue_name="main")])
+
+    assert await console.retry(Query.parse("state:discarded")) == Done(2, 0)
+
+
+async def test_jobs_are_moved_while_their_ledger_is_away(arq_redis: ArqRedis) -> None:
+    """An outage of the database keeps nobody from cancelling what Redis has."""
+    await enqueue(arq_redis, "one")
+    console = Console([settings(arq_redis, away_ledger())])
+
+    assert await console.cancel(Query.parse("function:toy")) == Done(1, 1)
+    await console.aclose()
+
+
+async def test_purge_cancels_what_waits(arq_redis: ArqRedis) -> None:
+    """A purged queue has no job left that waits; those that run or have ended stay."""
+    await enqueue_everywhere(arq_redis)
+    console = Console([arq_redis])
+
+    done = await console.purge("arq:queue")
+
+    assert done == Done(4, 4)
+    assert sorted(await ids(console, "-state:cancelled")) == ["completed", "discarded", "executing"]
+    with pytest.raises(ConfigurationError, match="there is no queue"):
+        await console.purge("other")
+
+
+async def _work(pool: ArqRedis, ledger: Ledger) -> None:
+    worker = Worker(
+        [func(noting, max_tries=1)], redis_pool=pool, ledger=ledger, burst=True, handle_signals=False
+    )
+    await worker.main()
+    await worker.close()
+
+
+async def _rows(ledger: Ledger, count: int, **conditions: Any) -> Any:
+    items = (await ledger.jobs(**conditions)).items
+    return items if len(items) == count else None
+
+
+async def _audit(console: Console, action: str) -> Any:
+    return [one for one in (await console.audit()).lines if one.action == action]
