@@ -107,7 +107,7 @@ class Console:
 
     async def overview(self) -> Overview:
         """The first look: what waits, runs, failed, and what an operator should know."""
-        return await overview.overview(self._links, overview.no_errors)
+        return await overview.overview(self._links)
 
     async def queues(self) -> Sequence[QueueState]:
         """All queues, by key."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from .checkup import all_troubles
 from .databases import silent
 from .facts import LedgerFacts
-from .links import Links, Silence
+from .failures import error_groups
+from .links import ANSWER_S, Links, Silence
 from .minutes import Span, ended, minutes_until, points, totals
 from .places import Place
 from .queuefacts import queue_facts
@@ -23,18 +24,17 @@ if TYPE_CHECKING:  # without a ledger there need not be an SQLAlchemy
 
 FAILED_WITHIN = timedelta(hours=24)
 
+# To group failures their tracebacks are read: of these few, for a first look.
+_LAST_FAILURES = 200
+_LAST_GROUPS = 5
 
-async def overview(links: Links, errors: Callable[[], Awaitable[Sequence[ErrorGroup]]]) -> Overview:
-    """The first look. It costs the same however many jobs there are.
 
-    Args:
-        links: leads to the queues and ledgers.
-        errors: asks for the last groups of failures.
-    """
+async def overview(links: Links) -> Overview:
+    """The first look. It costs the same however many jobs there are."""
     now = datetime.now(UTC)
     span = minutes_until(now)
     groups, queues, servers, ledgers = await asyncio.gather(
-        errors(),
+        last_errors(links),
         queue_facts(links),
         server_facts(links),
         asyncio.gather(*(_Past.of(links, *each, span, now) for each in links.ledgers())),
@@ -53,9 +53,14 @@ async def overview(links: Links, errors: Callable[[], Awaitable[Sequence[ErrorGr
     )
 
 
-async def no_errors() -> Sequence[ErrorGroup]:
-    """Nobody groups failures here."""
-    return ()
+async def last_errors(links: Links) -> list[ErrorGroup]:
+    """The groups of the last failures, the newest first."""
+    try:
+        async with asyncio.timeout(ANSWER_S):
+            found = await error_groups(links, most=_LAST_FAILURES)
+    except TimeoutError:  # whoever is that slow is told as a trouble, and the rest is wanted now
+        return []
+    return sorted(found.groups, key=lambda group: group.last_at, reverse=True)[:_LAST_GROUPS]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from postgres import postgres_url  # noqa: F401 (a fixture)
 from sqlalchemy import insert, text
 from sqlite_threads import sqlite_threads_end  # noqa: F401 (a fixture)
 
-from arqlite import ArqRedis
+from arqlite import ArqRedis, func
 from arqlite.console import Console
 from arqlite.console.figures import asked_for
 from arqlite.console.minutes import minutes_until
@@ -192,6 +192,23 @@ async def test_overview_adds_up_all_queues(arq_redis: ArqRedis, ledger: Ledger) 
     assert [state.key for state in first.queues] == [QUEUE, "dead"]
     assert sum(point.completed for point in first.points) == sum(first.queues[0].ended) == 7
     assert [trouble.code for trouble in first.troubles] == ["redis-away"]
+
+
+async def test_overview_shows_the_last_failures(arq_redis: ArqRedis, make_worker: Any) -> None:
+    """The last five groups of failures are there, the newest first."""
+
+    async def fail(ctx: Any, kind: str) -> None:
+        raise type(kind, (Exception,), {})(kind)
+
+    for number in range(7):
+        await arq_redis.enqueue_job("fail", f"Fault{number}")
+    worker = make_worker([func(fail, name="fail")], max_tries=1, max_jobs=1, keep_result=60)
+    await worker.async_run()
+
+    async with Console([arq_redis]) as console:
+        first = await console.overview()
+
+    assert [group.error_type for group in first.errors] == [f"Fault{number}" for number in (6, 5, 4, 3, 2)]
 
 
 async def test_overview_without_a_ledger_knows_no_failures(arq_redis: ArqRedis) -> None:
