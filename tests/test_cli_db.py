@@ -266,7 +266,11 @@ def test_sql_from_the_last_revision_is_none() -> None:
         (["current", "--url", "mysql://localhost/jobs"], 2, "a ledger is in postgresql or sqlite"),
         (["current", "--url", "sqlite:////nowhere/jobs.db"], 1, ":////nowhere/jobs.db cannot be used"),
         (["upgrade", "nowhere.Settings"], 2, "no module named 'nowhere'"),
-        (["sql", "--dialect", "sqlite", "--from", "7"], 2, f"no revision is called '7'; there are {HEAD}"),
+        (
+            ["sql", "--dialect", "sqlite", "--from", "7"],
+            2,
+            f"no revision is called '7'; there are 0001, {HEAD}",
+        ),
         (["prune", "--url", "sqlite://", "--success", "3"], 2, "an age is written as 90m, 12h, 30d or never"),
         (["prune", "--url", "sqlite://", "--queue", "3d"], 2, "it is written as NAME=AGE, got '3d'"),
         (["prune", "--url", "sqlite://", "--failed", "0m"], 1, "Retention.failed must be at least a minute"),

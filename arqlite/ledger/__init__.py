@@ -12,7 +12,7 @@ except ImportError as error:
 
 from ..model.states import Cause, LedgerStatus
 from . import store
-from .answers import Count, Ended, JobHistory, LedgerHealth, LedgerStats, Page
+from .answers import Count, Ended, JobHistory, LedgerHealth, LedgerStats, Page, Percentiles
 from .audit import AuditEntry
 from .auditor import Auditor
 from .autogenerate import include_object, render_item
@@ -57,6 +57,7 @@ __all__ = (
     "LedgerStats",
     "LedgerStatus",
     "Page",
+    "Percentiles",
     "Recorder",
     "Retention",
     "UtcDateTime",

@@ -97,6 +97,23 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True)
+class Percentiles:
+    """How long runs took, and how long they had waited; to within an eighth.
+
+    Attributes:
+        queue, function: of which jobs; None for all together.
+        count: how many runs there were.
+        run_ms, wait_ms: what half of them, 95 % and 99 % of them did not exceed.
+    """
+
+    queue: str | None
+    function: str | None
+    count: int
+    run_ms: tuple[float, float, float]
+    wait_ms: tuple[float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
 class LedgerStats:
     """What is going on, and what went on.
 

@@ -62,6 +62,11 @@ class Backlog:
         """Whether something waits that nobody is writing."""
         return bool(self._runs or self._begun or self._accepted)
 
+    @property
+    def runs_left(self) -> int:
+        """How many runs wait that nobody is writing."""
+        return len(self._runs) + len(self._begun)
+
     def written(self) -> int:
         """How many events, from the first on, wait no more."""
         waiting: list[Collection[Any]] = [self._runs, self._begun.values(), self._accepted, *self._out]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from operator import itemgetter
@@ -18,6 +19,7 @@ from .accepting import AcceptedJob
 from .payloads import describe_error, jsonable_or_text
 from .redaction import Redaction
 from .rows import BY_QUEUE, MOST_ATTEMPTS
+from .spreads import SPANS, as_text, bucket_of
 
 JOB_COLUMNS = (
     "id", "queue", "job_type", "function", "status", "state", "cause", "args", "kwargs", "tags", "meta",
@@ -42,6 +44,8 @@ ATTEMPT_COLUMNS = (
 MINUTE_COLUMNS = (
     "minute", "queue", "function", "state", "count", "run_ms", "wait_ms", "longest_run_ms", "longest_wait_ms",
 )  # fmt: skip
+
+SPREAD_COLUMNS = ("start", "span", "queue", "function", "run_ms", "wait_ms")
 
 Values: TypeAlias = tuple[Any, ...]
 Moment: TypeAlias = Callable[[int], Any]
@@ -79,17 +83,34 @@ class Batch:
             once, for one statement can move a row once; and it is in the order of ids, for two writers must
             lock their rows in the same order.
         minutes: by minute, queue, function and state: count, ms run, ms waited, and the longest of both.
+        spreads: by minute, queue and function: how many ran for how long, and waited for how long, by bucket;
+            the minute is the first of the shortest of `spreads.SPANS`.
     """
 
     ends: list[End] = field(default_factory=list)
     layers: list[list[tuple[Values, Values | None]]] = field(default_factory=list)
     minutes: dict[Values, list[int]] = field(default_factory=dict)
+    spreads: dict[Values, tuple[dict[int, int], dict[int, int]]] = field(default_factory=dict)
+
+    def minute_rows(self) -> list[Values]:
+        """Rows of `MINUTE_COLUMNS`, in their order."""
+        return [(*key, *sums) for key, sums in sorted(self.minutes.items())]
+
+    def spread_rows(self) -> list[Values]:
+        """Rows of `SPREAD_COLUMNS`, in their order."""
+        rows: dict[Values, tuple[Counter[int], Counter[int]]] = {}
+        for (minute, queue, function), counted in self.spreads.items():
+            for span in SPANS:
+                key = minute - minute % span, span, queue, function
+                for sums, counts in zip(rows.setdefault(key, (Counter(), Counter())), counted, strict=True):
+                    sums.update(counts)
+        return [(*key, as_text(ran), as_text(waited)) for key, (ran, waited) in sorted(rows.items())]
 
     def with_ends(self, ends: Iterable[End]) -> Batch:
         """The same layers, of which the first has these ends as well, and no ends apart."""
         first, *others = self.layers or [[]]
         first = [*first, *(in_full(end)[:2] for end in ends)]
-        return Batch([], [sorted(first, key=itemgetter(0)), *others], self.minutes)
+        return Batch([], [sorted(first, key=itemgetter(0)), *others], self.minutes, self.spreads)
 
 
 def batch_of(told: Iterable[Told]) -> Batch:
@@ -101,11 +122,11 @@ def batch_of(told: Iterable[Told]) -> Batch:
         if len(one) == 2 and key not in heights:
             heights[key] = 1  # (an end that finds no such row goes into the first layer)
             batch.ends.append(one)
-            _count_end(batch.minutes, one)
+            _count_end(batch, one)
             continue
         job, attempt, tally = in_full(one)
         if tally is not None:
-            _count(batch.minutes, tally)
+            _count(batch, *tally)
         # Rows of one id, of an earlier and a later run or job, come to lie on each other.
         height = heights.get(key, 0)
         heights[key] = height + 1
@@ -137,14 +158,13 @@ def in_full(told: Told) -> Run:
     )  # fmt: skip
 
 
-def _count_end(minutes: dict[Values, list[int]], end: End) -> None:
+def _count_end(batch: Batch, end: End) -> None:
     (_, queue, *_), (function, _, _, _, _, _, minute, ran, waited) = end
-    _count(minutes, (minute, queue, function[:_FUNCTION_LENGTH], _COMPLETED, ran, waited))
+    _count(batch, minute, queue, function[:_FUNCTION_LENGTH], _COMPLETED, ran, waited)
 
 
-def _count(minutes: dict[Values, list[int]], tally: Values) -> None:
-    *key, ran, waited = tally
-    sums = minutes.setdefault(tuple(key), [0, 0, 0, 0, 0])
+def _count(batch: Batch, minute: int, queue: str, function: str, state: str, ran: int, waited: int) -> None:
+    sums = batch.minutes.setdefault((minute, queue, function, state), [0, 0, 0, 0, 0])
     sums[0] += 1
     sums[1] += ran
     sums[2] += waited
@@ -152,6 +172,12 @@ def _count(minutes: dict[Values, list[int]], tally: Values) -> None:
         sums[3] = ran
     if waited > sums[4]:
         sums[4] = waited
+    key = minute - minute % SPANS[0], queue, function
+    counted = batch.spreads.get(key)
+    if counted is None:
+        counted = batch.spreads[key] = {}, {}
+    for counts, bucket in zip(counted, (bucket_of(ran), bucket_of(waited)), strict=True):
+        counts[bucket] = counts.get(bucket, 0) + 1
 
 
 def told_of(

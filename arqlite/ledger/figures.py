@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from ..errors import ConfigurationError
-from .answers import Ended
+from . import spreads
+from .answers import Ended, Percentiles
 from .filters import aware
 
 Step: TypeAlias = Literal["minute", "hour", "day"]
@@ -17,6 +18,7 @@ STEPS: dict[str, int] = {"minute": 1, "hour": 60, "day": 24 * 60}
 MOST_POINTS = 5_000
 DEFAULT_WINDOW = timedelta(days=1)
 
+_MOST_SHORT_SPANS = 100
 _MINUTE = timedelta(minutes=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -85,4 +87,33 @@ def _ended(key: Sequence[Any], states: Sequence[Any], by: Sequence[str], *, has_
         wait_ms=sum(int(row[3]) for row in states) / total,
         longest_run_ms=max(int(row[4]) for row in states),
         longest_wait_ms=max(int(row[5]) for row in states),
+    )
+
+
+def span_for(found: Window) -> int:
+    """Which minutes are read together for percentiles of a time: for days the long ones."""
+    short, long = spreads.SPANS
+    return short if found.until - found.since <= _MOST_SHORT_SPANS * short else long
+
+
+def percentiles_of(rows: Iterable[Sequence[Any]], by: Sequence[str]) -> list[Percentiles]:
+    """Rows of `store.spread_runs` as one answer for each key; the keys with the most runs come first."""
+    groups: dict[tuple[Any, ...], tuple[list[str], list[str]]] = {}
+    for *key, run_ms, wait_ms in rows:
+        ran, waited = groups.setdefault(tuple(key), ([], []))
+        ran.append(run_ms)
+        waited.append(wait_ms)
+    found = [_percentiles(key, *texts, by) for key, texts in groups.items()]
+    return sorted(found, key=lambda one: (-one.count, one.queue or "", one.function or ""))
+
+
+def _percentiles(key: Sequence[Any], ran: list[str], waited: list[str], by: Sequence[str]) -> Percentiles:
+    names = dict(zip(by, key, strict=True))
+    runs = spreads.added_up(ran)
+    return Percentiles(
+        names.get("queue"),
+        names.get("function"),
+        sum(runs.values()),
+        spreads.percentiles(runs),
+        spreads.percentiles(spreads.added_up(waited)),
     )

@@ -186,7 +186,8 @@ class Ledger(Queries):
         """Delete the rows that are over by `keep`, in small batches; the leader's worker does so by itself.
 
         Returns:
-            How many rows were deleted: of `jobs`, `attempts`, `minutes`, `audit` and `idempotency`.
+            How many rows were deleted: of `jobs`, `attempts`, `minutes`, `spreads`, `audit` and
+            `idempotency`.
         """
         told: Counter[str] = Counter()
         if self.keep is not None:

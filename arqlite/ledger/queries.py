@@ -14,10 +14,10 @@ from ..errors import ConfigurationError, LedgerError
 from ..model import checks
 from ..model.filters import JobFilter
 from . import store
-from .answers import Count, JobHistory, LedgerStats, Page
+from .answers import Count, JobHistory, LedgerStats, Page, Percentiles
 from .cursors import cursor_of, key_of
 from .export import Format, exported
-from .figures import STEPS, By, Step, added_up, checked_by, moment_of, window
+from .figures import STEPS, By, Step, added_up, checked_by, moment_of, percentiles_of, span_for, window
 from .filters import LedgerConditions, LedgerFilter, text
 from .reading import reading
 from .rows import JobRowMixin, utc_now
@@ -169,6 +169,42 @@ class Queries:
             oldest_waiting=oldest,
             ended=added_up(rows, apart, has_steps=step is not None),
         )
+
+    async def percentiles(
+        self,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        by: By | Sequence[By] = (),
+        queue: str | None = None,
+        function: str | None = None,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> Sequence[Percentiles]:
+        """How long the runs took that ended within a time, and how long they had waited.
+
+        Read from counts of five minutes, or of an hour where the time is longer than eight hours: it begins
+        with the first whole one of these.
+
+        Args:
+            since, until: the time; by default the last 24 hours.
+            by: `queue`, `function`, or both: tell these apart, the one with the most runs first.
+            queue, function: only of this one.
+            clock: tells the time.
+
+        Raises:
+            ConfigurationError: these cannot be.
+            LedgerTooSlow: it took longer than `read_timeout`.
+        """
+        minutes, apart = window(since, until, None, clock()), checked_by(by)
+        only: dict[str, Any] = {
+            name: None if value is None else text(name, value)
+            for name, value in (("queue", queue), ("function", function))
+        }
+        async with reading(self.sessions, self.read_timeout) as db:
+            rows = await store.spread_runs(
+                db, since=minutes.since, until=minutes.until, span=span_for(minutes), by=apart, **only
+            )
+        return percentiles_of(rows, apart)
 
     async def audit(
         self,

@@ -23,10 +23,11 @@ from ..utils import timestamp_ms
 from . import hearing
 from .accepting import AcceptedJob
 from .backlog import Accepted, Backlog, Run
-from .leaving import leave_accepted_out, leave_packet_out, leave_run_out, packets_of, report_overflow
+from .leaving import leave_accepted_out, leave_packet_out, leave_run_out, report_overflow
 from .milestones import Milestones
 from .outage import Absence, is_away, is_conflict
 from .overflow import Overflow
+from .spiller import Spiller
 from .writer import Books, Writer, write_parts
 
 logger = logging.getLogger("arqlite.ledger")
@@ -35,7 +36,6 @@ _GOES_ON = "jobs go on and are recorded later"
 _WAITS = "what has ended waits, and nothing more is begun until it is back"
 _ENDED = "the recorder ended before it could write this"
 _SHORTEST_BACKOFF_S = 0.02
-_PUT_TIMEOUT_S = 5.0
 
 _ENTRIES_AT_ONCE = 2_000
 """In one transaction: enough to share its cost, few enough not to hold up jobs while it is made."""
@@ -108,10 +108,11 @@ class Recorder(Service):
         self._backlog = Backlog(self._writer.moment, ledger.redaction)
         self._milestones = Milestones(self._backlog.written)
         self._absence = Absence(queue or "", _WAITS if ledger.is_strict else _GOES_ON)
-        self._spilling: asyncio.Task[None] | None = None
+        self._spiller = (
+            None if overflow is None else Spiller(self._backlog, overflow, capacity, self._milestones.look)
+        )
         self._helping: asyncio.Task[None] | None = None
         self._arrived = asyncio.Event()
-        self._crowded = asyncio.Event()
         self._closing = asyncio.Event()
 
     # What others ask.
@@ -176,10 +177,10 @@ class Recorder(Service):
         if not self._arrived.is_set():
             self._arrived.set()
         if self._backlog.waiting > self.capacity and not self.ledger.is_strict:
-            if self.overflow is None:
+            if self._spiller is None:
                 self._backlog.drop_oldest(self.capacity)
             else:
-                self._crowded.set()
+                self._spiller.crowded()
                 self._backlog.drop_oldest(2 * self.capacity)
 
     # Its life.
@@ -189,7 +190,6 @@ class Recorder(Service):
         if self._task is None:
             # Anew at each start: one settings class may serve several loops, one after the other.
             self._arrived = asyncio.Event()
-            self._crowded = asyncio.Event()
             self._closing = asyncio.Event()
             if self.beginnings is None:
                 telemetry.attach(self._handler_id, (JobStarted, JobStopped), self.take)
@@ -198,8 +198,8 @@ class Recorder(Service):
                 self.beginnings.heard = self._has_more
             hearing.begin(Recorder, self.ledger, self.queue)
             self._is_listening = True
-            if self.overflow is not None:
-                self._spilling = asyncio.create_task(self._spill(self.overflow), name="arqlite:overflow")
+            if self._spiller is not None:
+                await self._spiller.start()
         await super().start()
 
     async def stop(self) -> None:
@@ -214,9 +214,8 @@ class Recorder(Service):
             await asyncio.wait([self._task], timeout=self.flush_timeout)
         await super().stop()
         await self._writer.rest()
-        if self._spilling is not None:
-            await end_task(self._spilling)
-            self._spilling = None
+        if self._spiller is not None:
+            await self._spiller.stop()
         # Before the rest goes elsewhere: that is not committed.
         self._milestones.end(_ENDED)
         await self._leave_rest()
@@ -296,8 +295,8 @@ class Recorder(Service):
                 delay = min(delay * 2, self.max_backoff)
 
     def _needs_help(self) -> bool:
-        """Whether more waits than goes into one transaction, and the database takes two at once."""
-        is_much = self._backlog.waiting > _ENTRIES_AT_ONCE
+        """Whether many runs wait that nobody writes, and the database takes two transactions at once."""
+        is_much = self._backlog.runs_left > _ENTRIES_AT_ONCE // 4
         return is_much and self._writer.takes_two and not self._absence.is_on
 
     async def _help(self) -> None:
@@ -349,33 +348,6 @@ class Recorder(Service):
 
     # The overflow.
 
-    async def _spill(self, overflow: Overflow) -> None:
-        """Whenever more waits than may, put the oldest of it into the overflow."""
-        while True:
-            await self._crowded.wait()
-            self._crowded.clear()
-            while len(self._backlog) > self.capacity and await self._spill_oldest(overflow):
-                pass
-
-    async def _spill_oldest(self, overflow: Overflow) -> bool:
-        """Put some of what waits into the overflow; False if it did not take it, or there is nothing."""
-        limit = max(self.capacity // 4, 1)
-        accepted = self._backlog.take_accepted(limit)
-        runs = self._backlog.take_runs(limit)
-        is_put = False
-        try:
-            if packets := packets_of(accepted, runs):
-                async with asyncio.timeout(_PUT_TIMEOUT_S):
-                    await overflow.put(packets)
-                is_put = True
-        except Exception as error:  # noqa: BLE001 (then it waits here, as long as there is room)
-            report_overflow(error)
-        finally:
-            self._backlog.settle_accepted(accepted, () if is_put else accepted)
-            self._backlog.settle_runs(runs, () if is_put else runs)
-            self._milestones.look()
-        return is_put
-
     async def _replay(self, overflow: Overflow) -> None:
         """Write what found no room earlier, as long as what is told now does."""
         while not self._closing.is_set() and len(self._backlog) <= self.capacity // 2:
@@ -396,8 +368,8 @@ class Recorder(Service):
 
     async def _leave_rest(self) -> None:
         """Nobody writes any more: what waits goes into the overflow, or is lost."""
-        while self.overflow is not None and len(self._backlog) and await self._spill_oldest(self.overflow):
-            pass
+        if self._spiller is not None:
+            await self._spiller.spill_all()
         if len(self._backlog):
             logger.error(
                 "the ledger missed %d changes: it was away when the worker ended", len(self._backlog)

@@ -96,6 +96,8 @@ class Retention:
     def others(self) -> dict[str, timedelta]:
         """The ages of what is no job, by the name of the attribute; without what stays for ever."""
         ages = {name: _checked(name, getattr(self, name)) for name in _OTHERS}
+        if ages["minutes"] is not None:
+            ages["spreads"] = ages["minutes"]  # (charts show both)
         return {name: age for name, age in ages.items() if age is not None}
 
     def _sweeps_of(self, name: str, status: LedgerStatus) -> Iterator[Sweep]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Index, Integer, MetaData, String, Text
+from sqlalchemy import BigInteger, Index, Integer, MetaData, SmallInteger, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from ..model.states import Cause
@@ -103,6 +103,26 @@ class MinuteRow(LedgerBase):
     wait_ms: Mapped[int] = mapped_column(BigInteger)
     longest_run_ms: Mapped[int] = mapped_column(BigInteger)
     longest_wait_ms: Mapped[int] = mapped_column(BigInteger)
+
+
+class SpreadRow(LedgerBase):
+    """How long the runs that ended within some minutes took, and how long they had waited; see `spreads`.
+
+    Attributes:
+        start: when these minutes began, in minutes since 1970; a multiple of `span`.
+        span: how many they are, one of `spreads.SPANS`.
+        queue, function: of which jobs.
+        run_ms, wait_ms: how many runs fell into which bucket, as JSON.
+    """
+
+    __tablename__ = "arqlite_spreads"
+
+    start: Mapped[int] = mapped_column(Integer, primary_key=True)
+    span: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
+    queue: Mapped[str] = mapped_column(QueueColumn, primary_key=True)
+    function: Mapped[str] = mapped_column(String(255), primary_key=True)
+    run_ms: Mapped[str] = mapped_column(Text)
+    wait_ms: Mapped[str] = mapped_column(Text)
 
 
 class QueueRow(LedgerBase):

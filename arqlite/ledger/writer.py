@@ -56,7 +56,7 @@ class Writer:
 
     def __init__(self, ledger: Books) -> None:
         self._ledger = ledger
-        self._kept: list[AsyncSession] = []
+        self._kept: list[tuple[AsyncSession, AsyncConnection]] = []
 
     @property
     def moment(self) -> Moment:
@@ -94,7 +94,8 @@ class Writer:
     async def rest(self) -> None:
         """Give back the connections that were kept for the next call."""
         while self._kept:
-            await self._kept.pop().close()
+            db, _ = self._kept.pop()
+            await db.close()
 
     async def _write(self, batch: Batch) -> None:
         """Write a batch in one statement if all of it is as it mostly is, else in a transaction behind that.
@@ -116,13 +117,15 @@ class Writer:
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[AsyncConnection]:
         """A connection that commits each statement by itself; it is kept unless it fails."""
-        db = self._kept.pop() if self._kept else self._ledger.sessions()
+        db, connection = self._kept.pop() if self._kept else (self._ledger.sessions(), None)
         try:
-            yield await db.connection(execution_options={"isolation_level": "AUTOCOMMIT"})
+            if connection is None:
+                connection = await db.connection(execution_options={"isolation_level": "AUTOCOMMIT"})
+            yield connection
         except BaseException:
             await db.close()
             raise
-        self._kept.append(db)
+        self._kept.append((db, connection))
 
     async def _transact(self, write: Callable[[AsyncConnection, Writing], Awaitable[ResultT]]) -> ResultT:
         """Do it in one transaction."""

@@ -62,6 +62,8 @@ async def chart() -> None:
     for day in stats.ended:
         print(day.function, day.counts, "in less than a minute each:", day.longest_run_ms < 60_000)
     print(len(stats.open), "states with open jobs,", stats.oldest_waiting, "waits longest")
+    for one in await jobs.percentiles(by="function"):
+        print(one.function, one.count, "runs, half of them within a second:", one.run_ms[0] < 1000)
 
 
 async def hand_on() -> None:

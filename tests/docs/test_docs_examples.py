@@ -272,6 +272,7 @@ def test_ledger(tmp_path: Path) -> None:
     assert said[5:] == [
         "send {'completed': 1, 'discarded': 1} in less than a minute each: True",
         "0 states with open jobs, None waits longest",
+        "send 2 runs, half of them within a second: True",
     ]
     assert (
         (tmp_path / "failed.csv")

@@ -27,7 +27,7 @@ from arqlite.ledger import (
     store,
 )
 from arqlite.ledger.pruning import Pace, Pruning
-from arqlite.ledger.tables import IdempotencyRow, MinuteRow
+from arqlite.ledger.tables import IdempotencyRow, MinuteRow, SpreadRow
 from arqlite.service import Host
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
@@ -172,7 +172,9 @@ async def test_attempts_go_with_their_job(ledger: Ledger) -> None:
 
     told = await prune(ledger, Retention())
 
-    assert told == {"jobs": 1, "attempts": 3, "minutes": 0, "audit": 0, "idempotency": 0}
+    assert told == {
+        "jobs": 1, "attempts": 3, "minutes": 0, "spreads": 0, "audit": 0, "idempotency": 0,
+    }  # fmt: skip
     async with ledger.sessions() as db:
         assert (await db.execute(select(AttemptRow.queue))).scalars().all() == ["new", "new"]
 
@@ -189,12 +191,16 @@ async def test_other_rows_have_their_ages(ledger: Ledger) -> None:
                     minute=int(at.timestamp() // 60), queue="q", function="f", state="completed", **counts
                 )
             )
+            spread = {"queue": "q", "function": "f", "run_ms": "{}", "wait_ms": "{}"}
+            db.add(SpreadRow(start=int(at.timestamp() // 60), span=5, **spread))
             db.add(AuditRow(at=at, action="job.cancel"))
             db.add(IdempotencyRow(key=f"key {days}", fingerprint="", job_id="a", queue="q", created_at=at))
 
     told = await prune(ledger, keep)
 
-    assert told == {"jobs": 0, "attempts": 0, "minutes": 4, "audit": 3, "idempotency": 2}
+    assert told == {
+        "jobs": 0, "attempts": 0, "minutes": 4, "spreads": 4, "audit": 3, "idempotency": 2,
+    }  # fmt: skip
 
 
 async def test_rows_beyond_the_maximum_go(ledger: Ledger) -> None:

@@ -37,7 +37,9 @@ def test_defaults() -> None:
         Sweep(FAILED, 90 * DAY),
         Sweep(CANCELLED, 30 * DAY),
     ]
-    assert Retention().others() == {"minutes": 90 * DAY, "audit": 365 * DAY, "idempotency": DAY}
+    assert Retention().others() == {
+        "minutes": 90 * DAY, "spreads": 90 * DAY, "audit": 365 * DAY, "idempotency": DAY,
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

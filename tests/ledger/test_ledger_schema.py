@@ -222,11 +222,14 @@ async def test_newer_tables_are_worked_with(ledger: Ledger) -> None:
         "arqlite_jobs": 2,
         "arqlite_attempts": 1,
         "arqlite_minutes": 1,
+        "arqlite_spreads": 2,
         "arqlite_audit": 1,
         "arqlite_queues": 0,
         "arqlite_idempotency": 0,
     }
-    assert await ledger.prune() == {"jobs": 1, "attempts": 1, "minutes": 1, "audit": 0, "idempotency": 0}
+    assert await ledger.prune() == {
+        "jobs": 1, "attempts": 1, "minutes": 1, "spreads": 2, "audit": 0, "idempotency": 0,
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("revision", ["1000", "ae1027a6acf"])

@@ -10,7 +10,7 @@ Tests compare the last revision with the metadata, and print the operations that
 
 from __future__ import annotations
 
-HEAD = "0001"
+HEAD = "0002"
 """The last revision. Told here as well, so that a worker whose tables are up to date need not load
 Alembic."""
 

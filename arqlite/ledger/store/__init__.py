@@ -10,7 +10,7 @@ from .accepting import cancel_queued, fail_unpushed, insert_accepted, insert_que
 from .attempts import begin_attempt, end_attempt
 from .audit import audit, audit_page
 from .byhand import HandledJob, follow_hands
-from .charts import ended_runs, oldest_waiting, open_by_state
+from .charts import ended_runs, oldest_waiting, open_by_state, spread_runs
 from .events import Writing, writing_to
 from .finals import FinalRow, finals
 from .keys import take_key
@@ -87,6 +87,7 @@ __all__ = (
     "reopen",
     "retract",
     "settle",
+    "spread_runs",
     "succeed",
     "table_of",
     "take_key",

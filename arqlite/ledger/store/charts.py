@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from ...model.states import JobState
 from ..rows import OPEN_STATUSES, JobRowMixin
-from ..tables import MinuteRow
+from ..tables import MinuteRow, SpreadRow
 from .moves import QUEUED, table_of
 
 _FIRST_ONES = 1_000
@@ -86,6 +86,32 @@ async def ended_runs(
         .where(columns.minute >= since, columns.minute < until, *_of(columns, queue, function))
         .group_by(*keys)
         .order_by(*keys)
+    )
+    return (await db.execute(statement)).all()
+
+
+async def spread_runs(
+    db: AsyncSession,
+    *,
+    since: int,
+    until: int,
+    span: int,
+    by: Sequence[str],
+    queue: str | None,
+    function: str | None,
+) -> Sequence[Any]:
+    """Rows of `(*by, run_ms, wait_ms)`, many of each key, as `SpreadRow` has them.
+
+    Args:
+        db: a session.
+        since, until: minutes since 1970; the later one is no longer meant.
+        span: one of `spreads.SPANS`; a span that has begun before `since` is not meant.
+        by: `queue`, `function`.
+        queue, function: only of this one.
+    """
+    columns = SpreadRow.__table__.c
+    statement = select(*(columns[name] for name in by), columns.run_ms, columns.wait_ms).where(
+        columns.start >= since, columns.start < until, columns.span == span, *_of(columns, queue, function)
     )
     return (await db.execute(statement)).all()
 

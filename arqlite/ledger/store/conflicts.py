@@ -101,3 +101,22 @@ ON_MINUTE = """ON CONFLICT (minute, queue, function, state) DO UPDATE SET
   ELSE j.longest_run_ms END,
  longest_wait_ms = CASE WHEN j.longest_wait_ms < excluded.longest_wait_ms THEN excluded.longest_wait_ms
   ELSE j.longest_wait_ms END"""
+
+_ADDED_UP = {
+    "postgresql": """(SELECT CAST(json_object_agg(s.key, s.total) AS TEXT) FROM (
+  SELECT b.key, sum(CAST(b.value AS BIGINT)) AS total FROM (
+   SELECT key, value FROM json_each_text(CAST(j.{0} AS JSON))
+   UNION ALL SELECT key, value FROM json_each_text(CAST(excluded.{0} AS JSON))
+  ) AS b GROUP BY b.key) AS s)""",
+    "sqlite": """(SELECT json_group_object(s.key, s.total) FROM (
+  SELECT b.key, sum(b.value) AS total FROM (
+   SELECT key, value FROM json_each(j.{0}) UNION ALL SELECT key, value FROM json_each(excluded.{0})
+  ) AS b GROUP BY b.key) AS s)""",
+}
+
+
+def on_spread(dialect_name: str) -> str:
+    """The counts of both rows are added up, bucket by bucket."""
+    added_up = _ADDED_UP[dialect_name]
+    sums = ", ".join(f"{name} = {added_up.format(name)}" for name in ("run_ms", "wait_ms"))
+    return f"ON CONFLICT (start, span, queue, function) DO UPDATE SET {sums}"

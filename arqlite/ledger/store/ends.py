@@ -14,11 +14,11 @@ from sqlalchemy import Table, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ...model.states import LEDGER_STATUS, JobState, LedgerStatus
-from ..changes import END_COLUMNS, MINUTE_COLUMNS, End, Values
+from ..changes import END_COLUMNS, MINUTE_COLUMNS, SPREAD_COLUMNS, Batch, End, Values
 from ..rows import BY_QUEUE
-from ..tables import AttemptRow, MinuteRow
+from ..tables import AttemptRow, MinuteRow, SpreadRow
 from .bulk import PostgresqlBulk, Shape, Update, Upsert
-from .conflicts import ON_ATTEMPT, ON_MINUTE
+from .conflicts import ON_ATTEMPT, ON_MINUTE, on_spread
 
 _ID, _ATTEMPT, _WORKER, _FINISHED = map(END_COLUMNS.index, ("id", "attempt", "worker", "finished_at"))
 
@@ -44,6 +44,7 @@ _TOLD = ("attempt", "worker", "started_at", "finished_at")
 _ATTEMPTS = f"""INSERT INTO {AttemptRow.__tablename__} AS j (job_id, queue, state, {", ".join(_TOLD)})
  SELECT id, queue, '{JobState.COMPLETED.value}', {", ".join(_TOLD)} FROM moved {ON_ATTEMPT}"""  # noqa: S608
 
+_ON_SPREAD = on_spread("postgresql")
 _HOW_MANY = "(SELECT count(*) FROM moved)"
 
 _CHUNKS_WITHOUT = 20
@@ -66,28 +67,30 @@ class Ends:
         self._bulk = bulk
         self._update = Update(table, END_COLUMNS, _CHANGES, _WHERE)
         self._minute = Upsert(MinuteRow.__table__, MINUTE_COLUMNS, "")  # type: ignore[arg-type]
+        self._spread = Upsert(SpreadRow.__table__, SPREAD_COLUMNS, "")  # type: ignore[arg-type]
         # Where nobody accepts jobs with their rows there are none to find: it need not be tried each time.
         self._skips = 0
 
     async def write(
-        self, connection: AsyncConnection, ends: Sequence[End], minutes: Sequence[Values]
+        self, connection: AsyncConnection, ends: Sequence[End], counted: Batch | None
     ) -> tuple[Sequence[End], bool]:
         """Close the rows that are as they are expected to be, each chunk in a statement that is complete.
 
         Args:
             connection: one that commits each statement by itself.
             ends: the jobs, in the order of ids.
-            minutes: rows of `MINUTE_COLUMNS`, to be counted if all the ends find their rows.
+            counted: of what the minutes and spreads are to be counted if all the ends find their rows.
 
         Returns:
-            Those ends that have no such row, and whether the minutes are counted.
+            Those ends that have no such row, and whether all was counted.
         """
         if self._skips > 0:
             self._skips -= 1
             return ends, False
         left: list[End] = []
         chunks = list(self._bulk.parts(ends, len(END_COLUMNS)))
-        counted = minutes if len(chunks) == 1 else ()
+        if len(chunks) > 1:
+            counted = None
         for chunk in chunks:
             text, parameters = self._call([end for end, _ in chunk], counted)
             moved = (await connection.exec_driver_sql(text, parameters)).scalar_one()
@@ -95,18 +98,23 @@ class Ends:
                 left += await self._unwritten(connection, chunk) if moved else chunk
         if len(left) == len(ends):
             self._skips = _CHUNKS_WITHOUT
-        return left, bool(counted) and moved == len(ends)
+        return left, counted is not None and moved == len(ends)
 
-    def _call(self, rows: Sequence[Values], minutes: Sequence[Values]) -> tuple[str, Values]:
-        """One statement: rows, their attempts, and their minutes if all of them are moved."""
+    def _call(self, rows: Sequence[Values], counted: Batch | None) -> tuple[str, Values]:
+        """One statement: rows, their attempts, and what is counted if all of them are moved."""
         update, given = self._bulk.call(self._update, Shape(rows))
         tells = ", ".join(f"excluded.{name}" for name in _TOLD)
         parts = [f"moved AS ({update} RETURNING j.id, j.queue, {tells})", f"attempted AS ({_ATTEMPTS})"]
-        if minutes:
-            count, sums = self._bulk.call(self._minute, Shape(minutes), len(given) + 1)
+        if counted is not None:
+            count, sums = self._bulk.call(self._minute, Shape(counted.minute_rows()), len(given) + 1)
             given = (*given, *sums, len(rows))
             are_all = f"{_HOW_MANY} = CAST({self._bulk.mark(len(given))} AS BIGINT)"
-            parts.append(f"counted AS ({count} WHERE {are_all} {ON_MINUTE})")
+            parts.append(f"counted AS ({count} WHERE {are_all} {ON_MINUTE} RETURNING 1)")
+            # Behind the minutes, as everybody who writes both does: two would wait for each other.
+            spread, sums = self._bulk.call(self._spread, Shape(counted.spread_rows()), len(given) + 1)
+            given = (*given, *sums)
+            are_counted = "(SELECT count(*) FROM counted) > 0"
+            parts.append(f"spread AS ({spread} WHERE {are_counted} {_ON_SPREAD})")
         return f"WITH {', '.join(parts)} {_HOW_MANY}", given
 
     async def _unwritten(self, connection: AsyncConnection, ends: Sequence[End]) -> list[End]:

@@ -24,13 +24,14 @@ from ..changes import (
     LOST_CAUSE,
     LOST_STATE,
     MINUTE_COLUMNS,
+    SPREAD_COLUMNS,
     Batch,
     Values,
 )
 from ..rows import OPEN_STATUSES
-from ..tables import AttemptRow, MinuteRow
+from ..tables import AttemptRow, MinuteRow, SpreadRow
 from .bulk import Bulk, PostgresqlBulk, Shape, Upsert, bulk_of
-from .conflicts import ADDED, ON_ACCEPTED, ON_ATTEMPT, ON_EVENT, ON_MINUTE
+from .conflicts import ADDED, ON_ACCEPTED, ON_ATTEMPT, ON_EVENT, ON_MINUTE, on_spread
 from .ends import Ends
 
 _ENQUEUED, _ATTEMPT = JOB_COLUMNS.index("enqueued_at"), JOB_COLUMNS.index("attempt")
@@ -62,6 +63,8 @@ class Writing:
         self._on_event = Upsert(table, [*JOB_COLUMNS, *own_names], ON_EVENT)
         self._on_attempt = Upsert(self._attempts, ATTEMPT_COLUMNS, ON_ATTEMPT)
         self._on_minute = Upsert(MinuteRow.__table__, MINUTE_COLUMNS, ON_MINUTE)  # type: ignore[arg-type]
+        spreads: Table = SpreadRow.__table__  # type: ignore[assignment]
+        self._on_spread = Upsert(spreads, SPREAD_COLUMNS, on_spread(dialect.name))
         self._on_accepted: dict[tuple[str, ...], Upsert] = {}
 
     @property
@@ -84,15 +87,16 @@ class Writing:
         """
         if self._ends is None:
             raise LedgerError("this database has no statement for ends")
-        minutes = () if batch.layers else _sums(batch)
-        left, is_counted = await self._ends.write(connection, batch.ends, minutes)
+        counted = None if batch.layers else batch
+        left, is_counted = await self._ends.write(connection, batch.ends, counted)
         return None if is_counted else batch.with_ends(left)
 
     async def write(self, connection: AsyncConnection, batch: Batch) -> None:
         """Open rows of jobs that have none, move those that are there where they may move, and count."""
         for layer in batch.layers:
             await self._write_layer(connection, layer)
-        await self._run(connection, self._on_minute, _sums(batch))
+        await self._run(connection, self._on_minute, batch.minute_rows())
+        await self._run(connection, self._on_spread, batch.spread_rows())
 
     async def accept(
         self, connection: AsyncConnection, jobs: Sequence[tuple[Values, Mapping[str, Any]]]
@@ -252,11 +256,6 @@ def writing_to(table: Table, dialect: Dialect) -> Writing:
 
 def _parts(keys: Sequence[Any]) -> Iterator[Sequence[Any]]:
     return (keys[place : place + _IDS_AT_ONCE] for place in range(0, len(keys), _IDS_AT_ONCE))
-
-
-def _sums(batch: Batch) -> list[Values]:
-    """Rows of `MINUTE_COLUMNS`, in their order."""
-    return [(*key, *sums) for key, sums in sorted(batch.minutes.items())]
 
 
 def _has_default(column: Column[Any]) -> bool:

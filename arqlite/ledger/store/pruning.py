@@ -23,7 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from ..retention import Sweep
 from ..rows import JobRowMixin
-from ..tables import AttemptRow, AuditRow, IdempotencyRow, LedgerBase, MinuteRow
+from ..tables import AttemptRow, AuditRow, IdempotencyRow, LedgerBase, MinuteRow, SpreadRow
 from .moves import CANCELLED, FAILED, SUCCESS, table_of
 
 ENDED = (SUCCESS, FAILED, CANCELLED)
@@ -185,6 +185,7 @@ def _kept(kind: str) -> tuple[Table, Column[Any]]:
     """The table of what is no job, and the column that tells its age."""
     model, moment = {
         "minutes": (MinuteRow, "minute"),
+        "spreads": (SpreadRow, "start"),
         "audit": (AuditRow, "at"),
         "idempotency": (IdempotencyRow, "created_at"),
     }[kind]
@@ -193,7 +194,7 @@ def _kept(kind: str) -> tuple[Table, Column[Any]]:
 
 
 def _mark(kind: str, before: datetime) -> datetime | int:
-    return int(before.timestamp() // 60) if kind == "minutes" else before
+    return int(before.timestamp() // 60) if kind in ("minutes", "spreads") else before
 
 
 def _literal(limit: int) -> ColumnElement[int]:
