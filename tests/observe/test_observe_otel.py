@@ -173,6 +173,23 @@ async def test_runs_do_not_leak_into_each_other(
     assert not trace.get_current_span().get_span_context().is_valid
 
 
+async def test_span_is_closed_behind_the_run(arq_redis: ArqRedis, make_worker: Any, traces: Traces) -> None:
+    """Hooks around the run belong to it; what the worker does after its end is told does not."""
+    seen: dict[str, bool] = {}
+
+    def looking(name: str) -> Any:
+        async def look(ctx: Ctx) -> None:
+            seen[name] = trace.get_current_span().get_span_context().is_valid
+
+        return look
+
+    hooks = {name: looking(name) for name in ("on_job_start", "on_job_end", "after_job_end")}
+    await enqueue(arq_redis, "act")
+    await make_worker([ACT], services=[traces.service()], **hooks).async_run()
+
+    assert seen == {"on_job_start": True, "on_job_end": True, "after_job_end": False}
+
+
 async def test_failure_is_the_error_of_its_span(
     arq_redis: ArqRedis, make_worker: Any, traces: Traces
 ) -> None:
