@@ -91,6 +91,11 @@ class Prometheus(Watch):
         """Where it answers now; None if it does not."""
         return None if self._door is None else self._door.port
 
+    @staticmethod
+    def expose_all(services: Iterable[Prometheus]) -> bytes:
+        """Write the metrics of several services as one text: for a server that several workers share."""
+        return expose_all(services)
+
     def expose(self) -> bytes:
         """Write all metrics as text, of the type `CONTENT_TYPE`; from any thread."""
         return generate_latest(self.registry)

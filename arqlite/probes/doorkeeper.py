@@ -6,7 +6,7 @@ import contextlib
 import json
 import logging
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -24,7 +24,11 @@ _EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Exporter(Protocol):
-    """Something that tells metrics as Prometheus reads them."""
+    """Something that tells metrics as Prometheus reads them.
+
+    Workers of one process may have one each. Where their class has `expose_all`, it is called with all of
+    them, and adds up what they tell of the same; else their pages are put together.
+    """
 
     def expose(self) -> bytes:
         """The metrics of now; called in a thread."""
@@ -113,8 +117,20 @@ class Doorkeeper:
         exporters = list(dict.fromkeys(one for worker in self._workers for one in worker.exporters))
         if not exporters:
             return 404, _PLAIN, b"no service of this worker tells metrics: see WorkerSettings.services\n"
-        pages = [exporter.expose() for exporter in exporters]
+        pages = list(_pages(exporters))
         return 200, _EXPOSITION, pages[0] if len(pages) == 1 else merged(pages)
+
+
+def _pages(exporters: Iterable[Exporter]) -> Iterator[bytes]:
+    kinds: dict[type[Exporter], list[Exporter]] = {}
+    for exporter in exporters:
+        kinds.setdefault(type(exporter), []).append(exporter)
+    for kind, alike in kinds.items():
+        expose_all: Callable[[Sequence[Exporter]], bytes] | None = getattr(kind, "expose_all", None)
+        if expose_all is not None:
+            yield expose_all(alike)
+        else:
+            yield from (exporter.expose() for exporter in alike)
 
 
 # Workers of one process know nothing of each other, and a port can be listened at once only.

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from collections.abc import Sequence
+from functools import partial
 from signal import Signals
 from typing import Any
 
@@ -15,7 +17,8 @@ from worker_toys import Ctx, Gate, at_work, enqueue
 from arqlite import ArqRedis, Service, Worker, func
 from arqlite.errors import ConfigurationError
 from arqlite.fleet import Fleet
-from arqlite.probes.doorkeeper import _OPEN
+from arqlite.probes.doorkeeper import _OPEN, Probed, probed
+from arqlite.probes.signs import Signs
 
 
 async def ok(ctx: Ctx) -> None: ...
@@ -217,3 +220,24 @@ def test_port_that_is_none_is_refused(port: Any) -> None:
     """A port is a whole number up to 65535; what is none is told by the option's name."""
     with pytest.raises(ConfigurationError, match=r"^health_port must be "):
         Worker([ok], health_port=port)
+
+
+async def test_metrics_of_workers_that_share_a_port_are_added_up() -> None:
+    """Two services of a kind that adds up tell one page: of alike samples none is left out."""
+
+    class Counting:
+        def __init__(self, count: int) -> None:
+            self.count = count
+
+        @staticmethod
+        def expose_all(services: Sequence[Counting]) -> bytes:
+            return f"jobs_total {sum(service.count for service in services)}\n".encode()
+
+        def expose(self) -> bytes:
+            raise AssertionError("not one by one")
+
+    one, other = (Probed(partial(Signs, "mail"), 5.0, [Counting(count)]) for count in (2, 3))
+    with probed("127.0.0.1", 0, one) as url, probed("127.0.0.1", int(url.rpartition(":")[2]), other):
+        status, _, body = await asyncio.to_thread(ask, url, "/metrics")
+
+    assert (status, body) == (200, b"jobs_total 5\n")
