@@ -20,9 +20,7 @@ NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 _texts = st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",)), min_size=1, max_size=12)
 _parts = st.text("abcXYZ_09-$", min_size=1, max_size=6)
 _paths = st.lists(_parts, min_size=1, max_size=3).map(".".join)
-_named = st.sampled_from(
-    ["queue", "function", "tag", "node", "worker", "error", "id", "parent", "by", "text"]
-)
+_named = st.sampled_from(["queue", "function", "node", "worker", "error", "id", "parent", "by", "text"])
 _terms = st.one_of(
     st.tuples(_named, st.lists(_texts, min_size=1, max_size=3, unique=True)),
     st.tuples(
@@ -33,6 +31,7 @@ _terms = st.one_of(
         st.just("state"), st.lists(st.sampled_from([*map(str, JobState), "all"]), min_size=1, unique=True)
     ),
     st.tuples(st.just("status"), st.just(["FAILED", "SUCCESS"])),
+    st.tuples(st.just("tag"), st.just(["vip", 'a "b", c', "ü"])),
     st.tuples(st.sampled_from(["attempt", "priority"]), st.just([">2", "1", "3..5"])),
 )
 _queries = st.lists(
