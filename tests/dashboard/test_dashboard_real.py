@@ -116,7 +116,17 @@ async def test_all_is_shown_to_those_who_see_all(app: Starlette) -> None:
     assert "Overpaid" in job.text
 
 
-@pytest.mark.parametrize("path", [*PAGES, *(API + one.path for one in OPERATIONS if one.method == "GET")])
+@pytest.mark.parametrize(
+    "path",
+    [
+        *PAGES,
+        *(API + one.path for one in OPERATIONS if one.method == "GET"),
+        *(f"{API}/suggest?word={word}" for word in ("queue", "function", "by", "tag", "error", "node")),
+        f"{API}/errors?since=7d",
+        f"{API}/metrics?since=7d",
+        f"{API}/jobs?q=state:discarded",
+    ],
+)
 async def test_hidden_queue_leaves_no_trace(app: Starlette, path: str) -> None:
     """Who sees one queue finds no name, function, job, error or person of another on any page."""
     asked = path.format(key="mail", queue="mail", id="mail-0")
@@ -167,6 +177,25 @@ async def test_hidden_jobs_are_not_reached_by_questions(app: Starlette, two: Two
     assert await Job("salary-w", two.pool, _queue_name="salaries").status() is JobStatus.queued
 
 
+@pytest.mark.parametrize("word", ["", "arg", "args", "meta", "arg.to", "arg.", "meta.tenant"])
+async def test_names_of_arguments_are_not_suggested(two: Two, word: str) -> None:
+    """Who does not see arguments is not even told what they are called."""
+    access = Access("eve", shows_arguments=False)
+    app = create_dashboard(two.settings, auth=lambda _: access)
+    async with running(app), browser(app) as client:
+        told = (await client.get(f"{API}/suggest", params={"word": word, "start": ""})).json()
+
+    assert [one for one in told if one.startswith(("arg.", "meta.", "to", "ada"))] == []
+
+
+async def test_functions_of_a_seen_queue_are_suggested(app: Starlette) -> None:
+    """Who sees one queue is told the functions of that one."""
+    async with person(app, "bob") as client:
+        told = (await client.get(f"{API}/suggest", params={"word": "function", "start": "s"})).json()
+
+    assert told == ["send_mail"]
+
+
 async def test_job_is_retried_and_cancelled(app: Starlette, two: Two) -> None:
     """From a form to the queue: a failed job is available again, a waiting one is cancelled."""
     async with person(app, "ada") as client:
@@ -183,6 +212,28 @@ async def test_job_is_retried_and_cancelled(app: Starlette, two: Two) -> None:
         "mail/mail-w": "cancelled",
         "mail/mail-0": "completed",
     }
+
+
+async def test_great_selection_is_done_to_all_of_it(
+    app: Starlette, two: Two, eventually: Callable[..., Awaitable[Any]]
+) -> None:
+    """More jobs are chosen at once than one word of a query may have, and something is done to each."""
+    later = two.pool.options(queue="mail", delay=600)
+    ids = [job.job_id for job in await later.enqueue_many(("send_mail", ["ada"]) for _ in range(510))]
+    async with person(app, "ada") as client:
+
+        async def are_listed() -> bool:
+            counts = (await client.get(f"{API}/jobs/count?q=queue:mail")).json()
+            return bool(counts["scheduled"]["value"] == 511)
+
+        await eventually(are_listed)  # their rows are written a moment later
+        answer = await client.post(
+            "/jobs/bulk", data={"verb": "cancel", "confirm": "510", "job": [f"mail/{one}" for one in ids]}
+        )
+        queue = (await client.get(f"{API}/queues/mail")).json()
+
+    assert answer.status_code == 303
+    assert queue["scheduled"] == 1
 
 
 async def test_secret_arguments_are_not_told(two: Two, eventually: Callable[..., Awaitable[Any]]) -> None:
