@@ -214,28 +214,6 @@ async def test_job_is_retried_and_cancelled(app: Starlette, two: Two) -> None:
     }
 
 
-async def test_great_selection_is_done_to_all_of_it(
-    app: Starlette, two: Two, eventually: Callable[..., Awaitable[Any]]
-) -> None:
-    """More jobs are chosen at once than one word of a query may have, and something is done to each."""
-    later = two.pool.options(queue="mail", delay=600)
-    ids = [job.job_id for job in await later.enqueue_many(("send_mail", ["ada"]) for _ in range(510))]
-    async with person(app, "ada") as client:
-
-        async def are_listed() -> bool:
-            counts = (await client.get(f"{API}/jobs/count?q=queue:mail")).json()
-            return bool(counts["scheduled"]["value"] == 511)
-
-        await eventually(are_listed)  # their rows are written a moment later
-        answer = await client.post(
-            "/jobs/bulk", data={"verb": "cancel", "confirm": "510", "job": [f"mail/{one}" for one in ids]}
-        )
-        queue = (await client.get(f"{API}/queues/mail")).json()
-
-    assert answer.status_code == 303
-    assert queue["scheduled"] == 1
-
-
 async def test_secret_arguments_are_not_told(two: Two, eventually: Callable[..., Awaitable[Any]]) -> None:
     """What is redacted is redacted on pages and in JSON."""
     await two.pool.enqueue_job("send_mail", "ada", _job_id="secret-1", _queue_name="mail", password="hunter2")
