@@ -18,13 +18,15 @@ from .places import Place
 from .views import Precision, Tally
 
 if TYPE_CHECKING:  # without a ledger there need not be an SQLAlchemy
-    from ..ledger import Ledger
+    from ..ledger import Ledger, LedgerFilter
 
 NOTHING = Tally(0)
 UNKNOWN = Tally(0, "at least")
 
 MOST_LOOKED_AT = 20_000
 """So many rows are looked at where no index has the number."""
+
+_MOST_OF_A_QUEUE = 5_000
 
 _MOST_TROUBLED = 20_000
 _OF_STATES = ("state", "status")
@@ -92,13 +94,19 @@ async def _number_of_rows(asked: Asked, ledger: Ledger, places: Sequence[Place])
         wanted = await asked.rows(ledger, places).wanted()
         if wanted is None:
             return NOTHING
-        told = await ledger.count(wanted)
+        told = await ledger.count(wanted, most=MOST_LOOKED_AT if _is_looked_for(wanted) else None)
         return Tally(told.value, told.precision)
 
     found = await asked.asking.ledger(ledger, places, ask)
     if found is not None:
         return found
     return added(await asyncio.gather(*(_number_in_redis(asked, place) for place in places)))
+
+
+def _is_looked_for(wanted: LedgerFilter) -> bool:
+    """Whether it asks for what no index has."""
+    jobs = wanted.jobs
+    return any((wanted.any_of, wanted.error, wanted.workers, jobs.tags, jobs.args, jobs.kwargs, jobs.meta))
 
 
 async def _number_in_redis(asked: Asked, place: Place) -> Tally:
@@ -130,7 +138,7 @@ async def _of_ledger_without_words(asked: Asked, ledger: Ledger, places: Sequenc
         wanted = await rows.wanted_of(Query((Term("state", (str(state),)),)))
         if wanted is None:
             return NOTHING
-        told = await ledger.count(wanted, most=MOST_LOOKED_AT if wanted.queues else None)
+        told = await ledger.count(wanted, most=_MOST_OF_A_QUEUE if wanted.queues else None)
         return Tally(told.value, told.precision)
 
     async def ended(state: JobState) -> tuple[JobState, Tally]:

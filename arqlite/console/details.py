@@ -29,7 +29,7 @@ if TYPE_CHECKING:  # without a ledger there need not be an SQLAlchemy
 
 MOST_CHILDREN = 100
 # So many jobs of a queue without a ledger are looked at for those that one enqueued.
-_LOOKS_FOR_CHILDREN = 5_000
+_LOOKS_FOR_CHILDREN = 1_000
 
 _WAITS = frozenset({"run", "cancel", "delete"})
 _ACTIONS: dict[JobState, frozenset[str]] = {

@@ -170,6 +170,12 @@ async def _of_redis(asked: Asked, place: Place, since: datetime, most: int) -> _
     async def ask() -> _Found:
         pool = await asked.links.pool(place)
         engine, codec = RedisEngine(pool, place.queue), Codec(pool.job_serializer, pool.job_deserializer)
+        depth = await engine.depth()
+        if (
+            not depth.troubled
+            and depth.known <= depth.available + depth.waiting + depth.suspended + depth.executing
+        ):
+            return _Found([], are_all=True)  # nothing has ended, and nothing failed before
         live = await asked.live(place)
         failures: list[Failure] = []
         async for jobs in live.found():

@@ -7,6 +7,7 @@ jobs of each part are in order, and the parts as they come. Either way a call lo
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -25,6 +26,9 @@ from .sources import BEGINNING, Chunk, Listed
 
 LOOKS = 20_000
 """At so many jobs one call looks."""
+
+LOOKS_S = 0.2
+"""And for so many seconds, but at one part at least: a page is not to keep anybody waiting."""
 
 IN_ORDER = 5_000
 """With so many jobs a queue is read whole."""
@@ -77,6 +81,7 @@ class LiveList:
         way, begin, last = await self._begin(after)
         taken: list[tuple[Found, Any]] = []
         following: Any = None
+        deadline = time.monotonic() + LOOKS_S
         async for part in self._parts(way, begin):
             jobs = part.jobs if last is None else [one for one in part.jobs if _key(one) < last]
             last = None
@@ -86,7 +91,7 @@ class LiveList:
                 following = taken[-1][1] if taken else after
                 break
             following = None if part.next is None else [way, part.next]
-            if len(taken) == limit:
+            if len(taken) == limit or time.monotonic() > deadline:
                 break
         return Chunk(await self._listed(taken), following, begin=after)
 

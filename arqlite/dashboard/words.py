@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from markupsafe import Markup, escape
+
 from ..console import Tally
 from ..model.states import Cause, JobState
 
@@ -152,6 +154,20 @@ def state_word(state: str) -> str:
 def cause_word(cause: str) -> str:
     """What operators call a cause."""
     return CAUSE_WORDS.get(cause, cause.lower())
+
+
+def sentence(text: str) -> Markup:
+    """A sentence that may have come without its capital and its full stop; what is in backticks is code."""
+    text = text.strip()
+    if text and text[-1] not in ".!?:":
+        text += "."
+    parts = (text[:1].upper() + text[1:]).split("`")
+    if len(parts) % 2 == 0:  # a backtick that none closes
+        return escape("`".join(parts))
+    told = (
+        Markup("<code>{}</code>").format(part) if at % 2 else escape(part) for at, part in enumerate(parts)
+    )
+    return Markup("").join(told)
 
 
 def as_json(value: Any) -> str:

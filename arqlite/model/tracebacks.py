@@ -14,9 +14,6 @@ _NOT_THEIRS = re.compile(
     r"[/\\](?:site|dist)-packages[/\\]|[/\\]lib[/\\]python\d|^<|"
     r"[/\\]arqlite[/\\](?:runtime|ledger|model|engine|outbox|testing|embedded|telemetry)[/\\]"
 )
-_CHAINED = re.compile(
-    r"\n(?:The above exception was the direct cause|During handling of the above exception).*\n"
-)
 _FOLDED = re.compile(
     r"0x[0-9a-fA-F]+|[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F-]{22}|\b(?=\w*\d)[0-9a-fA-F]{6,}\b|\d+"
 )
@@ -39,14 +36,20 @@ class Frame(NamedTuple):
 
 def own_frame(traceback: str) -> Frame | None:
     """The deepest frame of the user's own code; None without one. Of chained exceptions the last counts."""
-    for part in reversed(_CHAINED.split(traceback)):
-        own = [found for found in _FRAME.finditer(part) if not _NOT_THEIRS.search(found[1])]
-        if own:
-            path, line, name, code = own[-1].groups()
-            parts = re.split(r"[/\\]", path.removesuffix(".py"))[-_PARTS_OF_A_PATH:]
-            module = ".".join(one for one in parts if one and not one.endswith(":"))
-            return Frame(f"{module}:{line} in {name}", f"{module} {name} {(code or '').strip()}")
+    end = len(traceback)
+    # From its end: the deepest frames come last, and so does the last of chained exceptions.
+    while (start := traceback.rfind('File "', 0, end)) >= 0:
+        found = _FRAME.match(traceback, start)
+        if found is not None and not _NOT_THEIRS.search(found[1]):
+            return _frame(*found.groups())
+        end = start
     return None
+
+
+def _frame(path: str, line: str, name: str, code: str | None) -> Frame:
+    parts = re.split(r"[/\\]", path.removesuffix(".py"))[-_PARTS_OF_A_PATH:]
+    module = ".".join(one for one in parts if one and not one.endswith(":"))
+    return Frame(f"{module}:{line} in {name}", f"{module} {name} {(code or '').strip()}")
 
 
 def folded(message: str) -> str:

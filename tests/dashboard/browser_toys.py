@@ -16,6 +16,7 @@ import uvicorn
 from dashboard_toys import pages_app
 
 playwright = pytest.importorskip("playwright.sync_api", reason="the browser is driven by playwright")
+playwright.expect.set_options(timeout=15_000)
 CHROMIUM = os.environ.get("ARQLITE_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 from browser_toys import chromium, looking, playwright, served
-from dashboard_toys import SLASHED, FakeConsole
+from dashboard_toys import MAIL, SLASHED, FakeConsole
 
+from arqlite.console import JobDetail
 from arqlite.model.states import JobState
 
 pytestmark = pytest.mark.slow
@@ -168,6 +169,30 @@ def test_page_follows_what_happens(browser: Any) -> None:
         assert watched.complaints == []
 
 
+def test_progress_of_a_running_job_is_followed(browser: Any) -> None:
+    """What a running job tells of itself arrives, although nothing has changed in its queue."""
+
+    class Working(FakeConsole):
+        async def job(self, job_id: str, queue: str | None = None) -> JobDetail | None:
+            detail = await super().job(job_id, queue)
+            self.acts.append(("", "look", job_id))
+            return detail and replace(detail, progress={"done": len(self.acts), "total": 1_000})
+
+    console = Working()
+    job = next(job for job in console.jobs_ if job.state is JobState.EXECUTING and job.queue == MAIL)
+    with served(console=console) as origin, looking(browser, origin) as watched:
+        page = watched.page
+        page.goto(origin)
+        page.evaluate("localStorage.setItem('arqlite.rate', '1')")
+        watched.open(f"/jobs/{job.queue}/{job.id}")
+        first = page.locator("#progress").inner_text()
+
+        playwright.expect(page.locator("#progress")).not_to_have_text(first)
+        playwright.expect(page.locator("#progress")).to_contain_text("4 of")
+
+        assert watched.complaints == []
+
+
 def test_selection_holds_the_page(browser: Any) -> None:
     """While rows are selected nothing moves below them; when none is, the page catches up."""
     console = FakeConsole()
@@ -185,7 +210,13 @@ def test_selection_holds_the_page(browser: Any) -> None:
         row = page.locator("tbody tr").nth(place)
         console.jobs_[place] = replace(console.jobs_[place], state=JobState.DISCARDED)
         console.jobs_[place + 1] = replace(console.jobs_[place + 1], state=JobState.DISCARDED)
-        page.wait_for_timeout(1_500)  # two looks that must not come
+        with looking(browser, origin) as other:  # a page that nothing holds
+            other.open("/jobs")
+            playwright.expect(other.page.locator("tbody tr").nth(place)).to_contain_text("failed")
+            other.page.wait_for_selector("body[data-state=live]")
+            console.jobs_[place + 4] = replace(console.jobs_[place + 4], tags=("late",))
+            console.jobs_[place + 1] = replace(console.jobs_[place + 1], state=JobState.EXECUTING)
+            playwright.expect(other.page.locator("tbody tr").nth(place + 4)).to_contain_text("late")
         assert "running" in row.inner_text()
 
         page.keyboard.press("Escape")
@@ -230,6 +261,10 @@ def test_palette_goes_anywhere(browser: Any, origin: str) -> None:
     with looking(browser, origin) as watched:
         page = watched.page
         watched.open("/")
+        page.keyboard.press("Control+k")
+        page.keyboard.type("met")
+        page.keyboard.press("Escape")
+        page.locator("#palette").wait_for(state="hidden")
         for typed, told in (
             ("metr", "**/metrics"),
             ("resize", "**/jobs?q=function*resize_image"),

@@ -58,7 +58,7 @@ async def test_rail_has_counts_that_say_how_sure_they_are() -> None:
     [
         ({"q": "stat:discarded"}, "did you mean"),
         ({"q": "state:broken"}, "broken"),
-        ({"q": "queue:maill"}, "there is no queue"),
+        ({"q": "queue:maill"}, "There is no queue"),
         ({"after": "nonsense"}, "no cursor"),
     ],
 )

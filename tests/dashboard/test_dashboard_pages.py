@@ -203,7 +203,7 @@ async def test_numbers_of_a_redis_that_is_away_are_not_zero() -> None:
     page = await get("/", FakeConsole(redis_away=True))
 
     assert "connection refused" in page
-    assert re.search(r'data-tile="ready">–<', page)
+    assert re.search(r'>Ready</span><span class="value">–<', page)
     assert "No worker runs" not in page
 
 
@@ -219,7 +219,7 @@ async def test_ledger_that_is_away_is_not_told_as_peace() -> None:
     ("error", "words"),
     [
         (LedgerTooSlow(2), "did not answer within 2 s"),
-        (ConnectionRefusedError("nobody is at 6379"), "nobody is at 6379"),
+        (ConnectionRefusedError("nobody is at 6379"), "Nobody is at 6379"),
     ],
 )
 async def test_page_that_cannot_be_made_looks_again(error: Exception, words: str) -> None:

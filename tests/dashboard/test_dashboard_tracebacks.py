@@ -40,6 +40,16 @@ def test_frames_that_follow_each_other_are_one_passage() -> None:
     ]
 
 
+def test_error_itself_is_no_frame() -> None:
+    """The line of the exception stands for itself, also right below the user's own frame."""
+    passages = folded('  File "/srv/shop/tasks.py", line 1, in f\n    f()\n    ^^^\nValueError: no')
+
+    assert [(passage.text.split("\n")[0].strip()[:10], passage.frames) for passage in passages] == [
+        ('File "/srv', 1),
+        ("ValueError", 0),
+    ]
+
+
 def test_what_is_no_traceback_stays_as_it_is() -> None:
     """Any text may stand where a traceback is expected."""
     assert folded("just words\nand more") == [Passage("just words\nand more")]

@@ -98,6 +98,21 @@ def test_every_state_and_cause_has_a_word() -> None:
     assert words.state_word("lost") == "lost"
 
 
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        ("queue mail waits", "Queue mail waits."),
+        ("set `max_jobs` to 5.", "Set <code>max_jobs</code> to 5."),
+        ("`<b>` is <b>", "<code>&lt;b&gt;</code> is &lt;b&gt;."),
+        ("one ` alone", "One ` alone."),
+        ("", ""),
+    ],
+)
+def test_troubles_are_read_as_sentences(told: str, said: str) -> None:
+    """A trouble gets its capital, its full stop and its code, and nothing that it could be markup by."""
+    assert words.sentence(told) == said
+
+
 def test_big_integers_keep_their_digits() -> None:
     """A number that no double holds is shown digit by digit."""
     assert words.as_json({"id": 12345678901234567890123}) == '{\n  "id": 12345678901234567890123\n}'

@@ -438,6 +438,16 @@ def test_inspect_jobs(tmp_path: Path) -> None:
 
 
 @pytest.mark.real
+def test_many_queues(tmp_path: Path) -> None:
+    """Jobs of two queues are listed, retried and counted together as the page says."""
+    assert _run("many_queues.py", tmp_path, tmp_path).splitlines() == [
+        "mail send_mail 'ada@example.org' - TimeoutError: no server for ada@example.org",
+        "1 of 1 run again",
+        "{'completed': 2, 'all': 2}",
+    ]
+
+
+@pytest.mark.real
 def test_invoices(tmp_path: Path) -> None:
     """An invoice is mailed once, with its document, at the second attempt; an unknown one is discarded."""
     assert _run("invoices.py", tmp_path, tmp_path).splitlines() == [

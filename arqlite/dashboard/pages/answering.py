@@ -24,7 +24,7 @@ def answered(handler: Handler) -> Handler:
         try:
             return await handler(request)
         except ConfigurationError as error:
-            return problem(request, 400, "That cannot be shown", f"{error}.".replace("..", "."))
+            return problem(request, 400, "That cannot be shown", str(error))
         except LedgerError as error:
             return _away(request, "The ledger does not answer", error)
         except (RedisError, OSError) as error:

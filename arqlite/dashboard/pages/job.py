@@ -42,7 +42,8 @@ async def job(request: Request) -> Response:
     """Everything that is known of one job."""
     key, job_id = named(request, "queue"), named(request, "id")
     console = console_of(request)
-    if key not in {place.key for place in console.places}:
+    place = next((place for place in console.places if place.key == key), None)
+    if place is None:
         return not_found(request, f"There is no queue {key!r}.")
     detail = await console.job(job_id, key)
     if detail is None:
@@ -57,7 +58,8 @@ async def job(request: Request) -> Response:
         "steps": _steps(detail),
         "progress": progress_of(detail.progress),
         "same": same,
-        "last_runs": (await console.jobs(same, limit=_LAST_RUNS)).jobs,
+        # In Redis alone they would have to be looked for among all jobs, at each look at a page.
+        "last_runs": (await console.jobs(same, limit=_LAST_RUNS)).jobs if place.ledger is not None else (),
         "trace_url": _trace_url(look_of(request).trace_url, detail.meta),
     }
     return render(request, "job", values)

@@ -165,6 +165,7 @@ def _environment() -> Environment:
         oneline=lambda value: json.dumps(value, ensure_ascii=False, default=str),
         rough=words.rough,
         seconds=words.seconds,
+        sentence=words.sentence,
         size=words.size,
         state=words.state_word,
         tally=words.tally,

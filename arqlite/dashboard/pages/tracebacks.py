@@ -31,7 +31,8 @@ class Passage:
 def folded(traceback: str) -> Sequence[Passage]:
     """Cut a traceback into passages: own code, foreign code, and what stands around them."""
     passages = []
-    for is_foreign, group in groupby(_pieces(traceback.rstrip("\n").split("\n")), key=itemgetter(2)):
+    pieces = _pieces(traceback.rstrip("\n").split("\n"))
+    for (_, is_foreign), group in groupby(pieces, key=itemgetter(1, 2)):
         run = list(group)
         text = "\n".join(text for text, _, _ in run)
         passages.append(Passage(text, sum(is_frame for _, is_frame, _ in run), is_foreign))

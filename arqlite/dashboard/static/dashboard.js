@@ -300,6 +300,10 @@ function makePalette() {
     ];
   }, ({ href }) => { location.href = href; });
   dialog.ask = () => below.ask(0);
+  // A search field takes the first Escape to empty itself; here it means to leave.
+  input.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") { event.preventDefault(); dialog.close(); }
+  });
   input.addEventListener("input", dialog.ask);
 }
 
