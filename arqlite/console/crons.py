@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..model.crons import CronView
 from ..model.cronwords import in_words
-from .links import Links, Silence
+from .links import LEDGER_ANSWER_S, Links, Silence
 from .places import Place
 from .views import CronLine, JobLine
 
@@ -34,9 +34,25 @@ async def _of_place(links: Links, place: Place) -> list[CronLine]:
     views = await links.ask(place, lambda inspector: inspector.crons(place.queue))
     if isinstance(views, Silence):
         return []
-    turns = asyncio.Semaphore(_AT_ONCE)
-    recent = await asyncio.gather(*(_recent(links, place, view, turns) for view in views))
+    recent = await _all_recent(links, place, views)
     return [_line(place, view, jobs) for view, jobs in zip(views, recent, strict=True)]
+
+
+async def _all_recent(links: Links, place: Place, views: Sequence[CronView]) -> list[Sequence[JobLine]]:
+    """The last jobs of all cron jobs of a queue, as far as they are found in time."""
+    turns = asyncio.Semaphore(_AT_ONCE)
+    tasks = [asyncio.create_task(_recent(links, place, view, turns)) for view in views]
+    try:
+        if tasks:
+            await asyncio.wait(tasks, timeout=LEDGER_ANSWER_S)
+    finally:
+        for task in tasks:
+            task.cancel()
+        told = await asyncio.gather(*tasks, return_exceptions=True)
+    for failure in told:
+        if isinstance(failure, Exception):
+            raise failure
+    return [() if isinstance(jobs, BaseException) else jobs for jobs in told]
 
 
 async def _recent(links: Links, place: Place, view: CronView, turns: asyncio.Semaphore) -> Sequence[JobLine]:

@@ -50,7 +50,9 @@ async def missing_rights(pool: ArqRedis, queue: str) -> list[str]:
             return missing
         refused = await _refusals(connection, [*_commands(names), ("PSETEX", keys.health, 1, "v")])
         missing = await _refusals(connection, [("DISCARD",)])
-        is_clean = not missing
+        if not missing:
+            refused += await _refusals(connection, [("MULTI",), ("EXEC",)])  # of nothing
+        is_clean = not missing and "+exec" not in refused
     finally:
         # Nobody else must get a connection on which a transaction is open; without it, it is discarded.
         if not is_clean:
@@ -89,8 +91,8 @@ async def _refusal(connection: Any, command: Sequence[Any]) -> str:
         await connection.read_response(disable_decoding=True)
     except NoPermissionError as error:
         return right_in(str(error), command)
-    except (
-        ResponseError
-    ):  # a server that lacks the command, or forbids it in a transaction, says nothing of rights
-        return ""
+    except ResponseError as error:
+        # A refused EXEC is told as a transaction that was discarded; a server that lacks a command, or does
+        # not have it in a transaction, says nothing of rights.
+        return right_in(str(error), command) if "no permissions" in str(error).lower() else ""
     return ""

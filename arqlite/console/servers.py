@@ -25,25 +25,30 @@ from .views import ServerInfo
 _UNLIMITED = 2**31
 
 
-def addresses(places: Sequence[Place]) -> dict[str, Place]:
-    """The servers, each once: its address without a database, and a queue that is there."""
-    found: dict[str, Place] = {}
+def doors(places: Sequence[Place]) -> list[tuple[str, Place]]:
+    """The servers, each once for each user: its address without a database, and a queue that is there."""
+    found: dict[tuple[str, str], Place] = {}
     for place in places:
-        found.setdefault(place.server.rpartition("/")[0], place)
-    return found
+        found.setdefault((place.server.rpartition("/")[0], _user(place)), place)
+    return [(address, place) for (address, _), place in found.items()]
 
 
 async def server_facts(links: Links, *, thorough: bool = False) -> list[ServerFacts]:
-    """What the servers of all queues tell, each asked once.
+    """What the servers of all queues tell, each asked once for each user that goes there.
 
     Args:
         links: leads there.
         thorough: also what takes longer to find out: rights, and whether an address is public.
     """
-    there = addresses(links.places)
-    return list(
-        await asyncio.gather(*(_of_server(links, *each, thorough=thorough) for each in there.items()))
-    )
+    there = doors(links.places)
+    return list(await asyncio.gather(*(_of_server(links, *each, thorough=thorough) for each in there)))
+
+
+def _user(place: Place) -> str:
+    """As whom a queue's Redis is asked; empty for its default user."""
+    if place.pool is not None:
+        return str(place.pool.connection_pool.connection_kwargs.get("username") or "")
+    return (place.redis_settings.username if place.redis_settings is not None else None) or ""
 
 
 async def _of_server(links: Links, address: str, place: Place, *, thorough: bool) -> ServerFacts:
@@ -65,7 +70,7 @@ async def _look(address: str, place: Place, inspector: Inspector, *, thorough: b
     return ServerFacts(
         info=server_info(address, told, saves, latency_s * 1000),
         redis_version=version_of(told.get("redis_version")),
-        user=str(connection.get("username") or ""),
+        user=_user(place),
         missing_rights=rights,
         skew=skew,
         most_clients=int(told.get("maxclients") or 0),

@@ -28,7 +28,7 @@ async def system(links: Links, *, production: bool = False) -> SystemInfo:
         one.state.key: worker.session for one in queues for worker in one.state.workers if worker.leads
     }
     return SystemInfo(
-        servers=[one.info for one in servers],
+        servers=list({one.info.server: one.info for one in servers}.values()),
         ledgers=[one.info for one in ledgers],
         leaders=leaders,
         troubles=all_troubles(queues, servers, ledgers, production=production),

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
+import pytest
 from console_now_toys import QUEUE, dead_settings, noop
 from sqlite_threads import sqlite_threads_end  # noqa: F401 (a fixture)
 from worker_toys import at_work
 
 from arqlite import ArqRedis, cron, func
-from arqlite.console import Console
+from arqlite.console import Console, crons
 from arqlite.ledger import Ledger
 from arqlite.model.states import JobState
 
@@ -26,6 +28,29 @@ async def test_cron_jobs_are_listed_by_name(arq_redis: ArqRedis, make_worker: An
         (QUEUE, "sync", "every 15 minutes", "*/15 * * * *"),
     ]
     assert all(line.next_at is not None and not line.is_paused for line in lines)
+
+
+async def test_slow_ledger_leaves_cron_jobs_without_their_last_jobs(
+    arq_redis: ArqRedis, make_worker: Any, eventually: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a ledger does not tell in time is left out, and the cron jobs are shown."""
+    asked = asyncio.Event()
+
+    async def forever(*_: Any, **__: Any) -> Any:
+        asked.set()
+        await asyncio.Event().wait()
+
+    jobs = [cron(noop, crontab="0 9 * * *", name=name) for name in ("a", "b", "c", "d")]
+    async with Console([arq_redis]) as console, at_work(make_worker(cron_jobs=jobs)):
+        await eventually(console.crons)
+    monkeypatch.setattr(crons, "LEDGER_ANSWER_S", 0.1)
+    arq_redis.ledger = ledger = Ledger(f"sqlite:///{tmp_path / 'jobs.db'}")
+    monkeypatch.setattr(ledger, "jobs", forever)
+    async with Console([arq_redis]) as console:
+        lines = await console.crons()
+
+    assert asked.is_set()
+    assert [(line.name, list(line.recent)) for line in lines] == [(name, []) for name in ("a", "b", "c", "d")]
 
 
 async def test_cron_job_shows_its_last_jobs(

@@ -31,7 +31,7 @@ from arqlite import ArqRedis, func
 from arqlite.connections import RedisSettings
 from arqlite.console import Console
 from arqlite.console.rights import NEEDED, right_in
-from arqlite.console.servers import persistence_of, server_info, version_of
+from arqlite.console.servers import _is_public, persistence_of, server_info, version_of
 from arqlite.embedded import EmbeddedServer
 from arqlite.engine import RedisEngine, scripts
 from arqlite.ledger import Ledger
@@ -169,6 +169,7 @@ async def test_clock_of_another_host(own_pool: ArqRedis, monkeypatch: pytest.Mon
         (("-time",), ["+time"]),
         (("-multi",), ["+multi"]),
         (("-discard",), ["+discard"]),
+        (("-exec",), ["+exec"]),
         (("resetkeys", "~arq:queue:health-check"), ["~aq:*"]),
         (("resetkeys", "~aq:*"), ["~arq:queue:health-check"]),
         (("resetchannels",), ["&aq:*"]),
@@ -197,6 +198,27 @@ async def test_missing_right_is_named(
     ]
     assert told == again
     assert left == []
+
+
+async def test_each_user_of_a_server_is_looked_at(own_server: int, admin: redis.Redis) -> None:  # noqa: F811
+    """Two queues on one server whose settings name different users: what one of them lacks is found."""
+    admin.execute_command("ACL", "SETUSER", "jobs", "reset", "on", ">secret", "~*", "&*", "+@all", "-info")
+    there: dict[str, Any] = {"host": "127.0.0.1", "port": own_server}
+    targets = [
+        {"queue_name": "first", "redis_settings": RedisSettings(**there)},
+        {
+            "queue_name": "second",
+            "redis_settings": RedisSettings(**there, username="jobs", password="secret"),
+        },
+    ]
+    try:
+        async with Console(targets) as console:
+            system = await console.system()
+    finally:
+        admin.execute_command("ACL", "DELUSER", "jobs")
+
+    assert [trouble.fix for trouble in system.troubles] == ["grant it: `ACL SETUSER jobs +info`."]
+    assert len(system.servers) == 1
 
 
 def test_every_command_of_the_scripts_is_asked_for() -> None:
@@ -252,6 +274,18 @@ def test_persistence_in_a_word(told: Any, saves: Any, expected: str) -> None:
 def test_version_of_a_server(text: Any, version: Any) -> None:
     """Major and minor count."""
     assert version_of(text) == version
+
+
+@pytest.mark.parametrize(
+    ("host", "is_public"),
+    [
+        ("8.8.8.8", True), ("2001:4860:4860::8888", True), ("10.0.0.1", False), ("192.168.1.2", False),
+        ("127.0.0.1", False), ("::1", False), ("", False), (None, False), ([("sentinel", 26379)], False),
+    ],
+)  # fmt: skip
+async def test_address_that_everybody_may_reach(host: Any, is_public: bool) -> None:
+    """Only an address of the open network is one."""
+    assert await _is_public(host) is is_public
 
 
 def test_server_is_told_by_its_own_name() -> None:

@@ -213,6 +213,7 @@ class Queue:
         for token in tokens.values():
             assert await self.client.llen(token) == 1
         assert {sid.decode() for sid in await self.client.hkeys(self.keys.sessions)} <= sessions
+        assert {sid.decode() for sid in await self.client.hkeys(self.keys.vitals)} <= sessions
         await self._check_lanes(set(owned), alive)
         prefix = self.keys.inbox("")
         async for key in self.client.scan_iter(match=_escaped(prefix) + "*", count=1000):

@@ -176,7 +176,7 @@ class Walk:
 
     async def beat(self) -> None:
         session = self._session()
-        beat = self.engine.beat(session, LEASE, ())
+        beat = self.engine.beat(session, LEASE, (), "1000:1")
         assert beat.alive == (session not in self.gone)
         if beat.alive:
             self.over.discard(session)
