@@ -11,6 +11,7 @@ from ..console import BULK_LIMIT, Console, Done, Query
 from ..errors import ConfigurationError
 from ..model.limits import GlobalLimit, RateLimit
 from ..model.query import Term
+from ..model.terms import MOST_VALUES
 from .amounts import limit_of, rate_of
 
 JOB_NEEDS: Final = {"retry": "jobs.retry", "cancel": "jobs.cancel", "delete": "jobs.delete"}
@@ -70,11 +71,15 @@ def one_job(queue: str, job_id: str) -> Query:
 
 
 def some_jobs(jobs: Sequence[tuple[str, str]]) -> Sequence[Query]:
-    """The queries that mean these jobs, given by queue and id: one for each queue."""
+    """The queries that mean these jobs, given by queue and id: of one queue each."""
     by_queue: dict[str, list[str]] = {}
     for queue, job_id in jobs:
         by_queue.setdefault(queue, []).append(job_id)
-    return [Query((Term("queue", (queue,)), Term("id", tuple(ids)))) for queue, ids in by_queue.items()]
+    return [
+        Query((Term("queue", (queue,)), Term("id", tuple(ids[begin : begin + MOST_VALUES]))))
+        for queue, ids in by_queue.items()
+        for begin in range(0, len(ids), MOST_VALUES)
+    ]
 
 
 async def do_to_job(console: Console, verb: str, queue: str, job_id: str) -> Deed:

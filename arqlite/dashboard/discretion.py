@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 from collections.abc import Sequence
 from typing import Any, Final
 
 from ..console import AuditPage, Console, CronLine, Done, JobDetail, JobLine, JobPage, Query, Tally
 from ..errors import ConfigurationError
+from ..model.query import Term
+from ..model.terms import ALIASES
 
 HIDDEN: Final = "(not shown)"
 
@@ -26,6 +29,15 @@ class Narrow:
         """As the console's, of its queues only."""
         page = await self._console.audit(**options)
         return dataclasses.replace(page, lines=[line for line in page.lines if line.queue in self._keys])
+
+    async def suggest(self, word: str, start: str) -> Sequence[str]:
+        """As the console's, without functions of which its queues have never had a job."""
+        values = await self._console.suggest(word, start)
+        if ALIASES.get(word, word) != "function":
+            return values
+        pages = [self._console.jobs(Query((Term("function", (value,)),)), limit=1) for value in values]
+        found = zip(values, await asyncio.gather(*pages), strict=True)
+        return [value for value, page in found if page.jobs]
 
 
 class Discreet:
@@ -64,7 +76,9 @@ class Discreet:
 
     async def suggest(self, word: str, start: str) -> Sequence[str]:
         """As the console's, and nothing of arguments."""
-        return [] if _is_of_arguments(word) else await self._console.suggest(word, start)
+        if _is_of_arguments(word):
+            return []
+        return [value for value in await self._console.suggest(word, start) if not _is_of_arguments(value)]
 
     async def retry(self, query: Query) -> Done:
         """As the console's."""
@@ -107,4 +121,4 @@ def _discreet(query: Any) -> Any:
 
 
 def _is_of_arguments(name: str) -> bool:
-    return name.startswith(("arg.", "args.", "meta."))
+    return ALIASES.get(name, name).partition(".")[0] in ("arg", "args", "kwargs", "meta")

@@ -162,6 +162,8 @@ class Lines:
         """End all streams."""
         for line in self._lines.values():
             line.close()
+        # An application may start again, and has other lines then.
+        self._lines.clear()
 
 
 async def live(request: Request) -> Response:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Final
 
 from pydantic import TypeAdapter
@@ -65,6 +66,10 @@ class _Schemas(GenerateJsonSchema):
 
     def timedelta_schema(self, schema: core_schema.TimedeltaSchema) -> JsonSchemaValue:
         return {"type": "number", "description": "seconds"}
+
+    def encode_default(self, dft: Any) -> Any:
+        """A default as it is written."""
+        return dft.total_seconds() if isinstance(dft, timedelta) else super().encode_default(dft)
 
 
 def param(name: str, description: str, schema: Mapping[str, Any] | None = None) -> dict[str, Any]:

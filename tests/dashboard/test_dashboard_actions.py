@@ -125,6 +125,19 @@ async def test_many_jobs_have_to_be_typed() -> None:
     assert len(console.acts) == 1
 
 
+async def test_great_selection_is_done_part_by_part() -> None:
+    """More jobs are chosen at once than one word of a query may have: each is meant once."""
+    console = Console()
+    form = {"verb": "retry", "confirm": "1200", "job": [f"mail/{number}" for number in range(1200)]}
+    async with user(console) as client:
+        answer = await client.post("/jobs/bulk", data=form)
+
+    parts = [query.get("id") for _, _, query in console.acts]
+    assert answer.status_code == 303
+    assert [len(part) for part in parts] == [500, 500, 200]
+    assert len({one for part in parts for one in part}) == 1200
+
+
 async def test_fifty_jobs_need_no_typing() -> None:
     """Up to fifty jobs are done at once."""
     console = Console()

@@ -297,6 +297,7 @@ async def test_document_holds_together() -> None:
     told = json.loads(text)
 
     schemas = told["components"]["schemas"]
+    assert schemas["LedgerInfo"]["properties"]["lag"]["default"] == 0
     named = set(re.findall(r'"#/components/schemas/([^"]+)"', text))
     operations = [one for methods in told["paths"].values() for one in methods.values()]
     assert named <= schemas.keys()

@@ -116,7 +116,17 @@ async def test_all_is_shown_to_those_who_see_all(app: Starlette) -> None:
     assert "Overpaid" in job.text
 
 
-@pytest.mark.parametrize("path", [*PAGES, *(API + one.path for one in OPERATIONS if one.method == "GET")])
+@pytest.mark.parametrize(
+    "path",
+    [
+        *PAGES,
+        *(API + one.path for one in OPERATIONS if one.method == "GET"),
+        *(f"{API}/suggest?word={word}" for word in ("queue", "function", "by", "tag", "error", "node")),
+        f"{API}/errors?since=7d",
+        f"{API}/metrics?since=7d",
+        f"{API}/jobs?q=state:discarded",
+    ],
+)
 async def test_hidden_queue_leaves_no_trace(app: Starlette, path: str) -> None:
     """Who sees one queue finds no name, function, job, error or person of another on any page."""
     asked = path.format(key="mail", queue="mail", id="mail-0")
@@ -165,6 +175,25 @@ async def test_hidden_jobs_are_not_reached_by_questions(app: Starlette, two: Two
     assert all(one.get("available", {}).get("value", 0) == 0 for one in told)
     assert all(one.get("matched", 0) == one.get("done", 0) == 0 for one in told)
     assert await Job("salary-w", two.pool, _queue_name="salaries").status() is JobStatus.queued
+
+
+@pytest.mark.parametrize("word", ["", "arg", "args", "meta", "arg.to", "arg.", "meta.tenant"])
+async def test_names_of_arguments_are_not_suggested(two: Two, word: str) -> None:
+    """Who does not see arguments is not even told what they are called."""
+    access = Access("eve", shows_arguments=False)
+    app = create_dashboard(two.settings, auth=lambda _: access)
+    async with running(app), browser(app) as client:
+        told = (await client.get(f"{API}/suggest", params={"word": word, "start": ""})).json()
+
+    assert [one for one in told if one.startswith(("arg.", "meta.", "to", "ada"))] == []
+
+
+async def test_functions_of_a_seen_queue_are_suggested(app: Starlette) -> None:
+    """Who sees one queue is told the functions of that one."""
+    async with person(app, "bob") as client:
+        told = (await client.get(f"{API}/suggest", params={"word": "function", "start": "s"})).json()
+
+    assert told == ["send_mail"]
 
 
 async def test_job_is_retried_and_cancelled(app: Starlette, two: Two) -> None:
