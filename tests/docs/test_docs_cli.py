@@ -12,7 +12,7 @@ from arqlite.cli import SECTIONS, cli
 from arqlite.cli.export import db
 from arqlite.cli.worker import worker
 
-_TOLD_ELSEWHERE = ("worker", "dev", "init", "db", "reconcile", "embedded", "import-arq")
+_TOLD_ELSEWHERE = ("worker", "dashboard", "db", "reconcile", "embedded", "import-arq")
 _OF_ALL = ("--settings", "--output")
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "cli.md"
 
