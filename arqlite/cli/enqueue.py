@@ -113,12 +113,20 @@ def enqueue(
             raise Failed(str(error)) from error
         told = Enqueued(job.job_id, place.key, function, not job.conflict)
         if wait:
+            await _warn_of_no_worker(console, place.key)
             await _await_end(job, told, timeout)
         return told
 
     if doubled := named.keys() & more_kwargs.keys():
         raise click.UsageError(f"--kwarg and --json both give {min(doubled)!r}")
     _tell(operate(settings, work), output, has_waited=wait)
+
+
+async def _warn_of_no_worker(console: Console, key: str) -> None:
+    """Who waits for a job that nobody runs should know it."""
+    queue = await console.queue(key)
+    if not queue.workers and not queue.error:
+        click.echo(f"no worker of queue {printable(key)} is alive: the job waits until one starts", err=True)
 
 
 async def _await_end(job: Job[Any], told: Enqueued, timeout: float | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import pty
 import re
@@ -20,6 +21,7 @@ from typing import Any
 from redis.exceptions import ConnectionError as RedisAway
 
 import arqlite.console
+from arqlite import Inspector, RedisSettings, create_pool
 from arqlite.console import (
     Attempt,
     CronLine,
@@ -303,6 +305,29 @@ def run(
         input=stdin or "",
         capture_output=True, timeout=PATIENCE_S, check=False,
     )  # fmt: skip
+
+
+@contextmanager
+def worker_at_work(folder: Path, url: str, queue: str) -> Iterator[int]:
+    """A worker of `toyapp.Settings` in a process of its own, which holds its lease; gives its pid."""
+    command = [sys.executable, "-m", "arqlite", "toyapp.Settings"]
+    with subprocess.Popen(command, cwd=folder, env=environment(), stderr=subprocess.DEVNULL) as process:
+        try:
+            deadline = time.monotonic() + PATIENCE_S
+            while not asyncio.run(_has_worker(url, queue)):
+                assert time.monotonic() < deadline, "the worker never came"
+            yield process.pid
+        finally:
+            process.kill()
+
+
+async def _has_worker(url: str, queue: str) -> bool:
+    pool = await create_pool(RedisSettings.from_dsn(url))
+    try:
+        info = await Inspector(pool).check_queue(queue)
+        return info is not None and bool(info.sessions)
+    finally:
+        await pool.aclose(close_connection_pool=True)
 
 
 class Terminal:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cli_ops_toys import environment, run, terminal
+from cli_ops_toys import run, terminal, worker_at_work
 
 pytestmark = pytest.mark.real
 
@@ -57,12 +56,10 @@ def project(tmp_path: Path, real_url: str) -> Path:
 
 
 @pytest.fixture
-def worker(project: Path) -> Iterator[None]:
+def worker(project: Path, real_url: str) -> Iterator[None]:
     """A worker in a process of its own."""
-    command = [sys.executable, "-m", "arqlite", "toyapp.Settings"]
-    with subprocess.Popen(command, cwd=project, env=environment(), stderr=subprocess.DEVNULL) as process:
+    with worker_at_work(project, real_url, "mail"):
         yield
-        process.kill()
 
 
 def enqueue(project: Path, *args: str) -> subprocess.CompletedProcess[str]:
@@ -133,7 +130,10 @@ def test_time_is_up(project: Path) -> None:
     done = enqueue(project, "hang", "--id", "j1", "--wait", "--timeout", "300ms")
 
     assert done.returncode == 1
-    assert "job j1 has not ended in time: arqlite job j1 tells of it" in done.stderr
+    assert done.stderr.splitlines() == [
+        "no worker of queue mail is alive: the job waits until one starts",
+        "Error: job j1 has not ended in time: arqlite job j1 tells of it",
+    ]
 
 
 def test_interrupt_leaves_the_job(project: Path) -> None:
