@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from ..errors import LedgerTooSlow
-from ..runtime.outage import REDIS_TROUBLE
+from .links import Links, Silence
 from .places import Place
 from .views import Trouble
 
@@ -16,19 +16,22 @@ if TYPE_CHECKING:  # without a ledger there need not be an SQLAlchemy
 
 AnswerT = TypeVar("AnswerT")
 
-REDIS_AWAY = (*REDIS_TROUBLE, TimeoutError)
 PATIENCE_S = 3.0
-"""Seconds that a console waits for an answer; who looks wants to hear that there is none."""
+"""Seconds that a console waits for a ledger; who looks wants to hear that there is no answer."""
 
 
 class Asking:
     """Asks, and keeps what could not be asked.
 
+    Args:
+        links: lead to the queues; a Redis that was silent a moment ago is not waited for again.
+
     Attributes:
         troubles: what could not be, each once.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, links: Links) -> None:
+        self._links = links
         self.troubles: list[Trouble] = []
 
     def tell(self, trouble: Trouble) -> None:
@@ -38,20 +41,19 @@ class Asking:
 
     async def redis(self, place: Place, question: Callable[[], Awaitable[AnswerT]]) -> AnswerT | None:
         """Ask the Redis of a queue; None where it is away."""
-        try:
-            async with asyncio.timeout(PATIENCE_S):
-                return await question()
-        except REDIS_AWAY as error:
-            self.tell(
-                Trouble(
-                    "error",
-                    "redis-away",
-                    f"the Redis of queue {place.key} at {place.server} does not answer: {_words(error)}",
-                    "start it or make it reachable; workers go on by themselves when it is back",
-                    place.key,
-                )
+        answer = await self._links.ask(place, lambda _: question())
+        if not isinstance(answer, Silence):
+            return answer
+        self.tell(
+            Trouble(
+                "error",
+                "redis-away",
+                f"the Redis of queue {place.key} at {place.server} does not answer: {answer.why}",
+                "start it or make it reachable; workers go on by themselves when it is back",
+                place.key,
             )
-            return None
+        )
+        return None
 
     async def ledger(
         self, ledger: Ledger, places: Sequence[Place], question: Callable[[], Awaitable[AnswerT]]
@@ -76,10 +78,3 @@ class Asking:
             fix = "start its database or make it reachable; what happens meanwhile is written when it is back"
             self.tell(Trouble("error", "ledger-away", f"the ledger at {where} is away: {said}", fix, key))
         return None
-
-
-def _words(error: BaseException) -> str:
-    said = " ".join(str(error).split())
-    if isinstance(error, TimeoutError) and not said:
-        return f"no answer within {PATIENCE_S:g} s"
-    return said or type(error).__name__

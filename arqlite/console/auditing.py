@@ -35,7 +35,7 @@ async def audit_page(
     """What was done by hand, the newest first; see `Console.audit`."""
     most = min(checks.count("limit", limit, 1), MOST_LINES)
     meant = None if queue is None else links.place(queue)
-    cursors, asking, hider = unpacked(after), Asking(), Hider(redact)
+    cursors, asking, hider = unpacked(after), Asking(links), Hider(redact)
     ledgers = {
         f"ledger:{number}": (ledger, places)
         for number, (ledger, places) in enumerate(links.ledgers())
@@ -84,7 +84,7 @@ async def _write(
 
     queue = places[0].queue if len(places) == 1 else ""
     entry = AuditEntry(action, queue, links.by, detail=detail)
-    asking = Asking()
+    asking = Asking(links)
 
     async def write() -> bool:
         async with ledger.sessions.begin() as db:

@@ -160,6 +160,7 @@ class _Deed:
         query = Query((*words, Term("state", tuple(sorted(map(str, states))))))
         rows = Asked(asked.links, query, places, asked.known, asked.hider).rows(ledger, places)
         wanted = await asked.asking.ledger(ledger, places, rows.wanted)
+        seen: set[str] = set()
         after: str | None = None
         while wanted is not None:
 
@@ -169,17 +170,19 @@ class _Deed:
             page = await asked.asking.ledger(ledger, places, ask)
             if page is None:
                 break
+            seen.update(row.id for row in page.items)
             for place in places:
                 of_place = [row for row in page.items if row.queue == place.queue]
                 if of_place:
                     yield await self._standing(place, of_place)
             after = page.next
             if after is None:
-                return
-        if asked.asking.troubles:  # the ledger is away: what Redis has is what can be moved
+                break
+        # The ledger is away, or it does not know yet of jobs that are named: what Redis has can be moved.
+        if asked.asking.troubles or ids_named(asked.query) - seen:
             for place in places:
                 async for batch in self._of_redis(place):
-                    yield batch
+                    yield Batch(place, [job_id for job_id in batch.ids if job_id not in seen])
 
     async def _standing(self, place: Place, rows: Sequence[JobRowMixin]) -> Batch:
         """Where the jobs of rows are by now: in a state that is meant, or nowhere but in the ledger."""
@@ -191,3 +194,8 @@ class _Deed:
             return Batch(place, ids)
         over = [row for row, one in told if not one.state and row.state in self._states & FINAL_STATES]
         return Batch(place, ids, over)
+
+
+def ids_named(query: Query) -> frozenset[str]:
+    """The ids that a query names in full."""
+    return frozenset(one for one in query.get("id") if "*" not in one)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,8 +12,7 @@ from ..model.arguments import Signature, signature_of
 from ..model.query import Query, Term
 from ..model.states import LEDGER_STATUS, JobState
 from ..model.terms import glob_of, has_glob, moment_of, states_of
-from .asking import PATIENCE_S, REDIS_AWAY
-from .links import Links
+from .links import Links, Silence
 from .places import Place, functions_of
 
 
@@ -112,12 +110,8 @@ async def _sessions_of(links: Links, place: Place) -> list[tuple[str, str]]:
     """Workers with a name for their node that is not in their own; none where Redis is away, for the name of
     the host is in those of workers.
     """
-    try:
-        async with asyncio.timeout(PATIENCE_S):
-            info = await (await links.inspector(place)).check_queue(place.queue)
-    except REDIS_AWAY:
-        return []
-    found = [] if info is None else info.sessions
+    info = await links.ask(place, lambda inspector: inspector.check_queue(place.queue))
+    found = [] if info is None or isinstance(info, Silence) else info.sessions
     return [(one.node, one.session) for one in found if not one.session.startswith(f"{one.node}:")]
 
 

@@ -65,7 +65,7 @@ class Asked:
         self.places = places
         self.known = known
         self.hider = hider
-        self.asking = Asking()
+        self.asking = Asking(links)
 
     @classmethod
     async def of(cls, links: Links, query: Query, redact: Iterable[str] | None) -> Asked:

@@ -65,7 +65,7 @@ def _questions(links: Links, name: str, start: str, hider: Hider) -> list[Any]:
     questions: list[Any] = []
     if name == "function":
         questions += [_declared(place) for place in links.places]
-        questions += [_functions(ledger, places, start) for ledger, places in links.ledgers()]
+        questions += [_functions(links, ledger, places, start) for ledger, places in links.ledgers()]
     if name == "node":
         questions += [_nodes(links, place) for place in links.places]
     return [*questions, *(_sampled(sample, name, hider) for sample in _samples(links))]
@@ -75,11 +75,11 @@ async def _declared(place: Place) -> list[str]:
     return list(functions_of(place))
 
 
-async def _functions(ledger: Ledger, places: Sequence[Place], start: str) -> list[str]:
+async def _functions(links: Links, ledger: Ledger, places: Sequence[Place], start: str) -> list[str]:
     async def ask() -> list[str]:
         return await ledger.values("function", start=start, most=_MOST_FUNCTIONS)
 
-    return await Asking().ledger(ledger, places, ask) or []
+    return await Asking(links).ledger(ledger, places, ask) or []
 
 
 async def _nodes(links: Links, place: Place) -> list[str]:
@@ -87,7 +87,7 @@ async def _nodes(links: Links, place: Place) -> list[str]:
         info = await (await links.inspector(place)).check_queue(place.queue)
         return [] if info is None else [one.node for one in info.sessions]
 
-    return await Asking().redis(place, ask) or []
+    return await Asking(links).redis(place, ask) or []
 
 
 Sample = Mapping[str, Any]
@@ -96,7 +96,7 @@ Sample = Mapping[str, Any]
 
 def _samples(links: Links) -> list[Any]:
     with_rows = {place.key for _, places in links.ledgers() for place in places}
-    rows = [_sample_of_ledger(ledger, places) for ledger, places in links.ledgers()]
+    rows = [_sample_of_ledger(links, ledger, places) for ledger, places in links.ledgers()]
     return [*rows, *(_sample_of_redis(links, place) for place in links.places if place.key not in with_rows)]
 
 
@@ -111,14 +111,14 @@ async def _sampled(sample: Any, name: str, hider: Hider) -> list[str]:
     return values
 
 
-async def _sample_of_ledger(ledger: Ledger, places: Sequence[Place]) -> list[Sample]:
+async def _sample_of_ledger(links: Links, ledger: Ledger, places: Sequence[Place]) -> list[Sample]:
     queues, signatures = [place.queue for place in places], signatures_of(places)
 
     async def ask() -> list[Sample]:
         page = await ledger.jobs(queue=queues, limit=_SAMPLE)
         return [_sample_of_row(row, signatures) for row in page.items]
 
-    return await Asking().ledger(ledger, places, ask) or []
+    return await Asking(links).ledger(ledger, places, ask) or []
 
 
 async def _sample_of_redis(links: Links, place: Place) -> list[Sample]:
@@ -128,7 +128,7 @@ async def _sample_of_redis(links: Links, place: Place) -> list[Sample]:
         live = await Asked(links, Query(), [place], Known(), Hider()).live(place)
         return [_sample_of_found(one, signatures) async for jobs in live.found(_SAMPLE) for one in jobs]
 
-    return await Asking().redis(place, ask) or []
+    return await Asking(links).redis(place, ask) or []
 
 
 def _sample_of_row(row: JobRowMixin, signatures: Mapping[str, Signature]) -> Sample:

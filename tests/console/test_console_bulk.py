@@ -107,6 +107,19 @@ async def test_jobs_of_a_queue_with_rows_are_moved_as_they_stand(
     await pool.aclose()
 
 
+async def test_job_whose_row_is_not_written_yet_is_moved_by_its_id(
+    ledger: Ledger, arq_redis: ArqRedis
+) -> None:
+    """Rows come a moment later: who chose a job of a list that Redis told does not mean its row."""
+    await enqueue(arq_redis, "one")
+    await fill(ledger, [row("two", JobState.AVAILABLE, queue=arq_redis.default_queue_name)])
+    await enqueue(arq_redis, "two")
+    console = Console([settings(arq_redis, ledger)])
+
+    assert await console.cancel(Query.parse("id:one,two")) == Done(2, 2)
+    assert await states_of(Inspector(arq_redis)) == {"one": "cancelled", "two": "cancelled"}
+
+
 async def test_job_that_redis_has_forgotten_runs_again(
     ledger: Ledger, arq_redis: ArqRedis, eventually: Eventually
 ) -> None:
