@@ -993,13 +993,58 @@ FACTS: dict[int, Fact] = {
             "tests/dashboard/test_dashboard_auth.py::test_auth_may_wait_and_may_answer",
         ),
     ),
-    187: Fact("the dashboard drops filters that mean nothing", (), instead="There is no dashboard yet."),
-    188: Fact("the dashboard marks what was rescued", (), instead="There is no dashboard yet."),
-    189: Fact("the dashboard sorts and keeps its address", (), instead="There is no dashboard yet."),
-    190: Fact("the dashboard finds by parts of arguments", (), instead="There is no dashboard yet."),
-    191: Fact("the dashboard limits the completed", (), instead="There is no dashboard yet."),
-    192: Fact("the dashboard edits what may be edited", (), instead="There is no dashboard yet."),
-    193: Fact("the dashboard makes jobs", (), instead="There is no dashboard yet."),
-    194: Fact("the dashboard survives deleted jobs and odd names", (), instead="There is no dashboard yet."),
-    195: Fact("the dashboard describes schedules", (), instead="There is no dashboard yet."),
+    187: Fact(
+        "the dashboard drops filters that mean nothing",
+        (
+            "tests/dashboard/test_dashboard_jobs_page.py::test_words_of_the_filter_can_be_taken_out_one_by_one",
+        ),
+        instead="Words stay until somebody takes them out; one that means nothing in a queue is told so.",
+    ),
+    188: Fact(
+        "the dashboard marks what was rescued",
+        (),
+        instead="The attempt whose worker died is told as lost in the job's timeline and attempts.",
+    ),
+    189: Fact(
+        "the dashboard sorts and keeps its address",
+        ("tests/dashboard/test_dashboard_jobs_page.py::test_rail_changes_the_state_and_keeps_the_rest",),
+        instead="Jobs are listed newest first only: pages of any other order would cost a scan.",
+    ),
+    190: Fact(
+        "the dashboard finds by parts of arguments",
+        (
+            "tests/console/test_console_words.py::test_arguments_tags_and_more_are_found_in_redis",
+            "tests/model/test_model_query.py::test_slip_is_answered_in_words",
+        ),
+        instead="A word that cannot be read is told of and not ignored.",
+    ),
+    191: Fact(
+        "the dashboard limits the completed",
+        ("tests/console/test_console_listing.py::test_ledger_lists_the_newest_first_in_pages",),
+        instead="All rows are there, in pages that each look at a bounded number of them.",
+    ),
+    192: Fact(
+        "the dashboard edits what may be edited",
+        (),
+        instead="Jobs are edited by programs: `Inspector.update_job`. The dashboard does not.",
+    ),
+    193: Fact(
+        "the dashboard makes jobs",
+        (),
+        instead="Jobs are made by programs and `arqlite enqueue`; the dashboard runs cron jobs by hand.",
+    ),
+    194: Fact(
+        "the dashboard survives deleted jobs and odd names",
+        (
+            "tests/dashboard/test_dashboard_actions.py::test_deleted_job_has_no_page_to_go_back_to",
+            "tests/dashboard/test_dashboard_actions.py::test_queue_with_slashes_in_its_key",
+        ),
+    ),
+    195: Fact(
+        "the dashboard describes schedules",
+        (
+            "tests/model/test_model_cronwords.py::test_schedule_in_words",
+            "tests/model/test_model_cronwords.py::test_schedule_without_a_good_sentence_stays",
+        ),
+    ),
 }
