@@ -1013,7 +1013,7 @@ FACTS: dict[int, Fact] = {
     190: Fact(
         "the dashboard finds by parts of arguments",
         (
-            "tests/console/test_console_words.py::test_arguments_tags_and_more_are_found_in_redis",
+            "tests/console/test_console_listing.py::test_arguments_tags_and_more_are_found_in_redis",
             "tests/model/test_model_query.py::test_slip_is_answered_in_words",
         ),
         instead="A word that cannot be read is told of and not ignored.",
