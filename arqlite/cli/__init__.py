@@ -29,7 +29,7 @@ SECTIONS = {
         "health": Entry("health", "health", "Tell whether a worker is well, by the answer of its probe."),
         "workers": Entry("workers", "workers", "List the workers that are alive, and what they do."),
         "top": Entry("top", "top", "Watch queues, workers and failures live."),
-        "dashboard": Entry("dashboard", "dashboard", "Show queues in a browser, and steer them there."),
+        "dashboard": Entry("dashboard", "dashboard", "Show and steer queues in a browser."),
     },
     "Jobs": {
         "enqueue": Entry("enqueue", "enqueue", "Enqueue a job, and wait for its result if asked to."),

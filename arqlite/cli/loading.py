@@ -60,7 +60,9 @@ def _missing(module_path: str, name: str) -> str:
     modules = list(_modules_here())
     hint = meant(missing, modules, {}, shown=lambda near: f"{near}.{name if module_path else _CUSTOMARY}")
     looked = f"looked in {os.getcwd()} and the environment"
-    return f"no module named {missing!r} ({looked}){hint and f'; {hint}'}"
+    # The first words of one without a dot are arq's.
+    odd = "" if module_path or not name else f'"{name}" doesn\'t look like a module path: '
+    return f"{odd}no module named {missing!r} ({looked}){hint and f'; {hint}'}"
 
 
 def _settings_in(module: ModuleType) -> Iterator[str]:

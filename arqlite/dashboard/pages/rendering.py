@@ -126,7 +126,7 @@ def _common(request: Request) -> dict[str, Any]:
         "flash": getattr(request.state, "flash", None),
         "here": request.url.path,
         "link": path_to,
-        "live_url": link_if(request, "live", "api:live") if has_access else "",
+        "live_url": link_if(request, "live") if has_access else "",
         "look": look_of(request),
         "may": may,
         "moment": moment,
