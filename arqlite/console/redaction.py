@@ -12,11 +12,15 @@ from ..model.arguments import signature_of
 from ..model.terms import INSIDE, path_of
 from .places import Place, functions_of
 
-REDACTED_KEYS = ("password", "passwd", "token", "authorization", "secret", "api_key", "apikey", "cookie")
+REDACTED_KEYS = (
+    "password", "passwd", "pwd", "passphrase", "token", "jwt", "authorization", "secret", "credential", "api_key",
+    "apikey", "access_key", "private_key", "cookie",
+)  # fmt: skip
 """What a console does not show the values of: keys with one of these in them."""
 
 HIDDEN = "***"
 _FEWEST_STARS = 3
+_A_PAIR = 2
 
 
 class Hider:
@@ -92,6 +96,9 @@ class Hider:
     def _shown(self, value: Any) -> Any:
         if isinstance(value, dict):
             return {str(key): self._entry(key, one) for key, one in value.items()}
+        if isinstance(value, list) and len(value) == _A_PAIR and isinstance(value[0], str):
+            # Headers are often lists of pairs.
+            return [value[0], self._entry(value[0], value[1])]
         if isinstance(value, list):
             return [self._shown(one) for one in value]
         if isinstance(value, str) and len(value) >= _FEWEST_STARS and not value.strip("*"):

@@ -145,8 +145,15 @@ def has_glob(value: str) -> bool:
 
 
 def glob_of(value: str) -> re.Pattern[str]:
-    """What a value with `*` in it matches as a whole, in upper or lower case."""
-    return re.compile(".*".join(map(re.escape, value.split("*"))), re.DOTALL | re.IGNORECASE)
+    """What a value with `*` in it matches as a whole, in upper or lower case.
+
+    Each part between two stars is taken where it comes first, and no other place is tried: to go back would
+    take time without end.
+    """
+    head, *rest = map(re.escape, value.split("*"))
+    *middle, tail = rest or [""]
+    pattern = head + "".join(f"(?>.*?{part})" for part in middle if part) + (".*" + tail if rest else "")
+    return re.compile(pattern, re.DOTALL | re.IGNORECASE)
 
 
 def literals_of(value: str) -> list[Any]:

@@ -191,6 +191,17 @@ def test_glob_matches_the_whole_value() -> None:
     assert glob_of("*.com").fullmatch("a.b.com")
     assert not glob_of("a.c*").fullmatch("abc")
     assert not glob_of("send").fullmatch("send_mail")
+    assert glob_of("a*b*c").fullmatch("a-b-b-c-c")
+    assert glob_of("*a*b*").fullmatch("xaxbx")
+    assert not glob_of("*b*a*").fullmatch("xaxbx")
+    assert glob_of("**").fullmatch("")
+    assert not glob_of("ab*b").fullmatch("ab")
+
+
+@pytest.mark.parametrize("value", ["*" * 40 + "x", "*a" * 40 + "*b", "a*" * 40 + "b"])
+def test_glob_of_many_stars_is_soon_done(value: str) -> None:
+    """No place is tried twice: a line of text cannot hold up the program that reads it."""
+    assert not glob_of(value).fullmatch("a" * 2_000)
 
 
 def test_group_is_all_of_its_states() -> None:
