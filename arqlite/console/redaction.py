@@ -13,8 +13,8 @@ from ..model.terms import INSIDE, path_of
 from .places import Place, functions_of
 
 REDACTED_KEYS = (
-    "password", "passwd", "pwd", "passphrase", "token", "jwt", "authorization", "secret", "credential", "api_key",
-    "apikey", "access_key", "private_key", "cookie",
+    "password", "passwd", "pwd", "passphrase", "token", "jwt", "authorization", "secret", "credential",
+    "api_key", "apikey", "access_key", "private_key", "cookie",
 )  # fmt: skip
 """What a console does not show the values of: keys with one of these in them."""
 

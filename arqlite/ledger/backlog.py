@@ -136,18 +136,21 @@ class Backlog:
 
     def settle_runs(self, taken: list[Run], rest: Sequence[Run] = ()) -> None:
         """What was taken out is in its place, but for a rest, which waits again, as the oldest."""
-        self._settle(taken, rest)
-        self._runs.extendleft(reversed(rest))
+        if self._settle(taken, rest):
+            self._runs.extendleft(reversed(rest))
 
     def settle_accepted(self, taken: list[Accepted], rest: Sequence[Accepted] = ()) -> None:
         """As `settle_runs`."""
-        self._settle(taken, rest)
-        self._accepted.extendleft(reversed(rest))
+        if self._settle(taken, rest):
+            self._accepted.extendleft(reversed(rest))
 
-    def _settle(self, taken: Sequence[Any], rest: Sequence[Any]) -> None:
+    def _settle(self, taken: Sequence[Any], rest: Sequence[Any]) -> bool:
+        """Whether it was out at all; what was forgotten meanwhile does not come back."""
+        if not any(other is taken for other in self._out):
+            return False
         self._out = [other for other in self._out if other is not taken]
-        if taken:
-            self.waiting -= len(taken) - len(rest)
+        self.waiting -= len(taken) - len(rest)
+        return True
 
     def drop_oldest(self, bound: int) -> None:
         """Give up what is beyond a bound, the oldest first."""

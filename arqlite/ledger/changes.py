@@ -126,7 +126,7 @@ def batch_of(told: Iterable[Told]) -> Batch:
             continue
         job, attempt, tally = in_full(one)
         if tally is not None:
-            _count(batch, *tally)
+            _count(batch, *tally, has_run=attempt is not None)
         # Rows of one id, of an earlier and a later run or job, come to lie on each other.
         height = heights.get(key, 0)
         heights[key] = height + 1
@@ -163,7 +163,17 @@ def _count_end(batch: Batch, end: End) -> None:
     _count(batch, minute, queue, function[:_FUNCTION_LENGTH], _COMPLETED, ran, waited)
 
 
-def _count(batch: Batch, minute: int, queue: str, function: str, state: str, ran: int, waited: int) -> None:
+def _count(
+    batch: Batch,
+    minute: int,
+    queue: str,
+    function: str,
+    state: str,
+    ran: int,
+    waited: int,
+    *,
+    has_run: bool = True,
+) -> None:
     sums = batch.minutes.setdefault((minute, queue, function, state), [0, 0, 0, 0, 0])
     sums[0] += 1
     sums[1] += ran
@@ -172,6 +182,8 @@ def _count(batch: Batch, minute: int, queue: str, function: str, state: str, ran
         sums[3] = ran
     if waited > sums[4]:
         sums[4] = waited
+    if not has_run:
+        return
     key = minute - minute % SPANS[0], queue, function
     counted = batch.spreads.get(key)
     if counted is None:

@@ -110,6 +110,11 @@ class Ledger(Queries):
         return self.mode == "strict"
 
     @property
+    def owns_engine(self) -> bool:
+        """Whether it made its engine, and nobody else uses it."""
+        return self._owns_engine
+
+    @property
     def identity(self) -> Hashable:
         """What two ledgers have in common that were made of the same URL or engine; no driver is needed."""
         if not self._owns_engine:

@@ -232,8 +232,8 @@ class Queries:
     ) -> Sequence[Percentiles]:
         """How long the runs took that ended within a time, and how long they had waited.
 
-        Read from counts of five minutes, or of an hour where the time is longer than eight hours: it begins
-        with the first whole one of these.
+        Read from counts of five minutes, or of an hour where the time is longer than eight hours: of all of
+        these that overlap the time.
 
         Args:
             since, until: the time; by default the last 24 hours.

@@ -36,6 +36,7 @@ _GOES_ON = "jobs go on and are recorded later"
 _WAITS = "what has ended waits, and nothing more is begun until it is back"
 _ENDED = "the recorder ended before it could write this"
 _SHORTEST_BACKOFF_S = 0.02
+_SHORTEST_LOOK_S = 0.005
 
 _ENTRIES_AT_ONCE = 2_000
 """In one transaction: enough to share its cost, few enough not to hold up jobs while it is made."""
@@ -213,6 +214,8 @@ class Recorder(Service):
         if self._task is not None:
             await asyncio.wait([self._task], timeout=self.flush_timeout)
         await super().stop()
+        # Again: whoever was cancelled twice could not end it.
+        await self._end_help()
         await self._writer.rest()
         if self._spiller is not None:
             await self._spiller.stop()
@@ -261,9 +264,7 @@ class Recorder(Service):
         try:
             await self._write_until_done()
         finally:
-            if self._helping is not None:
-                await end_task(self._helping)
-                self._helping = None
+            await self._end_help()
             await self._writer.rest()
         if self._backlog.dropped:
             logger.error("the ledger missed %d changes: more came than could wait", self._backlog.dropped)
@@ -273,7 +274,8 @@ class Recorder(Service):
         delay = _SHORTEST_BACKOFF_S
         while len(self._backlog):
             if not self._backlog.has_more:
-                await asyncio.sleep(self.window)  # others have it all in hand, and may bring some of it back
+                # Others have it all in hand, and may bring some of it back.
+                await asyncio.sleep(max(self.window, _SHORTEST_LOOK_S))
                 continue
             if self._needs_help() and (self._helping is None or self._helping.done()):
                 self._helping = asyncio.create_task(self._help(), name="arqlite:recorder:help")
@@ -298,6 +300,11 @@ class Recorder(Service):
         """Whether many runs wait that nobody writes, and the database takes two transactions at once."""
         is_much = self._backlog.runs_left > _ENTRIES_AT_ONCE // 4
         return is_much and self._writer.takes_two and not self._absence.is_on
+
+    async def _end_help(self) -> None:
+        if self._helping is not None:
+            await end_task(self._helping)
+            self._helping = None
 
     async def _help(self) -> None:
         """Write beside the other writer, so that the database has work while that prepares the next."""

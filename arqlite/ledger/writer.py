@@ -39,6 +39,10 @@ class Books(Protocol):
         """Whether rows come first."""
 
     @property
+    def owns_engine(self) -> bool:
+        """Whether nobody else uses the engine."""
+
+    @property
     def engine(self) -> AsyncEngine:
         """The database."""
 
@@ -66,8 +70,10 @@ class Writer:
 
     @property
     def takes_two(self) -> bool:
-        """Whether two calls at the same time are sooner done than one after the other."""
-        return self._ledger.engine.dialect.name != "sqlite"
+        """Whether two calls at the same time are sooner done than one after the other, and take nothing from
+        others.
+        """
+        return self._ledger.owns_engine and self._ledger.engine.dialect.name != "sqlite"
 
     @property
     def _writing(self) -> Writing:
@@ -104,15 +110,23 @@ class Writer:
         """
         left: Batch | None = batch
         if batch.ends and self._writing.writes_ends:
-            left = await self._repeat(partial(self._write_ends, batch))
+            left = await self._write_ends(batch)
         elif batch.ends:
             left = batch.with_ends(batch.ends)
         if left is not None:
             await self._transact(partial(_write_rest, left))
 
     async def _write_ends(self, batch: Batch) -> Batch | None:
+        write = partial(_write_ends, batch)
+        if self._ledger.owns_engine:
+            return await self._repeat(partial(self._state, write))
+        # Connections of an application may have been given what holds for a transaction only.
+        return await self._transact(write)
+
+    async def _state(self, write: Callable[[AsyncConnection, Writing], Awaitable[ResultT]]) -> ResultT:
+        """Do it by a connection that commits each statement."""
         async with self._connection() as connection:
-            return await self._writing.write_ends(connection, batch)
+            return await write(connection, self._writing)
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[AsyncConnection]:
@@ -129,6 +143,8 @@ class Writer:
 
     async def _transact(self, write: Callable[[AsyncConnection, Writing], Awaitable[ResultT]]) -> ResultT:
         """Do it in one transaction."""
+        # A pool may have no other connection than one that is kept here.
+        await self.rest()
         return await self._repeat(partial(self._try, write))
 
     async def _repeat(self, attempt: Callable[[], Awaitable[ResultT]]) -> ResultT:
@@ -146,6 +162,10 @@ class Writer:
         async with self._ledger.sessions() as db, db.begin():
             connection = await db.connection()
             return await write(connection, self._writing)
+
+
+async def _write_ends(batch: Batch, connection: AsyncConnection, writing: Writing) -> Batch | None:
+    return await writing.write_ends(connection, batch)
 
 
 async def _write_rest(batch: Batch, connection: AsyncConnection, writing: Writing) -> None:

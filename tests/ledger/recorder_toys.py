@@ -90,6 +90,7 @@ class ToyLedger:
         self.row_model = row_model
         self.redaction = Redaction(redact)
         self.is_strict = False
+        self.owns_engine = True
 
 
 async def attempts_of(sessions: Sessions, job_id: str = "job-1") -> list[AttemptRow]:

@@ -105,13 +105,16 @@ async def spread_runs(
     Args:
         db: a session.
         since, until: minutes since 1970; the later one is no longer meant.
-        span: one of `spreads.SPANS`; a span that has begun before `since` is not meant.
+        span: one of `spreads.SPANS`; those are meant that overlap the time.
         by: `queue`, `function`.
         queue, function: only of this one.
     """
     columns = SpreadRow.__table__.c
     statement = select(*(columns[name] for name in by), columns.run_ms, columns.wait_ms).where(
-        columns.start >= since, columns.start < until, columns.span == span, *_of(columns, queue, function)
+        columns.start > since - span,
+        columns.start < until,
+        columns.span == span,
+        *_of(columns, queue, function),
     )
     return (await db.execute(statement)).all()
 

@@ -35,9 +35,11 @@ _CHANGES = f"""status = '{LEDGER_STATUS[JobState.COMPLETED].name}', state = '{Jo
  started_at = CASE WHEN j.status = 'RUNNING' AND j.started_at > excluded.started_at THEN j.started_at
   ELSE coalesce(excluded.started_at, j.started_at) END,
  pushed_at = coalesce(j.pushed_at, excluded.finished_at)"""
-_WHERE = """j.id = excluded.id AND j.queue = excluded.queue AND j.enqueued_at = excluded.enqueued_at
- AND ((j.status = 'QUEUED' AND j.attempt = 0 AND excluded.attempt = 1)
- OR (j.status = 'RUNNING' AND j.attempt = excluded.attempt AND j.worker = excluded.worker))
+# Written so that no index but that of the ids can be used: of a table that was never analyzed, the planner
+# would read all that has the queue and the status, for each row anew.
+_WHERE = """j.id = excluded.id AND j.queue || '' = excluded.queue AND j.enqueued_at = excluded.enqueued_at
+ AND CASE j.status WHEN 'QUEUED' THEN j.attempt = 0 AND excluded.attempt = 1
+ WHEN 'RUNNING' THEN j.attempt = excluded.attempt AND j.worker = excluded.worker END
  AND j.record = excluded.record"""
 
 _TOLD = ("attempt", "worker", "started_at", "finished_at")
