@@ -83,7 +83,7 @@ async def test_pool_of_one_connection_is_enough(
 async def test_what_an_application_sets_for_a_transaction_holds(
     engine: AsyncEngine, sessions: Sessions
 ) -> None:
-    """Ends are written in a transaction of the application's engine: its listeners set paths and roles there."""
+    """What its listeners set for each transaction, paths and roles, is there when ends are written."""
     args = _connect_args(engine)
     schema = (args.get("server_settings") or {}).get("search_path") or args["options"].rpartition("=")[2]
     theirs = create_async_engine(engine.url)
@@ -112,7 +112,7 @@ async def test_what_an_application_sets_for_a_transaction_holds(
 
 @POSTGRES
 async def test_table_without_statistics_is_found_by_its_ids(engine: AsyncEngine, sessions: Sessions) -> None:
-    """Ends look rows up by the index of ids alone, whatever the planner thinks of a table it does not know."""
+    """Ends look rows up by the index of ids alone, whatever the planner thinks of a table unknown to it."""
     async with sessions.begin() as session:
         await session.execute(text("ALTER TABLE jobs SET (autovacuum_enabled = false)"))
     seen: list[tuple[str, Any]] = []
