@@ -97,8 +97,8 @@ class RedisSettings:
 
         Raises:
             RuntimeError: another scheme.
-            ConfigurationError: a query parameter has no such value, or the URL cannot be read; then the message
-                has no part of it, which may be one of the password.
+            ConfigurationError: a query parameter has no such value, or the URL cannot be read; of such a one
+                the message has no part, which may be one of the password.
         """
         url, port = _parsed(dsn)
         query = {name: values[-1] for name, values in parse_qs(url.query).items()}

@@ -108,7 +108,7 @@ def test_dsn_with_a_value_no_url_can_hold(dsn: str, text: str) -> None:
 def test_dsn_with_a_password_that_is_not_encoded(
     dsn: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A password that ends the host early is told in words, and no part of it is, wherever the URL is from."""
+    """A password that ends the host early is told in words, and no part of it, wherever the URL is from."""
     monkeypatch.setenv("ARQLITE_REDIS_URL", dsn)
 
     for read in (lambda: RedisSettings.from_dsn(dsn), default_redis_settings):
