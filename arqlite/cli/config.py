@@ -125,7 +125,7 @@ def _is_read_from(value: Any, text: str) -> bool:
 
 def _ledger_url(value: Any, *, hides: bool) -> str:
     """The URL of a ledger; empty for anything else, and without a ledger there need not be an SQLAlchemy."""
-    url = getattr(value, "url", None)
+    url: Any = getattr(value, "url", None)
     if not hasattr(url, "render_as_string"):
         return ""
     if not hides:
