@@ -25,7 +25,7 @@ def event(name: str, data: str) -> bytes:
 
 
 class StreamCap:
-    """Counts open streams, each of which holds a connection to Redis.
+    """Counts open streams, each of which asks Redis every few seconds until its job has ended.
 
     Args:
         most: how many may be open at once.
