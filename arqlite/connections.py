@@ -8,7 +8,7 @@ import ssl as _ssl
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from typing import Any, cast
-from urllib.parse import parse_qs, unquote, urlparse
+from urllib.parse import ParseResult, parse_qs, parse_qsl, unquote, urlparse
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
@@ -43,6 +43,7 @@ logger = logging.getLogger("arqlite.connections")
 _SCHEMES = {"redis": False, "rediss": True, "valkey": False, "valkeys": True, "unix": False}
 _YES, _NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 _SWITCHES = dict.fromkeys(_YES, True) | dict.fromkeys(_NO, False)
+_ENCODE = "percent-encode / ? # [ ] and @ in the password, / as %2F and so on"
 # Fields that hold objects, for which a URL has no words.
 _OBJECTS = ("retry", "retry_on_error")
 _UNLIMITED_CONNECTIONS = 2**31
@@ -96,19 +97,18 @@ class RedisSettings:
 
         Raises:
             RuntimeError: another scheme.
-            ConfigurationError: a query parameter has no such value.
+            ConfigurationError: a query parameter has no such value, or the URL cannot be read; of such a one
+                the message has no part, which may be one of the password.
         """
-        url = urlparse(dsn)
-        if url.scheme not in _SCHEMES:
-            raise RuntimeError("invalid DSN scheme")
+        url, port = _parsed(dsn)
         query = {name: values[-1] for name, values in parse_qs(url.query).items()}
         is_local = url.scheme == "unix"
         database = query.pop("db", None) or (None if is_local else url.path.strip("/")) or "0"
         if not database.isdecimal():
-            raise ConfigurationError(f"the database in a Redis URL must be a number, got {database!r}")
+            raise ConfigurationError(f"the database in a Redis URL must be a number; {_ENCODE}")
         settings = cls(
             host="localhost" if is_local else url.hostname or "localhost",
-            port=6379 if is_local else url.port or 6379,
+            port=6379 if is_local else port or 6379,
             unix_socket_path=unquote(url.path) if is_local else None,
             ssl=_SCHEMES[url.scheme],
             username=unquote(url.username) if url.username else None,
@@ -154,7 +154,35 @@ def default_redis_settings() -> RedisSettings:
     except (RuntimeError, ValueError) as error:
         raise ConfigurationError(
             f"{REDIS_VARIABLE} must be a URL such as redis://localhost:6379/0 ({error})"
-        ) from error
+        ) from None
+
+
+def _parsed(dsn: str) -> tuple[ParseResult, int | None]:
+    """The parts of a URL, and its port. What urllib says of a bad one has parts of it: nothing is chained."""
+    try:
+        url = urlparse(dsn)
+        port = url.port
+    except ValueError:
+        raise ConfigurationError(f"the host or the port in a Redis URL cannot be read; {_ENCODE}") from None
+    if url.scheme not in _SCHEMES:
+        raise RuntimeError("invalid DSN scheme")
+    if _is_cut_short(url):
+        raise ConfigurationError(f"a Redis URL has an @ where none can be; {_ENCODE}")
+    return url, port
+
+
+def _is_cut_short(url: ParseResult) -> bool:
+    """Whether an @ stands behind the host, as it does if the password has a character that ends the host."""
+    known = {field.name for field in fields(RedisSettings)}
+    path_may = url.scheme == "unix" and (not url.netloc or "@" in url.netloc)
+    return (
+        "@" in url.fragment
+        or ("@" in url.path and not path_may)
+        or any(
+            "@" in name or ("@" in value and name not in known)
+            for name, value in parse_qsl(url.query, keep_blank_values=True)
+        )
+    )
 
 
 def _masked(name: str, value: object) -> object:

@@ -9,14 +9,19 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Final, Self
 
 from .embedded.home import data_home, find_home
 from .embedded.locks import FileLock
+from .embedded.owners import NotOurs, read_own
+
+logger = logging.getLogger("arqlite.surroundings")
 
 REDIS_VARIABLE: Final = "ARQLITE_REDIS_URL"
 LEDGER_VARIABLE: Final = "ARQLITE_LEDGER_URL"
@@ -61,16 +66,23 @@ class DevSession:
 
     @classmethod
     def find(cls) -> Self | None:
-        """The one that runs; None if none does, or in production."""
-        if os.environ.get("ARQLITE_ENV", "").lower() == "production":
-            return None
+        """The one that runs; None if none does, in production, or where another user could have written it.
+
+        The project's folder may be anybody's, `/tmp` with a `.git` in it say, and whose file is believed has
+        this process connect to a Redis of his.
+        """
+        if os.environ.get("ARQLITE_ENV", "").lower() == "production" or os.name != "posix":
+            return None  # on Windows no `arqlite dev` runs
         home = find_home()
         try:
-            told = json.loads((home / _FILE).read_text(encoding="utf-8"))
+            told = json.loads(read_own(home, _FILE))
             with FileLock(home, _LOCK) as lock:
                 if lock.acquire(shared=True, wait_s=0):  # what it left when it was killed
                     return None
             return cls(**told)
+        except NotOurs as error:
+            _say_once(str(error))
+            return None
         except (OSError, ValueError, TypeError):  # there is none, or it is being written by another version
             return None
 
@@ -86,6 +98,11 @@ class DevSession:
             yield
         finally:
             file.unlink(missing_ok=True)
+
+
+@cache
+def _say_once(why: str) -> None:
+    logger.warning("the arqlite dev of this project is not believed: %s", why)
 
 
 @contextlib.contextmanager

@@ -292,9 +292,12 @@ def test_settings_without_a_ledger(settings: str) -> None:
     assert f"{settings}.Without has no ledger" in told.stderr
 
 
-def test_password_is_not_shown(tmp_path: Path) -> None:
-    """The URL is told without its password."""
-    told = arqlite("current", "--url", "postgresql://ada:secret@127.0.0.1:1/jobs")
+@pytest.mark.parametrize(
+    "where", ["ada:secret@127.0.0.1:1/jobs", "127.0.0.1:1/jobs?user=ada&password=secret"]
+)
+def test_password_is_not_shown(where: str) -> None:
+    """The URL is told without its password, also where that is in the query."""
+    told = arqlite("current", "--url", f"postgresql://{where}")
 
     assert told.exit_code == 1
     assert "secret" not in told.output

@@ -7,6 +7,7 @@ import dataclasses
 import logging
 import pickle
 import time
+import traceback
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,7 +19,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from worker_toys import Ctx, enqueue, lines
 
 from arqlite import ArqRedis, create_pool, func
-from arqlite.connections import RedisSettings, log_redis_info
+from arqlite.connections import RedisSettings, default_redis_settings, log_redis_info
 from arqlite.errors import ConfigurationError, DeserializationError, SerializationError
 from arqlite.jobs import Job
 from arqlite.telemetry import JobEnqueued, attach, detach
@@ -68,8 +69,8 @@ def test_dsn_of_another_scheme() -> None:
 
 @pytest.mark.parametrize("dsn", ["redis://h/one", "redis://h?db=-1", "redis://h?conn_timeout=soon"])
 def test_dsn_with_a_bad_value(dsn: str) -> None:
-    """A value that cannot be read is refused in words that quote it."""
-    with pytest.raises(ConfigurationError, match="in a Redis URL must be a number, got '"):
+    """A value that cannot be read is refused in words."""
+    with pytest.raises(ConfigurationError, match="in a Redis URL must be a number"):
         RedisSettings.from_dsn(dsn)
 
 
@@ -85,6 +86,52 @@ def test_dsn_with_a_value_no_url_can_hold(dsn: str, text: str) -> None:
     """A parameter for which a URL has no words, or that is not among them, is refused."""
     with pytest.raises(ConfigurationError, match=text):
         RedisSettings.from_dsn(dsn)
+
+
+@pytest.mark.parametrize(
+    "dsn",
+    [
+        "redis://u:hunter2#x@host",
+        "redis://u:hunter2?x@host",
+        "redis://u:hunter2/x@host",
+        "redis://u:12345/hunter2@host",
+        "redis://u:12345?hunter2=1@host",
+        "redis://u:12345#hunter2@host",
+        "redis://u:1/hunter2?x@host",
+        "redis://u:p@ss/hunter2@host",
+        "redis://u:[hunter2]@host",
+        "redis://u:hunter2\u2100@host",
+        "redis://hunter2:99999",
+        "unix://u:1/hunter2@/run/redis.sock",
+    ],
+)
+def test_dsn_with_a_password_that_is_not_encoded(
+    dsn: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A password that ends the host early is told in words, and no part of it, wherever the URL is from."""
+    monkeypatch.setenv("ARQLITE_REDIS_URL", dsn)
+
+    for read in (lambda: RedisSettings.from_dsn(dsn), default_redis_settings):
+        with pytest.raises(ConfigurationError, match="percent-encode") as caught:
+            read()
+        assert "hunter2" not in "".join(traceback.format_exception(caught.value, chain=True))
+        assert caught.value.__cause__ is None
+    assert "hunter2" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("dsn", "wanted"),
+    [
+        ("redis://u:p@ss@h", {"host": "h", "password": "p@ss"}),
+        ("redis://h?password=p@ss", {"password": "p@ss"}),
+        ("unix:///run/a@b.sock", {"unix_socket_path": "/run/a@b.sock"}),
+    ],
+)
+def test_dsn_with_an_at_sign_in_its_place(dsn: str, wanted: dict[str, Any]) -> None:
+    """An @ that can only be meant as what it is there is no mistake."""
+    settings = RedisSettings.from_dsn(dsn)
+
+    assert {name: getattr(settings, name) for name in wanted} == wanted
 
 
 def test_dsn_with_an_unknown_parameter(caplog: pytest.LogCaptureFixture) -> None:

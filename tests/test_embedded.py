@@ -642,6 +642,27 @@ def test_data_home_that_cannot_be_made_is_explained(tmp_path: Path) -> None:
         data_home(tmp_path / "file" / "home")
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give folders away")
+def test_data_home_of_another_user_is_refused(tmp_path: Path) -> None:
+    """A folder of another user, who could have put a false server there, is neither read nor written."""
+    os.chown(tmp_path, 12345, -1)
+
+    with pytest.raises(EmbeddedServerError, match=r"is another user's.* Set ARQLITE_HOME"):
+        data_home(tmp_path)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_lock_follows_no_link(tmp_path: Path) -> None:
+    """A link in the place of a lock file makes no file elsewhere."""
+    (tmp_path / "dev.lock").symlink_to(tmp_path / "elsewhere")
+
+    with pytest.raises(OSError, match="symbolic links"):
+        FileLock(tmp_path, "dev.lock")
+
+    assert not (tmp_path / "elsewhere").exists()
+
+
 @needs_server
 @pytest.mark.real
 def test_log_over_limit_is_rotated(home: Path, ensure: Callable[..., EmbeddedServer]) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +121,67 @@ def test_session_is_nothing_in_production(home: Path, monkeypatch: pytest.Monkey
 
     with held(), SESSION.told(home):
         assert redis_url() is None
+
+
+def _make_link(home: Path) -> None:
+    (home / "dev.json").rename(home / "real.json")
+    (home / "dev.json").symlink_to(home / "real.json")
+
+
+def _make_pipe(home: Path) -> None:
+    (home / "dev.json").unlink()
+    os.mkfifo(home / "dev.json", 0o600)
+
+
+@pytest.mark.parametrize(
+    "tamper",
+    [
+        lambda home: home.chmod(0o777),
+        lambda home: (home / "dev.json").chmod(0o666),
+        _make_link,
+        _make_pipe,
+    ],
+    ids=["folder of all", "file of all", "link", "pipe"],
+)
+def test_what_others_may_write_is_not_believed(home: Path, tamper: Callable[[Path], None]) -> None:
+    """A session that another user could have written leads nobody to his Redis."""
+    with held(), SESSION.told(home):
+        assert redis_url() is not None
+        tamper(home)
+
+        assert (redis_url(), ledger_url()) == (None, None)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
+@pytest.mark.parametrize("name", ["", "dev.json"])
+def test_session_of_another_user_is_not_believed(
+    home: Path, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A folder or file of another user is passed over, which is said once."""
+    with held(), SESSION.told(home), caplog.at_level(logging.WARNING, "arqlite.surroundings"):
+        os.chown(home / name, 12345, -1)
+
+        assert (redis_url(), ledger_url()) == (None, None)
+
+    assert [record.getMessage() for record in caplog.records] == [
+        f"the arqlite dev of this project is not believed: {home / name} is another user's"
+    ]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
+def test_folder_that_another_user_links_to_is_not_believed(
+    home: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A link of another user does not lead to the session of another project of ours."""
+    project = tmp_path_factory.mktemp("theirs")
+    (project / ".git").mkdir()
+    (project / ".arqlite").symlink_to(home)
+    os.lchown(project / ".arqlite", 12345, -1)
+    with held(), SESSION.told(home):
+        monkeypatch.delenv("ARQLITE_HOME")
+        monkeypatch.chdir(project)
+
+        assert DevSession.find() is None
 
 
 def test_looking_makes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -125,9 +125,14 @@ def _is_read_from(value: Any, text: str) -> bool:
 
 def _ledger_url(value: Any, *, hides: bool) -> str:
     """The URL of a ledger; empty for anything else, and without a ledger there need not be an SQLAlchemy."""
-    url = getattr(value, "url", None)
-    render = getattr(url, "render_as_string", None)
-    return str(render(hide_password=hides)) if callable(render) else ""
+    url: Any = getattr(value, "url", None)
+    if not hasattr(url, "render_as_string"):
+        return ""
+    if not hides:
+        return str(url.render_as_string(hide_password=False))
+    from ..ledger.databases import shown_url
+
+    return shown_url(url)
 
 
 def _shown(name: str, value: Any) -> str:

@@ -183,6 +183,7 @@ async def _upgrade(ledger: Ledger, timeout: float) -> None:
 
 async def _look(ledger: Ledger) -> tuple[dict[str, Any], str | None]:
     from ..ledger import store
+    from ..ledger.databases import shown_url
     from ..ledger.migrations import HEAD
     from ..ledger.schema import look_at_tables
 
@@ -194,7 +195,7 @@ async def _look(ledger: Ledger) -> tuple[dict[str, Any], str | None]:
         async with ledger.sessions() as session:
             rows = await store.count_rows(session, ledger.row_model, limit=_COUNT_UP_TO)
     told = {
-        "database": ledger.engine.url.render_as_string(hide_password=True),
+        "database": shown_url(ledger.engine.url),
         "dialect": ledger.engine.dialect.name,
         "revision": tables.revision,
         "head": HEAD,
@@ -320,6 +321,7 @@ def in_words(ledger: Callable[[], Ledger | None] = lambda: None) -> Iterator[Non
     try:
         from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
+        from ..ledger.databases import shown_url
         from ..ledger.outage import words_of
     except MissingExtra as error:
         raise click.ClickException(str(error)) from error
@@ -335,5 +337,5 @@ def in_words(ledger: Callable[[], Ledger | None] = lambda: None) -> Iterator[Non
         raise click.ClickException(f"the database's driver is not installed: {error}") from error
     except (SQLAlchemyError, OSError) as error:
         found = ledger()
-        at = "" if found is None else f" {found.url.render_as_string(hide_password=True)}"
+        at = "" if found is None else f" {shown_url(found.url)}"
         raise click.ClickException(f"the database{at} cannot be used ({words_of(error)})") from error

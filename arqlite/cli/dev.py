@@ -64,13 +64,17 @@ def dev(
         logging.config.dictConfig(default_log_config(verbose))
         work([load(path) for path in worker_settings], leash)
         return
+    from ..errors import EmbeddedServerError
     from .development import Development
 
     sys.dont_write_bytecode = True  # the project's folder stays as it is
     logging.config.dictConfig(_own_log_config(verbose))
     logging.getLogger("arqlite.embedded").setLevel(logging.WARNING)  # what it says is said below
     found = [_loaded(path) for path in worker_settings]
-    development = Development(worker_settings, found, watch, port if dashboard else None)
+    try:
+        development = Development(worker_settings, found, watch, port if dashboard else None)
+    except EmbeddedServerError as error:
+        raise click.ClickException(str(error)) from error
     sys.exit(asyncio.run(development.run()))
 
 

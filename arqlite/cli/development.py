@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import os
+import re
 import socket
 import sys
 import time
@@ -267,5 +268,10 @@ def _shown(path: Path) -> str:
 
 
 def _without_secrets(url: str) -> str:
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()
+    scheme, _, rest = url.partition("://")
+    place, *query = re.split("[?#]", rest, maxsplit=1)
+    host, slash, path = place.partition("/")
+    # An @ behind the host: what seems to be the host may be the beginning of a password that is not encoded.
+    if host and any("@" in part for part in (path, *query)):
+        return f"{scheme}://..."
+    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"

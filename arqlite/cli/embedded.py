@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
 from ..embedded import status, stop
+from ..errors import EmbeddedServerError
 
 
 @click.group()
@@ -18,7 +21,8 @@ def embedded() -> None:
 @click.argument("data_dir", required=False, type=click.Path(path_type=Path))
 def status_command(data_dir: Path | None) -> None:
     """Tell whether it runs, and where."""
-    server = status(data_dir)
+    with _in_words():
+        server = status(data_dir)
     if server is None:
         click.echo("no embedded server runs here")
         raise SystemExit(1)
@@ -29,4 +33,14 @@ def status_command(data_dir: Path | None) -> None:
 @click.argument("data_dir", required=False, type=click.Path(path_type=Path))
 def stop_command(data_dir: Path | None) -> None:
     """End it; its data is kept."""
-    click.echo("stopped" if stop(data_dir) else "no embedded server runs here")
+    with _in_words():
+        was_running = stop(data_dir)
+    click.echo("stopped" if was_running else "no embedded server runs here")
+
+
+@contextmanager
+def _in_words() -> Iterator[None]:
+    try:
+        yield
+    except EmbeddedServerError as error:
+        raise click.ClickException(str(error)) from error

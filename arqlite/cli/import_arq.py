@@ -191,7 +191,7 @@ def _settings_of(url: str, settings: Any) -> Any:
     try:
         return settings.from_dsn(url)
     except (ConfigurationError, RuntimeError, ValueError) as error:
-        raise click.UsageError(f"--from: {error}, got {url!r}") from error
+        raise click.UsageError(f"--from: {error}") from error  # not the URL: it may have a password in it
 
 
 def _tell(report: Report, output: str) -> None:

@@ -47,7 +47,8 @@ from arqlite.fastapi import JobRef, Jobs, Refer, jobs_router, lifespan
 {_JOBS}
 
 app = FastAPI(lifespan=lifespan(WorkerSettings))
-app.include_router(jobs_router())  # GET /jobs/{{id}}, GET /jobs/{{id}}/events, DELETE /jobs/{{id}}
+# GET /jobs/{{id}} and /jobs/{{id}}/events; with dependencies=[...] that ask who it is, DELETE /jobs/{{id}}.
+app.include_router(jobs_router())
 
 
 @app.post("/charges", status_code=202)

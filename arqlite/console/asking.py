@@ -59,10 +59,11 @@ class Asking:
         self, ledger: Ledger, places: Sequence[Place], question: Callable[[], Awaitable[AnswerT]]
     ) -> AnswerT | None:
         """Ask the ledger of queues; None where it is away or takes too long."""
+        from ..ledger.databases import shown_url
         from ..ledger.outage import is_away, is_conflict, words_of
 
         key = places[0].key if len(places) == 1 else ""
-        where = ledger.url.render_as_string(hide_password=True)
+        where = shown_url(ledger.url)
         try:
             async with asyncio.timeout(PATIENCE_S):
                 return await question()

@@ -98,4 +98,6 @@ def _pool_size(engine: AsyncEngine) -> int:
 
 
 def _url(ledger: Ledger) -> str:
-    return ledger.url.render_as_string(hide_password=True)
+    from ..ledger.databases import shown_url
+
+    return shown_url(ledger.url)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from ..errors import EmbeddedServerError
 from .server import status, stop
 
 
 def main(arguments: list[str]) -> int:
-    """Run one command and return the exit code: 0 done, 1 no server was running, 2 wrong use."""
+    """Run one command and return the exit code: 0 done, 1 no server was running, 2 wrong use or folder."""
     match arguments:
         case ["status" | "stop" as command, *rest] if len(rest) <= 1:
             data_dir = Path(rest[0]) if rest else None
@@ -26,4 +27,8 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except EmbeddedServerError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(2)

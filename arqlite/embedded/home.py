@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..errors import EmbeddedServerError
 from .keeper import SERVER_LOCK, SOCKET
+from .owners import is_own
 
 FOLDER = ".arqlite"
 _ROOT_MARKS = ("pyproject.toml", ".git")
@@ -27,11 +28,13 @@ def data_home(data_dir: Path | None = None) -> Path:
     has files gets none: its other files may be meant for git.
 
     Raises:
-        EmbeddedServerError: the folder cannot be made or written.
+        EmbeddedServerError: the folder cannot be made or written, or is another user's, who could have put a
+            false server there.
     """
     home = find_home(data_dir)
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _refuse_that_of_another_user(home)
         if not any(home.iterdir()):
             (home / ".gitignore").write_text("*\n", encoding="ascii")
     except OSError as error:
@@ -79,6 +82,15 @@ def find_home(data_dir: Path | None = None) -> Path:
     if named := os.environ.get("ARQLITE_HOME"):
         return Path(named).expanduser().resolve()
     return _project_root(Path.cwd()) / FOLDER
+
+
+def _refuse_that_of_another_user(home: Path) -> None:
+    # Windows has no owners of this kind, and no embedded server.
+    if os.name == "posix" and not (is_own(home.stat()) and is_own(home.lstat())):
+        raise EmbeddedServerError(
+            f"the data folder {home} is another user's, and so what is in it is not used. "
+            "Set ARQLITE_HOME to a folder of your own."
+        )
 
 
 def _project_root(start: Path) -> Path:

@@ -68,8 +68,9 @@ def remove_traces(home: str) -> None:
 
 
 def open_lock(home: str, name: str) -> int:
-    """Open a lock file of the data folder; no child process inherits the descriptor."""
-    return os.open(os.path.join(home, name), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    """Open a lock file of the data folder; no child inherits the descriptor, and no link is followed."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+    return os.open(os.path.join(home, name), flags, 0o600)
 
 
 def flock(fd: int, *, shared: bool = False, wait_s: float | None = None) -> bool:

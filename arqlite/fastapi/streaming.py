@@ -8,13 +8,14 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Final
 
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 BEAT_S: Final = 15.0
 """After so many seconds of silence a comment is sent, so that no proxy takes the line for dead."""
 
 _LOOK_S = 0.5
+_RETRY_AFTER_S = 10
 _BEAT = b": still here\n\n"
 
 
@@ -23,24 +24,66 @@ def event(name: str, data: str) -> bytes:
     return f"event: {name}\ndata: {data}\n\n".encode()
 
 
+class StreamCap:
+    """Counts open streams, each of which asks Redis every few seconds until its job has ended.
+
+    Args:
+        most: how many may be open at once.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._open = 0
+
+    def take(self) -> bool:
+        """Count one more, unless there are as many as there may be; tells whether it was counted."""
+        if self._open >= self._most:
+            return False
+        self._open += 1
+        return True
+
+    def give_back(self) -> None:
+        """Count one less."""
+        self._open -= 1
+
+
 class EventStream(Response):
     """Sends events as they come. It ends with them, with the client, and when the server is told to end.
+
+    One too many is answered with 503 and `Retry-After`.
 
     Args:
         events: them, as `event` writes them.
         beat: seconds of silence after which a comment is sent.
+        cap: counts it with others while it is open; None is no limit.
     """
 
     media_type = "text/event-stream"
 
-    def __init__(self, events: AsyncIterator[bytes], *, beat: float = BEAT_S) -> None:
+    def __init__(
+        self, events: AsyncIterator[bytes], *, beat: float = BEAT_S, cap: StreamCap | None = None
+    ) -> None:
         super().__init__(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
         del self.headers["content-length"]  # an empty body's
         self._events = events
         self._beat = beat
+        self._cap = cap
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send what comes until one of the three ends."""
+        if self._cap is None:
+            await self._send_until_an_end(receive, send)
+            return
+        # Here and not in the route: whatever is taken here is given back, even if the client has gone by now.
+        if not self._cap.take():
+            await _one_too_many()(scope, receive, send)
+            return
+        try:
+            await self._send_until_an_end(receive, send)
+        finally:
+            self._cap.give_back()
+
+    async def _send_until_an_end(self, receive: Receive, send: Send) -> None:
         sending = asyncio.create_task(self._send_all(send))
         ends = [sending, asyncio.create_task(_client_gone(receive)), asyncio.create_task(_server_ends())]
         try:
@@ -73,6 +116,11 @@ class EventStream(Response):
             if waiting is not None:
                 waiting.cancel()
                 await asyncio.gather(waiting, return_exceptions=True)
+
+
+def _one_too_many() -> Response:
+    said = "too many jobs are being followed just now; ask for the job's state instead, or try again later"
+    return JSONResponse({"detail": said}, 503, headers={"Retry-After": str(_RETRY_AFTER_S)})
 
 
 async def _client_gone(receive: Receive) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote_plus
 
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError, InvalidRequestError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from ..errors import ConfigurationError, MissingExtra
+from .redaction import HIDDEN
 from .sqlite import configure_sqlite
 
 DIALECTS = ("postgresql", "sqlite")
@@ -18,6 +20,8 @@ _ASYNC_DRIVERS = {
     "postgres": "postgresql+asyncpg",
     "postgresql": "postgresql+asyncpg",
 }
+# Parts of the names of a driver's options: libpq's password, sslpassword, sslkey and passfile, asyncpg's dsn.
+_SECRETS = ("pass", "pwd", "secret", "token", "key", "dsn")
 _EXTRA_OF = {"aiosqlite": "ledger", "asyncpg": "postgres", "psycopg": "psycopg"}
 _DRIVERS = "aiosqlite, asyncpg or psycopg"
 
@@ -44,6 +48,13 @@ def url_of(given: Any) -> URL:
     return url
 
 
+def shown_url(url: URL) -> str:
+    """A database's URL as it may be shown: its password is `***`, and so is every secret in its query."""
+    query = {name: HIDDEN if _is_secret(name) else value for name, value in url.query.items()}
+    shown = url.set(query=query).render_as_string(hide_password=True)
+    return shown.replace(f"={quote_plus(HIDDEN)}", f"={HIDDEN}")
+
+
 def with_async_driver(url: str) -> str:
     """Give a database's URL the driver that asyncio needs, unless it names one."""
     scheme, separator, rest = url.partition("://")
@@ -68,6 +79,10 @@ def engine_at(url: URL) -> AsyncEngine:
     except (ArgumentError, InvalidRequestError) as error:
         raise ConfigurationError(f"a ledger works with {_DRIVERS}: {error}") from error
     return configure_sqlite(engine)
+
+
+def _is_secret(name: str) -> bool:
+    return any(part in name.lower() for part in _SECRETS)
 
 
 def _parsed(given: str) -> URL:

@@ -15,7 +15,7 @@ from ..errors import ConfigurationError
 from ..model import checks
 from ..typing import SecondsTimedelta
 from .answers import LedgerHealth
-from .databases import engine_at, url_of
+from .databases import engine_at, shown_url, url_of
 from .leftpools import LeftPool
 from .outage import words_of
 from .pruning import Pruning
@@ -142,7 +142,7 @@ class Ledger(Queries):
         return self._sessions
 
     def __repr__(self) -> str:
-        return f"<Ledger {self.url.render_as_string(hide_password=True)} {self.mode}>"
+        return f"<Ledger {shown_url(self.url)} {self.mode}>"
 
     async def health(self, *, timeout: float = 2.0) -> LedgerHealth:
         """See whether the database answers; never raises.

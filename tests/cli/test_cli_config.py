@@ -23,7 +23,7 @@ class Base:
 
 class Own(Base):
     queue_name = "own"
-    ledger = "postgresql://ann:hunter2@db.example/jobs"
+    ledger = "postgresql://ann:hunter2@db.example/jobs?sslpassword=hunter2"
 
 instance = Own()
 instance.job_timeout = 60
@@ -70,7 +70,7 @@ def test_secrets_are_masked(project: Path) -> None:
     assert done.returncode == 0
     assert "hunter2" not in done.stdout + done.stderr
     assert "redis://ann:***@r.example:6380/2" in done.stdout
-    assert "postgresql+asyncpg://ann:***@db.example/jobs" in done.stdout
+    assert "postgresql+asyncpg://ann:***@db.example/jobs?sslpassword=***" in done.stdout
 
 
 @pytest.mark.parametrize(

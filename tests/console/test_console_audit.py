@@ -84,6 +84,19 @@ async def test_audit_of_a_ledger_that_is_away_says_so(fake: ArqRedis) -> None:
     await console.aclose()
 
 
+async def test_ledger_is_shown_without_its_password(fake: ArqRedis) -> None:
+    """A password in the query of a ledger's URL is told neither with what is away nor by the checkup."""
+    ledger = Ledger("postgresql://127.0.0.1:1/jobs?user=ada&password=hunter2")
+    async with Console([settings(fake, ledger)]) as console:
+        page = await console.audit()
+        system = await console.system()
+
+    shown = "postgresql+asyncpg://127.0.0.1:1/jobs?password=***&user=ada"
+    assert [shown in one.text for one in page.troubles] == [True]
+    assert [one.url for one in system.ledgers] == [shown]
+    assert "hunter2" not in repr((page, system))
+
+
 @pytest.mark.parametrize("after", ["W10", "WyJqb2JzIix7Im5vIjoxfV0", "WyJqb2JzIix7ImxlZGdlcjowIjoieCJ9XQ"])
 async def test_text_that_is_no_cursor_is_refused(ledger: Ledger, fake: ArqRedis, after: str) -> None:
     """A cursor of something else is told so."""

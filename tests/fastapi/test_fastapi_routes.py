@@ -9,7 +9,7 @@ from typing import Any
 import fastapi_toys as toys
 import httpx
 import pytest
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi_toys import Running
 
 from arqlite import ArqRedis, Worker
@@ -155,6 +155,33 @@ async def test_dependencies_are_asked_by_each_route(running: Running, verb: str,
     assert answer.status_code == 403
 
 
+@pytest.mark.parametrize(
+    ("options", "is_there"),
+    [
+        ({}, False),
+        ({"allow_cancel": True}, True),
+        ({"dependencies": [Depends(toys.someone)]}, True),
+        ({"dependencies": [Depends(toys.someone)], "allow_cancel": False}, False),
+    ],
+)
+def test_nobody_cancels_unless_it_is_said_who_may(options: dict[str, Any], is_there: bool) -> None:
+    """Where nobody is asked who he is, jobs can be looked at and not cancelled."""
+    app = FastAPI()
+    app.include_router(jobs_router(**options))
+
+    assert ("delete" in app.openapi()["paths"]["/jobs/{job_id}"]) is is_there
+
+
+@pytest.mark.parametrize("job_id", ["a%00b", "x" * 600])
+@pytest.mark.parametrize(("verb", "tail"), [("GET", ""), ("GET", "/events"), ("DELETE", "")])
+async def test_id_that_no_job_can_have_is_404(running: Running, verb: str, tail: str, job_id: str) -> None:
+    """An id with a NUL, or of too many letters, is one of no job, and told in few words."""
+    answer = await running.client.request(verb, f"/jobs/{job_id}{tail}")
+
+    assert answer.status_code == 404
+    assert len(answer.json()["detail"]) < 200
+
+
 async def test_waiting_job_is_cancelled(running: Running) -> None:
     """A job that waits is cancelled at once; a second time it has ended already."""
     job = await running.pool.enqueue(toys.double, 1)
@@ -208,6 +235,19 @@ async def test_events_of_a_job_that_had_ended(running: Running, make_worker: Mak
     events = toys.events_of((await running.client.get(f"/jobs/{job.job_id}/events")).text)
 
     assert [(name, data["result"]) for name, data in events] == [("status", 42), ("end", 42)]
+
+
+async def test_one_follower_too_many_is_refused(running: Running) -> None:
+    """More streams than `max_streams` are told to come later, and the others go on."""
+    running.app.include_router(jobs_router("/few", max_streams=1))
+    job = await running.pool.enqueue(toys.double, 21)
+    asking = [asyncio.create_task(running.client.get(f"/few/{job.job_id}/events")) for _ in range(2)]
+
+    [refused], [followed] = await asyncio.wait(asking, return_when=asyncio.FIRST_COMPLETED, timeout=10)
+    await running.client.delete(f"/jobs/{job.job_id}")
+
+    assert (refused.result().status_code, refused.result().headers["Retry-After"]) == (503, "10")
+    assert toys.events_of((await followed).text)[-1][0] == "end"
 
 
 async def test_end_of_a_job_that_is_not_kept(running: Running, make_worker: MakeWorker) -> None:

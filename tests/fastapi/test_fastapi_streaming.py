@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from arqlite.fastapi.streaming import EventStream, event
+from arqlite.fastapi.streaming import EventStream, StreamCap, event
 
 APP = """
 import asyncio
@@ -67,14 +67,49 @@ async def test_stream_ends_with_its_client() -> None:
 
     wire = Wire()
     streaming = asyncio.create_task(EventStream(forever())({"type": "http"}, wire.receive, wire.send))
-    while b"hello" not in wire.body:
-        wire.news.clear()
-        await wire.news.wait()
+    await _heard(wire)
     wire.gone.set()
 
     async with asyncio.timeout(5):
         await streaming
         await has_ended.wait()
+
+
+async def test_one_stream_too_many_is_refused() -> None:
+    """As many streams as may be are open at once; one more gets 503, and a place when another has ended."""
+
+    async def forever() -> AsyncIterator[bytes]:
+        yield event("hello", "{}")
+        await asyncio.Event().wait()
+
+    cap = StreamCap(1)
+
+    def stream(wire: Wire) -> asyncio.Task[None]:
+        response = EventStream(forever(), cap=cap)
+        return asyncio.ensure_future(response({"type": "http"}, wire.receive, wire.send))
+
+    first, second, third = Wire(), Wire(), Wire()
+    async with asyncio.timeout(5):
+        streaming = stream(first)
+        await _heard(first)
+        await stream(second)
+        first.gone.set()
+        await streaming
+        streaming = stream(third)
+        await _heard(third)
+        third.gone.set()
+        await streaming
+
+    assert second.sent[0]["status"] == 503
+    assert dict(second.sent[0]["headers"])[b"retry-after"] == b"10"
+    assert b"too many jobs are being followed" in second.body
+    assert third.sent[0]["status"] == 200
+
+
+async def _heard(wire: Wire) -> None:
+    while b"hello" not in wire.body:
+        wire.news.clear()
+        await wire.news.wait()
 
 
 async def test_silence_is_filled() -> None:

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from arqlite.errors import ConfigurationError, MissingExtra
 from arqlite.ledger import Ledger, is_away
-from arqlite.ledger.databases import engine_at, url_of
+from arqlite.ledger.databases import engine_at, shown_url, url_of
 from arqlite.ledger.outage import words_of
 
 
@@ -31,6 +31,32 @@ def test_no_database_is_told_when_the_ledger_is_made(given: Any, words: str) -> 
         Ledger(given)
 
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql+asyncpg://ann:hunter2@h/jobs", "postgresql+asyncpg://ann:***@h/jobs"),
+        (
+            "postgresql+asyncpg://h/jobs?user=ann&password=hunter2",
+            "postgresql+asyncpg://h/jobs?password=***&user=ann",
+        ),
+        (
+            "postgresql+psycopg://h/jobs?sslpassword=hunter2&sslkey=/hunter2.key&sslmode=require",
+            "postgresql+psycopg://h/jobs?sslkey=***&sslmode=require&sslpassword=***",
+        ),
+        (
+            "postgresql+psycopg://h/jobs?Access_Token=hunter2&client_secret=hunter2&client_secret=hunter2",
+            "postgresql+psycopg://h/jobs?Access_Token=***&client_secret=***",
+        ),
+        ("postgresql+asyncpg:///jobs?host=a:1&host=b:2", "postgresql+asyncpg:///jobs?host=a%3A1&host=b%3A2"),
+        ("sqlite+aiosqlite:///jobs.db", "sqlite+aiosqlite:///jobs.db"),
+    ],
+)
+def test_no_password_is_shown(url: str, shown: str) -> None:
+    """A password is masked wherever a database's URL may have it, in its query too, and the rest is shown."""
+    assert shown_url(make_url(url)) == shown
+    assert repr(Ledger(url)) == f"<Ledger {shown} behind>"
 
 
 @pytest.mark.parametrize(
