@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ..engine import RedisEngine
@@ -112,15 +113,16 @@ class Asked:
         """
         codec, engine = await self._codec(place), await self._engine(place)
         query = Query((*self.query.terms, Term("state", ("incomplete",))))
-        sharing = [
-            await self._engine(one)
+        others = [
+            partial(self._engine, one)
             for other, places in self.links.ledgers()
             if other.identity == ledger.identity
             for one in places
+            if one.key != place.key
         ]
         return RowlessList(
             engine, place, codec, Matcher(query, self.known), self.hider,
-            ledger=ledger, sharing=sharing, asking=self.asking,
+            ledger=ledger, others=others, asking=self.asking,
         )  # fmt: skip
 
     @property

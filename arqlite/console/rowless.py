@@ -7,8 +7,11 @@ rows.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
+
+from redis.exceptions import RedisError
 
 from ..engine import RedisEngine
 from ..engine.management import PAGE
@@ -32,6 +35,8 @@ PATIENCE_S = 0.05
 MOST_ROWS = 1_000_000
 """So many open rows are counted."""
 
+_OTHERS_S = 0.5
+
 
 class RowlessList(LiveList):
     """The open jobs of a queue that a query means, and that have no row.
@@ -43,7 +48,7 @@ class RowlessList(LiveList):
         matcher: which jobs.
         hider: what is not shown.
         ledger: where the others have rows.
-        sharing: all queues that have their rows there.
+        others: lead to the other queues that have their rows there.
         asking: asks the ledger.
     """
 
@@ -58,12 +63,12 @@ class RowlessList(LiveList):
         hider: Hider,
         *,
         ledger: Ledger,
-        sharing: Sequence[RedisEngine],
+        others: Sequence[Callable[[], Awaitable[RedisEngine]]],
         asking: Asking,
     ) -> None:
         super().__init__(engine, place, codec, matcher, hider)
         self._ledger = ledger
-        self._sharing = sharing
+        self._others = others
         self._asking = asking
         self._open_states = (matcher.states or INCOMPLETE_STATES) & INCOMPLETE_STATES
 
@@ -92,7 +97,10 @@ class RowlessList(LiveList):
         opened = await _open(self._engine)
         if opened <= IN_ORDER:
             return opened > 0
-        everywhere = sum([await _open(one) for one in self._sharing])
+        others = await asyncio.gather(*map(_open_or_unknown, self._others))
+        if None in others:
+            return True
+        everywhere = opened + sum(filter(None, others))
         rows = await self._asking.ledger(
             self._ledger,
             [self._place],
@@ -135,6 +143,15 @@ class RowlessList(LiveList):
         there = await self._asking.ledger(self._ledger, [self._place], ask)
         # Of a ledger that is away nobody knows what it lacks.
         return [] if there is None else [one for one in ids if one not in there]
+
+
+async def _open_or_unknown(opening: Callable[[], Awaitable[RedisEngine]]) -> int | None:
+    """How many open jobs another queue has; None where it is away, of which its own list tells."""
+    try:
+        async with asyncio.timeout(_OTHERS_S):
+            return await _open(await opening())
+    except (RedisError, OSError):
+        return None
 
 
 async def _open(engine: RedisEngine) -> int:

@@ -113,3 +113,22 @@ async def test_many_are_looked_for_only_where_rows_are_missing(
     await fill(ledger, [row("job-9", JobState.AVAILABLE, queue=queue)])
     assert len(await ids(console, limit=3)) == 10
     assert asked == []
+
+
+async def test_other_queue_that_is_away_hides_no_job(
+    ledger: Ledger, fake: ArqRedis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where another queue of the ledger cannot be counted jobs are looked up, and no other is called away."""
+    monkeypatch.setattr(rowless_module, "IN_ORDER", 1)
+    for number in range(3):
+        await enqueue(fake, f"bare-{number}")
+    queue = fake.default_queue_name
+    await fill(ledger, [row(f"other-{number}", JobState.AVAILABLE, queue="main") for number in range(3)])
+    console = Console([settings(fake, ledger), settings(None, ledger, queue_name="main")])
+
+    page = await console.jobs(Query.parse("id:bare*"))
+
+    assert sorted(job.id for job in page.jobs) == ["bare-0", "bare-1", "bare-2"]
+    assert {(one.code, one.queue) for one in page.troubles} == {
+        ("redis-away", "main"), ("rows-missing", queue),
+    }  # fmt: skip
