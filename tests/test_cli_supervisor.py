@@ -174,3 +174,59 @@ async def test_changes_are_listed_in_short(
 
     assert await asyncio.wait_for(running, 10) == 0
     assert "files changed, reloading: a.py and 2 more" in caplog.messages
+
+
+async def test_killed_child_is_replaced_without_a_change(
+    children: Any, caplog: pytest.LogCaptureFixture, eventually: Any
+) -> None:
+    """Who runs out of memory was not ended by a mistake in a file: another one starts after a pause."""
+    children.codes = [-9, -9]
+    made = Supervisor(1, _no_change)
+    running = asyncio.create_task(made.run())
+
+    await eventually(lambda: len(children.made) == 3)
+    made.handle_sig(Signals.SIGTERM)
+
+    assert await asyncio.wait_for(running, 10) == 0
+    assert pauses(caplog) == [0.001, 0.002]
+
+
+async def test_child_that_ended_by_itself_waits_for_a_change(
+    children: Any, caplog: pytest.LogCaptureFixture, eventually: Any
+) -> None:
+    """What the code made end would end again: it is not started anew before a file has changed."""
+    children.codes = [1]
+    made = Supervisor(1, _no_change)
+    running = asyncio.create_task(made.run())
+
+    waiting = "worker process 1 ended with exit code 1, waiting for a change"
+    await eventually(lambda: waiting in caplog.messages)
+    made.handle_sig(Signals.SIGTERM)
+
+    assert await asyncio.wait_for(running, 10) == 1
+    assert len(children.made) == 1
+
+
+async def test_change_ends_a_pause(children: Any, monkeypatch: pytest.MonkeyPatch, eventually: Any) -> None:
+    """Who saves a file while a killed worker waits for its next start has it at once."""
+    monkeypatch.setattr(supervisor, "_FIRST_PAUSE_S", 3600.0)
+    monkeypatch.setattr(supervisor, "_LONGEST_PAUSE_S", 3600.0)
+    children.codes = [-9]
+
+    async def watch(stop: asyncio.Event) -> AsyncIterator[set[str]]:
+        await eventually(lambda: children.made and not made._children)
+        yield {"a.py"}
+        await stop.wait()
+
+    made = Supervisor(1, watch)
+    running = asyncio.create_task(made.run())
+    await eventually(lambda: len(children.made) == 2)
+    made.handle_sig(Signals.SIGTERM)
+
+    assert await asyncio.wait_for(running, 10) == 0
+
+
+async def _no_change(stop: asyncio.Event) -> AsyncIterator[set[str]]:
+    await stop.wait()
+    for files in ():
+        yield files

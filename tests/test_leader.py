@@ -185,6 +185,23 @@ async def test_trouble_with_redis_elects_nobody() -> None:
     assert throne.resigned == []
 
 
+async def test_round_that_asks_nothing_ends_no_outage(caplog: pytest.LogCaptureFixture) -> None:
+    """Who asks nothing while its lease is in doubt says not that Redis is back; who got an answer does."""
+    caplog.set_level("INFO", "arqlite.worker")
+    throne = Throne()
+    throne.is_away = True
+    believer = Believer(throne)
+    await believer.leadership.tick()
+
+    believer.lease_is_safe = False
+    await believer.leadership.tick()
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+    throne.is_away, believer.lease_is_safe = False, True
+    await believer.leadership.tick()
+    assert "leadership: Redis is back" in caplog.text
+
+
 async def test_leader_resigns_when_it_stops() -> None:
     """At its end a leader gives its place back; one who could not be told so loses it with the lease."""
     throne = Throne()

@@ -24,6 +24,7 @@ from ..surroundings import LEDGER_VARIABLE, REDIS_VARIABLE, DevSession, held
 from .children import Child
 from .devworker import option_of
 from .merging import merged, prefix
+from .serverwatch import keep_alive
 from .supervisor import Supervisor, Watch
 from .watch import watch_of
 
@@ -78,6 +79,9 @@ class Development:
             output = await stack.enter_async_context(merged("worker"))
             ready = asyncio.create_task(self._tell_when_ready(dashboard_url))
             stack.callback(ready.cancel)
+            if self._server is not None:
+                keeping = asyncio.create_task(keep_alive(self._server, lambda text: _say("redis", text)))
+                stack.callback(keeping.cancel)
             return await Supervisor(1, watch, lambda environment: self._start(environment, output)).run()
 
     async def _start(self, environment: Any, output: int) -> Child:

@@ -38,7 +38,8 @@ class Supervisor:
 
     A child that crashed is replaced, after pauses that grow from 0.5 s to 30 s until one lives for a minute.
     One that ended well, as after a burst, is not. With `watch` each is replaced when files change, after it
-    had its `job_completion_wait`; one that ended by itself, well or not, is replaced then, too.
+    had its `job_completion_wait`; one that ended by itself, well or not, is replaced then, too, and one that
+    was killed after a pause.
 
     A mistake in the command or the settings ends them all, if none could run with it yet.
 
@@ -120,7 +121,8 @@ class Supervisor:
                 return ended.code
             if ended.was_told:  # because of a change
                 continue
-            if self._watch is not None:
+            # Who was killed, for want of memory say, was not ended by what stands in the files.
+            if self._watch is not None and ended.code >= 0:
                 await self._until_changed(number, ended)
             elif ended.code == 0:
                 return 0
@@ -170,7 +172,7 @@ class Supervisor:
         logger.error("worker process %d %s, starting another in %0.1f s", number, ended, seconds)
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await self._stopping.wait()
+                await self._changed.wait()  # or the end of all
 
     def _give_up(self, number: int) -> None:
         logger.error("worker process %d ended by a mistake that another start would not mend", number)

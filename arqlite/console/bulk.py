@@ -15,6 +15,7 @@ from .auditing import tell_audit
 from .knowledge import states_meant
 from .links import Links
 from .listing import Asked
+from .livelist import LiveList
 from .matching import Matcher
 from .places import Place
 from .reviving import revive
@@ -140,17 +141,30 @@ class _Deed:
         return done
 
     async def _of_redis(self, place: Place) -> AsyncIterator[Batch]:
-        """Those that are meant, of as many as are looked at; all are found before the first is moved."""
+        """Those that are meant in Redis."""
+        yield await self._listed(place, await self._narrowed(place).live(place))
+
+    async def _rowless(self, ledger: Ledger, place: Place) -> AsyncIterator[Batch]:
+        """Those that are meant, are open, and have no row."""
+        narrowed = self._narrowed(place)
+        if narrowed.means_open_jobs:
+            yield await self._listed(place, await narrowed.rowless(ledger, place))
+
+    def _narrowed(self, place: Place) -> Asked:
+        """The same question, to one queue, of the states in which something is to be done."""
         asked = self._asked
         query = Query((*asked.query.terms, Term("state", tuple(sorted(map(str, self._states))))))
-        live = await Asked(asked.links, query, [place], asked.known, asked.hider).live(place)
+        return Asked(asked.links, query, [place], asked.known, asked.hider)
+
+    async def _listed(self, place: Place, live: LiveList) -> Batch:
+        """Those of a list, of as many as are looked at; all are found before the first is moved."""
         found: dict[str, None] = {}
         async for jobs in live.found(_LOOKS):
             found.update(dict.fromkeys(one.job_id for one in jobs))
             if len(found) > BULK_LIMIT:
                 break
         self._saw_all = self._saw_all and live.saw_all
-        yield Batch(place, list(found))
+        return Batch(place, list(found))
 
     async def _of_ledger(self, ledger: Ledger, places: Sequence[Place]) -> AsyncIterator[Batch]:
         """Those that are meant by their rows, and are in such a state by now."""
@@ -179,10 +193,11 @@ class _Deed:
             if after is None:
                 break
         # The ledger is away, or it does not know yet of jobs that are named: what Redis has can be moved.
-        if asked.asking.troubles or ids_named(asked.query) - seen:
-            for place in places:
-                async for batch in self._of_redis(place):
-                    yield Batch(place, [job_id for job_id in batch.ids if job_id not in seen])
+        is_told_by_redis = asked.asking.troubles or ids_named(asked.query) - seen
+        for place in places:
+            rest = self._of_redis(place) if is_told_by_redis else self._rowless(ledger, place)
+            async for batch in rest:
+                yield Batch(place, [job_id for job_id in batch.ids if job_id not in seen])
 
     async def _standing(self, place: Place, rows: Sequence[JobRowMixin]) -> Batch:
         """Where the jobs of rows are by now: in a state that is meant, or nowhere but in the ledger."""

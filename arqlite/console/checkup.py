@@ -43,6 +43,8 @@ def queue_troubles(facts: QueueFacts, *, production: bool = False) -> Iterator[T
     if state.error:
         text = f"the Redis of queue {state.name} at {state.server} cannot be asked: {state.error}"
         fix = "start it, or correct its address, user and password in the settings; jobs wait meanwhile."
+        if facts.is_embedded:
+            fix = "run `arqlite dev` in its project: it starts this embedded server, with its jobs."
         yield Trouble("error", "redis-away", text, fix, state.key)
         return
     yield from _work(facts)

@@ -14,6 +14,7 @@ from ..model.states import FINAL_STATES, JobState
 from .knowledge import states_meant
 from .links import Links
 from .listing import Asked
+from .livelist import LiveList
 from .places import Place
 from .views import Precision, Tally
 
@@ -99,7 +100,8 @@ async def _number_of_rows(asked: Asked, ledger: Ledger, places: Sequence[Place])
 
     found = await asked.asking.ledger(ledger, places, ask)
     if found is not None:
-        return found
+        rowless = await asyncio.gather(*(_rowless(asked, ledger, place) for place in places))
+        return added([found, *(tally for one in rowless for tally in one.values())])
     return added(await asyncio.gather(*(_number_in_redis(asked, place) for place in places)))
 
 
@@ -126,7 +128,7 @@ async def _of_ledger(asked: Asked, ledger: Ledger, places: Sequence[Place]) -> T
 
     found = await asked.asking.ledger(ledger, places, ask)
     if found is not None:
-        return found
+        return _together([found, *[await _rowless(asked, ledger, place) for place in places]])
     return _together(await asyncio.gather(*(_of_redis(asked, place) for place in places)))
 
 
@@ -169,14 +171,27 @@ async def _of_redis(asked: Asked, place: Place) -> Tallies:
     """Jobs by state that a query means, of so many that are looked at."""
 
     async def ask() -> Tallies:
-        counted: Counter[JobState] = Counter()
-        live = await asked.live(place)
-        async for jobs in live.found(MOST_LOOKED_AT):
-            counted.update(one.state for one in jobs)
-        precision: Precision = "exact" if live.saw_all else "at least"
-        return {state: Tally(counted[state], precision) for state in JobState}
+        return await _counted(await asked.live(place))
 
     return await asked.asking.redis(place, ask) or dict.fromkeys(JobState, UNKNOWN)
+
+
+async def _rowless(asked: Asked, ledger: Ledger, place: Place) -> Tallies:
+    """Open jobs that a query means and that have no row; none is known of while Redis is away."""
+
+    async def ask() -> Tallies:
+        counted = await _counted(await asked.rowless(ledger, place))
+        return {state: tally for state, tally in counted.items() if tally.value}
+
+    return await asked.asking.redis(place, ask) or {} if asked.means_open_jobs else {}
+
+
+async def _counted(live: LiveList) -> Tallies:
+    counted: Counter[JobState] = Counter()
+    async for jobs in live.found(MOST_LOOKED_AT):
+        counted.update(one.state for one in jobs)
+    precision: Precision = "exact" if live.saw_all else "at least"
+    return {state: Tally(counted[state], precision) for state in JobState}
 
 
 class _Open(NamedTuple):

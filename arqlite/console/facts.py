@@ -22,6 +22,7 @@ class QueueFacts:
         longest_timeout: for how many seconds a job may run; infinity for ever.
         longest_function: which may run so long.
         settings_fault: why no worker can start with these settings; empty if one can.
+        is_embedded: whether its Redis is one that arqlite starts by itself.
     """
 
     state: QueueState
@@ -32,6 +33,7 @@ class QueueFacts:
     longest_timeout: float = 0.0
     longest_function: str = ""
     settings_fault: str = ""
+    is_embedded: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

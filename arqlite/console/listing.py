@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ..engine import RedisEngine
 from ..model import checks
 from ..model.codec import Codec
-from ..model.query import Query
+from ..model.query import Query, Term
 from .asking import Asking
 from .cursors import Cursors, no_cursor, packed, unpacked
-from .knowledge import Known, known_for, places_meant
+from .knowledge import Known, known_for, places_meant, states_meant
 from .links import Links
 from .livelist import LiveList
 from .matching import Matcher
 from .places import Place
 from .redaction import Hider
+from .rowless import RowlessList, means_open_jobs
 from .sources import BEGINNING, Chunk, merged
 from .views import JobPage, Trouble
 
@@ -100,10 +102,40 @@ class Asked:
         Raises:
             RedisError, OSError: it is out of reach.
         """
+        codec = await self._codec(place)
+        return LiveList(await self._engine(place), place, codec, Matcher(self.query, self.known), self.hider)
+
+    async def rowless(self, ledger: Ledger, place: Place) -> RowlessList:
+        """The open jobs of a queue that are meant, and that its ledger has no rows of.
+
+        Raises:
+            RedisError, OSError: it is out of reach.
+        """
+        codec, engine = await self._codec(place), await self._engine(place)
+        query = Query((*self.query.terms, Term("state", ("incomplete",))))
+        others = [
+            partial(self._engine, one)
+            for other, places in self.links.ledgers()
+            if other.identity == ledger.identity
+            for one in places
+            if one.key != place.key
+        ]
+        return RowlessList(
+            engine, place, codec, Matcher(query, self.known), self.hider,
+            ledger=ledger, others=others, asking=self.asking,
+        )  # fmt: skip
+
+    @property
+    def means_open_jobs(self) -> bool:
+        """Whether jobs that have not ended may be meant."""
+        return means_open_jobs(states_meant(self.query.terms))
+
+    async def _engine(self, place: Place) -> RedisEngine:
+        return RedisEngine(await self.links.pool(place), place.queue)
+
+    async def _codec(self, place: Place) -> Codec:
         pool = await self.links.pool(place)
-        codec = Codec(pool.job_serializer, pool.job_deserializer)
-        matcher = Matcher(self.query, self.known)
-        return LiveList(RedisEngine(pool, place.queue), place, codec, matcher, self.hider)
+        return Codec(pool.job_serializer, pool.job_deserializer)
 
 
 class Reading:
@@ -137,14 +169,25 @@ class Reading:
 
     async def _of_ledger(self, name: str, ledger: Ledger, places: Sequence[Place]) -> dict[str, Chunk]:
         rows = self._asked.rows(ledger, places)
-        chunk, *_ = await asyncio.gather(
+        beside = self._rowless if self._asked.means_open_jobs else self._tell_if_away
+        chunk, told = await asyncio.gather(
             self._read(name, lambda read: self._asked.asking.ledger(ledger, places, read), rows.chunk),
-            *(self._tell_if_away(place) for place in places),
+            asyncio.gather(*(beside(ledger, place) for place in places)),
         )
-        if chunk is not None:
-            return {name: chunk} if name not in self.finished else {}
-        told = await asyncio.gather(*(self._of_redis(place) for place in places))
+        if chunk is None:
+            told = await asyncio.gather(*(self._of_redis(place) for place in places))
+        elif name not in self.finished:
+            told = [{name: chunk}, *told]
         return {name: chunk for chunks in told for name, chunk in chunks.items()}
+
+    async def _rowless(self, ledger: Ledger, place: Place) -> dict[str, Chunk]:
+        name = f"rowless:{place.key}"
+
+        async def read(after: object, limit: int) -> Chunk:
+            return await (await self._asked.rowless(ledger, place)).chunk(after, limit)
+
+        chunk = await self._read(name, lambda question: self._asked.asking.redis(place, question), read)
+        return {} if chunk is None or name in self.finished else {name: chunk}
 
     async def _of_redis(self, place: Place) -> dict[str, Chunk]:
         name = f"redis:{place.key}"
@@ -166,13 +209,14 @@ class Reading:
             return Chunk([], None)
         return await ask(lambda: read(self._cursors.get(name, BEGINNING), self._limit))
 
-    async def _tell_if_away(self, place: Place) -> None:
+    async def _tell_if_away(self, _: Ledger, place: Place) -> dict[str, Chunk]:
         """Rows are shown without a Redis, too, but whoever looks should know that nothing runs."""
 
         async def ping() -> bool:
             return bool(await (await self._asked.links.pool(place)).ping())
 
         await self._asked.asking.redis(place, ping)
+        return {}
 
     def _tell_what_means_nothing(self, place: Place) -> None:
         for word in Matcher(self._asked.query, self._asked.known).meaningless:

@@ -64,7 +64,10 @@ class LiveList:
 
     Attributes:
         saw_all: whether `found` has looked at all jobs that may be meant.
+        patience: for how many seconds `chunk` looks, at one part at least.
     """
+
+    patience = LOOKS_S
 
     def __init__(
         self, engine: RedisEngine, place: Place, codec: Codec, matcher: Matcher, hider: Hider
@@ -81,7 +84,7 @@ class LiveList:
         way, begin, last = await self._begin(after)
         taken: list[tuple[Found, Any]] = []
         following: Any = None
-        deadline = time.monotonic() + LOOKS_S
+        deadline = time.monotonic() + self.patience
         async for part in self._parts(way, begin):
             jobs = part.jobs if last is None else [one for one in part.jobs if _key(one) < last]
             last = None

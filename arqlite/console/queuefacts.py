@@ -7,6 +7,7 @@ import math
 from dataclasses import replace
 from datetime import timedelta
 
+from ..embedded import is_embedded
 from ..inspector import Inspector
 from ..settings import WorkerOptions
 from .facts import QueueFacts
@@ -29,7 +30,8 @@ async def queue_facts(links: Links, *, thorough: bool = False) -> list[QueueFact
 async def _of_place(links: Links, place: Place, *, thorough: bool) -> QueueFacts:
     facts = await links.ask(place, lambda inspector: _look(place, inspector, thorough=thorough))
     if isinstance(facts, Silence):
-        facts = QueueFacts(state=silent(place, facts))
+        path = place.server.rpartition("/")[0]
+        facts = QueueFacts(state=silent(place, facts), is_embedded=path.startswith("/") and is_embedded(path))
     return _with_settings(facts, place) if thorough else facts
 
 

@@ -97,6 +97,16 @@ class Queries:
                 raise LedgerError(f"{job_id!r} was a job of the queues {', '.join(queues)}: say of which")
             return JobHistory(found[0], await _attempts(db, job_id, found[0].queue))
 
+    async def ids_with_rows(self, ids: Sequence[str], *, queue: str) -> set[str]:
+        """Those of some jobs of a queue that have rows; one statement for each 500 of them.
+
+        Raises:
+            LedgerTooSlow: a statement took longer than `read_timeout`.
+        """
+        asked, of_queue = [text("ids", one) for one in ids], text("queue", queue)
+        async with reading(self.sessions, self.read_timeout) as db:
+            return await store.ids_with_rows(db, self.row_model, asked, queue=of_queue)
+
     async def attempts(self, job_id: str, *, queue: str) -> Sequence[AttemptRow]:
         """All attempts of a job, the first one first."""
         async with reading(self.sessions, self.read_timeout) as db:

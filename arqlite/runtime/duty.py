@@ -24,8 +24,8 @@ class RedisDuty(Ticker):
         self._outage = Outage(who)
         self._soon = asyncio.Event()
 
-    async def duty(self) -> None:
-        """Do it once."""
+    async def duty(self) -> bool | None:
+        """Do it once; False says that Redis was not asked, so that nobody knows whether it is there."""
         raise NotImplementedError
 
     def hurry(self) -> None:
@@ -37,11 +37,12 @@ class RedisDuty(Ticker):
         self._soon.clear()
         try:
             with span(self.name) as self.told:
-                await self.duty()
+                asked = await self.duty()
         except REDIS_TROUBLE as error:
             self._outage.begins(error)
         else:
-            self._outage.is_over()
+            if asked is not False:
+                self._outage.is_over()
 
     async def tick_told(self) -> None:
         """Tick; what is told is the duty itself, so that trouble with Redis is a failure of it."""

@@ -56,11 +56,14 @@ class Leadership(RedisDuty):
             with contextlib.suppress(*REDIS_TROUBLE):  # the lead is free when the lease has ended
                 await self._engine.lead(resigning, runs=False)
 
-    async def duty(self) -> None:
-        """Run for the lead, or see that it is still here."""
+    async def duty(self) -> bool:
+        """Run for the lead, or see that it is still here; without a safe lease nobody is asked."""
         session = self._session()
-        leads = session is not None and self._lease_is_safe() and await self._engine.lead(session)
-        self._take(session if leads else None)
+        if session is None or not self._lease_is_safe():
+            self._take(None)
+            return False
+        self._take(session if await self._engine.lead(session) else None)
+        return True
 
     def doubt(self) -> None:
         """The lease may be over, and somebody else may lead."""

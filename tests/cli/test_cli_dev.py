@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from cli_kit_toys import Project, Terminal, command, enqueue
 
-from arqlite.embedded import stop, wait_until_gone
+from arqlite.embedded import status, stop, wait_until_gone
 
 pytestmark = [pytest.mark.real, pytest.mark.alone]
 
@@ -182,6 +182,21 @@ def test_killed_one_leaves_nothing_that_runs(project: Project) -> None:
         code = program.ended()
 
     assert code == 0
+
+
+def test_killed_server_comes_back(project: Project) -> None:
+    """When the embedded server is killed another one takes its place, and the worker finds it."""
+    with project.dev("--no-dashboard") as program:
+        program.wait_for("Starting worker")
+        server = status(project.folder / ".arqlite")
+        assert server is not None
+        os.kill(server.pid, signal.SIGKILL)
+        program.wait_for("ended and was started again, with the data that it had on disk")
+        result = enqueue(project.folder, "greet", "Ada")
+        program.signal(signal.SIGTERM)
+        code = program.ended()
+
+    assert (result, code) == ("hello, Ada", 0)
 
 
 def test_second_one_is_refused(project: Project) -> None:

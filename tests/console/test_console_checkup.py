@@ -108,6 +108,14 @@ def test_fault_of_a_queue(facts: QueueFacts, severity: str, code: str, words: st
     assert trouble.fix.endswith(".")
 
 
+def test_embedded_server_that_is_away_is_started_by_its_project() -> None:
+    """Nobody starts the embedded server by hand: what runs it is named."""
+    [trouble] = queue_troubles(replace(state(error="gone"), is_embedded=True))
+
+    assert trouble.code == "redis-away"
+    assert "arqlite dev" in trouble.fix
+
+
 @pytest.mark.parametrize(("facts", "severity", "code", "words"), SERVER_FAULTS)
 def test_fault_of_a_server(facts: ServerFacts, severity: str, code: str, words: str) -> None:
     """What is wrong with a Redis is one trouble that names it, with something to do about it."""

@@ -32,7 +32,7 @@ from arqlite.connections import RedisSettings
 from arqlite.console import Console
 from arqlite.console.rights import NEEDED, right_in
 from arqlite.console.servers import _is_public, persistence_of, server_info, version_of
-from arqlite.embedded import EmbeddedServer
+from arqlite.embedded import EmbeddedServer, stop
 from arqlite.engine import RedisEngine, scripts
 from arqlite.ledger import Ledger
 
@@ -493,3 +493,15 @@ async def test_old_server_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         monkeypatch.setattr(servers, "version_of", lambda told: (6, 0))
         async with Console([{"redis_settings": RedisSettings(host="127.0.0.1", port=port)}]) as console:
             assert await codes(console) == ["redis-old"]
+
+
+async def test_embedded_server_that_ended_is_told_with_what_starts_it(tmp_path: Path) -> None:
+    """Whose embedded server is away is not sent to an address, a user and a password."""
+    with EmbeddedServer.ensure(tmp_path, grace=0) as embedded:
+        settings = RedisSettings.from_dsn(embedded.url())
+    stop(tmp_path)
+
+    async with Console([{"functions": [noop], "redis_settings": settings}]) as console:
+        troubles = (await console.system()).troubles
+
+    assert ["arqlite dev" in one.fix for one in troubles if one.code == "redis-away"] == [True]

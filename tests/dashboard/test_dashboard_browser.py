@@ -302,3 +302,34 @@ def test_filter_is_completed(browser: Any, origin: str) -> None:
         page.wait_for_url("**/jobs?q=*")
         assert page.locator("#q-error").count() == 0
         assert watched.complaints == []
+
+
+@pytest.mark.parametrize("width", [1200, 1280])
+def test_queues_of_the_overview_are_not_cut_off(browser: Any, origin: str, width: int) -> None:
+    """Where two tables stand side by side, the last column of the queues is seen whole."""
+    with looking(browser, origin, viewport={"width": width, "height": 900}) as watched:
+        watched.open("/")
+        table = watched.page.get_by_role("region", name="Queues")
+
+        assert table.evaluate("it => it.scrollWidth - it.clientWidth") == 0
+
+
+def test_table_that_goes_on_shows_it(browser: Any, origin: str) -> None:
+    """A table that is wider than its place has a shade at the side where it goes on, and none at its end."""
+    with looking(browser, origin, viewport={"width": 1024, "height": 900}, color_scheme="light") as watched:
+        watched.open("/metrics")
+        table = watched.page.get_by_role("region", name="Functions")
+        assert table.evaluate("it => it.scrollWidth - it.clientWidth") > 0
+
+        before = _edge(watched.page, table)
+        table.evaluate("it => it.scrollTo({left: it.scrollWidth, behavior: 'instant'})")
+
+        assert before != _edge(watched.page, table)
+
+
+def _edge(page: Any, table: Any) -> bytes:
+    """The picture of some pixels at the right end of a table's head, where it has no text."""
+    box = table.bounding_box()
+    clip = {"x": box["x"] + box["width"] - 5, "y": box["y"] + 3, "width": 3, "height": 3}
+    picture: bytes = page.screenshot(clip=clip, animations="disabled", full_page=True)
+    return picture

@@ -301,3 +301,16 @@ async def test_old_pages_are_whole(
 
     assert [one.id for one in (*found, *rest)] == expected
     assert len(found) == 2
+
+
+async def test_ids_with_rows_are_told_of_one_queue(ledger: Ledger) -> None:
+    """Of any number of ids those are told that have rows in the queue, and none that another queue has."""
+    await fill(ledger, [row(f"job-{number}", queue="main") for number in range(1_200)])
+    await fill(ledger, [row("elsewhere", queue="mail")])
+
+    found = await ledger.ids_with_rows(
+        ["nobody", "elsewhere", *(f"job-{number}" for number in range(1_300))], queue="main"
+    )
+
+    assert found == {f"job-{number}" for number in range(1_200)}
+    assert await ledger.ids_with_rows([], queue="main") == set()

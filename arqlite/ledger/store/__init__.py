@@ -30,7 +30,7 @@ from .pruning import (
 )
 from .queueing import queue_rows, queue_unless_open
 from .runs import Asked, adopt, mark_started, open_row, reopen, settle, succeed
-from .summaries import failures, values_of
+from .summaries import failures, ids_with_rows, values_of
 from .waiting import (
     cancel_unpushed,
     close_duplicate,
@@ -76,6 +76,7 @@ __all__ = (
     "find_ended",
     "find_unpushed",
     "follow_hands",
+    "ids_with_rows",
     "insert_accepted",
     "insert_queued",
     "list_rows",

@@ -13,6 +13,8 @@ from ...model.states import JobState, LedgerStatus
 from ..rows import JobRowMixin
 from .moves import table_of
 
+_AT_ONCE = 500
+
 
 async def values_of(
     db: AsyncSession, row_model: type[JobRowMixin], column: str, *, start: str = "", most: int
@@ -25,6 +27,18 @@ async def values_of(
     steps = steps.union_all(select(following).where(steps.c.value.is_not(None)))
     found = await db.execute(select(steps.c.value).where(steps.c.value.is_not(None)).limit(most))
     return list(found.scalars().all())
+
+
+async def ids_with_rows(
+    db: AsyncSession, row_model: type[JobRowMixin], ids: Sequence[str], *, queue: str
+) -> set[str]:
+    """Those of some jobs of a queue that have rows."""
+    columns = table_of(row_model).c
+    found: set[str] = set()
+    for start in range(0, len(ids), _AT_ONCE):
+        asked = columns.id.in_(ids[start : start + _AT_ONCE])
+        found.update((await db.execute(select(columns.id).where(asked, columns.queue == queue))).scalars())
+    return found
 
 
 async def failures(
