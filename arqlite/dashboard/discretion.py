@@ -80,17 +80,17 @@ class Discreet:
             return []
         return [value for value in await self._console.suggest(word, start) if not _is_of_arguments(value)]
 
-    async def retry(self, query: Query) -> Done:
+    async def retry(self, query: Query, **options: Any) -> Done:
         """As the console's."""
-        return await self._console.retry(_discreet(query))
+        return await self._console.retry(_discreet(query), **options)
 
-    async def cancel(self, query: Query) -> Done:
+    async def cancel(self, query: Query, **options: Any) -> Done:
         """As the console's."""
-        return await self._console.cancel(_discreet(query))
+        return await self._console.cancel(_discreet(query), **options)
 
-    async def delete(self, query: Query) -> Done:
+    async def delete(self, query: Query, **options: Any) -> Done:
         """As the console's."""
-        return await self._console.delete(_discreet(query))
+        return await self._console.delete(_discreet(query), **options)
 
 
 def _without_arguments(line: JobLine) -> JobLine:
