@@ -9,6 +9,7 @@ import httpx
 import pytest
 from guard_toys import SAME_ORIGIN, Console, browser, dashboard
 from starlette.routing import BaseRoute
+from starlette.types import Receive, Scope, Send
 
 from arqlite.dashboard import OPERATOR, create_dashboard
 from arqlite.dashboard.routes import GuardedRoute
@@ -145,6 +146,11 @@ async def test_queues_that_are_not_seen_are_not_there(what: tuple[str, str, str,
         ("192.0.2.7", {}),
         ("127.0.0.1", {"X-Forwarded-For": "127.0.0.1"}),
         ("127.0.0.1", {"Forwarded": "for=192.0.2.7"}),
+        ("127.0.0.1", {"X-Forwarded-Proto": "https"}),
+        ("127.0.0.1", {"X-Real-IP": "192.0.2.7"}),
+        ("127.0.0.1", {"CF-Connecting-IP": "192.0.2.7"}),
+        ("127.0.0.1", {"True-Client-IP": "192.0.2.7"}),
+        ("127.0.0.1", {"Via": "1.1 proxy"}),
         ("::ffff:192.0.2.7", {}),
     ],
     ids=str,
@@ -161,6 +167,19 @@ async def test_without_auth_only_this_machine_is_let_in(
     assert answer.status_code == 403
     assert "only on its own machine" in answer.text
     assert console.acts == []
+
+
+async def test_without_auth_a_proxy_is_known_by_its_old_version() -> None:
+    """nginx as it comes adds no header and speaks HTTP/1.0, which browsers do not: nothing is shown to it."""
+    app = create_dashboard(Console())
+
+    async def old(scope: Scope, receive: Receive, send: Send) -> None:
+        await app({**scope, "http_version": "1.0"}, receive, send)
+
+    async with browser(old) as client:
+        answer = await client.get("/api/v1/queues")
+
+    assert answer.status_code == 403
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1:8484", "[::1]:8484", "127.1.2.3", "a.localhost"])
