@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from ..console import AuditPage, Console, CronLine, Done, JobDetail, JobLine, JobPage, Query, Tally
@@ -14,6 +14,9 @@ from ..model.query import Term
 from ..model.terms import ALIASES, MOST_VALUES
 
 HIDDEN: Final = "(not shown)"
+
+_TOLD_OF_DEEDS: Final = frozenset({"node", "limits", "jobs", "ids"})
+"""What an audit has in its details beside numbers and a query, and is nothing of arguments."""
 
 
 class Narrow:
@@ -111,6 +114,12 @@ class Discreet:
             for cron in await self._console.crons()
         ]
 
+    async def audit(self, **options: Any) -> AuditPage:
+        """As the console's, without arguments by which others searched."""
+        page = await self._console.audit(**options)
+        lines = [dataclasses.replace(line, detail=_discreet_detail(line.detail)) for line in page.lines]
+        return dataclasses.replace(page, lines=lines)
+
     async def suggest(self, word: str, start: str) -> Sequence[str]:
         """As the console's, and nothing of arguments."""
         if _is_of_arguments(word):
@@ -168,6 +177,31 @@ def _discreet(query: Any) -> Any:
         if _is_of_arguments(term.name):
             raise ConfigurationError(f"you do not see arguments, so you cannot ask for {term.name}")
     return query
+
+
+def _discreet_detail(detail: Any) -> Any:
+    """What an entry of the audit has beside, as far as it is sure to tell nothing of arguments."""
+    if not isinstance(detail, Mapping):
+        return None if detail is None else HIDDEN
+    return {name: _discreet_fact(name, value) for name, value in detail.items()}
+
+
+def _discreet_fact(name: str, value: Any) -> Any:
+    if name == "query":
+        return _discreet_words(value)
+    return value if name in _TOLD_OF_DEEDS or value is None or isinstance(value, int | float) else HIDDEN
+
+
+def _discreet_words(text: Any) -> str:
+    """A query as text, without words about arguments, and about errors, which often repeat them."""
+    try:
+        terms = Query.parse(text).terms if isinstance(text, str) else None
+    except ConfigurationError:  # of another version, or another program: nobody knows what is in it
+        terms = None
+    if terms is None:
+        return HIDDEN
+    told = [str(term) for term in terms if term.name != "error" and not _is_of_arguments(term.name)]
+    return " ".join(told if len(told) == len(terms) else [*told, HIDDEN])
 
 
 def _is_of_arguments(name: str) -> bool:

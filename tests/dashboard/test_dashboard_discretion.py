@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from guard_toys import browser, dashboard
+from guard_toys import Console, browser, dashboard
 from query_toys import row
 from reading_toys import fake, fill, settings  # noqa: F401 (a fixture)
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -15,6 +16,7 @@ from sqlite_threads import sqlite_threads_end  # noqa: F401 (a fixture)
 from starlette.applications import Starlette
 
 from arqlite import ArqRedis
+from arqlite.console import AuditLine, AuditPage
 from arqlite.dashboard import ADMIN, Access, running
 from arqlite.ledger import Ledger, configure_sqlite
 
@@ -95,3 +97,33 @@ async def test_rows_of_other_queues_are_not_counted(
     [ledger] = (await told(shown_to(access, rows, fake), "/system"))["ledgers"]
 
     assert ledger["rows"]["value"] == count
+
+
+@pytest.mark.parametrize(
+    ("asked", "shown"),
+    [
+        ("arg.card:4111 state:discarded", "state:discarded (not shown)"),
+        ("-meta.tenant:4111 arg.card:4111", "(not shown)"),
+        ("queue:mail error:4111", "queue:mail (not shown)"),
+        ("queue:mail id:a,b", "queue:mail id:a,b"),
+        ("no:query 4111", "(not shown)"),
+        (["4111"], "(not shown)"),
+    ],
+)
+async def test_audit_tells_no_arguments_that_others_searched_for(asked: Any, shown: str) -> None:
+    """What an admin searched for by its arguments is not read by those who do not see arguments."""
+
+    class Audited(Console):
+        async def audit(self, **options: Any) -> AuditPage:
+            detail = {"query": asked, "matched": 4, "node": "web-1", "other": "4111"}
+            line = AuditLine(at=self.now, queue="mail", action="jobs.delete", actor="ada", detail=detail)
+            return AuditPage([line, replace(line, detail=None)], None)
+
+    app = dashboard(Audited(), auth=lambda _: Access("kim", shows_arguments=False))
+
+    page = await told(app, "/audit")
+
+    first, second = (line["detail"] for line in page["lines"])
+    assert first == {"query": shown, "matched": 4, "node": "web-1", "other": "(not shown)"}
+    assert second is None
+    assert "4111" not in str(page)
