@@ -50,7 +50,10 @@ def is_same_origin(request: Request) -> bool:
     site = request.headers.get("sec-fetch-site")
     if site is not None:
         return site == "same-origin"
-    origin = urlsplit(request.headers.get("origin", ""))
+    try:
+        origin = urlsplit(request.headers.get("origin", ""))
+    except ValueError:  # brackets without an address in them
+        return False
     if origin.scheme not in ("http", "https"):
         return False
     default = "443" if origin.scheme == "https" else "80"

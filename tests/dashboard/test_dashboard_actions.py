@@ -44,6 +44,8 @@ async def test_action_goes_back_and_says_what_was_done() -> None:
         "//evil.example/",
         "/\\evil.example/",
         "javascript:alert(1)",
+        "http://[",
+        "http://[::1/queues",
         "http://localhost:8484@evil.example/",
         "",
     ],
