@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from ..engine import RedisEngine
 from ..errors import ConfigurationError
 from ..inspector.moving import DELETED_IN, RETRIED_FROM
+from ..model import checks
 from ..model.query import Query, Term
 from ..model.states import FINAL_STATES, INCOMPLETE_STATES, STATES_BY_LETTER, JobState
 from .auditing import tell_audit
@@ -57,34 +58,36 @@ class Batch:
     rows: Sequence[JobRowMixin] = ()
 
 
-async def act(links: Links, verb: Verb, query: Query, redact: Iterable[str] | None) -> Done:
+async def act(links: Links, verb: Verb, query: Query, redact: Iterable[str] | None, limit: int) -> Done:
     """Do something to the jobs that are meant; see `Console.retry`, `cancel` and `delete`.
 
     Raises:
-        ConfigurationError: the query has no words, or cannot be asked.
+        ConfigurationError: the query has no words, or cannot be asked, or `limit` is below 1.
         RedisError, OSError: a Redis is away; what was done until then stays done, and is in the audit.
     """
     if not query:
         raise ConfigurationError(
             f"say which jobs to {verb}, as with function:send_mail; state:all means all of them"
         )
+    most = min(checks.count("limit", limit, 1), BULK_LIMIT)
     asked = await Asked.of(links, query, redact)
-    return await _Deed(asked, verb).done(f"jobs.{verb}", {"query": str(query)})
+    return await _Deed(asked, verb, most).done(f"jobs.{verb}", {"query": str(query)})
 
 
 async def purge(links: Links, key: str) -> Done:
     """Cancel the jobs of a queue that wait; see `Console.purge`."""
     waiting = Term("state", tuple(sorted(map(str, _WAITS_FOR_A_WORKER))))
     asked = await Asked.of(links, Query((Term("queue", (links.place(key).key,)), waiting)), None)
-    return await _Deed(asked, "cancel").done("queue.purge", {})
+    return await _Deed(asked, "cancel", BULK_LIMIT).done("queue.purge", {})
 
 
 class _Deed:
-    """Does one thing to the jobs that a query means."""
+    """Does one thing to the jobs that a query means, and to `most` of them at most."""
 
-    def __init__(self, asked: Asked, verb: Verb) -> None:
+    def __init__(self, asked: Asked, verb: Verb, most: int) -> None:
         self._asked = asked
         self._verb: Verb = verb
+        self._most = most
         meant = states_meant(asked.query.terms)
         self._states = _MEANT_IN[verb] if meant is None else meant & _MEANT_IN[verb]
         self._matched = 0
@@ -104,7 +107,7 @@ class _Deed:
         """Whether no more are left."""
         for place, batches in self._sources():
             async for batch in batches:
-                room = BULK_LIMIT - self._matched
+                room = self._most - self._matched
                 ids, rows = batch.ids[:room], batch.rows[: max(room - len(batch.ids), 0)]
                 self._matched += len(ids) + len(rows)
                 self._done += await self._handle(place or batch.place, ids, rows)
@@ -161,7 +164,7 @@ class _Deed:
         found: dict[str, None] = {}
         async for jobs in live.found(_LOOKS):
             found.update(dict.fromkeys(one.job_id for one in jobs))
-            if len(found) > BULK_LIMIT:
+            if len(found) > self._most:
                 break
         self._saw_all = self._saw_all and live.saw_all
         return Batch(place, list(found))

@@ -12,7 +12,7 @@ from ..jobs import Job
 from ..model.query import Query
 from . import crons, figures, overview, queues, steering, system
 from .auditing import audit_page
-from .bulk import act, purge
+from .bulk import BULK_LIMIT, act, purge
 from .counting import count, counts
 from .details import job_detail
 from .failures import error_groups
@@ -214,24 +214,28 @@ class Console:
 
     # -- doing
 
-    async def retry(self, query: Query) -> Done:
+    async def retry(self, query: Query, *, limit: int = BULK_LIMIT) -> Done:
         """Make the jobs that are meant available now; at most `BULK_LIMIT` in one call.
 
         Those that have ended and that Redis has forgotten are made anew of their rows.
 
+        Args:
+            query: which are meant.
+            limit: to so many it is done at most; never to more than `BULK_LIMIT`.
+
         Raises:
-            ConfigurationError: the query has no words, or cannot be asked.
+            ConfigurationError: the query has no words, or cannot be asked, or `limit` is below 1.
             RedisError, OSError: a Redis is away.
         """
-        return await act(self._links, "retry", query, self._redact)
+        return await act(self._links, "retry", query, self._redact, limit)
 
-    async def cancel(self, query: Query) -> Done:
-        """Cancel the jobs that are meant and have not ended; at most `BULK_LIMIT` in one call."""
-        return await act(self._links, "cancel", query, self._redact)
+    async def cancel(self, query: Query, *, limit: int = BULK_LIMIT) -> Done:
+        """Cancel the jobs that are meant and have not ended; at most `limit` of them, see `retry`."""
+        return await act(self._links, "cancel", query, self._redact, limit)
 
-    async def delete(self, query: Query) -> Done:
-        """Delete the jobs that are meant and that nobody runs; at most `BULK_LIMIT` in one call."""
-        return await act(self._links, "delete", query, self._redact)
+    async def delete(self, query: Query, *, limit: int = BULK_LIMIT) -> Done:
+        """Delete the jobs that are meant and that nobody runs; at most `limit` of them, see `retry`."""
+        return await act(self._links, "delete", query, self._redact, limit)
 
     async def pause(self, key: str, *, node: str | None = None) -> None:
         """Have no worker of a queue claim jobs any more."""

@@ -17,7 +17,7 @@ from .views import LedgerInfo, Tally
 if TYPE_CHECKING:  # without a ledger there need not be an SQLAlchemy
     from sqlalchemy.ext.asyncio import AsyncEngine
 
-    from ..ledger import Ledger
+    from ..ledger import Count, Ledger
 
 
 async def ledger_facts(links: Links, lags: Mapping[str, timedelta]) -> list[LedgerFacts]:
@@ -37,7 +37,7 @@ async def _of_ledger(
     if isinstance(facts, Silence):
         return silent(ledger, facts)
     lag = max((lags.get(place.key, timedelta()) for place in places), default=timedelta())
-    rows = Tally(0) if facts.tables else await _rows(links, ledger)
+    rows = Tally(0) if facts.tables else await _rows(links, ledger, places)
     return replace(facts, info=replace(facts.info, lag=lag, rows=rows))
 
 
@@ -84,8 +84,13 @@ async def _skew(connection: Any) -> timedelta:
     return told - asked_at - (datetime.now(UTC) - asked_at) / 2
 
 
-async def _rows(links: Links, ledger: Ledger) -> Tally:
-    count = await links.ask_ledger(ledger, lambda asked: asked.count())
+async def _rows(links: Links, ledger: Ledger, places: Sequence[Place]) -> Tally:
+    seen = [place.queue for place in places]
+
+    async def ask(asked: Ledger) -> Count:
+        return await (asked.count(queue=seen) if links.is_narrow else asked.count())
+
+    count = await links.ask_ledger(ledger, ask)
     return Tally(0, "at least") if isinstance(count, Silence) else Tally(count.value, count.precision)
 
 

@@ -28,6 +28,9 @@ if TYPE_CHECKING:  # without a ledger there need not be an SQLAlchemy
     from ..ledger import JobHistory
 
 MOST_CHILDREN = 100
+# Those of queues that are not looked at are among the rows, and left out afterwards: asked for together with
+# their queue, children would be looked for instead of found by their index.
+_LOOKS_AT_ROWS = 500
 # So many jobs of a queue without a ledger are looked at for those that one enqueued.
 _LOOKS_FOR_CHILDREN = 1_000
 
@@ -220,8 +223,10 @@ class _Detail:
         found: dict[str, None] = {}
         for ledger, places in asked.links.ledgers():
 
-            async def ask(ledger: Any = ledger) -> list[str]:
-                return [one.id for one in (await ledger.jobs(parent=job_id, limit=MOST_CHILDREN)).items]
+            async def ask(ledger: Any = ledger, places: Sequence[Place] = places) -> list[str]:
+                seen = {place.queue for place in places}
+                rows = (await ledger.jobs(parent=job_id, limit=_LOOKS_AT_ROWS)).items
+                return [row.id for row in rows if row.queue in seen]
 
             found.update(dict.fromkeys(await asked.asking.ledger(ledger, places, ask) or ()))
         if self._place.ledger is None:

@@ -115,21 +115,25 @@ class Links:
         places: the queues.
         by: who looks and acts.
         shared: what another one has opened.
+        is_narrow: whether there are others, which who looks must not hear of.
     """
 
-    def __init__(self, places: Sequence[Place], by: str = "", shared: _Shared | None = None) -> None:
+    def __init__(
+        self, places: Sequence[Place], by: str = "", shared: _Shared | None = None, *, is_narrow: bool = False
+    ) -> None:
         self.places = places
+        self.is_narrow = is_narrow
         self.by = by
         self._by_key = {place.key: place for place in places}
         self._shared = shared or _Shared()
 
     def acting(self, by: str) -> Links:
         """The same links, in the name of somebody else."""
-        return Links(self.places, by, self._shared)
+        return Links(self.places, by, self._shared, is_narrow=self.is_narrow)
 
     def only(self, places: Sequence[Place]) -> Links:
         """The same links, to some of the places."""
-        return Links(places, self.by, self._shared)
+        return Links(places, self.by, self._shared, is_narrow=True)
 
     def place(self, key: str) -> Place:
         """The queue of a key.

@@ -147,7 +147,10 @@ def _where_from(request: Request, form: FormData) -> str:
     """The page of this dashboard that a form was on; never another site."""
     root = root_of(request.scope) + "/"
     for told in (_text(form, "back"), request.headers.get("referer", "")):
-        parts = urlsplit(told)
+        try:
+            parts = urlsplit(told)
+        except ValueError:  # brackets without an address in them: it is no page of ours
+            continue
         is_own = parts.path.startswith(root) and not parts.path.startswith("//") and "\\" not in told
         if is_own and parts.netloc in ("", request.headers.get("host")):
             return parts.path + (f"?{parts.query}" if parts.query else "")

@@ -51,6 +51,9 @@ async def verdict_of(auth: Auth, request: Request) -> Verdict:
 def from_this_machine(access: Access = ADMIN) -> Auth:
     """Let in programs of the same machine, unless they ask for somebody else, as proxies do.
 
+    A proxy is known by the headers that it adds, or by HTTP/1.0; one that adds none and speaks HTTP/1.1 is
+    not. Never use this behind a proxy.
+
     Args:
         access: what they may do.
     """

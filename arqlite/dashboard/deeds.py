@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
-from ..console import BULK_LIMIT, Console, Done, Query
+from ..console import BULK_LIMIT, Console, Done, Query, Tally
 from ..errors import ConfigurationError
 from ..model.limits import GlobalLimit, RateLimit
 from ..model.query import Term
@@ -65,6 +65,12 @@ class NotConfirmed(Exception):
         super().__init__(title)
 
 
+class _Act(Protocol):
+    """Does something to the jobs that a query means, to so many at most."""
+
+    async def __call__(self, query: Query, *, limit: int) -> Done: ...
+
+
 def one_job(queue: str, job_id: str) -> Query:
     """The query that means one job."""
     return Query((Term("queue", (queue,)), Term("id", (job_id,))))
@@ -89,7 +95,7 @@ async def do_to_job(console: Console, verb: str, queue: str, job_id: str) -> Dee
         ConfigurationError: its id means others, too.
     """
     await _must_mean_single_jobs(console, [(queue, job_id)])
-    done = await _verb(console, verb)(one_job(queue, job_id))
+    done = await _verb(console, verb)(one_job(queue, job_id), limit=1)
     if done.done:
         return Deed(f"{_DONE[verb]} job {job_id}.", done.matched, done.done)
     if done.matched:
@@ -111,9 +117,10 @@ async def do_to_selection(
         raise ConfigurationError("no job was chosen")
     if len(chosen) > limit:
         raise ConfigurationError(f"at most {limit} jobs can be chosen at once, got {len(chosen)}")
-    _must_be_confirmed(verb, f"{len(chosen):,}", len(chosen), confirm)
+    _must_be_confirmed(verb, Tally(len(chosen)), confirm)
     await _must_mean_single_jobs(console, chosen)
-    return _told(verb, [await _verb(console, verb)(query) for query in some_jobs(chosen)])
+    act = _verb(console, verb)
+    return _told(verb, [await act(query, limit=len(query.get("id"))) for query in some_jobs(chosen)])
 
 
 async def do_to_matching(console: Console, verb: str, query: Query, *, confirm: str, limit: int) -> Deed:
@@ -121,23 +128,27 @@ async def do_to_matching(console: Console, verb: str, query: Query, *, confirm: 
 
     Raises:
         ConfigurationError: the query means all jobs there are, or more than may be meant at once.
-        NotConfirmed: they are many, and `confirm` is neither how many nor the verb.
+        NotConfirmed: they are many, and `confirm` is neither how many nor the verb; or nobody knows how many
+            they are, and it is not the verb.
     """
     if not query:
         raise ConfigurationError("say which jobs are meant: queue:NAME means all of a queue")
     meant = await console.count(query)
-    exactly = f"{meant.value:,}" if meant.precision == "exact" else f"{meant.precision} {meant.value:,}"
     if meant.value > limit and limit < BULK_LIMIT:
         raise ConfigurationError(
-            f"that means {exactly} jobs, and at most {limit:,} may be meant at once: say more closely which"
+            f"that means {_in_words(meant)} jobs, and at most {limit:,} may be meant at once: "
+            "say more closely which"
         )
-    _must_be_confirmed(verb, exactly, meant.value, confirm)
+    _must_be_confirmed(verb, meant, confirm)
+    # Jobs come while they are counted: what nobody has typed is done to no more than needs no typing.
+    left = limit if _needs_words(meant) else min(limit, MANY)
     parts: list[Done] = []
     while True:
-        part = await _verb(console, verb)(query)
+        part = await _verb(console, verb)(query, limit=min(left, BULK_LIMIT))
         parts.append(part)
+        left -= part.matched
         # A part that changed nothing would be found again, and again.
-        if part.is_all or not part.done or sum(one.matched for one in parts) + BULK_LIMIT > limit:
+        if part.is_all or not part.done or left <= 0:
             return _told(verb, parts)
 
 
@@ -221,23 +232,43 @@ async def _limits(console: Console, key: str, said: Mapping[str, str]) -> dict[s
 async def _must_mean_single_jobs(console: Console, jobs: Sequence[tuple[str, str]]) -> None:
     """Refuse ids that a query takes for patterns: who names a job `*` must not have all others deleted."""
     for queue, job_id in jobs:
-        if "*" in job_id and (await console.count(one_job(queue, job_id))).value > 1:
-            raise ConfigurationError(f"the id {job_id!r} means other jobs, too: nothing was done")
+        if "*" not in job_id:
+            continue
+        meant = await console.count(one_job(queue, job_id))
+        if meant.value > 1 or meant.precision != "exact":
+            may = "means" if meant.value > 1 else "may mean"
+            raise ConfigurationError(f"the id {job_id!r} {may} other jobs, too: nothing was done")
 
 
-def _verb(console: Console, verb: str) -> Callable[[Query], Awaitable[Done]]:
+def _verb(console: Console, verb: str) -> _Act:
     return {"retry": console.retry, "cancel": console.cancel, "delete": console.delete}[verb]
 
 
-def _must_be_confirmed(verb: str, told: str, count: int, confirm: str) -> None:
-    """Hold somebody to what they typed: how many jobs they mean, or what is to be done."""
+def _must_be_confirmed(verb: str, meant: Tally, confirm: str) -> None:
+    """Hold somebody to what they typed: what is to be done, or to how many jobs where that is known."""
     typed = re.sub(r"[\s,.\u00a0\u2009\u202f]", "", confirm).lower()
-    if count <= MANY or typed == verb:
+    if not _needs_words(meant) or typed == verb:
         return
+    is_number = typed.isascii() and typed.isdigit() and len(typed) < 12
+    is_known = meant.precision == "exact"
     # Jobs come and go while somebody types: a few more than they saw are still what they mean.
-    if typed.isascii() and typed.isdigit() and len(typed) < 12 and count <= int(typed) * 1.1:
+    if is_known and is_number and meant.value <= int(typed) * 1.1:
         return
-    raise NotConfirmed(f"{verb.capitalize()} {told} jobs", f"{told} jobs are meant.".capitalize(), str(count))
+    told = _in_words(meant)
+    raise NotConfirmed(
+        f"{verb.capitalize()} {told} jobs",
+        f"{told} jobs are meant.".capitalize(),
+        str(meant.value) if is_known else verb,
+    )
+
+
+def _needs_words(meant: Tally) -> bool:
+    """Whether these are so many jobs, or might be, that it must have been typed what is done to them."""
+    return meant.value > MANY or meant.precision != "exact"
+
+
+def _in_words(meant: Tally) -> str:
+    return f"{meant.value:,}" if meant.precision == "exact" else f"{meant.precision} {meant.value:,}"
 
 
 def _told(verb: str, parts: Sequence[Done]) -> Deed:

@@ -114,7 +114,8 @@ class Guard:
         if is_away(error):
             logger.warning("%s: %s", type(error).__name__, error)
             return refusal(request, 503, unavailable(error), {"Retry-After": "5"})
-        logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
+        # A path may have line breaks and orders to terminals in it: who asks must not write lines of the log.
+        logger.error("%s %r failed", request.method, request.url.path, exc_info=error)
         return refusal(request, 500)
 
 

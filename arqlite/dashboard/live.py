@@ -7,6 +7,7 @@ import contextlib
 import logging
 import signal
 import zlib
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
 from time import monotonic
@@ -14,7 +15,8 @@ from typing import Any, Final, cast
 
 from pydantic_core import to_json
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from ..console import Console, QueueState
 from .context import access_of, console_of
@@ -31,6 +33,13 @@ BEAT_S: Final = 15.0
 LONGEST_S: Final = 600.0
 """So long is a stream, in seconds: the browser asks anew, and who may not look any more is refused."""
 
+MOST_STREAMS: Final = 200
+"""So many streams has a dashboard open at once: each holds a connection and some memory."""
+
+MOST_OF_ONE: Final = 20
+"""So many streams has one who looks."""
+
+_FULL: Final = "There are as many live pages as there may be: this one asks by itself."
 _LOOK_S: Final = 0.25
 _RECONNECT = b"retry: 3000\n\n"
 _BEAT = b": still here\n\n"
@@ -138,6 +147,20 @@ class Lines:
 
     def __init__(self) -> None:
         self._lines: dict[frozenset[str] | None, Line] = {}
+        self._seats: Counter[str] = Counter()
+
+    def take_seat(self, who: str) -> bool:
+        """Whether somebody may have one more stream; it is theirs until they give it back."""
+        if self._seats.total() >= MOST_STREAMS or self._seats[who] >= MOST_OF_ONE:
+            return False
+        self._seats[who] += 1
+        return True
+
+    def leave_seat(self, who: str) -> None:
+        """Take the seat of a stream that has ended."""
+        self._seats[who] -= 1
+        if not self._seats[who]:
+            del self._seats[who]
 
     async def listen(
         self, console: Console, queues: frozenset[str] | None, period: float
@@ -166,22 +189,50 @@ class Lines:
         self._lines.clear()
 
 
+class _Stream(StreamingResponse):
+    """Events for one tab, which gives its seat back however it ends, even before the first event."""
+
+    def __init__(
+        self, events: AsyncGenerator[bytes, None], leave: Callable[[], None], **options: Any
+    ) -> None:
+        super().__init__(events, media_type="text/event-stream", **options)
+        self._leave = leave
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._leave()
+
+
 async def live(request: Request) -> Response:
-    """Events `changed` with the values of the tiles, each time something has changed."""
+    """Events `changed` with the values of the tiles, each time something has changed.
+
+    Who has too many streams, or comes when a dashboard has, gets 503: then the page asks by itself.
+    """
     # nginx would keep the events until there are enough of them for a page of memory.
     headers = {"X-Accel-Buffering": "no"}
     if request.method == "HEAD":
         return Response(media_type="text/event-stream", headers=headers)
+    lines, who = cast("Lines", request.app.state.lines), _who(request)
+    if not lines.take_seat(who):
+        # Not a page: who asks too often should cost little.
+        return PlainTextResponse(_FULL, 503, {"Retry-After": "60"})
     queues = access_of(request).queues
-    stream = cast("Lines", request.app.state.lines).listen(
+    events = lines.listen(
         console_of(request),
         None if queues is None else frozenset(queues),
         _period(request.query_params.get("every", "")),
     )
-    return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
+    return _Stream(events, lambda: lines.leave_seat(who), headers=headers)
 
 
 ROUTE: Final = GuardedRoute("/live", live, name="live")
+
+
+def _who(request: Request) -> str:
+    """Whose streams are counted together: those of a user, or of an address where nobody has a name."""
+    return access_of(request).user or (request.client.host if request.client else "")
 
 
 def _period(text: str) -> float:

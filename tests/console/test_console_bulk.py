@@ -83,6 +83,21 @@ async def test_call_ends_at_its_limit(arq_redis: ArqRedis, monkeypatch: pytest.M
     assert (first, second) == (Done(4, 4, is_all=False), Done(2, 2))
 
 
+@pytest.mark.parametrize("verb", ["cancel", "delete"])
+async def test_caller_may_set_a_lower_limit(arq_redis: ArqRedis, verb: str) -> None:
+    """Who means few jobs says how many at most, and no others are touched."""
+    for number in range(5):
+        await enqueue(arq_redis, f"job-{number}")
+    act = getattr(Console([arq_redis]), verb)
+
+    done = await act(Query.parse("state:available"), limit=2)
+
+    assert done == Done(2, 2, is_all=False)
+    assert list((await states_of(Inspector(arq_redis))).values()).count("available") == 3
+    with pytest.raises(ConfigurationError, match="limit"):
+        await act(Query.parse("state:available"), limit=0)
+
+
 async def test_jobs_of_a_queue_with_rows_are_moved_as_they_stand(
     ledger: Ledger, arq_redis: ArqRedis, eventually: Eventually
 ) -> None:

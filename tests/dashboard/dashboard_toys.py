@@ -14,6 +14,7 @@ import httpx
 from starlette.applications import Starlette
 
 from arqlite.console import (
+    BULK_LIMIT,
     Attempt,
     AuditLine,
     AuditPage,
@@ -126,6 +127,7 @@ class FakeConsole:
         text: stands in every field that users of arqlite fill, if it is not empty.
         by: who looks and acts.
         seen: the keys of its queues; None is `QUEUES`.
+        limits: to how many jobs something was to be done at most; shared like `acts`.
     """
 
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -138,6 +140,7 @@ class FakeConsole:
     text: str = ""
     by: str = ""
     seen: Collection[str] | None = None
+    limits: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         if not self.jobs_ and not self.is_empty:
@@ -405,14 +408,14 @@ class FakeConsole:
         }.get(word, ())
         return [value for value in values if value.startswith(start)]
 
-    async def retry(self, query: Query) -> Done:
-        return await self._many("retry", query)
+    async def retry(self, query: Query, *, limit: int = BULK_LIMIT) -> Done:
+        return await self._many("retry", query, limit)
 
-    async def cancel(self, query: Query) -> Done:
-        return await self._many("cancel", query)
+    async def cancel(self, query: Query, *, limit: int = BULK_LIMIT) -> Done:
+        return await self._many("cancel", query, limit)
 
-    async def delete(self, query: Query) -> Done:
-        return await self._many("delete", query)
+    async def delete(self, query: Query, *, limit: int = BULK_LIMIT) -> Done:
+        return await self._many("delete", query, limit)
 
     async def pause(self, key: str, *, node: str | None = None) -> None:
         self._act("pause", key, node)
@@ -460,10 +463,12 @@ class FakeConsole:
         self._known(key)
         self.acts.append((self.by, verb, (key, *rest)))
 
-    async def _many(self, verb: str, query: Query) -> Done:
+    async def _many(self, verb: str, query: Query, limit: int) -> Done:
         found = [job for job in self.jobs_ if _fits(job, query)]
         self.acts.append((self.by, verb, query))
-        return Done(len(found), len(found))
+        self.limits.append(limit)
+        done = min(len(found), limit)
+        return Done(done, done, is_all=done == len(found))
 
     def _marked(self, line: JobLine) -> JobLine:
         text = self.text

@@ -10,6 +10,7 @@ from dashboard_toys import SLASHED
 from guard_toys import HERE, SAME_ORIGIN, Console, browser, dashboard
 
 from arqlite.console import Query, Tally
+from arqlite.console.views import Precision
 from arqlite.dashboard import ADMIN, Access
 from arqlite.dashboard.links import pair
 
@@ -43,6 +44,8 @@ async def test_action_goes_back_and_says_what_was_done() -> None:
         "//evil.example/",
         "/\\evil.example/",
         "javascript:alert(1)",
+        "http://[",
+        "http://[::1/queues",
         "http://localhost:8484@evil.example/",
         "",
     ],
@@ -160,6 +163,43 @@ async def test_all_that_match_have_to_be_typed(typed: str, status: int) -> None:
     assert len(console.acts) == (status == 303)
 
 
+@pytest.mark.parametrize("precision", ["at least", "about"])
+@pytest.mark.parametrize(("typed", "status"), [("", 422), ("0", 422), ("7", 422), ("delete", 303)])
+async def test_number_that_nobody_knows_is_confirmed_by_the_verb(
+    precision: Precision, typed: str, status: int
+) -> None:
+    """A count that stopped early may be of any number of jobs: however few it names, the verb is typed."""
+
+    class Vague(Console):
+        async def count(self, query: Query) -> Tally:
+            return Tally(0, precision)
+
+    console = Vague()
+    async with user(console) as client:
+        answer = await client.post("/jobs/bulk", data={"verb": "delete", "q": "error:x", "confirm": typed})
+
+    assert answer.status_code == status
+    assert len(console.acts) == (status == 303)
+    assert status == 303 or f"Delete {precision} 0 jobs" in answer.text
+
+
+@pytest.mark.parametrize(("counted", "typed", "most"), [(7, "", 50), (110, "delete", 100)])
+async def test_no_more_is_done_than_may_be(counted: int, typed: str, most: int) -> None:
+    """Jobs that came since they were counted are left alone: what was not typed is done to few."""
+
+    class Growing(Console):
+        async def count(self, query: Query) -> Tally:
+            return Tally(min(counted, 100))
+
+    console = Growing()
+    async with user(console, bulk_limit=100) as client:
+        answer = await client.post("/jobs/bulk", data={"verb": "delete", "q": "attempt:>0", "confirm": typed})
+
+    assert answer.status_code == 303
+    assert console.limits == [most]
+    assert f"Deleted {most} jobs. More are left" in flash_of(answer)
+
+
 async def test_question_without_words_means_nothing() -> None:
     """A form that means all jobs there are is refused."""
     console = Console()
@@ -235,6 +275,21 @@ async def test_job_that_is_named_like_a_pattern_takes_no_others_along(path: str)
 
     assert (refused.status_code, done.status_code) == (422, 303)
     assert [query.get("id") for _, _, query in console.acts] == [("a*",)]
+
+
+async def test_pattern_is_refused_while_nobody_knows_what_it_means() -> None:
+    """Where too many jobs are there to see what a star means, a job that is named so is left alone."""
+
+    class Vague(Console):
+        async def count(self, query: Query) -> Tally:
+            return Tally(1, "at least")
+
+    console = Vague()
+    async with user(console) as client:
+        answer = await client.post("/jobs/mail/*/delete")
+
+    assert answer.status_code == 422
+    assert console.acts == []
 
 
 async def test_body_that_is_too_large_is_refused() -> None:

@@ -11,6 +11,7 @@ from browser_toys import chromium, looking, playwright, served
 from dashboard_toys import MAIL, SLASHED, FakeConsole
 
 from arqlite.console import JobDetail
+from arqlite.dashboard import live
 from arqlite.model.states import JobState
 
 pytestmark = pytest.mark.slow
@@ -191,6 +192,22 @@ def test_progress_of_a_running_job_is_followed(browser: Any) -> None:
         playwright.expect(page.locator("#progress")).to_contain_text("4 of")
 
         assert watched.complaints == []
+
+
+def test_page_without_a_stream_asks_by_itself(browser: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there are as many live pages as there may be, one more follows what happens by asking."""
+    monkeypatch.setattr(live, "MOST_STREAMS", 0)
+    console = FakeConsole()
+    with served(console=console) as origin, looking(browser, origin) as watched:
+        page = watched.page
+        watched.open("/jobs")
+        page.wait_for_selector("body[data-state=asks]")
+        place = next(at for at, job in enumerate(console.jobs_) if job.state is JobState.EXECUTING)
+        console.jobs_[place] = replace(console.jobs_[place], state=JobState.DISCARDED)
+
+        playwright.expect(page.locator("tbody tr").nth(place)).to_contain_text("failed")
+
+        assert [one for one in watched.complaints if "503" not in one] == []
 
 
 def test_selection_holds_the_page(browser: Any) -> None:

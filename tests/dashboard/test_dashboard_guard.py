@@ -8,9 +8,11 @@ from typing import Any
 import httpx
 import pytest
 from guard_toys import SAME_ORIGIN, Console, browser, dashboard
+from starlette.requests import Request
 from starlette.routing import BaseRoute
+from starlette.types import Receive, Scope, Send
 
-from arqlite.dashboard import OPERATOR, create_dashboard
+from arqlite.dashboard import OPERATOR, Access, create_dashboard
 from arqlite.dashboard.routes import GuardedRoute
 
 VALUES = {"queue": "default", "key": "default", "id": "job-1", "name": "nightly", "path": "x.css"}
@@ -145,6 +147,11 @@ async def test_queues_that_are_not_seen_are_not_there(what: tuple[str, str, str,
         ("192.0.2.7", {}),
         ("127.0.0.1", {"X-Forwarded-For": "127.0.0.1"}),
         ("127.0.0.1", {"Forwarded": "for=192.0.2.7"}),
+        ("127.0.0.1", {"X-Forwarded-Proto": "https"}),
+        ("127.0.0.1", {"X-Real-IP": "192.0.2.7"}),
+        ("127.0.0.1", {"CF-Connecting-IP": "192.0.2.7"}),
+        ("127.0.0.1", {"True-Client-IP": "192.0.2.7"}),
+        ("127.0.0.1", {"Via": "1.1 proxy"}),
         ("::ffff:192.0.2.7", {}),
     ],
     ids=str,
@@ -161,6 +168,45 @@ async def test_without_auth_only_this_machine_is_let_in(
     assert answer.status_code == 403
     assert "only on its own machine" in answer.text
     assert console.acts == []
+
+
+async def test_without_auth_a_proxy_is_known_by_its_old_version() -> None:
+    """nginx as it comes adds no header and speaks HTTP/1.0, which browsers do not: nothing is shown to it."""
+    app = create_dashboard(Console())
+
+    async def old(scope: Scope, receive: Receive, send: Send) -> None:
+        await app({**scope, "http_version": "1.0"}, receive, send)
+
+    async with browser(old) as client:
+        answer = await client.get("/api/v1/queues")
+
+    assert answer.status_code == 403
+
+
+@pytest.mark.parametrize("origin", ["http://[", "http://[::1", "https://]"])
+async def test_origin_that_is_no_address_is_another_site(origin: str) -> None:
+    """A broken Origin is refused like a strange one, and is no mistake of the dashboard."""
+    console = Console()
+    async with browser(dashboard(console), "admin") as client:
+        answer = await client.post("/queues/mail/pause", headers={"Origin": origin})
+
+    assert answer.status_code == 403
+    assert console.acts == []
+
+
+async def test_log_has_no_lines_of_those_who_ask(caplog: pytest.LogCaptureFixture) -> None:
+    """A path with line breaks and orders to terminals in it writes no line of its own into the log."""
+
+    def broken(request: Request) -> Access:
+        raise ZeroDivisionError
+
+    async with browser(dashboard(auth=broken)) as client:
+        answer = await client.get("/queues/mail%1B[2K%C2%85ERROR:%20forged")
+
+    assert answer.status_code == 500
+    assert [record.getMessage() for record in caplog.records if record.name == "arqlite.dashboard"] == [
+        "GET '/queues/mail\\x1b[2K\\x85ERROR: forged' failed"
+    ]
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1:8484", "[::1]:8484", "127.1.2.3", "a.localhost"])

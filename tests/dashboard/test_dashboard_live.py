@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
+import httpx
 import pytest
+from guard_toys import dashboard
+from starlette.applications import Starlette
+from starlette.types import Message, Scope
 
 from arqlite.console import QueueState
 from arqlite.dashboard import live
@@ -199,3 +203,73 @@ async def test_streams_end_before_a_server_that_waits_for_them(monkeypatch: pyte
 def test_periods(asked: str, period: float) -> None:
     """Whatever a page asks for, it is read for once per second at most."""
     assert live._period(asked) == period
+
+
+class Listening:
+    """Streams of a dashboard, as a server has them: each with the status it began with."""
+
+    def __init__(self, app: Starlette) -> None:
+        self._app = app
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def open(self, user: str = "") -> httpx.Response:
+        """The beginning of one more answer; its stream stays open."""
+        began: asyncio.Future[httpx.Response] = asyncio.get_running_loop().create_future()
+
+        async def receive() -> Message:
+            await asyncio.Event().wait()
+            raise AssertionError("nobody goes")
+
+        async def send(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                began.set_result(httpx.Response(message["status"], headers=message["headers"]))
+
+        headers = [(b"host", b"localhost"), (b"x-test-user", user.encode())]
+        scope: Scope = {
+            "type": "http", "asgi": {"version": "3.0", "spec_version": "2.3"}, "http_version": "1.1",
+            "method": "GET", "path": "/live", "raw_path": b"/live", "query_string": b"", "root_path": "",
+            "scheme": "http", "headers": headers, "client": ("127.0.0.1", 1), "server": ("localhost", 80),
+        }  # fmt: skip
+        self._tasks.append(asyncio.create_task(self._app(scope, receive, send)))
+        async with asyncio.timeout(5):
+            return await began
+
+    async def close(self) -> None:
+        """Have all go."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks.clear()
+
+
+@pytest.fixture
+async def listening() -> AsyncIterator[Listening]:
+    """A dashboard at which somebody listens, until the test ends."""
+    streams = Listening(dashboard())
+    yield streams
+    await streams.close()
+
+
+async def test_streams_of_one_user_are_few(listening: Listening, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who has as many streams as one may have gets no other one until they go; others do."""
+    monkeypatch.setattr(live, "MOST_OF_ONE", 2)
+
+    mine = [await listening.open("admin") for _ in range(3)]
+    other = await listening.open("operator")
+    await listening.close()
+    later = await listening.open("admin")
+
+    assert [one.status_code for one in mine] == [200, 200, 503]
+    assert (other.status_code, later.status_code) == (200, 200)
+    assert int(mine[2].headers["retry-after"]) > 0
+
+
+async def test_streams_of_a_dashboard_are_bounded(
+    listening: Listening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many users together have no more streams than a dashboard may, and those without a name count, too."""
+    monkeypatch.setattr(live, "MOST_STREAMS", 3)
+
+    told = [await listening.open(user) for user in ("admin", "reader", "operator", "blind")]
+
+    assert [one.status_code for one in told] == [200, 200, 200, 503]

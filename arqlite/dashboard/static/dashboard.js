@@ -83,7 +83,7 @@ function doToJobs(verb) {
 // -- live: hear that something has changed, fetch this page again, and change what differs
 
 const rate = () => Number(kept.get("rate", "5"));
-let stream = null, isDue = false, isFetching = false, isBroken = false, timer = 0, isOver = false;
+let stream = null, isDue = false, isFetching = false, isBroken = false, timer = 0, again = 0, isOver = false;
 
 function isHeld() {
   const focused = document.activeElement, selection = getSelection();
@@ -94,20 +94,36 @@ function isHeld() {
 function connect() {
   stream?.close();
   clearInterval(timer);
+  clearTimeout(again);
   stream = null;
   if (isOver || !one("#rate")) return;
   if (rate() && !document.hidden) {
     if (body.dataset.live) {
       stream = new EventSource(`${body.dataset.live}?every=${rate()}`);
-      stream.addEventListener("open", () => { isBroken = false; showState(); });
+      stream.addEventListener("open", () => heard(true));
       stream.addEventListener("changed", () => { isDue = true; refreshIfDue(); });
-      // A proxy may not let streams through: then the page asks by itself, and not too often.
-      stream.addEventListener("error", () => { isBroken = true; showState(); });
+      // A proxy may not let streams through, or there are too many: then the page asks by itself, and not too often.
+      stream.addEventListener("error", () => {
+        heard(false);
+        // What was refused is not tried again by browsers.
+        if (stream?.readyState === EventSource.CLOSED) again = setTimeout(connect, 60_000);
+      });
     } else isBroken = true;
-    // What a running job tells of itself changes nothing that the stream looks at.
-    timer = setInterval(() => { isDue ||= isBroken || one("[data-follow]") !== null; refreshIfDue(); }, Math.max(rate(), isBroken ? 5 : 1) * 1000);
+    pace();
   }
   showState();
+}
+function heard(isOpen) {
+  if (isBroken === isOpen) {
+    isBroken = !isOpen;
+    pace();
+  }
+  showState();
+}
+function pace() {
+  clearInterval(timer);
+  // What a running job tells of itself changes nothing that the stream looks at.
+  timer = setInterval(() => { isDue ||= isBroken || one("[data-follow]") !== null; refreshIfDue(); }, Math.max(rate(), isBroken ? 5 : 1) * 1000);
 }
 function showState(state) {
   body.dataset.state = state ?? (!rate() || document.hidden ? "off" : isBroken ? "asks" : "live");
