@@ -26,7 +26,11 @@ _SEVERITIES = ("error", "warning", "info")
 
 @click.command(cls=OfSettings)
 @all_settings
-@click.option("--production", is_flag=True, help="Be strict: end with 1 on warnings, too.")
+@click.option(
+    "--production",
+    is_flag=True,
+    help="Also find what is fine for development only, and end with 1 on warnings, too.",
+)
 @click.option(
     "--from-arq", "from_arq", type=click.Path(exists=True, path_type=Path), metavar="PATH",
     help="Look through an application of arq, a folder or a file, for what arqlite does otherwise.",
@@ -57,7 +61,7 @@ def doctor(
 
 
 def _look(settings: Sequence[str], production: bool, output: str) -> None:
-    found = operate(settings, lambda console: console.system())
+    found = operate(settings, lambda console: console.system(production=production))
     troubles = sorted(found.troubles, key=lambda trouble: _SEVERITIES.index(trouble.severity))
     if output == "json":
         tell_json(found)

@@ -168,11 +168,13 @@ class FakeConsole:
             errors=[_group()], troubles=[*await self.troubles(), *away],
         )  # fmt: skip
 
-    async def system(self) -> SystemInfo:
+    async def system(self, *, production: bool = False) -> SystemInfo:
         found: Any = os.environ.get("TOY_TROUBLE", "warning")
         troubles = (
             () if found == "none" else (Trouble(found, "no-aof", "Redis keeps nothing", "Turn on AOF."),)
         )
+        if production and "TOY_EMBEDDED" in os.environ:
+            troubles += (Trouble("error", "embedded-server", "Redis is the embedded one", "Run one."),)
         server = ServerInfo(server="redis.example:6380/3", product="redis", version="7.4.1", role="master")
         ledger = LedgerInfo(url="sqlite:///jobs.db", dialect="sqlite", mode="behind", rows=Tally(9, "about"))
         return SystemInfo((server,), (ledger,), {"mail": "web-1:77"}, troubles)

@@ -179,9 +179,14 @@ def test_doctor_finds_the_server_that_keeps_nothing(shop: Shop) -> None:
     told = shop.json("doctor")
     assert [server["error"] for server in told["servers"] + told["ledgers"]] == ["", ""]
 
-    codes = {trouble["severity"] for trouble in told["troubles"]}
-    assert "error" not in codes
-    assert shop.run("doctor", "--production").exit_code == int("warning" in codes)
+    found = {trouble["code"]: trouble["severity"] for trouble in told["troubles"]}
+    assert "error" not in found.values()
+    assert found["short-grace"] == "info"
+
+    strict = json.loads(shop.run("doctor", "--production", "-o", "json").stdout)
+    found = {trouble["code"]: trouble["severity"] for trouble in strict["troubles"]}
+    assert found["short-grace"] == "warning"
+    assert shop.run("doctor", "--production").exit_code == 1
 
 
 def test_queue_without_a_worker(shop: Shop) -> None:
