@@ -36,14 +36,14 @@ def load(path: str) -> Any:
 
 def _module(path: str) -> ModuleType | None:
     """Import a module; None if there is none of this name. What it fails with itself is raised."""
+    if not all(path.split(".")):  # no name at all: ".x", "x..y"
+        return None
     try:
         return import_module(path)
     except ModuleNotFoundError as error:
         if error.name and (path == error.name or path.startswith(f"{error.name}.")):
             return None
         raise
-    except (TypeError, ValueError):  # no name at all: ".x", "x..y"
-        return None
 
 
 def _missing(module_path: str, name: str) -> str:
