@@ -157,7 +157,8 @@ class FakeConsole:
             queue="mail", name="nightly", schedule="30 3 * * *", words="every day at 03:30",
             timezone="Europe/Prague", function="resize", next_at=datetime(2026, 11, 27, 2, 30, tzinfo=UTC),
         )  # fmt: skip
-        return [] if self.is_empty else [nightly]
+        plain = replace(nightly, name="cron:clean", function="clean")
+        return [] if self.is_empty else [nightly, plain] if "TOY_CRON" in os.environ else [nightly]
 
     async def overview(self) -> Overview:
         points = [Point(at=NOW - timedelta(minutes=n), completed=n) for n in range(60)]
