@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from ..console import Console
     from ..jobs import Job
     from ..model.notes import Progress
+
+_NUMBER = re.compile(r"-\.?\d")
+_MARK = "\0"  # which no word of a command line can have
 
 
 @dataclass(slots=True)
@@ -55,14 +59,40 @@ def _when(_context: click.Context, _option: click.Parameter, value: str | None) 
         raise click.BadParameter(f"a time is written as 2026-11-20T09:00, got {value!r}") from error
 
 
+class _OfNumbers(OfQueues):
+    """A command whose words may be negative numbers, which click would take for options."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Mark what is a number and not the value of an option, so that it reads as a word."""
+        takers = {
+            name
+            for option in self.get_params(ctx)
+            if isinstance(option, click.Option) and not option.is_flag
+            for name in option.opts
+        }
+        end = args.index("--") if "--" in args else len(args)
+        marked = [
+            _MARK + word if _NUMBER.match(word) and before not in takers else word
+            for before, word in zip(["", *args], args[:end], strict=False)
+        ]
+        return super().parse_args(ctx, marked + args[end:])
+
+
+def _unmarked(_context: click.Context, _word: click.Parameter, value: Any) -> Any:
+    """Take the mark off again."""
+    if isinstance(value, tuple):
+        return tuple(word.removeprefix(_MARK) for word in value)
+    return value and value.removeprefix(_MARK)  # a shell that completes words has none yet
+
+
 @click.command(
-    cls=OfQueues,
+    cls=_OfNumbers,
     epilog="ARG is read as JSON where it can be, else as text: 42, true, '[1, 2]', ada@example.org. Where the"
-    " function wants a text, 42 is one. What begins with a dash goes behind a --.",
+    " function wants a text, 42 is one. What else begins with a dash goes behind a --.",
 )
 @settings_option
-@click.argument("function")
-@click.argument("words", metavar="[ARG]...", nargs=-1)
+@click.argument("function", callback=_unmarked)
+@click.argument("words", metavar="[ARG]...", nargs=-1, callback=_unmarked)
 @click.option(
     "--kwarg", "pairs", multiple=True, metavar="NAME=VALUE", help="An argument by name; may be given again."
 )

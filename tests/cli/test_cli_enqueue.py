@@ -92,6 +92,23 @@ def test_result_is_waited_for(project: Path) -> None:
 
 
 @pytest.mark.usefixtures("worker")
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("-5", "-.5", "-2"), "'-5' '-.5' -2\n"),
+        (("--", "-5", "-x"), "'-5' '-x' 1\n"),
+        (("ada", "--kwarg", "copies=-5", "hi"), "'ada' 'hi' -5\n"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_negative_numbers_are_values(project: Path, words: tuple[str, ...], told: str) -> None:
+    """What begins with a dash and a digit is an argument and no option."""
+    done = enqueue(project, "send_mail", "--wait", *words)
+
+    assert (done.returncode, done.stdout) == (0, told)
+
+
+@pytest.mark.usefixtures("worker")
 def test_result_as_json(project: Path) -> None:
     """With `-o json` the job is told with its result."""
     done = enqueue(project, "count", "1", "--wait", "-o", "json")
@@ -154,6 +171,9 @@ def test_interrupt_leaves_the_job(project: Path) -> None:
         (("send_mail",), 2, "missing a required argument: 'to'"),
         (("send_mail", "ada", "--kwarg", "copies=many"), 2, "copies"),
         (("send_mail", "ada", "--kwarg", "copies"), 2, "written as NAME=VALUE, got 'copies'"),
+        (("-5",), 2, "there is no function '-5'"),
+        (("send_mail", "ada", "--priority", "-5"), 2, "'--priority': -5 is not in the range"),
+        (("send_mail", "ada", "-x"), 2, "No such option"),
         (("send_mail", "--json", "{"), 2, "--json cannot be read"),
         (("send_mail", "--json", "1"), 2, "--json takes an object or a list, got 1"),
         (("send_mail", "--in", "soon"), 2, "a span is written as 30s, 5m, 2h or 1d, got 'soon'"),
