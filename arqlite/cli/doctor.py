@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .exits import FAILED, ending_in_words
+from .hints import hint_of
 from .operating import operate
 from .output import output_option, tell_facts, tell_json
 from .screen import printable
@@ -114,8 +115,11 @@ def _ledger(ledger: LedgerInfo) -> str:
 def _tell_trouble(trouble: Trouble) -> None:
     about = f"{trouble.queue}, " if trouble.queue else ""
     click.echo(printable(f"{trouble.severity}: {trouble.text} ({about}{trouble.code})"))
-    if trouble.fix:
-        click.echo(printable(f"  -> {trouble.fix}"))
+    fix = trouble.fix
+    if trouble.code == "redis-away" and (hint := hint_of(trouble.text)):
+        fix = hint
+    if fix:
+        click.echo(printable(f"  -> {fix}"))
 
 
 def _examine(application: Path, output: str) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from ..model.slips import meant
+from .hints import remember
 
 _CUSTOMARY = "WorkerSettings"
 
@@ -25,6 +26,12 @@ def load(path: str) -> Any:
     Raises:
         UsageError: it leads nowhere; says what may be meant.
     """
+    found = _found(path)
+    remember(found)
+    return found
+
+
+def _found(path: str) -> Any:
     module_path, _, name = path.strip().replace(":", ".").rpartition(".")
     if module_path and (module := _module(module_path)) is not None and hasattr(module, name):
         return getattr(module, name)

@@ -17,6 +17,7 @@ from ..logs import default_log_config
 from ..probes.systemd import announced
 from ..speaking import speakers_named, speaking_as
 from .broken import load_in_words
+from .hints import with_hint
 from .leash import Leash
 from .loading import load as load
 from .supervisor import MISTAKE, NUMBER, Supervisor
@@ -201,7 +202,8 @@ def told_in_words(
         if not is_expected():
             raise
         reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        raise told(f"Redis cannot be reached ({reason})" + (about and f" ({about})")) from error
+        text = f"Redis cannot be reached ({reason})" + (about and f" ({about})")
+        raise told(with_hint(text)) from error
     except (RuntimeError, ValueError, ImportError) as error:
         if not is_expected():
             raise
