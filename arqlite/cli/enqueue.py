@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -14,7 +16,7 @@ import click
 from ..errors import JobConflict, ResultNotFound
 from .ages import seconds
 from .calls import arguments_of, find, read, words_of
-from .exits import Failed
+from .exits import INTERRUPTED, Failed
 from .operating import operate
 from .output import output_option, tell_json
 from .screen import is_rich, printable, progress
@@ -129,6 +131,7 @@ def enqueue(
     if timeout is not None and not wait:
         raise click.UsageError("--timeout is how long to --wait")
     named, (more_args, more_kwargs) = words_of(pairs), arguments_of(json_)
+    waits_for: list[str] = []
 
     async def work(console: Console) -> Enqueued:
         place, target = find(console, function, queue)
@@ -143,17 +146,35 @@ def enqueue(
             raise Failed(str(error)) from error
         told = Enqueued(job.job_id, place.key, function, not job.conflict)
         if wait:
+            waits_for.append(job.job_id)
+        if wait or told.is_new:
             await _warn_of_no_worker(console, place.key)
+        if wait:
             await _await_end(job, told, timeout)
         return told
 
     if doubled := named.keys() & more_kwargs.keys():
         raise click.UsageError(f"--kwarg and --json both give {min(doubled)!r}")
-    _tell(operate(settings, work), output, has_waited=wait)
+    with _leaving(waits_for):
+        told = operate(settings, work)
+    _tell(told, output, has_waited=wait)
+
+
+@contextlib.contextmanager
+def _leaving(waits_for: list[str]) -> Iterator[None]:
+    """Ctrl-C ends the wait for jobs and not the jobs: say so."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if not waits_for:
+            raise
+        for job_id in map(printable, waits_for):
+            click.echo(f"job {job_id} goes on: arqlite job {job_id}", err=True)
+        raise click.exceptions.Exit(INTERRUPTED) from None
 
 
 async def _warn_of_no_worker(console: Console, key: str) -> None:
-    """Who waits for a job that nobody runs should know it."""
+    """Who enqueues a job that nobody runs should know it."""
     queue = await console.queue(key)
     if not queue.workers and not queue.error:
         click.echo(f"no worker of queue {printable(key)} is alive: the job waits until one starts", err=True)

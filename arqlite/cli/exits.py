@@ -21,6 +21,8 @@ NOTHING: Final = 3
 """Nothing is meant by the filter or the name."""
 OUT_OF_REACH: Final = 4
 """Redis or a ledger is out of reach."""
+INTERRUPTED: Final = 130
+"""Ctrl-C ended the wait for a job, which goes on; what a shell says of a program that it ended."""
 
 
 class Ending(click.ClickException):

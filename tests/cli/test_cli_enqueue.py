@@ -67,8 +67,17 @@ def enqueue(project: Path, *args: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_id_is_told(project: Path) -> None:
-    """A job is enqueued without a worker, and its id is all that is on stdout."""
+    """A job is enqueued without a worker, which is said, and its id is all that is on stdout."""
     done = enqueue(project, "send_mail", "ada", "--id", "mine", "--in", "2h", "--tag", "vip")
+
+    assert (done.returncode, done.stdout) == (0, "mine\n")
+    assert done.stderr == "no worker of queue mail is alive: the job waits until one starts\n"
+
+
+@pytest.mark.usefixtures("worker")
+def test_worker_that_is_alive_is_not_told(project: Path) -> None:
+    """Where a worker is alive the id of the job is all that is said."""
+    done = enqueue(project, "send_mail", "ada", "--id", "mine")
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "mine\n", "")
 
@@ -154,14 +163,16 @@ def test_time_is_up(project: Path) -> None:
 
 
 def test_interrupt_leaves_the_job(project: Path) -> None:
-    """Ctrl-C while waiting ends the command without a traceback."""
-    with terminal(project, "enqueue", "toyapp.Settings", "hang", "--wait", fake=False) as shell:
-        shell.wait_for("job ")
+    """Ctrl-C while waiting ends the command with 130, and says how to look at the job, which goes on."""
+    with terminal(project, "enqueue", "toyapp.Settings", "hang", "--id", "j1", "--wait", fake=False) as shell:
+        shell.wait_for("job j1")
         shell.process.send_signal(2)
         code = shell.ended()
 
-    assert code == 1
+    assert code == 130
+    assert "job j1 goes on: arqlite job j1" in shell.plain
     assert "Traceback" not in shell.plain
+    assert "Aborted" not in shell.plain
 
 
 @pytest.mark.parametrize(
