@@ -574,11 +574,17 @@ async def async_check_health(
 
 
 def check_health(settings_cls: WorkerSettingsType) -> int:
-    """Tell whether a worker with these settings is alive: 0 yes, 1 no, as exit codes do."""
+    """Tell whether a worker with these settings is alive: 0 yes, 1 no, as exit codes do.
+
+    Redis is tried once, whatever `conn_retries` is: who asks asks again, and wants an answer now.
+    """
     kwargs = get_kwargs(settings_cls)
+    settings = kwargs.get("redis_settings") or default_redis_settings()
+    if isinstance(settings, RedisSettings):
+        settings = dataclasses.replace(settings, conn_retries=0)
     return asyncio.run(
         async_check_health(
-            kwargs.get("redis_settings") or default_redis_settings(),
+            settings,
             kwargs.get("health_check_key"),
             kwargs.get("queue_name"),
         )

@@ -49,7 +49,8 @@ def show(settings: tuple[str, ...], shows_all: bool, output: str) -> None:
     """Show what settings come to, and where each value is from.
 
     A value is from the settings class, from a class that it is based on, from a variable of the environment,
-    or it is the default. Passwords are not shown. Nothing is connected to.
+    from the `arqlite dev` of the project, or it is the default. Passwords are not shown. Nothing is
+    connected to.
     """
     found = loaded(settings)
     with ending_in_words():
@@ -64,17 +65,23 @@ def show(settings: tuple[str, ...], shows_all: bool, output: str) -> None:
 
 
 def _settings_of(settings: Any, shows_all: bool) -> Iterator[Setting]:
-    from ..settings import WorkerOptions, get_kwargs
+    from ..settings import WorkerOptions, get_kwargs, with_default_ledger
+    from ..surroundings import LEDGER_VARIABLE, REDIS_VARIABLE, redis_url
 
     given = get_kwargs(settings)
-    made = WorkerOptions(**given)  # which checks them, and turns some into what they mean
+    full = with_default_ledger(given)
+    made = WorkerOptions(**full)  # which checks them, and turns some into what they mean
     for option in dataclasses.fields(WorkerOptions):
         value = getattr(made, option.name)
         source = _source(settings, option.name) if option.name in given else "default"
         if option.name == "timezone" and value is None and (variable := _zone_variable()):
             value, source = os.environ[variable], f"environment {variable}"
+        if option.name == "ledger" and "ledger" in full and "ledger" not in given:
+            source = _provider(LEDGER_VARIABLE)
         if option.name == "redis_settings":
             value = _redis(made)
+            if made.redis_settings is None and value is not None and redis_url() is not None:
+                source = _provider(REDIS_VARIABLE)
         source += _as_environment_says(given.get(option.name))
         if shows_all or source != "default" or option.name in ("queue_name", "redis_settings"):
             yield Setting(option.name, _shown(option.name, value), source)
@@ -82,9 +89,14 @@ def _settings_of(settings: Any, shows_all: bool) -> Iterator[Setting]:
 
 def _redis(made: Any) -> Any:
     """Where Redis is: of a pool that is given its connection, else of the settings, else where arq looks."""
-    from ..connections import RedisSettings
+    from ..connections import default_redis_settings
 
-    return made.redis_settings or (None if made.redis_pool is not None else RedisSettings())
+    return made.redis_settings or (None if made.redis_pool is not None else default_redis_settings())
+
+
+def _provider(variable: str) -> str:
+    """Who says what settings leave open: the variable, else the `arqlite dev` of the project."""
+    return f"environment {variable}" if os.environ.get(variable) else "arqlite dev"
 
 
 def _source(settings: Any, name: str) -> str:

@@ -102,11 +102,13 @@ def _switch(
 
 
 async def _named(console: Console, name: str, queue: str | None) -> CronLine:
-    """Find the cron job of a name."""
+    """Find the cron job of a name; of one that was given none its function will do."""
     if queue is not None:
         await console.queue(queue)  # which says what is near where there is none
     lines = [line for line in await console.crons() if queue in (None, line.queue)]
-    found = [line for line in lines if line.name == name]
+    found = [line for line in lines if line.name == name] or [
+        line for line in lines if line.name == f"cron:{name}"
+    ]
     if len(found) == 1:
         return found[0]
     if found:

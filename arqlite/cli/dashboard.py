@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import MissingExtra
-from .worker import load, told_in_words
+from .broken import load_in_words
+from .worker import told_in_words
 
 if TYPE_CHECKING:
     import uvicorn
@@ -79,7 +80,7 @@ def dashboard(
     with told_in_words(lambda: True):
         auth, hosts = _door(host, allow_host, insecure_no_auth)
         app: Any = create_dashboard(
-            [load(path) for path in settings],
+            [load_in_words(path) for path in settings],
             auth=auth,
             allowed_hosts=hosts,
             read_only=read_only,

@@ -20,7 +20,7 @@ from click.core import ParameterSource
 
 from ..errors import ConfigurationError, LedgerError, MissingExtra
 from .ages import age, ages_by_name
-from .worker import load
+from .broken import load_in_words
 
 if TYPE_CHECKING:
     from ..ledger import Ledger, Retention
@@ -302,7 +302,7 @@ def _ledger_of(path: str) -> Ledger:
     from ..settings import get_kwargs, with_default_ledger
 
     sys.path.append(os.getcwd())
-    found = load(path)
+    found = load_in_words(path)
     if isinstance(found, Ledger):
         return found
     given = with_default_ledger(get_kwargs(found)).get("ledger")

@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from ..logs import default_log_config
+from .broken import load_in_words
 from .leash import Leash
 from .loading import load
 
@@ -70,23 +71,12 @@ def dev(
     sys.dont_write_bytecode = True  # the project's folder stays as it is
     logging.config.dictConfig(_own_log_config(verbose))
     logging.getLogger("arqlite.embedded").setLevel(logging.WARNING)  # what it says is said below
-    found = [_loaded(path) for path in worker_settings]
+    found = [load_in_words(path) for path in worker_settings]
     try:
         development = Development(worker_settings, found, watch, port if dashboard else None)
     except EmbeddedServerError as error:
         raise click.ClickException(str(error)) from error
     sys.exit(asyncio.run(development.run()))
-
-
-def _loaded(path: str) -> Any:
-    """Import settings; what is wrong with their module is told, for nothing runs before it is mended."""
-    try:
-        return load(path)
-    except SyntaxError as error:
-        where = f"{error.filename}, line {error.lineno}" if error.filename else path
-        raise click.ClickException(f"{path} cannot be imported: {error.msg} ({where})") from error
-    except ImportError as error:
-        raise click.ClickException(f"{path} cannot be imported: {error}") from error
 
 
 def _own_log_config(verbose: bool) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .exits import FAILED, ending_in_words
+from .hints import hint_of
 from .operating import operate
 from .output import output_option, tell_facts, tell_json
 from .screen import printable
@@ -26,7 +27,11 @@ _SEVERITIES = ("error", "warning", "info")
 
 @click.command(cls=OfSettings)
 @all_settings
-@click.option("--production", is_flag=True, help="Be strict: end with 1 on warnings, too.")
+@click.option(
+    "--production",
+    is_flag=True,
+    help="Also find what is fine for development only, and end with 1 on warnings, too.",
+)
 @click.option(
     "--from-arq", "from_arq", type=click.Path(exists=True, path_type=Path), metavar="PATH",
     help="Look through an application of arq, a folder or a file, for what arqlite does otherwise.",
@@ -57,7 +62,7 @@ def doctor(
 
 
 def _look(settings: Sequence[str], production: bool, output: str) -> None:
-    found = operate(settings, lambda console: console.system())
+    found = operate(settings, lambda console: console.system(production=production))
     troubles = sorted(found.troubles, key=lambda trouble: _SEVERITIES.index(trouble.severity))
     if output == "json":
         tell_json(found)
@@ -110,8 +115,11 @@ def _ledger(ledger: LedgerInfo) -> str:
 def _tell_trouble(trouble: Trouble) -> None:
     about = f"{trouble.queue}, " if trouble.queue else ""
     click.echo(printable(f"{trouble.severity}: {trouble.text} ({about}{trouble.code})"))
-    if trouble.fix:
-        click.echo(printable(f"  -> {trouble.fix}"))
+    fix = trouble.fix
+    if trouble.code == "redis-away" and (hint := hint_of(trouble.text)):
+        fix = hint
+    if fix:
+        click.echo(printable(f"  -> {fix}"))
 
 
 def _examine(application: Path, output: str) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import re
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -13,7 +16,7 @@ import click
 from ..errors import JobConflict, ResultNotFound
 from .ages import seconds
 from .calls import arguments_of, find, read, words_of
-from .exits import Failed
+from .exits import INTERRUPTED, Failed
 from .operating import operate
 from .output import output_option, tell_json
 from .screen import is_rich, printable, progress
@@ -23,6 +26,9 @@ if TYPE_CHECKING:
     from ..console import Console
     from ..jobs import Job
     from ..model.notes import Progress
+
+_NUMBER = re.compile(r"-\.?\d")
+_MARK = "\0"  # which no word of a command line can have
 
 
 @dataclass(slots=True)
@@ -55,14 +61,40 @@ def _when(_context: click.Context, _option: click.Parameter, value: str | None) 
         raise click.BadParameter(f"a time is written as 2026-11-20T09:00, got {value!r}") from error
 
 
+class _OfNumbers(OfQueues):
+    """A command whose words may be negative numbers, which click would take for options."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Mark what is a number and not the value of an option, so that it reads as a word."""
+        takers = {
+            name
+            for option in self.get_params(ctx)
+            if isinstance(option, click.Option) and not option.is_flag
+            for name in option.opts
+        }
+        end = args.index("--") if "--" in args else len(args)
+        marked = [
+            _MARK + word if _NUMBER.match(word) and before not in takers else word
+            for before, word in zip(["", *args], args[:end], strict=False)
+        ]
+        return super().parse_args(ctx, marked + args[end:])
+
+
+def _unmarked(_context: click.Context, _word: click.Parameter, value: Any) -> Any:
+    """Take the mark off again."""
+    if isinstance(value, tuple):
+        return tuple(word.removeprefix(_MARK) for word in value)
+    return value and value.removeprefix(_MARK)  # a shell that completes words has none yet
+
+
 @click.command(
-    cls=OfQueues,
+    cls=_OfNumbers,
     epilog="ARG is read as JSON where it can be, else as text: 42, true, '[1, 2]', ada@example.org. Where the"
-    " function wants a text, 42 is one. What begins with a dash goes behind a --.",
+    " function wants a text, 42 is one. What else begins with a dash goes behind a --.",
 )
 @settings_option
-@click.argument("function")
-@click.argument("words", metavar="[ARG]...", nargs=-1)
+@click.argument("function", callback=_unmarked)
+@click.argument("words", metavar="[ARG]...", nargs=-1, callback=_unmarked)
 @click.option(
     "--kwarg", "pairs", multiple=True, metavar="NAME=VALUE", help="An argument by name; may be given again."
 )
@@ -99,6 +131,7 @@ def enqueue(
     if timeout is not None and not wait:
         raise click.UsageError("--timeout is how long to --wait")
     named, (more_args, more_kwargs) = words_of(pairs), arguments_of(json_)
+    waits_for: list[str] = []
 
     async def work(console: Console) -> Enqueued:
         place, target = find(console, function, queue)
@@ -113,17 +146,35 @@ def enqueue(
             raise Failed(str(error)) from error
         told = Enqueued(job.job_id, place.key, function, not job.conflict)
         if wait:
+            waits_for.append(job.job_id)
+        if wait or told.is_new:
             await _warn_of_no_worker(console, place.key)
+        if wait:
             await _await_end(job, told, timeout)
         return told
 
     if doubled := named.keys() & more_kwargs.keys():
         raise click.UsageError(f"--kwarg and --json both give {min(doubled)!r}")
-    _tell(operate(settings, work), output, has_waited=wait)
+    with _leaving(waits_for):
+        told = operate(settings, work)
+    _tell(told, output, has_waited=wait)
+
+
+@contextlib.contextmanager
+def _leaving(waits_for: list[str]) -> Iterator[None]:
+    """Ctrl-C ends the wait for jobs and not the jobs: say so."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if not waits_for:
+            raise
+        for job_id in map(printable, waits_for):
+            click.echo(f"job {job_id} goes on: arqlite job {job_id}", err=True)
+        raise click.exceptions.Exit(INTERRUPTED) from None
 
 
 async def _warn_of_no_worker(console: Console, key: str) -> None:
-    """Who waits for a job that nobody runs should know it."""
+    """Who enqueues a job that nobody runs should know it."""
     queue = await console.queue(key)
     if not queue.workers and not queue.error:
         click.echo(f"no worker of queue {printable(key)} is alive: the job waits until one starts", err=True)

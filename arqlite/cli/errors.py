@@ -42,8 +42,13 @@ def errors(settings: tuple[str, ...], since: timedelta | None, queue: str | None
             for group in found.groups
         ]  # fmt: skip
         tell_table(_NAMES, rows, (0,))
-    if not found.are_all:
-        click.echo(f"only the newest {found.looked_at:,} failures were looked at", err=True)
+    if found.looked_at and not found.are_all:
+        click.echo(f"only the newest {_looked_at(found.looked_at)} looked at", err=True)
     end_if_away(away)
     if not found.groups:
-        raise Nothing(f"nothing failed in the last {span(since or _DAY)}")
+        # A try that failed before its job succeeded leaves no failure behind: not that nothing has failed.
+        raise Nothing(f"no job is failed or waiting for a retry (in the last {span(since or _DAY)})")
+
+
+def _looked_at(count: int) -> str:
+    return "failure was" if count == 1 else f"{count:,} failures were"

@@ -10,6 +10,7 @@ from typing import IO, Any, Final
 import click
 
 from ..errors import ArqliteError, ConfigurationError, InvalidArguments, LedgerUnavailable, MissingExtra
+from .hints import with_hint
 from .screen import printable
 
 FAILED: Final = 1
@@ -20,6 +21,8 @@ NOTHING: Final = 3
 """Nothing is meant by the filter or the name."""
 OUT_OF_REACH: Final = 4
 """Redis or a ledger is out of reach."""
+INTERRUPTED: Final = 130
+"""Ctrl-C ended the wait for a job, which goes on; what a shell says of a program that it ended."""
 
 
 class Ending(click.ClickException):
@@ -81,7 +84,7 @@ def ending_in_words() -> Iterator[None]:
     except (AuthenticationError, NoPermissionError) as error:
         raise OutOfReach(f"Redis lets nobody in like this ({_reason(error)})") from error
     except (RedisError, OSError) as error:
-        raise OutOfReach(f"Redis cannot be reached ({_reason(error)})") from error
+        raise OutOfReach(with_hint(f"Redis cannot be reached ({_reason(error)})")) from error
     except Exception as error:
         if not _is_of_database(error):
             raise

@@ -125,11 +125,12 @@ def _tell(status: int, body: bytes) -> None:
 def _url_of(settings: str) -> str | None:
     """Where the worker of these settings answers probes; None where it does not."""
     from ..settings import get_kwargs
-    from .worker import load, told_in_words
+    from .broken import load_in_words
+    from .worker import told_in_words
 
     sys.path.append(os.getcwd())
     with told_in_words(lambda: True):
-        told = get_kwargs(load(settings))
+        told = get_kwargs(load_in_words(settings))
     port, host = told.get("health_port"), told.get("health_host", "127.0.0.1")
     if port is None:
         return None
@@ -141,9 +142,10 @@ def _url_of(settings: str) -> str | None:
 
 def _ask_redis(settings: str) -> int:
     from ..worker import check_health
-    from .worker import load, told_in_words
+    from .broken import load_in_words
+    from .worker import told_in_words
 
     with told_in_words(lambda: True):
-        code = check_health(load(settings))
+        code = check_health(load_in_words(settings))
     click.echo("ok" if code == 0 else "no worker of the queue is alive", err=code != 0)
     return code

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import ConfigurationError
-from .worker import load, told_in_words
+from .broken import load_in_words
+from .worker import told_in_words
 
 if TYPE_CHECKING:
     from ..migration.importer import Choices, Importer
@@ -75,8 +76,8 @@ def import_arq(
     sys.path.append(os.getcwd())
     if wait and force:
         raise click.UsageError("--wait leaves running jobs to arq and --force takes them: give one")
-    settings = load(worker_settings)
-    own_deserializer = load(deserializer) if deserializer else None
+    settings = load_in_words(worker_settings)
+    own_deserializer = load_in_words(deserializer) if deserializer else None
     if own_deserializer is not None and not callable(own_deserializer):
         raise click.UsageError(f"--deserializer must name a function, got {own_deserializer!r}")
 

@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from ..model.slips import meant
+from .hints import remember
 
 _CUSTOMARY = "WorkerSettings"
 
@@ -25,6 +26,12 @@ def load(path: str) -> Any:
     Raises:
         UsageError: it leads nowhere; says what may be meant.
     """
+    found = _found(path)
+    remember(found)
+    return found
+
+
+def _found(path: str) -> Any:
     module_path, _, name = path.strip().replace(":", ".").rpartition(".")
     if module_path and (module := _module(module_path)) is not None and hasattr(module, name):
         return getattr(module, name)
@@ -36,14 +43,14 @@ def load(path: str) -> Any:
 
 def _module(path: str) -> ModuleType | None:
     """Import a module; None if there is none of this name. What it fails with itself is raised."""
+    if not all(path.split(".")):  # no name at all: ".x", "x..y"
+        return None
     try:
         return import_module(path)
     except ModuleNotFoundError as error:
         if error.name and (path == error.name or path.startswith(f"{error.name}.")):
             return None
         raise
-    except (TypeError, ValueError):  # no name at all: ".x", "x..y"
-        return None
 
 
 def _missing(module_path: str, name: str) -> str:

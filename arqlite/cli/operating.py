@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from .exits import OUT_OF_REACH, ending_in_words
+from .hints import with_hint
 from .screen import printable
 from .targets import loaded
 from .wording import sentence
@@ -68,7 +69,7 @@ def operate_knowing(
 
 def end_if_away(queues: Iterable[QueueState]) -> None:
     """Say which queues were out of reach, and end the command if any was."""
-    told = [f"{queue.key} at {queue.server} cannot be reached: {queue.error}" for queue in queues]
+    told = [with_hint(f"{queue.key} at {queue.server} cannot be reached: {queue.error}") for queue in queues]
     for line in told:
         click.echo(f"error: {printable(line)}", err=True)
     if told:
@@ -79,6 +80,11 @@ def tell_troubles(troubles: Iterable[Trouble]) -> bool:
     """Say on stderr what could not be asked; tells whether something was out of reach."""
     is_away = False
     for trouble in troubles:
-        click.echo(f"{trouble.severity}: {printable(sentence(trouble))}", err=True)
+        click.echo(f"{trouble.severity}: {printable(_sentence(trouble))}", err=True)
         is_away = is_away or trouble.code in AWAY
     return is_away
+
+
+def _sentence(trouble: Trouble) -> str:
+    told = sentence(trouble)
+    return with_hint(told) if trouble.code == "redis-away" else told

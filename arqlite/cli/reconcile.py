@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .broken import load_in_words
 from .db import in_words, let_threads_end
-from .worker import load, told_in_words
+from .worker import told_in_words
 
 if TYPE_CHECKING:
     from ..reconcile.repairs import Mended
@@ -45,7 +46,7 @@ def reconcile(settings: str, dry_run: bool, queue: str | None, output: str) -> N
     """
     sys.path.append(os.getcwd())
     with told_in_words(lambda: True), in_words():
-        mended, is_behind = asyncio.run(_reconcile(load(settings), settings, queue, dry_run))
+        mended, is_behind = asyncio.run(_reconcile(load_in_words(settings), settings, queue, dry_run))
     if is_behind:
         raise click.ClickException(
             "a worker has still to write what became of its jobs: try again in a moment"

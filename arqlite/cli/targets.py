@@ -12,7 +12,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from .worker import load
+from .broken import load_in_words
 
 VARIABLE = "ARQLITE_SETTINGS"
 
@@ -88,7 +88,7 @@ def loaded(settings: Sequence[str]) -> list[Any]:
             f"which queues? Name worker settings first, app.worker.WorkerSettings, or set {VARIABLE}", context
         )
     _look_in_current_folder()
-    return [load(path) for path in dict.fromkeys(settings)]
+    return [load_in_words(path) for path in dict.fromkeys(settings)]
 
 
 def _are_named(ctx: click.Context, args: Sequence[str]) -> bool:

@@ -16,6 +16,8 @@ from ..errors import ConfigurationError, LedgerError, LedgerUnavailable
 from ..logs import default_log_config
 from ..probes.systemd import announced
 from ..speaking import speakers_named, speaking_as
+from .broken import load_in_words
+from .hints import with_hint
 from .leash import Leash
 from .loading import load as load
 from .supervisor import MISTAKE, NUMBER, Supervisor
@@ -89,7 +91,7 @@ def worker(
     logging.config.dictConfig(_log_config(verbose, log_format, custom_log_dict))
     if leash is None and not check and (processes is not None or watch is not None):
         sys.exit(_supervise(processes or 1, watch))
-    settings = [load(path) for path in worker_settings]
+    settings = [(load_in_words if check else load)(path) for path in worker_settings]
     if check:
         sys.exit(_check(worker_settings, settings))
     told = {"burst": burst, "health_port": health_port, "health_host": health_host}
@@ -200,7 +202,8 @@ def told_in_words(
         if not is_expected():
             raise
         reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        raise told(f"Redis cannot be reached ({reason})" + (about and f" ({about})")) from error
+        text = f"Redis cannot be reached ({reason})" + (about and f" ({about})")
+        raise told(with_hint(text)) from error
     except (RuntimeError, ValueError, ImportError) as error:
         if not is_expected():
             raise

@@ -157,7 +157,8 @@ class FakeConsole:
             queue="mail", name="nightly", schedule="30 3 * * *", words="every day at 03:30",
             timezone="Europe/Prague", function="resize", next_at=datetime(2026, 11, 27, 2, 30, tzinfo=UTC),
         )  # fmt: skip
-        return [] if self.is_empty else [nightly]
+        plain = replace(nightly, name="cron:clean", function="clean")
+        return [] if self.is_empty else [nightly, plain] if "TOY_CRON" in os.environ else [nightly]
 
     async def overview(self) -> Overview:
         points = [Point(at=NOW - timedelta(minutes=n), completed=n) for n in range(60)]
@@ -168,11 +169,13 @@ class FakeConsole:
             errors=[_group()], troubles=[*await self.troubles(), *away],
         )  # fmt: skip
 
-    async def system(self) -> SystemInfo:
+    async def system(self, *, production: bool = False) -> SystemInfo:
         found: Any = os.environ.get("TOY_TROUBLE", "warning")
         troubles = (
             () if found == "none" else (Trouble(found, "no-aof", "Redis keeps nothing", "Turn on AOF."),)
         )
+        if production and "TOY_EMBEDDED" in os.environ:
+            troubles += (Trouble("error", "embedded-server", "Redis is the embedded one", "Run one."),)
         server = ServerInfo(server="redis.example:6380/3", product="redis", version="7.4.1", role="master")
         ledger = LedgerInfo(url="sqlite:///jobs.db", dialect="sqlite", mode="behind", rows=Tally(9, "about"))
         return SystemInfo((server,), (ledger,), {"mail": "web-1:77"}, troubles)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cli_ops_toys import run, terminal
+
+from arqlite.surroundings import DevSession, held
 
 SOURCES = """
 import os
@@ -24,6 +27,12 @@ class Base:
 class Own(Base):
     queue_name = "own"
     ledger = "postgresql://ann:hunter2@db.example/jobs?sslpassword=hunter2"
+
+class Bare:
+    functions = [job]
+
+class None_(Bare):
+    ledger = None
 
 instance = Own()
 instance.job_timeout = 60
@@ -61,6 +70,55 @@ def test_environment(project: Path) -> None:
         "redis://other.example:1234/0", "toyapp.Base, a base, environment REDIS_URL",
     )  # fmt: skip
     assert told["timezone"] == ("Europe/Prague", "environment ARQ_TIMEZONE")
+
+
+def test_what_settings_leave_open(project: Path) -> None:
+    """Settings that name no Redis and no ledger have those of the two variables, which are named."""
+    told = shown(
+        project,
+        "toyapp.Bare",
+        ARQLITE_REDIS_URL="redis://ann:hunter2@open.example:6390/4",
+        ARQLITE_LEDGER_URL="postgresql://ann:hunter2@db.example/open",
+    )
+
+    assert told["redis_settings"] == (
+        "redis://ann:***@open.example:6390/4", "environment ARQLITE_REDIS_URL",
+    )  # fmt: skip
+    url, source = told["ledger"]
+    assert url.startswith("postgresql+asyncpg://ann:***@db.example/open")
+    assert source == "environment ARQLITE_LEDGER_URL"
+
+
+def test_what_arqlite_dev_provides(project: Path) -> None:
+    """While an `arqlite dev` runs in the project, its Redis and its ledger are told, and from whom."""
+    home = project / ".arqlite"
+    session = DevSession(os.getpid(), f"unix://{home}/redis.sock", f"sqlite:///{home}/jobs.db")
+    with held(home), session.told(home):
+        told = shown(project, "toyapp.Bare", ARQLITE_HOME=str(home))
+
+    assert told["redis_settings"] == (f"unix://{home}/redis.sock?db=0", "arqlite dev")
+    assert told["ledger"][0].startswith(f"sqlite+aiosqlite:///{home}/jobs.db")
+    assert told["ledger"][1] == "arqlite dev"
+
+
+@pytest.mark.parametrize(
+    ("settings", "variables", "wanted"),
+    [
+        ("toyapp.Bare", {}, ("None", "default")),
+        ("toyapp.None_", {"ARQLITE_LEDGER_URL": "sqlite:///open.db"}, ("None", "toyapp.None_")),
+    ],
+)
+def test_no_ledger(project: Path, settings: str, variables: dict[str, str], wanted: tuple[str, str]) -> None:
+    """Where nobody names a ledger, or the settings want none, there is none."""
+    assert shown(project, settings, ARQLITE_HOME=str(project / "none"), **variables)["ledger"] == wanted
+
+
+def test_variable_that_is_no_url(project: Path) -> None:
+    """A variable that no Redis can be read from ends with 2, in words."""
+    done = run(project, "config", "show", "toyapp.Bare", fake=False, ARQLITE_REDIS_URL="nonsense")
+
+    assert done.returncode == 2
+    assert "ARQLITE_REDIS_URL must be a URL such as redis://localhost:6379/0" in done.stderr
 
 
 def test_secrets_are_masked(project: Path) -> None:

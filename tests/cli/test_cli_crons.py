@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from cli_ops_toys import run, terminal
+import pytest
+from cli_ops_toys import FakeConsole, run, terminal
 from click.testing import Result
+
+from arqlite.console import CronLine
 
 
 def test_crons_are_listed(project: Path) -> None:
@@ -57,6 +61,27 @@ def test_cron_that_was_resumed_already(invoke: Callable[..., Result]) -> None:
     done = invoke("cron", "resume", "toyapp.Mail", "nightly")
 
     assert (done.exit_code, done.stdout) == (0, "nightly was resumed already\n")
+
+
+@pytest.mark.parametrize("name", ["clean", "cron:clean"])
+def test_cron_is_found_by_its_function(invoke: Callable[..., Result], name: str) -> None:
+    """A cron job that was given no name is called `cron:` and its function; the function will do."""
+    done = invoke("cron", "run", "toyapp.Mail", name, TOY_CRON="1")
+
+    assert (done.exit_code, done.stdout) == (0, "mail-cron:clean-1\n")
+
+
+def test_name_goes_before_function(invoke: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where one cron job has the name and another one only its function, the name is meant."""
+    seen = FakeConsole.crons
+
+    async def crons(console: FakeConsole) -> Sequence[CronLine]:
+        [line] = await seen(console)
+        return [replace(line, name="cron:nightly"), line]
+
+    monkeypatch.setattr(FakeConsole, "crons", crons)
+
+    assert invoke("cron", "run", "toyapp.Mail", "nightly").stdout == "mail-nightly-1\n"
 
 
 def test_slip_of_a_name(invoke: Callable[..., Result]) -> None:

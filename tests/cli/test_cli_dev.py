@@ -252,8 +252,8 @@ def test_environment_holds(project: Project, real_url: str, monkeypatch: pytest.
         (["dev", "tasks.WorkerSetting"], 2, "did you mean tasks.WorkerSettings?"),
         (["dev", "task.WorkerSettings"], 2, "did you mean tasks.WorkerSettings?"),
         (["dev", "--stop"], 1, "no arqlite dev runs in this project"),
-        (["dev", "wrong.WorkerSettings"], 1, "wrong.WorkerSettings cannot be imported: expected ':'"),
-        (["dev", "lacking.WorkerSettings"], 1, "No module named 'no_such_package'"),
+        (["dev", "wrong.WorkerSettings"], 2, "wrong cannot be imported: wrong.py line 1: SyntaxError"),
+        (["dev", "lacking.WorkerSettings"], 2, "No module named 'no_such_package'"),
     ],
 )
 def test_mistakes_are_told(project: Project, args: list[str], code: int, words: str) -> None:

@@ -67,8 +67,17 @@ def enqueue(project: Path, *args: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_id_is_told(project: Path) -> None:
-    """A job is enqueued without a worker, and its id is all that is on stdout."""
+    """A job is enqueued without a worker, which is said, and its id is all that is on stdout."""
     done = enqueue(project, "send_mail", "ada", "--id", "mine", "--in", "2h", "--tag", "vip")
+
+    assert (done.returncode, done.stdout) == (0, "mine\n")
+    assert done.stderr == "no worker of queue mail is alive: the job waits until one starts\n"
+
+
+@pytest.mark.usefixtures("worker")
+def test_worker_that_is_alive_is_not_told(project: Path) -> None:
+    """Where a worker is alive the id of the job is all that is said."""
+    done = enqueue(project, "send_mail", "ada", "--id", "mine")
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "mine\n", "")
 
@@ -89,6 +98,23 @@ def test_result_is_waited_for(project: Path) -> None:
 
     assert (done.returncode, done.stdout) == (0, "'42' 'hi' 3\n")
     assert done.stderr == ""
+
+
+@pytest.mark.usefixtures("worker")
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("-5", "-.5", "-2"), "'-5' '-.5' -2\n"),
+        (("--", "-5", "-x"), "'-5' '-x' 1\n"),
+        (("ada", "--kwarg", "copies=-5", "hi"), "'ada' 'hi' -5\n"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_negative_numbers_are_values(project: Path, words: tuple[str, ...], told: str) -> None:
+    """What begins with a dash and a digit is an argument and no option."""
+    done = enqueue(project, "send_mail", "--wait", *words)
+
+    assert (done.returncode, done.stdout) == (0, told)
 
 
 @pytest.mark.usefixtures("worker")
@@ -137,14 +163,16 @@ def test_time_is_up(project: Path) -> None:
 
 
 def test_interrupt_leaves_the_job(project: Path) -> None:
-    """Ctrl-C while waiting ends the command without a traceback."""
-    with terminal(project, "enqueue", "toyapp.Settings", "hang", "--wait", fake=False) as shell:
-        shell.wait_for("job ")
+    """Ctrl-C while waiting ends the command with 130, and says how to look at the job, which goes on."""
+    with terminal(project, "enqueue", "toyapp.Settings", "hang", "--id", "j1", "--wait", fake=False) as shell:
+        shell.wait_for("job j1")
         shell.process.send_signal(2)
         code = shell.ended()
 
-    assert code == 1
+    assert code == 130
+    assert "job j1 goes on: arqlite job j1" in shell.plain
     assert "Traceback" not in shell.plain
+    assert "Aborted" not in shell.plain
 
 
 @pytest.mark.parametrize(
@@ -154,6 +182,9 @@ def test_interrupt_leaves_the_job(project: Path) -> None:
         (("send_mail",), 2, "missing a required argument: 'to'"),
         (("send_mail", "ada", "--kwarg", "copies=many"), 2, "copies"),
         (("send_mail", "ada", "--kwarg", "copies"), 2, "written as NAME=VALUE, got 'copies'"),
+        (("-5",), 2, "there is no function '-5'"),
+        (("send_mail", "ada", "--priority", "-5"), 2, "'--priority': -5 is not in the range"),
+        (("send_mail", "ada", "-x"), 2, "No such option"),
         (("send_mail", "--json", "{"), 2, "--json cannot be read"),
         (("send_mail", "--json", "1"), 2, "--json takes an object or a list, got 1"),
         (("send_mail", "--in", "soon"), 2, "a span is written as 30s, 5m, 2h or 1d, got 'soon'"),

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from cli_ops_toys import run, terminal
+import pytest
+from cli_ops_toys import FakeConsole, run, terminal
 from click.testing import Result
+
+from arqlite.console import ErrorGroups
 
 
 def test_errors_are_listed(project: Path) -> None:
@@ -27,11 +30,28 @@ def test_errors_in_a_terminal(project: Path) -> None:
 
 
 def test_nothing_failed(invoke: Callable[..., Result]) -> None:
-    """Where nothing failed the command says of which time it speaks."""
+    """Where there are no failures the command says so, and of which time; a try that failed may have been."""
     done = invoke("errors", "toyapp.Mail", "--queue", "mail", TOY_EMPTY="1")
 
     assert done.exit_code == 3
     assert done.stderr.splitlines() == [
-        "only the newest 1 failures were looked at",
-        "nothing failed in the last 24h",
+        "only the newest failure was looked at",
+        "no job is failed or waiting for a retry (in the last 24h)",
     ]
+
+
+@pytest.mark.parametrize(
+    ("looked_at", "said"), [(0, ""), (20_000, "only the newest 20,000 failures were looked at\n")]
+)
+def test_part_is_told(
+    invoke: Callable[..., Result], monkeypatch: pytest.MonkeyPatch, looked_at: int, said: str
+) -> None:
+    """Where not all was looked at the command says how much; none is no part."""
+
+    async def errors(console: FakeConsole, **_: object) -> ErrorGroups:
+        return ErrorGroups([], looked_at, are_all=False)
+
+    monkeypatch.setattr(FakeConsole, "errors", errors)
+
+    told = "no job is failed or waiting for a retry (in the last 24h)\n"
+    assert invoke("errors", "toyapp.Mail").stderr == said + told

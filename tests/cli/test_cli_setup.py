@@ -82,6 +82,16 @@ def test_doctor_tells_how_bad_it_is(
     assert done.exit_code == code
 
 
+@pytest.mark.parametrize(("options", "code"), [((), 0), (("--production",), 1)])
+def test_doctor_looks_closer_for_production(
+    invoke: Callable[..., Result], options: tuple[str, ...], code: int
+) -> None:
+    """What is fine for development only is found with `--production`, and not without."""
+    done = invoke("doctor", "toyapp.Mail", *options, TOY_TROUBLE="none", TOY_EMBEDDED="1")
+
+    assert (done.exit_code, "embedded-server" in done.stdout) == (code, code == 1)
+
+
 def test_doctor_names_the_fix(project: Path) -> None:
     """A finding is told with what to do about it, below what was looked at."""
     done = run(project, "doctor", "toyapp.Mail")

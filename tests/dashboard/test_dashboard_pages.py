@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
 
@@ -207,11 +208,30 @@ async def test_numbers_of_a_redis_that_is_away_are_not_zero() -> None:
     assert "No worker runs" not in page
 
 
+@pytest.mark.parametrize("path", ["/", "/errors"])
+async def test_no_failures_are_told_as_what_is_known(path: str) -> None:
+    """That no job is failed now is known; tries that failed before a success are not looked at."""
+    assert "No job is failed or waiting for a retry" in await get(path, FakeConsole(is_empty=True))
+
+
+@pytest.mark.parametrize(
+    ("looked_at", "said"), [(1, ">1 failed run was looked at"), (2, ">2 failed runs were looked at")]
+)
+async def test_so_many_runs_were_looked_at(looked_at: int, said: str) -> None:
+    """One run is told as one."""
+
+    class Few(FakeConsole):
+        async def errors(self, **asked: Any) -> Any:
+            return replace(await super().errors(**asked), looked_at=looked_at)
+
+    assert said in await get("/errors", Few())
+
+
 async def test_ledger_that_is_away_is_not_told_as_peace() -> None:
     """Without a ledger nobody knows whether something has failed, and the page says so."""
     page = await get("/", FakeConsole(ledger_away=True))
 
-    assert "Nothing failed" not in page
+    assert "No job is failed" not in page
     assert "Only a ledger remembers" in page
 
 

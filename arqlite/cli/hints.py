@@ -1,0 +1,52 @@
+"""What may be the matter where Redis is not at the default address: the project's `arqlite dev` has ended."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import click
+
+_HINT = "no `arqlite dev` runs in this project: start it, or set ARQLITE_REDIS_URL"
+_NAMES = ("redis_settings", "redis_pool")
+
+
+def remember(found: Any) -> None:
+    """Keep what a command has imported: whether it says where Redis is decides what may be the matter."""
+    if context := click.get_current_context(silent=True):
+        context.meta.setdefault(__name__, []).append(found)
+
+
+def with_hint(text: str) -> str:
+    """Add to what says that Redis is away what may be the matter, where that is known."""
+    hint = hint_of(text)
+    return f"{text.rstrip('.')}; {hint}" if hint else text
+
+
+def hint_of(text: str) -> str:
+    """What may be the matter where Redis is away; empty where nobody knows.
+
+    Args:
+        text: says so, with the address.
+    """
+    return _HINT if _is_meant(text) else ""
+
+
+def _is_meant(text: str) -> bool:
+    """Whether this is the default address, for want of any other, where an `arqlite dev` has run before."""
+    from ..connections import RedisSettings
+    from ..embedded.home import find_home
+    from ..surroundings import redis_url
+
+    default = RedisSettings()
+    is_default = f"{default.host}:{default.port}" in text
+    if not is_default or redis_url() is not None or os.environ.get("ARQLITE_ENV", "").lower() == "production":
+        return False
+    context = click.get_current_context(silent=True)
+    settings = context.meta.get(__name__, ()) if context else ()
+    return find_home().is_dir() and not any(_names_redis(one) for one in settings)
+
+
+def _names_redis(found: Any) -> bool:
+    told = found if isinstance(found, dict) else {name: getattr(found, name, None) for name in _NAMES}
+    return any(told.get(name) is not None for name in _NAMES)
