@@ -130,11 +130,11 @@ class Listener:
                 await self._listening.wait()
 
     async def _run(self) -> None:
-        while self._task is asyncio.current_task():
+        while self._goes_on():
             self._pubsub = self._client.pubsub(ignore_subscribe_messages=False)
             try:
                 await self._pubsub.subscribe(*self._callbacks)
-                while self._task is asyncio.current_task():
+                while self._goes_on():
                     self._dispatch(await self._pubsub.get_message(timeout=BLOCK_S))
             except Exception as error:  # noqa: BLE001 (a hint that is lost is not worth more)
                 logger.debug("listening again in %0.1fs after %r", self._patience, error)
@@ -143,6 +143,11 @@ class Listener:
             finally:
                 with contextlib.suppress(Exception):
                     await self._pubsub.aclose()
+
+    def _goes_on(self) -> bool:
+        # A cancellation that `asyncio.wait_for` of Python 3.11 has lost, inside the client, is counted still.
+        task = asyncio.current_task()
+        return task is not None and task is self._task and not task.cancelling()
 
     def _dispatch(self, message: dict[str, Any] | None) -> None:
         if message is None:

@@ -110,6 +110,41 @@ async def test_listener_closes_amid_messages(arq_redis: ArqRedis) -> None:
     await asyncio.wait_for(listener.close(), 5)
 
 
+async def test_listener_ends_by_a_cancellation_that_its_client_has_lost() -> None:
+    """`asyncio.wait_for` of Python 3.11 may swallow one at the moment its wait is over: it still counts."""
+    waits, looks = asyncio.Event(), 0
+
+    class Subscription:
+        async def subscribe(self, *_: str) -> None: ...
+
+        async def get_message(self, **_: Any) -> dict[str, Any]:
+            nonlocal looks
+            looks += 1
+            waits.set()
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                assert looks == 1, "it was asked again"
+            return {"type": "subscribe", "channel": b"one"}
+
+        async def aclose(self) -> None: ...
+
+    class Client:
+        def pubsub(self, **_: Any) -> Subscription:
+            return Subscription()
+
+    listener = Listener(Client(), patience=0.01)
+    await listener.follow("one", lambda _: None)
+    await asyncio.wait_for(waits.wait(), 5)
+    task = listener._task
+    assert task is not None
+
+    task.cancel()  # once, as whoever closes the loop does
+
+    await asyncio.wait([task], timeout=5)
+    assert task.done()
+
+
 async def test_listener_does_not_hold_up_its_caller() -> None:
     """Without a server a listener waits no longer than its patience and keeps trying unseen."""
     client = ArqRedis(unix_socket_path="/nowhere/redis.sock")
