@@ -148,6 +148,7 @@ def _print_places(console: Console, summary: Summary, cwd: Path) -> None:
     places = summary.places
     grid = _grid()
     grid.add_row(_label("API"), Text(f"{places.api}   docs: {places.docs}"))
+    grid.add_row(_label("dashboard"), Text(places.dashboard))
     grid.add_row(_label("ledger"), Text(_said_of_ledger(summary.ledger)))
     grid.add_row(_label("database"), Text(_short_url(places.database, cwd)))
     grid.add_row(_label("data"), Text(short(places.data_dir, cwd)))
@@ -163,7 +164,7 @@ def _said_of_ledger(ledger: Ledger) -> str:
 def _print_next(console: Console, summary: Summary, *, stays: bool) -> None:
     api = summary.places.api
     after_the_end = [
-        ("scripts/demo", "the same, and it keeps running: try the API in a browser"),
+        ("scripts/demo", "the same, and it keeps running: try the API and the dashboard"),
         ("scripts/demo --mailbox PATH", "your own mail: a folder of .eml files, an mbox file, a Maildir"),
         ("docs/internals.md", "how a job flows"),
     ]

@@ -34,6 +34,11 @@ class Places:
         """The API's interactive documentation."""
         return f"{self.api}/docs"
 
+    @property
+    def dashboard(self) -> str:
+        """Where the queues are seen."""
+        return f"{self.api}/ops/jobs/"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:

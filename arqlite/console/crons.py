@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..model.crons import CronView
 from ..model.cronwords import in_words
+from .lines import bare_line_of_row
 from .links import LEDGER_ANSWER_S, Links, Silence
 from .places import Place
 from .views import CronLine, JobLine
@@ -60,7 +61,7 @@ async def _recent(links: Links, place: Place, view: CronView, turns: asyncio.Sem
         return ()
     async with turns:
         rows = await links.ask_ledger(place.ledger, lambda ledger: _rows(ledger, place, view))
-    return () if isinstance(rows, Silence) else [_job_line(place, row) for row in rows]
+    return () if isinstance(rows, Silence) else [bare_line_of_row(row, place) for row in rows]
 
 
 async def _rows(ledger: Ledger, place: Place, view: CronView) -> Sequence[JobRowMixin]:
@@ -82,30 +83,4 @@ def _line(place: Place, view: CronView, recent: Sequence[JobLine]) -> CronLine:
         next_at=view.next_at,
         is_paused=view.is_paused,
         recent=recent,
-    )
-
-
-def _job_line(place: Place, row: JobRowMixin) -> JobLine:
-    """A row without its arguments: a strip of last jobs shows how they ended, and links to them."""
-    error = row.error_payload if isinstance(row.error_payload, dict) else {}
-    return JobLine(
-        queue=place.key,
-        id=row.id,
-        function=row.function,
-        state=row.state,
-        status=row.status,
-        cause=row.cause,
-        priority=row.priority,
-        tags=row.tags or (),
-        attempt=row.attempt,
-        max_attempts=row.max_attempts,
-        enqueued_at=row.enqueued_at or row.created_at,
-        due_at=row.scheduled_at,
-        started_at=row.started_at,
-        finished_at=row.finished_at,
-        worker=row.worker or "",
-        triggered_by=row.triggered_by,
-        parent=row.parent or "",
-        error=": ".join(str(error[part]) for part in ("type", "message") if error.get(part)),
-        source="ledger",
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -70,6 +71,11 @@ def line_of_view(view: JobView, found: Found, place: Place, hider: Hider) -> Job
 def line_of_row(row: JobRowMixin, place: Place, hider: Hider) -> JobLine:
     """The line of a job by its row."""
     arguments = hider.arguments_of(place, row.function, row.args or (), row.kwargs or {})
+    return replace(bare_line_of_row(row, place), arguments=arguments_in_a_line(*arguments))
+
+
+def bare_line_of_row(row: JobRowMixin, place: Place) -> JobLine:
+    """The same without its arguments: for strips of jobs, which show how they ended."""
     error = row.error_payload if isinstance(row.error_payload, dict) else {}
     return JobLine(
         queue=place.key,
@@ -78,7 +84,6 @@ def line_of_row(row: JobRowMixin, place: Place, hider: Hider) -> JobLine:
         state=row.state,
         status=row.status,
         cause=row.cause,
-        arguments=arguments_in_a_line(*arguments),
         priority=row.priority,
         tags=tuple(map(str, row.tags or ())),
         attempt=row.attempt,

@@ -210,10 +210,7 @@ class Queries:
             LedgerTooSlow: it took longer than `read_timeout`.
         """
         minutes, apart = window(since, until, per, clock()), checked_by(by)
-        only: dict[str, Any] = {
-            name: None if value is None else text(name, value)
-            for name, value in (("queue", queue), ("function", function))
-        }
+        only = _only(queue, function)
         async with reading(self.sessions, self.read_timeout) as db:
             counts, is_exact = await store.open_by_state(db, self.row_model, most=MOST_COUNTED, **only)
             oldest = await store.oldest_waiting(db, self.row_model, **only)
@@ -256,10 +253,7 @@ class Queries:
             LedgerTooSlow: it took longer than `read_timeout`.
         """
         minutes, apart = window(since, until, None, clock()), checked_by(by)
-        only: dict[str, Any] = {
-            name: None if value is None else text(name, value)
-            for name, value in (("queue", queue), ("function", function))
-        }
+        only = _only(queue, function)
         async with reading(self.sessions, self.read_timeout) as db:
             rows = await store.spread_runs(
                 db, since=minutes.since, until=minutes.until, span=span_for(minutes), by=apart, **only
@@ -287,10 +281,7 @@ class Queries:
         """
         minutes, apart = window(since, until, per, clock()), checked_by(by)
         step = None if per is None else STEPS[per]
-        only: dict[str, Any] = {
-            name: None if value is None else text(name, value)
-            for name, value in (("queue", queue), ("function", function))
-        }
+        only = _only(queue, function)
         async with reading(self.sessions, self.read_timeout) as db:
             rows = await store.ended_runs(
                 db, since=minutes.since, until=minutes.until, step=step, by=apart, **only
@@ -390,6 +381,12 @@ class Queries:
             after = page.next
             if after is None:
                 return
+
+
+def _only(queue: str | None, function: str | None) -> dict[str, Any]:
+    """The queue and the function that are meant, checked; None is any."""
+    given = {"queue": queue, "function": function}
+    return {name: None if value is None else text(name, value) for name, value in given.items()}
 
 
 def _limit(limit: int) -> int:
