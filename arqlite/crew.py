@@ -348,9 +348,11 @@ class Crew:
         try:
             # This worker may have taken the token for what it gave back.
             await self.engine.nudge()
-            if self.producer.active or self.producer.session is None:
+            # One that was asked for and never confirmed may be there as well.
+            session = self.producer.session or self.producer.opening
+            if self.producer.active or session is None:
                 return  # what still runs here must not be started elsewhere before this process is gone
-            others = await self.engine.leave(self.producer.session, self.producer.told)
+            others = await self.engine.leave(session, self.producer.told)
             if others == 0:
                 async with asyncio.timeout(_FLUSH_PATIENCE_S):
                     await self._pool.delete(self._options.health_key)

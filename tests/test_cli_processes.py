@@ -47,7 +47,7 @@ def test_signal_ends_all_and_their_jobs_end_first(project: Project) -> None:
     assert len(program.pids()) == 2
     assert project.notes().count("done") == project.notes().count("begun") == 1
     assert project.notes().count("shutdown") == 2
-    assert project.ask(sessions) == 0
+    assert project.ask(sessions) == 0, program.log
 
 
 def test_signal_of_the_terminal_is_one_signal(project: Project) -> None:
@@ -212,7 +212,7 @@ def test_children_do_not_outlive_a_killed_supervisor(project: Project) -> None:
 
     assert project.notes().count("done") == 1
     assert project.notes().count("shutdown") == 2
-    assert project.ask(sessions) == 0
+    assert project.ask(sessions) == 0, program.log
 
 
 def test_child_that_still_imports_is_ended_at_once(project: Project) -> None:

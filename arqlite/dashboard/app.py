@@ -70,8 +70,8 @@ def create_dashboard(
     app.router.redirect_slashes = False
     opening = Opening(targets, redact, app.state)
     app.state.opening = opening
-    app.state.lines = Lines()
-    app.state.readings = Readings()
+    app.state.readings = readings = Readings()
+    app.state.lines = Lines(readings.forget)
     app.state.look = Look(title=title, trace_url=trace_url, bulk_limit=bulk_limit, is_read_only=read_only)
     hosts = ("*",) if auth is not None else LOOPBACK_ONLY
     guard = Middleware(

@@ -80,12 +80,20 @@ class Line:
 
     Args:
         console: whom to ask.
+        changed: called when something has changed, before any tab hears of it.
         now: the time in seconds.
     """
 
-    def __init__(self, console: Console, now: Callable[[], float] = monotonic) -> None:
+    def __init__(
+        self,
+        console: Console,
+        changed: Callable[[], None] = lambda: None,
+        now: Callable[[], float] = monotonic,
+    ) -> None:
         self._console = console
+        self._changed = changed
         self._now = now
+        self._version: int | None = None
         self._tabs: set[_Tab] = set()
         self._reader: asyncio.Task[None] | None = None
         self._is_closed = False
@@ -131,8 +139,12 @@ class Line:
             if due := [tab for tab in self._tabs if tab.due <= self._now()]:
                 began = self._now()
                 tiles = await _tiles(self._console)
+                if tiles.version != self._version:
+                    self._version = tiles.version
+                    self._changed()
                 for tab in due:
-                    tab.due = began + tab.period
+                    # All at the same moments, so that one reading serves those who came one after the other.
+                    tab.due = began - began % tab.period + tab.period
                     if tab.told is None or tab.told.version != tiles.version:
                         tab.told = tiles
                         tab.news.set()
@@ -143,9 +155,15 @@ class Line:
 
 
 class Lines:
-    """The lines of one dashboard: one for each set of queues that somebody sees, for as long as they look."""
+    """The lines of one dashboard: one for each set of queues that somebody sees, for as long as they look.
 
-    def __init__(self) -> None:
+    Args:
+        changed: called when something has changed, before any tab hears of it: what was read earlier must
+            not be told to those who then look again.
+    """
+
+    def __init__(self, changed: Callable[[], None] = lambda: None) -> None:
+        self._changed = changed
         self._lines: dict[frozenset[str] | None, Line] = {}
         self._seats: Counter[str] = Counter()
 
@@ -166,7 +184,7 @@ class Lines:
         self, console: Console, queues: frozenset[str] | None, period: float
     ) -> AsyncGenerator[bytes, None]:
         """The events of one tab, which sees these queues."""
-        line = self._lines.setdefault(queues, Line(console))
+        line = self._lines.setdefault(queues, Line(console, self._changed))
         events = line.listen(period)
         try:
             async for event in events:

@@ -76,6 +76,7 @@ class Producer(Service):
 
     Attributes:
         session: the session of now; None while none is open.
+        opening: the session that Redis was asked to open and has not confirmed; None otherwise.
         owned: every job that the session owns by this worker's account, until its end is acknowledged;
             None stands for a job that goes back without a run.
         active: the runs that have a slot.
@@ -104,6 +105,7 @@ class Producer(Service):
     ) -> None:
         super().__init__()
         self.session: str | None = None
+        self.opening: str | None = None
         self.owned: dict[str, Run | None] = {}
         self.active: set[Run] = set()
         self.turned_at: float | None = None
@@ -588,7 +590,7 @@ class Producer(Service):
         await self._outage.wait()
 
     async def _open(self) -> None:
-        session = self._new_session()
+        session = self.opening = self._new_session()
         while True:
             try:
                 earliest = await self._engine.open(session, self._lease_ms)
@@ -598,7 +600,7 @@ class Producer(Service):
                 await self._bear(error)
             else:
                 self._outage.is_over()
-                self.session, self._is_dead = session, False
+                self.session, self.opening, self._is_dead = session, None, False
                 self._obey()
                 self._opened(session, earliest)
                 return

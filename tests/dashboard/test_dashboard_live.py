@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import signal
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
@@ -91,7 +92,7 @@ async def test_time_alone_is_no_change(eventually: Eventually) -> None:
 async def test_many_tabs_cost_one_reading(eventually: Eventually) -> None:
     """Fifty tabs are read for by one reader."""
     console: Any = Reader()
-    line = Line(console)
+    line = Line(console, now=lambda: 1.0)
     tabs = [line.listen(60) for _ in range(50)]
 
     await asyncio.gather(*(next_change(tab) for tab in tabs))
@@ -99,6 +100,73 @@ async def test_many_tabs_cost_one_reading(eventually: Eventually) -> None:
         await tab.aclose()
 
     assert console.reads == 1
+
+
+async def test_tabs_that_came_at_different_times_are_read_for_at_the_same() -> None:
+    """The second looks of two tabs are one reading, though one came half a period after the other."""
+    console: Any = Reader()
+    now = [10.0]
+    line = Line(console, now=lambda: now[0])
+    first, second = line.listen(5), line.listen(5)
+    await next_change(first)
+    now[0] = 12.5
+    await next_change(second)
+
+    console.change(available=1)
+    before = console.reads
+    now[0] = 15.0
+    await asyncio.gather(next_change(first), next_change(second))
+    await first.aclose()
+    await second.aclose()
+
+    assert console.reads == before + 1
+
+
+async def test_what_was_read_before_a_change_is_forgotten_before_tabs_hear_of_it() -> None:
+    """A page that looks again finds the change, not what was read for another one the moment before."""
+    console: Any = Reader()
+    forgotten: list[int] = []
+    events = Line(console, lambda: forgotten.append(console.state.available)).listen(0.01)
+    await next_change(events)
+
+    console.change(available=1)
+    await next_change(events)
+    await events.aclose()
+
+    assert forgotten == [0, 1]
+
+
+async def test_dashboard_reads_anew_when_something_changes() -> None:
+    """What a page has just read is told to the next one, until a stream finds that something has changed."""
+    app = dashboard()
+    console: Any = Reader()
+    counted = itertools.count()
+
+    async def count() -> int:
+        return next(counted)
+
+    before = [await app.state.readings.get("page", count) for _ in range(2)]
+    events = app.state.lines.listen(console, None, 0.01)
+    await next_change(events)
+    after = await app.state.readings.get("page", count)
+    await events.aclose()
+
+    assert (before, after) == ([0, 0], 1)
+
+
+async def test_nothing_is_forgotten_while_nothing_changes() -> None:
+    """Readings are shared until something happens."""
+    console: Any = Reader()
+    forgotten: list[None] = []
+    events = Line(console, lambda: forgotten.append(None)).listen(0.01)
+    await next_change(events)
+
+    async with asyncio.timeout(5):
+        while console.reads < 4:
+            await anext(events)
+    await events.aclose()
+
+    assert len(forgotten) == 1
 
 
 async def test_nothing_is_read_after_the_last_tab() -> None:

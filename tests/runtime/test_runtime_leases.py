@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import time
 from typing import Any
 
@@ -231,3 +232,26 @@ async def test_cancelled_job_of_a_worker_that_died_is_told_of(arq_redis: ArqRedi
     with pytest.raises(asyncio.CancelledError):
         await job.result(timeout=1)
     await engine.close()
+
+
+async def test_worker_that_is_told_to_end_while_it_begins_leaves_no_session(
+    arq_redis: ArqRedis, make_worker: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A session that was opened and not confirmed, since the worker was told to end meanwhile, is ended, too."""
+    opened = asyncio.Event()
+
+    async def never(*_: Any) -> None:
+        opened.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(RedisEngine, "join", never)
+    worker = make_worker([func(Gate(), name="gate")], burst=False)
+    working = asyncio.create_task(worker.async_run())
+    await asyncio.wait_for(opened.wait(), 5)
+    live = RedisEngine(arq_redis, "arq:queue").keys.live
+    before = await arq_redis.zcard(live)
+
+    worker.handle_sig(signal.SIGTERM)
+    await asyncio.wait_for(asyncio.gather(working, return_exceptions=True), 5)
+
+    assert (before, await arq_redis.zcard(live)) == (1, 0)
