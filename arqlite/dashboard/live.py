@@ -33,11 +33,11 @@ BEAT_S: Final = 15.0
 LONGEST_S: Final = 600.0
 """So long is a stream, in seconds: the browser asks anew, and who may not look any more is refused."""
 
-MOST_STREAMS: Final = 200
+MOST_STREAMS: Final = 400
 """So many streams has a dashboard open at once: each holds a connection and some memory."""
 
-MOST_OF_ONE: Final = 20
-"""So many streams has one who looks."""
+MOST_OF_ONE: Final = 100
+"""So many streams has one who looks; a team may share one name."""
 
 _FULL: Final = "There are as many live pages as there may be: this one asks by itself."
 _LOOK_S: Final = 0.25
