@@ -1,8 +1,8 @@
 """``python -m benchmarks.dashboard_tabs``: what open pages of the dashboard cost a worker.
 
 Drains without and with so many open tabs, in turn, with one dashboard that runs all the time. Redis, the
-dashboard and the tabs share the first core and the worker has the second one, so what the tabs take of Redis's
-core counts as well as what they ask of Redis.
+dashboard and the tabs share the first core, and the worker has the second one: what the dashboard takes of
+Redis's core counts as well as what it asks of Redis.
 """
 
 from __future__ import annotations
@@ -66,9 +66,8 @@ def measure(choice: str, tabs: int, pairs: int, jobs: int) -> int:
         server.stop()
     cost = median(costs)
     held = cost < BAR
-    print(
-        f"{'PASS' if held else 'FAIL'}  {tabs} open tabs cost {cost:.1%} of the throughput (bar: {BAR:.0%})"
-    )
+    verdict = "PASS" if held else "FAIL"
+    print(f"{verdict}  {tabs} open tabs cost {cost:.1%} of the throughput (bar: {BAR:.0%})")
     return 0 if held else 1
 
 
@@ -80,7 +79,8 @@ def drain(bench: Bench, jobs: int) -> float:
     with bench.worker(system, jobs) as worker:
         done = worker.expect("finished", STEP_TIMEOUT_S)
         empty_ns = bench.wait_until_done(system)
-    return jobs / (max(empty_ns, done["last_ns"]) - done["first_ns"]) * 1e9
+    last_ns: int = max(empty_ns, done["last_ns"])
+    return jobs * 1e9 / (last_ns - int(done["first_ns"]))
 
 
 @contextlib.contextmanager

@@ -1,7 +1,7 @@
 """``python -m benchmarks.tabs URL COUNT``: open pages, as the dashboard's script keeps them up to date.
 
-Each tab fetches its page, listens to the stream, and fetches the page again when it hears of a change. It ends
-when its stdin does, and tells as JSON what it saw.
+Each tab fetches its page, listens to the stream, and fetches the page again when it hears of a change. The
+program ends when its stdin does, and tells as JSON what they saw.
 """
 
 from __future__ import annotations

@@ -237,7 +237,7 @@ async def test_cancelled_job_of_a_worker_that_died_is_told_of(arq_redis: ArqRedi
 async def test_worker_that_is_told_to_end_while_it_begins_leaves_no_session(
     arq_redis: ArqRedis, make_worker: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A session that was opened and not confirmed, since the worker was told to end meanwhile, is ended, too."""
+    """A session that was opened and not confirmed, since the worker was to end meanwhile, is ended, too."""
     opened = asyncio.Event()
 
     async def never(*_: Any) -> None:
