@@ -8,7 +8,13 @@ from typing import Any
 
 import pytest
 from guard_toys import SAME_ORIGIN, Console, browser, dashboard
+from jinja2 import Environment
+from starlette.applications import Starlette
+from starlette.routing import Mount
 
+from arqlite.dashboard import guard
+from arqlite.dashboard.pages import columns, rendering
+from arqlite.dashboard.pages.shared import OWN_COOKIES
 from arqlite.dashboard.sharing import FRESH_S, Readings
 
 
@@ -34,6 +40,82 @@ async def test_many_who_ask_at_once_cost_one_reading() -> None:
 
     assert {answer.status_code for answer in answers} == {200}
     assert Counting.count == 1
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The templates that pages were made of, in order."""
+    told: list[str] = []
+    get = Environment.get_template
+
+    def counting(self: Environment, name: Any, *args: Any, **options: Any) -> Any:
+        told.append(name)
+        return get(self, name, *args, **options)
+
+    monkeypatch.setattr(Environment, "get_template", counting)
+    return told
+
+
+async def test_many_who_see_the_same_page_have_it_made_once(made: list[str]) -> None:
+    """Fifty tabs that are shown the same are one page, and each has all of its headers."""
+    async with browser(dashboard(), "admin") as client:
+        answers = await asyncio.gather(*(client.get("/queues?x=1") for _ in range(50)))
+
+    assert made.count("queues.html") == 1
+    assert len({answer.text for answer in answers}) == 1
+    assert {len(answer.headers.get_list("content-security-policy")) for answer in answers} == {1}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"x-test-user": "reader"},
+        {"x-test-user": "operator"},
+        {"x-test-user": "blind"},
+        {"cookie": "arqlite_theme=dark"},
+        {"cookie": "arqlite_flash=done"},
+        {"x-query": "since=1d"},
+    ],
+    ids=lambda one: "=".join(*one.items()),
+)
+async def test_who_sees_another_page_has_it_made(made: list[str], other: dict[str, str]) -> None:
+    """A page of another person, with other rights, another theme or something to say is another page."""
+    query = other.pop("x-query", "")
+    async with browser(dashboard(), "admin") as client:
+        mine = await client.get("/metrics")
+        theirs = await client.get(f"/metrics?{query}", headers=other)
+
+    assert (mine.status_code, theirs.status_code) == (200, 200)
+    assert made.count("metrics.html") == 2
+
+
+async def test_page_below_another_prefix_is_another_one(made: list[str]) -> None:
+    """Its links are others."""
+    app = dashboard()
+    async with browser(app, "admin") as client:
+        here = await client.get("/queues")
+    outer = Starlette(routes=[Mount("/ops", app)])
+    async with browser(outer, "admin") as client:
+        there = await client.get("/ops/queues")
+
+    assert 'href="/queues"' in here.text
+    assert 'href="/ops/queues"' in there.text
+
+
+async def test_cookies_of_others_do_not_make_another_page(made: list[str]) -> None:
+    """What other programs keep in a browser is nothing that a page looks at."""
+    async with browser(dashboard(), "admin") as client:
+        for number in range(3):
+            await client.get("/queues", headers={"cookie": f"session={number}"})
+
+    assert made.count("queues.html") == 1
+
+
+async def test_page_looks_at_cookies_of_the_dashboard_only() -> None:
+    """All of its cookies have names by which they are told from those of others."""
+    names = [columns._COOKIE, rendering.THEME_COOKIE, guard.FLASH_COOKIE]
+
+    assert [name for name in names if not name.startswith(OWN_COOKIES)] == []
 
 
 async def test_who_sees_other_queues_reads_for_themselves() -> None:
