@@ -19,6 +19,7 @@ from urllib.parse import quote, urljoin
 from arqlite import create_pool
 from arqlite.connections import RedisSettings
 from arqlite.dashboard.sharing import FRESH_S
+from arqlite.ledger import Ledger
 
 from .machine import cores
 from .server import open_server
@@ -75,19 +76,21 @@ def main() -> None:
     options = parser.parse_args()
     server = open_server(options.server)
     try:
-        asyncio.run(fill(server.url, options.jobs))
+        asyncio.run(fill(server.url, options.ledger, options.jobs))
         with shown(FOUR, server.url, options.ledger, cores()) as (url, _):
             raise SystemExit(measure(url, options.pages))
     finally:
         server.stop()
 
 
-async def fill(url: str, jobs: int) -> None:
-    """Put jobs into the queues: of every three two may start and one is due later, a tenth has tags."""
+async def fill(url: str, ledger_url: str, jobs: int) -> None:
+    """Put jobs into the queues, with rows: of three two may start, one is due later; a tenth has a tag."""
     began = time.perf_counter()
     dice = Random(1)
+    ledger = Ledger(ledger_url, mode="strict")
+    await ledger.upgrade()
     for queue, share in zip(QUEUES, SHARES, strict=True):
-        pool = await create_pool(RedisSettings.from_dsn(url), default_queue_name=queue)
+        pool = await create_pool(RedisSettings.from_dsn(url), default_queue_name=queue, ledger=ledger)
         for start in range(0, round(jobs * share), CHUNK):
             number = start // CHUNK
             delay = timedelta(days=1) if number % 3 == 2 else None
@@ -98,6 +101,7 @@ async def fill(url: str, jobs: int) -> None:
             ]
             await pool.options(delay=delay, tags=tags).enqueue_many(many)
         await pool.aclose(close_connection_pool=True)
+    await ledger.aclose()
     print(f"{jobs:,} jobs enqueued in {time.perf_counter() - began:.0f} s", flush=True)
 
 

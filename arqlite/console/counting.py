@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..engine import RedisEngine
@@ -27,6 +29,12 @@ UNKNOWN = Tally(0, "at least")
 MOST_LOOKED_AT = 20_000
 """So many rows are looked at where no index has the number."""
 
+PATIENCE_S = 0.05
+"""For so many seconds jobs are looked at for the numbers beside a list, one part of each queue at least."""
+
+MOST_BESIDE_A_LIST = 2_000
+"""So many rows are looked at for the numbers beside a list: each may lie in another page of the disk."""
+
 _MOST_OF_A_QUEUE = 5_000
 
 _MOST_TROUBLED = 20_000
@@ -37,7 +45,9 @@ Tallies = Mapping[JobState, Tally]
 async def counts(links: Links, query: Query, redact: Iterable[str] | None) -> dict[str, Tally]:
     """How many jobs are meant, by their state, and all together; see `Console.counts`."""
     plain = Query(tuple(term for term in query.terms if term.name not in _OF_STATES))
-    by_state = await _by_state(await Asked.of(links, plain, redact))
+    asked = await Asked.of(links, plain, redact)
+    asked.until = time.monotonic() + PATIENCE_S
+    by_state = await _by_state(asked)
     return {str(state): by_state[state] for state in JobState} | {"all": added(by_state.values())}
 
 
@@ -122,7 +132,7 @@ async def _of_ledger(asked: Asked, ledger: Ledger, places: Sequence[Place]) -> T
         wanted = await asked.rows(ledger, places).wanted()
         if wanted is None:
             return {}
-        counted, were_all = await ledger.count_by_state(wanted, most=MOST_LOOKED_AT)
+        counted, were_all = await ledger.count_by_state(wanted, most=MOST_BESIDE_A_LIST)
         precision: Precision = "exact" if were_all else "at least"
         return {state: Tally(counted.get(state, 0), precision) for state in JobState}
 
@@ -151,8 +161,7 @@ async def _of_ledger_without_words(asked: Asked, ledger: Ledger, places: Sequenc
         asyncio.gather(*(ended(state) for state in JobState if state in FINAL_STATES)),
     )
     if any(one is None for one in opened):  # Redis is away, and rows tell of open jobs, too
-        asked_again = Asked(asked.links, _incomplete(), asked.places, asked.known, asked.hider)
-        return {**await _of_ledger(asked_again, ledger, places), **dict(over)}
+        return {**await _of_ledger(asked.instead(_incomplete()), ledger, places), **dict(over)}
     return {**_together([one.tallies for one in opened if one is not None]), **dict(over)}
 
 
@@ -163,7 +172,7 @@ async def _of_redis_without_words(asked: Asked, place: Place) -> Tallies:
     if opened.ended == 0:
         return opened.tallies
     query = Query((Term("state", tuple(map(str, FINAL_STATES))),))
-    over = await _of_redis(Asked(asked.links, query, [place], asked.known, asked.hider), place)
+    over = await _of_redis(asked.instead(query, [place]), place)
     return {**over, **opened.tallies}
 
 
@@ -171,7 +180,7 @@ async def _of_redis(asked: Asked, place: Place) -> Tallies:
     """Jobs by state that a query means, of so many that are looked at."""
 
     async def ask() -> Tallies:
-        return await _counted(await asked.live(place))
+        return await _counted(await asked.live(place), asked.until)
 
     return await asked.asking.redis(place, ask) or dict.fromkeys(JobState, UNKNOWN)
 
@@ -180,16 +189,19 @@ async def _rowless(asked: Asked, ledger: Ledger, place: Place) -> Tallies:
     """Open jobs that a query means and that have no row; none is known of while Redis is away."""
 
     async def ask() -> Tallies:
-        counted = await _counted(await asked.rowless(ledger, place))
+        counted = await _counted(await asked.rowless(ledger, place), asked.until)
         return {state: tally for state, tally in counted.items() if tally.value}
 
     return await asked.asking.redis(place, ask) or {} if asked.means_open_jobs else {}
 
 
-async def _counted(live: LiveList) -> Tallies:
+async def _counted(live: LiveList, until: float) -> Tallies:
     counted: Counter[JobState] = Counter()
-    async for jobs in live.found(MOST_LOOKED_AT):
-        counted.update(one.state for one in jobs)
+    async with aclosing(live.found(MOST_LOOKED_AT)) as parts:
+        async for jobs in parts:
+            counted.update(one.state for one in jobs)
+            if time.monotonic() > until:
+                break
     precision: Precision = "exact" if live.saw_all else "at least"
     return {state: Tally(counted[state], precision) for state in JobState}
 

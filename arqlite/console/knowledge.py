@@ -13,7 +13,7 @@ from ..model.query import Query, Term
 from ..model.states import LEDGER_STATUS, JobState
 from ..model.terms import glob_of, has_glob, moment_of, states_of
 from .links import Links, Silence
-from .places import Place, functions_of
+from .places import Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ def signatures_of(places: Iterable[Place]) -> dict[str, Signature]:
     return {
         name: signature_of(function.coroutine)
         for place in places
-        for name, function in functions_of(place).items()
+        for name, function in place.functions.items()
     }
 
 

@@ -20,6 +20,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from ..connections import ArqRedis, RedisSettings, create_pool
 from ..errors import ConfigurationError, MissingExtra
 from ..inspector import Inspector
+from .census import Census
 from .places import Place
 
 if TYPE_CHECKING:  # without a ledger there need not be an SQLAlchemy
@@ -106,6 +107,7 @@ class _Shared:
     ways: dict[str, _Way] = field(default_factory=dict)
     own: list[ArqRedis] = field(default_factory=list)
     doors: dict[Hashable, Door] = field(default_factory=dict)
+    census: Census = field(default_factory=Census)
 
 
 class Links:
@@ -126,6 +128,11 @@ class Links:
         self.by = by
         self._by_key = {place.key: place for place in places}
         self._shared = shared or _Shared()
+
+    @property
+    def census(self) -> Census:
+        """What is known of the rows of open jobs."""
+        return self._shared.census
 
     def acting(self, by: str) -> Links:
         """The same links, in the name of somebody else."""
@@ -231,6 +238,7 @@ class Links:
 
     async def aclose(self) -> None:
         """Close the clients that were opened here, and the connections of ledgers that made their engine."""
+        await self._shared.census.close()
         own, self._shared.own = self._shared.own, []
         self._shared.ways.clear()
         for pool in own:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
@@ -57,6 +58,7 @@ class Asked:
         known: what is known now.
         hider: what is not shown.
         asking: asks, and keeps the troubles.
+        until: when, by `time.monotonic`, the counting of jobs ends that have to be looked at one by one.
     """
 
     def __init__(
@@ -68,6 +70,13 @@ class Asked:
         self.known = known
         self.hider = hider
         self.asking = Asking(links)
+        self.until = math.inf
+
+    def instead(self, query: Query, places: Sequence[Place] | None = None) -> Asked:
+        """Another question of the same reader: of these queues, or of the same ones."""
+        asked = Asked(self.links, query, self.places if places is None else places, self.known, self.hider)
+        asked.until = self.until
+        return asked
 
     @classmethod
     async def of(cls, links: Links, query: Query, redact: Iterable[str] | None) -> Asked:
@@ -122,7 +131,8 @@ class Asked:
         ]
         return RowlessList(
             engine, place, codec, Matcher(query, self.known), self.hider,
-            ledger=ledger, others=others, asking=self.asking,
+            ledger=ledger, others=others, asking=self.asking, census=self.links.census,
+            is_in_haste=self.until < math.inf,
         )  # fmt: skip
 
     @property

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from ..engine import RedisEngine
@@ -32,6 +32,9 @@ LOOKS_S = 0.2
 
 IN_ORDER = 5_000
 """With so many jobs a queue is read whole."""
+
+FEW = 100
+"""So many jobs has a part for a page where most of its jobs are meant."""
 
 Way: TypeAlias = Literal["whole", "scan", "homes"]
 
@@ -65,9 +68,11 @@ class LiveList:
     Attributes:
         saw_all: whether `found` has looked at all jobs that may be meant.
         patience: for how many seconds `chunk` looks, at one part at least.
+        most_are_meant: whether most jobs of a part are meant where only their state is asked for.
     """
 
     patience = LOOKS_S
+    most_are_meant = True
 
     def __init__(
         self, engine: RedisEngine, place: Place, codec: Codec, matcher: Matcher, hider: Hider
@@ -85,7 +90,7 @@ class LiveList:
         taken: list[tuple[Found, Any]] = []
         following: Any = None
         deadline = time.monotonic() + self.patience
-        async for part in self._parts(way, begin):
+        async for part in self._parts(way, begin, self._part_of_page()):
             jobs = part.jobs if last is None else [one for one in part.jobs if _key(one) < last]
             last = None
             room = limit - len(taken)
@@ -98,11 +103,11 @@ class LiveList:
                 break
         return Chunk(await self._listed(taken), following, begin=after)
 
-    async def found(self, looks: int | None = None) -> AsyncIterator[list[Found]]:
+    async def found(self, looks: int | None = None) -> AsyncGenerator[list[Found], None]:
         """The jobs that are meant, part by part, of so many that are looked at."""
         self.saw_all = False
         way, begin, _ = await self._begin(BEGINNING)
-        async for part in self._parts(way, begin, looks):
+        async for part in self._parts(way, begin, PAGE, looks):
             self.saw_all = part.next is None
             yield part.jobs
 
@@ -126,25 +131,29 @@ class LiveList:
         states = self._matcher.states
         return "homes" if states is not None and states <= INCOMPLETE_STATES else "scan"
 
-    async def _parts(self, way: Way, place: int, looks: int | None = None) -> AsyncIterator[_Part]:
+    def _part_of_page(self) -> int:
+        """How large parts are; the same for all pages of a query, or none would go on where one ended."""
+        return min(FEW, PAGE) if self.most_are_meant and self._matcher.asks_only_for_states else PAGE
+
+    async def _parts(self, way: Way, place: int, size: int, looks: int | None = None) -> AsyncIterator[_Part]:
         left = LOOKS if looks is None else looks
         while left > 0:
-            part = await self._part(way, place, left)
+            part = await self._part(way, place, min(size, left))
             yield part
             if part.next is None:
                 return
             place, left = part.next, left - max(part.looked, 1)
 
-    async def _part(self, way: Way, place: int, left: int) -> _Part:
+    async def _part(self, way: Way, place: int, size: int) -> _Part:
         if way == "whole":
             jobs = await self._whole()
             return _Part(0, None, len(jobs), _in_order(jobs))
         if way == "scan":
-            following, records = await self._engine.page(place, min(PAGE, left))
+            following, records = await self._engine.page(place, size)
             return _Part(place, following or None, len(records), _in_order(await self._meant(records)))
         states = self._matcher.states or frozenset[JobState]()
-        ids = await self._engine.open_ids(states, place, min(PAGE, left))
-        following_place = None if len(ids) < min(PAGE, left) else place + len(ids)
+        ids = await self._engine.open_ids(states, place, size)
+        following_place = None if len(ids) < size else place + len(ids)
         return _Part(place, following_place, len(ids), _in_order(await self._by_ids(ids)))
 
     async def _whole(self) -> list[Found]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ..connections import ArqRedis, RedisSettings, default_redis_settings
@@ -16,10 +17,10 @@ from ..settings import get_kwargs, with_default_ledger
 if TYPE_CHECKING:  # without a ledger there need not be an SQLAlchemy
     from ..ledger import Ledger
 
-__all__ = ("Place", "functions_of", "places_of")
+__all__ = ("Place", "places_of")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Place:
     """A queue, and where it is.
 
@@ -42,6 +43,12 @@ class Place:
     ledger: Ledger | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
 
+    @cached_property
+    def functions(self) -> Mapping[str, Function[Any, Any]]:
+        """The functions that its settings name, by the names of their jobs; none for a bare pool."""
+        functions = [func(given) for given in self.settings.get("functions") or ()]
+        return {function.name: function for function in functions}
+
 
 def places_of(targets: Iterable[Any]) -> list[Place]:
     """Find the queues that are meant.
@@ -59,12 +66,6 @@ def places_of(targets: Iterable[Any]) -> list[Place]:
     unique = list({(place.queue, place.server): place for place in found}.values())
     names = Counter(place.queue for place in unique)
     return [place if names[place.queue] == 1 else _with_server(place) for place in unique]
-
-
-def functions_of(place: Place) -> dict[str, Function[Any, Any]]:
-    """The functions that the settings of a queue name, by the names of their jobs; none for a bare pool."""
-    functions = [func(given) for given in place.settings.get("functions") or ()]
-    return {function.name: function for function in functions}
 
 
 def _place(target: Any) -> Place:

@@ -10,7 +10,7 @@ from pydantic_core import to_jsonable_python
 from ..errors import ConfigurationError
 from ..model.arguments import signature_of
 from ..model.terms import INSIDE, path_of
-from .places import Place, functions_of
+from .places import Place
 
 REDACTED_KEYS = (
     "password", "passwd", "pwd", "passphrase", "token", "jwt", "authorization", "secret", "credential",
@@ -85,7 +85,7 @@ class Hider:
         """What a function of the settings calls its arguments by position; nothing of an unknown one."""
         key = (place.key, function)
         if key not in self._names:
-            found = functions_of(place).get(function)
+            found = place.functions.get(function)
             self._names[key] = () if found is None else signature_of(found.coroutine).parameter_names
         return self._names[key]
 
@@ -117,7 +117,7 @@ def _is_redacted(argument: str, places: Iterable[Place]) -> bool:
     for place in places:
         if place.ledger is None:
             continue
-        for function in ("", *functions_of(place)):
+        for function in ("", *place.functions):
             _, kept, _ = place.ledger.redaction.applied(function, (), {argument: None})
             if kept[argument] == HIDDEN:
                 return True

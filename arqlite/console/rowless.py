@@ -2,13 +2,13 @@
 
 Lists, counts and verbs of a queue with a ledger mean them, too. Of up to `IN_ORDER` open jobs each is looked
 up in the ledger by its id. Of more that is done only where Redis has more open jobs than the ledger has open
-rows.
+rows, which a `Census` knows.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from redis.exceptions import RedisError
@@ -19,6 +19,7 @@ from ..inspector.found import Found
 from ..model.codec import Codec
 from ..model.states import INCOMPLETE_STATES, JobState
 from .asking import Asking
+from .census import Census
 from .livelist import IN_ORDER, LiveList, Way
 from .matching import Matcher
 from .places import Place
@@ -31,9 +32,6 @@ if TYPE_CHECKING:  # without a ledger there need not be an SQLAlchemy
 
 PATIENCE_S = 0.05
 """For so many seconds a page looks for them: it has the rows, too."""
-
-MOST_ROWS = 1_000_000
-"""So many open rows are counted."""
 
 _OTHERS_S = 0.5
 
@@ -50,9 +48,12 @@ class RowlessList(LiveList):
         ledger: where the others have rows.
         others: lead to the other queues that have their rows there.
         asking: asks the ledger.
+        census: knows whether there are any at all, where that takes long to find out.
+        is_in_haste: whether to go by what is known of that, and not to wait.
     """
 
     patience = PATIENCE_S
+    most_are_meant = False
 
     def __init__(
         self,
@@ -65,11 +66,15 @@ class RowlessList(LiveList):
         ledger: Ledger,
         others: Sequence[Callable[[], Awaitable[RedisEngine]]],
         asking: Asking,
+        census: Census,
+        is_in_haste: bool = False,
     ) -> None:
         super().__init__(engine, place, codec, matcher, hider)
         self._ledger = ledger
         self._others = others
         self._asking = asking
+        self._census = census
+        self._is_in_haste = is_in_haste
         self._open_states = (matcher.states or INCOMPLETE_STATES) & INCOMPLETE_STATES
 
     async def chunk(self, after: Any, limit: int) -> Chunk:
@@ -81,15 +86,15 @@ class RowlessList(LiveList):
                 self._tell_of_parts()
         return await super().chunk(after, limit)
 
-    async def found(self, looks: int | None = None) -> AsyncIterator[list[Found]]:
+    async def found(self, looks: int | None = None) -> AsyncGenerator[list[Found], None]:
         """The jobs that are meant, part by part, of so many that are looked at."""
-        if not await self._may_have_any():
+        if not await self._may_have_any(is_urgent=not self._is_in_haste):
             self.saw_all = True
             return
         async for jobs in super().found(looks):
             yield jobs
 
-    async def _may_have_any(self) -> bool:
+    async def _may_have_any(self, *, is_urgent: bool = False) -> bool:
         if self._matcher.meaningless or not self._open_states:
             return False
         if self._matcher.ids is not None:
@@ -97,16 +102,17 @@ class RowlessList(LiveList):
         opened = await _open(self._engine)
         if opened <= IN_ORDER:
             return opened > 0
-        others = await asyncio.gather(*map(_open_or_unknown, self._others))
-        if None in others:
-            return True
-        everywhere = opened + sum(filter(None, others))
-        rows = await self._asking.ledger(
+        found = await self._asking.ledger(
             self._ledger,
             [self._place],
-            lambda: self._ledger.count(status=("QUEUED", "RUNNING"), most=MOST_ROWS),
+            lambda: self._census.lacks_rows(self._ledger, self._open_jobs, is_urgent=is_urgent),
         )
-        return rows is not None and (rows.precision != "exact" or rows.value < everywhere)
+        return bool(found)
+
+    async def _open_jobs(self) -> int | None:
+        """How many open jobs all queues of the ledger have; None where one of them cannot be asked."""
+        others = await asyncio.gather(*map(_open_or_unknown, self._others))
+        return None if None in others else await _open(self._engine) + sum(filter(None, others))
 
     def _tell_of_parts(self) -> None:
         key = self._place.key

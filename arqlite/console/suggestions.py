@@ -15,7 +15,7 @@ from .asking import Asking
 from .knowledge import Known, signatures_of
 from .links import Links
 from .listing import Asked
-from .places import Place, functions_of
+from .places import Place
 from .redaction import HIDDEN, Hider
 
 if TYPE_CHECKING:  # without a ledger there need not be an SQLAlchemy
@@ -72,7 +72,7 @@ def _questions(links: Links, name: str, start: str, hider: Hider) -> list[Any]:
 
 
 async def _declared(place: Place) -> list[str]:
-    return list(functions_of(place))
+    return list(place.functions)
 
 
 async def _functions(links: Links, ledger: Ledger, places: Sequence[Place], start: str) -> list[str]:

@@ -97,6 +97,27 @@ async def test_counting_stops(fake: ArqRedis, monkeypatch: pytest.MonkeyPatch) -
     assert 0 < counted.value < 30
 
 
+async def test_numbers_beside_a_list_keep_nobody_waiting(
+    fake: ArqRedis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What has to be looked at one by one is counted for a moment, one part of it at least."""
+    from arqlite.console import livelist
+
+    monkeypatch.setattr(livelist, "IN_ORDER", 5)
+    monkeypatch.setattr(livelist, "PAGE", 5)
+    monkeypatch.setattr(counting_module, "PATIENCE_S", 0.0)
+    for number in range(30):
+        await enqueue(fake, f"job-{number:02}", delay=3600)
+    console = Console([fake])
+
+    counts = await console.counts(Query.parse("function:toy"))
+    number = await console.count(Query.parse("function:toy"))
+
+    assert counts["scheduled"].precision == "at least"
+    assert 0 < counts["scheduled"].value < 30
+    assert number == Tally(30)
+
+
 async def test_ledger_that_is_away_is_counted_as_unknown(arq_redis: ArqRedis) -> None:
     """What has ended is not known without the ledger, and what is open is."""
     await enqueue(arq_redis, "one")

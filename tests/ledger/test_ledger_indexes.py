@@ -8,7 +8,8 @@ import pytest
 from query_toys import fill, minutes, row
 from sqlalchemy import event, inspect, text
 
-from arqlite.ledger import Ledger
+from arqlite.ledger import Ledger, LedgerFilter
+from arqlite.ledger.store import listing
 from arqlite.model.states import JobState
 
 QUESTIONS: list[tuple[dict[str, Any], str]] = [
@@ -62,6 +63,43 @@ async def test_questions_have_indexes(ledger: Ledger, conditions: dict[str, Any]
     assert "Seq Scan" not in plan
     assert "SCAN arqlite_jobs" not in plan
     assert "created_at" in plan
+
+
+@pytest.mark.parametrize(
+    ("conditions", "answers"),
+    [
+        ({"queue": "main", "status": "FAILED"}, "statuses"),
+        ({"queue": "small", "status": "SUCCESS"}, "queues"),
+        ({"queue": ["main", "small"], "function": "seldom", "status": "SUCCESS"}, "functions"),
+    ],
+)
+async def test_of_long_ways_the_shortest_is_gone(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, conditions: dict[str, Any], answers: str
+) -> None:
+    """Where all ways are long PostgreSQL's statistics tell which is the shortest."""
+    if ledger.engine.dialect.name == "sqlite":
+        pytest.skip("SQLite has no such statistics")
+    monkeypatch.setattr(listing, "PROBES", 2)
+    states = [JobState.COMPLETED, JobState.COMPLETED, JobState.COMPLETED, JobState.DISCARDED]
+    await fill(
+        ledger,
+        [
+            row(
+                f"{n}",
+                states[n % 4],
+                queue="small" if n % 10 == 0 else "main",
+                function="seldom" if n % 20 < 2 else "often",
+            )
+            for n in range(400)
+        ],
+    )
+    async with ledger.engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+        await connection.execute(text("ANALYZE arqlite_jobs"))
+
+    async with ledger.sessions() as db:
+        walk = await listing._Walk.of(db, ledger.row_model, LedgerFilter.of(**conditions), None)
+
+    assert answers in walk.path.answers
 
 
 async def test_common_job_is_in_few_indexes(ledger: Ledger) -> None:

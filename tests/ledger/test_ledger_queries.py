@@ -98,8 +98,7 @@ async def test_pages_go_on_where_looking_ended(
     ledger: Ledger, rows: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A page looks at so many rows and no more; whoever goes on finds the rest, and nothing twice."""
-    monkeypatch.setattr(listing, "LOOKS_FIRST", 10)
-    monkeypatch.setattr(listing, "LOOKS", 25)
+    monkeypatch.setattr(listing, "LOOKS", (10, 25))
     first = await ledger.jobs(worker="nobody")
 
     assert (list(first.items), first.next is None) == ([], False)
@@ -286,8 +285,7 @@ async def test_old_pages_are_whole(
     ledger: Ledger, rows: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`store.page` looks on until its page is full."""
-    monkeypatch.setattr(listing, "LOOKS_FIRST", 10)
-    monkeypatch.setattr(listing, "LOOKS", 25)
+    monkeypatch.setattr(listing, "LOOKS", (10, 25))
     expected = [one["id"] for one in rows if one["job_type"] == "REPORT" and one["status"] == "FAILED"]
     async with ledger.sessions() as db:
         found = await store.page(db, JobRow, job_type="REPORT", status=LedgerStatus.FAILED, limit=2)

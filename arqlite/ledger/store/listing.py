@@ -16,6 +16,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.base import Executable
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ClauseElement
+from sqlalchemy.sql.selectable import SelectBase
 
 from ...model.states import JobState
 from ..cursors import Key
@@ -28,12 +29,11 @@ from .paths import Path, paths_of
 
 RowT = TypeVar("RowT", bound=JobRowMixin)
 
-LOOKS_FIRST = 1_000
-LOOKS = 20_000
-"""So many rows does a page look at; a first, short look finds what is not rare."""
+LOOKS = (1_000, 5_000, 20_000)
+"""So many rows does a page look at; first, short looks find what is not rare."""
 
 PROBES = 2_000
-"""So many rows make a path a long one: which of two long paths is the longer is not asked."""
+"""So many rows make a path a long one: which of two long paths is the longer is not counted."""
 
 _KEY = ("created_at", "id", "queue")
 
@@ -52,7 +52,7 @@ async def list_rows(
     """A page of rows, the newest first, or in the order of their ids if these are asked for by a prefix."""
     walk = await _Walk.of(db, row_model, wanted, after)
     if not walk.is_answered:
-        for looks in (LOOKS_FIRST, LOOKS):
+        for looks in LOOKS:
             rows = await walk.rows(db, row_model, limit + 1, looks)
             if len(rows) > limit:
                 return Found(rows[:limit], _key(rows[limit - 1]))
@@ -82,9 +82,12 @@ async def count_listed(
 async def count_states(
     db: AsyncSession, row_model: type[RowT], wanted: LedgerFilter, *, most: int
 ) -> tuple[dict[JobState, int], bool]:
-    """How many rows are meant, by state, of at most so many that are looked at; whether that were all."""
+    """How many rows are meant, by state, of at most so many that are looked at; whether that were all.
+
+    Of several parts of an index each is looked at from its newest row on.
+    """
     walk = await _Walk.of(db, row_model, wanted, None)
-    looked = walk.met(most + 1, "state")
+    looked = walk.met(most + 1, "state", is_newest=True)
     said = [condition.says(looked.c) for condition in walk.left]
     counts = select(looked.c.state, func.count().filter(and_(literal(True), *said)), func.count())
     rows = (await db.execute(counts.select_from(looked).group_by(looked.c.state))).all()
@@ -102,7 +105,11 @@ async def estimate_listed(db: AsyncSession, row_model: type[JobRowMixin], wanted
         said.append(columns.created_at >= begin)
     if end is not None:
         said.append(columns.created_at < end)
-    (plan,) = (await db.execute(_Explained(select(columns.id).where(*said)))).scalar_one()
+    return await _rows_in_plan(db, select(columns.id).where(*said))
+
+
+async def _rows_in_plan(db: AsyncSession, statement: SelectBase) -> int:
+    (plan,) = (await db.execute(_Explained(statement))).scalar_one()
     return int(plan["Plan"]["Plan Rows"])
 
 
@@ -111,7 +118,7 @@ class _Explained(Executable, ClauseElement):
 
     inherit_cache = False
 
-    def __init__(self, statement: Select[Any]) -> None:
+    def __init__(self, statement: SelectBase) -> None:
         self.statement = statement
 
 
@@ -158,7 +165,9 @@ class _Walk:
         if len(walks) == 1:
             return walks[0]
         lengths = [select(func.count()).select_from(walk.met(PROBES)).scalar_subquery() for walk in walks]
-        counted = (await db.execute(select(*lengths))).one()
+        counted = list((await db.execute(select(*lengths))).one())
+        if min(counted) >= PROBES and dialect == "postgresql":
+            counted = [await _rows_in_plan(db, walk.all_on_it()) for walk in walks]
         return min(zip(counted, range(len(walks)), walks, strict=True), key=lambda one: one[:2])[2]
 
     @property
@@ -202,14 +211,19 @@ class _Walk:
         all_parts = merged.subquery("parts")
         return select(all_parts).order_by(*self._order(all_parts.c)).limit(most).subquery("looked")
 
-    def met(self, most: int, *more: str) -> Any:
+    def met(self, most: int, *more: str, is_newest: bool = False) -> Any:
         """So many rows on the path, in no order, as a query's table; often the index alone tells them."""
         names = list(dict.fromkeys(["created_at", *more, *self._read]))
-        parts = [self._part(names, branch).limit(most) for branch in self.path.branches]
+        order = [self.table.c.created_at.desc()] if is_newest and not self.path.is_by_id else []
+        parts = [self._part(names, branch).order_by(*order).limit(most) for branch in self.path.branches]
         if len(parts) == 1:
             return parts[0].subquery("met")
         merged = union_all(*(select(part.subquery(f"part_{place}")) for place, part in enumerate(parts)))
         return select(merged.subquery("parts")).limit(most).subquery("met")
+
+    def all_on_it(self) -> Any:
+        """All rows on the path, as a statement."""
+        return union_all(*(self._part(["id"], branch) for branch in self.path.branches))
 
     @property
     def _read(self) -> Iterator[str]:
