@@ -314,7 +314,8 @@ def _ledger(settings: str | None, url: str | None) -> Ledger:
     if found := ledger_url():
         return Ledger(found)
     raise click.UsageError(
-        f"which database? Give --url, or SETTINGS with a ledger; set {URL_VARIABLE}; or {HOW_TO_NAME}"
+        f"which database? Give --url, or SETTINGS with a ledger, or set {URL_VARIABLE};"
+        f" for SETTINGS {HOW_TO_NAME}"
     )
 
 

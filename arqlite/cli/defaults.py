@@ -17,7 +17,9 @@ import click
 VARIABLE: Final = "ARQLITE_SETTINGS"
 FILE: Final = "pyproject.toml"
 TABLE: Final = "tool.arqlite"
-HOW_TO_NAME: Final = f"set {VARIABLE}, or settings of [{TABLE}] in {FILE}"
+HOW_TO_NAME: Final = (
+    f'set {VARIABLE}, or name them once in {FILE}: [{TABLE}] settings = ["app.worker.WorkerSettings"]'
+)
 
 
 def named(told: Sequence[str] = ()) -> tuple[str, ...]:

@@ -58,7 +58,7 @@ def dev(
         return
     worker_settings = named(worker_settings)
     if not worker_settings:
-        raise click.UsageError(f"which settings? {_suggestion()}, or {HOW_TO_NAME}")
+        raise click.UsageError(f"which settings? {_suggestion()}. Or {HOW_TO_NAME}")
     leash = Leash.of_environment()
     if leash is not None:
         from .devworker import work

@@ -20,8 +20,8 @@ async def job(ctx: Any) -> None: ...
 
 
 class Base:
-    functions = [job]
-    cron_jobs = [cron(job, minute=5)]
+    functions = (job,)
+    cron_jobs = (cron(job, minute=5),)
     max_jobs = 7
 
 
@@ -67,7 +67,7 @@ def test_one_class_runs_any_queue() -> None:
 
     assert (default["queue_name"], default["max_jobs"], default["cron_jobs"]) == ("default", 20, None)
     assert (mail["queue_name"], mail["max_jobs"], mail["cron_jobs"]) == ("mail", 7, Base.cron_jobs)
-    assert default["functions"] == mail["functions"] == [job]
+    assert default["functions"] == mail["functions"] == (job,)
 
 
 def test_several_classes_are_chosen_from() -> None:

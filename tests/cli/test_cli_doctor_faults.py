@@ -159,12 +159,18 @@ def test_nothing_is_found_where_all_is_well(clinic: Clinic, healthy: int) -> Non
     [
         (
             (*HEALTHY, "--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru"),
-            Finding("error", "eviction-policy", "set `maxmemory-policy noeviction`, or jobs vanish without a trace."),
+            Finding(
+                "error", "eviction-policy",
+                "set `maxmemory-policy noeviction`, or jobs vanish without a trace.",
+            ),
             (1, 1),
         ),
         (
             ("--appendonly", "no", "--save", ""),
-            Finding("warning", "no-persistence", "set `appendonly yes`, or use a ledger, which puts them back."),
+            Finding(
+                "warning", "no-persistence",
+                "set `appendonly yes`, or use a ledger, which puts them back.",
+            ),
             (0, 1),
         ),
     ],
@@ -273,7 +279,7 @@ def test_grace_shorter_than_the_longest_timeout(clinic: Clinic, healthy: int) ->
 
 
 def test_faults_are_told_in_a_terminal(clinic: Clinic, tmp_path: Path) -> None:
-    """In a terminal the worst comes first, each with what to do below it, and how many there are at the end."""
+    """In a terminal the worst comes first, each with what to do below it, and their number at the end."""
     with server(tmp_path, "--maxmemory-policy", "allkeys-lru", "--appendonly", "no", "--save", "") as port:
         clinic.settle(f"redis://127.0.0.1:{port}", "    job_timeout = 60\n")
         with terminal(clinic.folder, "doctor", "toyapp.Settings", "--production", fake=False) as shell:
