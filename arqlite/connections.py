@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import ssl as _ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
 from typing import Any, cast
 from urllib.parse import ParseResult, parse_qs, parse_qsl, unquote, urlparse
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
-from redis.asyncio.sentinel import Sentinel
+from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
@@ -41,9 +42,17 @@ __all__ = (
 logger = logging.getLogger("arqlite.connections")
 
 _SCHEMES = {"redis": False, "rediss": True, "valkey": False, "valkeys": True, "unix": False}
+_SENTINEL, _CLUSTER = "+sentinel", "+cluster"
+_SENTINEL_PORT = 26_379
+_HOST = re.compile(r"(?:\[([0-9A-Fa-f:.%]+)\]|([^\s\[\]:,]+))(?::(\d{1,5}))?")
 _YES, _NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 _SWITCHES = dict.fromkeys(_YES, True) | dict.fromkeys(_NO, False)
 _ENCODE = "percent-encode / ? # [ ] and @ in the password, / as %2F and so on"
+_NO_CLUSTER = (
+    "arqlite does not speak to a Redis Cluster: give it one server, redis://host:6379/0, or sentinels, "
+    "redis+sentinel://host1:26379,host2:26379/mymaster/0"
+)
+_LAST_PORT = 65_535
 # Fields that hold objects, for which a URL has no words.
 _OBJECTS = ("retry", "retry_on_error")
 _UNLIMITED_CONNECTIONS = 2**31
@@ -91,15 +100,21 @@ class RedisSettings:
 
     @classmethod
     def from_dsn(cls, dsn: str) -> RedisSettings:
-        """Read a URL: `redis://user:password@host:6379/1`, `rediss://…` or `unix:///path?db=1`.
+        """Read a URL: `redis://user:password@host:6379/1`, `rediss://…` or `unix:///path?db=1`; of sentinels
+        `redis+sentinel://user:password@host1:26379,host2:26379/mymaster/1`, or `rediss+sentinel://…`.
 
-        User and password are percent-decoded; query parameters with the name of a field set it.
+        User and password are percent-decoded; query parameters with the name of a field set it. Of sentinels
+        these are `SentinelSettings`.
 
         Raises:
             RuntimeError: another scheme.
-            ConfigurationError: a query parameter has no such value, or the URL cannot be read; of such a one
-                the message has no part, which may be one of the password.
+            ConfigurationError: a query parameter has no such value, the URL cannot be read, or it is one of a
+                Redis Cluster; of such a one the message has no part, which may be one of the password.
         """
+        if _kind_of(dsn) == _CLUSTER:
+            raise ConfigurationError(_NO_CLUSTER)
+        if _kind_of(dsn) == _SENTINEL:
+            return SentinelSettings.from_url(dsn)
         url, port = _parsed(dsn)
         query = {name: values[-1] for name, values in parse_qs(url.query).items()}
         is_local = url.scheme == "unix"
@@ -121,7 +136,7 @@ class RedisSettings:
 
     def __repr__(self) -> str:
         shown = ((field.name, getattr(self, field.name)) for field in fields(self))
-        return f"RedisSettings({', '.join(f'{k}={_masked(k, v)!r}' for k, v in shown)})"
+        return f"{type(self).__name__}({', '.join(f'{k}={_masked(k, v)!r}' for k, v in shown)})"
 
     def _set_from_text(self, name: str, text: str) -> None:
         current = getattr(self, name, None)
@@ -139,6 +154,41 @@ class RedisSettings:
             setattr(self, name, int(text))
         else:
             setattr(self, name, text)
+
+
+@dataclass(repr=False)
+class SentinelSettings(RedisSettings):
+    """Where sentinels are that want another user, or another password, than Redis itself.
+
+    Attributes:
+        sentinel_username, sentinel_password: for the sentinels; None is what Redis is told, an empty text is
+            nothing.
+    """
+
+    sentinel_username: str | None = None
+    sentinel_password: str | None = None
+
+    @classmethod
+    def from_url(cls, dsn: str) -> SentinelSettings:
+        """Read a URL of sentinels; see `RedisSettings.from_dsn`."""
+        scheme, _, rest = dsn.partition("://")
+        authority = re.split("[/?#]", rest, maxsplit=1)[0]
+        login, has_login, listed = authority.rpartition("@")
+        url = urlparse(f"//x{rest.removeprefix(authority)}")
+        if "@" in url.path or "@" in url.fragment:
+            raise ConfigurationError(f"a Redis URL has an @ where none can be; {_ENCODE}")
+        service, _, database = url.path.strip("/").partition("/")
+        # All but the hosts is read as in the URL of one server.
+        plain = f"{scheme.removesuffix(_SENTINEL)}://{login}{has_login}sentinel/{database}"
+        settings = cast("SentinelSettings", cls.from_dsn(f"{plain}?{url.query}" if url.query else plain))
+        settings.host, settings.port = list(_sentinels(listed)), cls.port
+        settings.sentinel = True
+        if service:
+            settings.sentinel_master = unquote(service)
+        for name in ("sentinel_username", "sentinel_password"):
+            if f"{name}=" in url.query.split("&"):  # empty: the sentinels want none
+                setattr(settings, name, "")
+        return settings
 
 
 def default_redis_settings() -> RedisSettings:
@@ -171,9 +221,27 @@ def _parsed(dsn: str) -> tuple[ParseResult, int | None]:
     return url, port
 
 
+def _kind_of(dsn: str) -> str:
+    """`+sentinel` or `+cluster` of a URL's scheme; empty for one server."""
+    scheme, _, kind = dsn.partition("://")[0].rpartition("+")
+    return f"+{kind}" if f"+{kind}" in (_SENTINEL, _CLUSTER) and scheme in _SCHEMES.keys() - {"unix"} else ""
+
+
+def _sentinels(listed: str) -> Iterator[tuple[str, int]]:
+    """Read `host1:26379,host2`."""
+    for told in listed.split(","):
+        found = _HOST.fullmatch(told)
+        if found is None or not 0 < int(found[3] or _SENTINEL_PORT) <= _LAST_PORT:
+            raise ConfigurationError(
+                "sentinels are listed in a URL as host:port,host:port, as in "
+                f"redis+sentinel://s1:26379,s2:26379/mymaster/0; {_ENCODE}"
+            )
+        yield found[1] or found[2], int(found[3] or _SENTINEL_PORT)
+
+
 def _is_cut_short(url: ParseResult) -> bool:
     """Whether an @ stands behind the host, as it does if the password has a character that ends the host."""
-    known = {field.name for field in fields(RedisSettings)}
+    known = {field.name for field in fields(SentinelSettings)}
     path_may = url.scheme == "unix" and (not url.netloc or "@" in url.netloc)
     return (
         "@" in url.fragment
@@ -186,7 +254,7 @@ def _is_cut_short(url: ParseResult) -> bool:
 
 
 def _masked(name: str, value: object) -> object:
-    return "***" if name == "password" and value else value
+    return "***" if name in ("password", "sentinel_password") and value else value
 
 
 async def create_pool(
@@ -282,7 +350,10 @@ def _client(settings: RedisSettings) -> ArqRedis:
 
 def _sentinel_client(settings: RedisSettings) -> ArqRedis:
     hosts = cast("list[tuple[str, int]]", settings.host)
-    secrets = {"username": settings.username, "password": settings.password}
+    secrets = {
+        "username": _first_given(getattr(settings, "sentinel_username", None), settings.username),
+        "password": _first_given(getattr(settings, "sentinel_password", None), settings.password),
+    }
     make_sentinel = cast("Callable[..., Any]", Sentinel)
     sentinel = make_sentinel(
         hosts,
@@ -291,7 +362,24 @@ def _sentinel_client(settings: RedisSettings) -> ArqRedis:
         **_common(settings),
         **_tls(settings),
     )
-    return cast("ArqRedis", sentinel.master_for(settings.sentinel_master, redis_class=ArqRedis))
+    made = sentinel.master_for(
+        settings.sentinel_master, redis_class=ArqRedis, connection_pool_class=_WatchedPool
+    )
+    return cast("ArqRedis", made)
+
+
+class _WatchedPool(SentinelConnectionPool):
+    """Connections to the master that sentinels name, closed together with those to the sentinels."""
+
+    async def aclose(self) -> None:
+        """Close all of them; the library would leave those to the sentinels open."""
+        await super().aclose()
+        for sentinel in self.sentinel_manager.sentinels:
+            await sentinel.aclose(close_connection_pool=True)
+
+
+def _first_given(own: str | None, common: str | None) -> str | None:
+    return (common if own is None else own) or None
 
 
 def _common(settings: RedisSettings) -> dict[str, Any]:
@@ -301,8 +389,9 @@ def _common(settings: RedisSettings) -> dict[str, Any]:
         "socket_connect_timeout": settings.conn_timeout,
         "socket_timeout": None,
         "max_connections": settings.max_connections or _UNLIMITED_CONNECTIONS,
-        "retry_on_error": settings.retry_on_error,
     }
+    if settings.retry_on_error is not None:  # None is nothing to a client, and an error to one of sentinels
+        common["retry_on_error"] = settings.retry_on_error
     if settings.retry_on_timeout:  # redis-py 6 deprecated it, for it always does so
         common["retry_on_timeout"] = True
     return common | _retry(settings)

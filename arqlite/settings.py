@@ -46,6 +46,7 @@ _KINDS = {
     "redis_pool": (ArqRedis, "an ArqRedis"),
     "ctx": (dict, "a dict"),
     "health_host": (str, "an address such as '127.0.0.1' or '0.0.0.0'"),
+    "health_file": (str, "the path of a file"),
 }
 WORDS_OF_OTHERS = {
     **dict.fromkeys(("queue", "queues"), "queue_name"),
@@ -129,6 +130,7 @@ class WorkerOptions:
     health_port: int | None = None
     health_host: str = "127.0.0.1"
     blocked_loop_limit: float = 30.0
+    health_file: str | None = None
 
     def __post_init__(self) -> None:
         self._check_counts()

@@ -165,6 +165,8 @@ class Worker:
         health_host: the address to listen at.
         blocked_loop_limit: seconds that the event loop may stand still before `/livez` says that this process
             has to be restarted.
+        health_file: the path of a file that says the same as the probes, written anew each second; None is
+            none. For probes that run a command, where there is to be no port.
         ledger: a `Ledger` that has a row for every job of the queue, or the URL of its database, or an
             `AsyncEngine`; several workers may share one. None keeps no rows.
 
@@ -228,6 +230,7 @@ class Worker:
         health_port: int | None = None,
         health_host: str = "127.0.0.1",
         blocked_loop_limit: SecondsTimedelta = 30.0,
+        health_file: str | None = None,
     ) -> None:
         given = {name: value for name, value in locals().items() if name != "self"}
         self.options = options = WorkerOptions(**given)
@@ -400,19 +403,23 @@ class Worker:
     def _probed(self) -> Iterator[None]:
         """Have probes answered, if they are to be."""
         options = self.options
-        if options.health_port is None:
+        if options.health_port is None and options.health_file is None:
             yield
             return
         # Here, since a worker that nobody probes needs no HTTP server.
-        from .probes.doorkeeper import Probed, probed
+        from .probes.doorkeeper import Probed, probed, written
 
         exporters = [service for service in options.services if callable(getattr(service, "expose", None))]
         worker = Probed(self.signs, options.blocked_loop_limit, cast("list[Any]", exporters))
-        try:
-            with probed(options.health_host, options.health_port, worker) as self.health_url:
-                yield
-        finally:
-            self.health_url = None
+        with contextlib.ExitStack() as stack:
+            if options.health_file is not None:
+                stack.enter_context(written(options.health_file, worker))
+            if options.health_port is not None:
+                stack.callback(setattr, self, "health_url", None)
+                self.health_url = stack.enter_context(
+                    probed(options.health_host, options.health_port, worker)
+                )
+            yield
 
     def _end_with_queue(self) -> None:
         self._ends_with_queue = not self._shutdown_started

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import http.server
+import json
+import os
 import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -50,6 +53,64 @@ class Anywhere(First):
 """
     )
     return made
+
+
+@pytest.mark.real
+@pytest.mark.alone
+def test_worker_is_asked_by_its_file(project: Project) -> None:
+    """A worker without a port writes how it is into a file, until its end; two processes write one each."""
+    file = project.folder / "health"
+    options = ("--health-file", str(file), "--processes", "2")
+    before = health(project.folder, "--file", str(file))
+    with project.run("toys.First", *options) as program:
+        for path in (file, file.with_name("health.2")):
+            until(lambda path=path: health(project.folder, "--file", str(path)).returncode == 0)  # type: ignore[misc]
+        at_work = [
+            health(project.folder, "--file", str(file), "--probe", probe)
+            for probe in ("livez", "readyz", "startupz")
+        ]
+        program.process.terminate()
+        assert program.ended() == 0
+    after = health(project.folder, "--file", str(file))
+
+    assert [(done.returncode, done.stdout) for done in at_work] == [(0, "ok\n")] * 3
+    assert [(done.returncode, done.stderr) for done in (before, after)] == [
+        (1, f"Error: no worker writes {file}: No such file or directory\n")
+    ] * 2
+
+
+@pytest.mark.parametrize(
+    ("text", "age", "words"),
+    [
+        ('{"readyz": {"status": 200, "body": {}}}', 60, "the worker has not written"),
+        ("{", 0, "was written by no worker"),
+        ('{"readyz": 200}', 0, "was written by no worker"),
+        ('{"livez": {"status": 200, "body": {}}}', 0, "was written by no worker"),
+        ('{"readyz": {"status": 503, "body": {"reasons": ["mail is draining"]}}}', 0, "mail is draining"),
+    ],
+)
+def test_file_that_says_no(tmp_path: Path, text: str, age: int, words: str) -> None:
+    """A file that is old, was written by something else, or says that the worker is not well, is no good."""
+    file = tmp_path / "health"
+    file.write_text(text)
+    os.utime(file, (time.time() - age, time.time() - age))
+
+    done = health(tmp_path, "--file", str(file))
+    told = health(tmp_path, "--file", str(file), "-o", "json")
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert words in done.stderr
+    assert (told.returncode, json.loads(told.stdout)["is_well"]) == (1, False)
+    assert words in json.loads(told.stdout)["reasons"][0]
+
+
+def test_file_may_be_older_where_that_is_said(tmp_path: Path) -> None:
+    """How old the file may be is an option."""
+    file = tmp_path / "health"
+    file.write_text('{"readyz": {"status": 200, "body": {}}}')
+    os.utime(file, (time.time() - 60, time.time() - 60))
+
+    assert health(tmp_path, "--file", str(file), "--max-age", "90").returncode == 0
 
 
 class Answers(http.server.BaseHTTPRequestHandler):
@@ -149,6 +210,23 @@ def test_answer_is_told(server: str, tmp_path: Path, path: str, code: int, stdou
     done = health(tmp_path, "--url", f"{server}/{path}")
 
     assert (done.returncode, done.stdout, done.stderr) == (code, stdout, stderr)
+
+
+def test_answer_is_told_as_json(server: str, tmp_path: Path) -> None:
+    """JSON has what the probe answered, whether that is well, and why not; so has that nobody answers."""
+    well, unwell, nobody = (
+        health(tmp_path, "--url", url, "-o", "json")
+        for url in (
+            f'{server}/200/{{"workers":[]}}', f'{server}/503/{{"reasons":["Redis"]}}', "http://127.0.0.1:1/",
+        )
+    )  # fmt: skip
+
+    assert json.loads(well.stdout) == {"workers": [], "is_well": True, "reasons": []}
+    assert json.loads(unwell.stdout) == {"is_well": False, "reasons": ["Redis"]}
+    assert json.loads(nobody.stdout)["reasons"] == [
+        "no answer from 127.0.0.1:1/readyz: [Errno 111] Connection refused"
+    ]
+    assert [done.returncode for done in (well, unwell, nobody)] == [0, 1, 1]
 
 
 def test_proxies_of_the_environment_are_not_asked(server: str, tmp_path: Path) -> None:

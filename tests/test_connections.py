@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import logging
 import pickle
+import socket
+import subprocess
 import time
 import traceback
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import fakeredis
@@ -19,7 +24,8 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from worker_toys import Ctx, enqueue, lines
 
 from arqlite import ArqRedis, create_pool, func
-from arqlite.connections import RedisSettings, default_redis_settings, log_redis_info
+from arqlite.connections import RedisSettings, SentinelSettings, default_redis_settings, log_redis_info
+from arqlite.embedded.binaries import server_binaries
 from arqlite.errors import ConfigurationError, DeserializationError, SerializationError
 from arqlite.jobs import Job
 from arqlite.telemetry import JobEnqueued, attach, detach
@@ -52,13 +58,49 @@ async def add(ctx: Ctx, a: int, b: int = 2) -> int:
             "rediss://h?ssl_ca_certs=/ca.pem&ssl_cert_reqs=none",
             {"ssl_ca_certs": "/ca.pem", "ssl_cert_reqs": "none"},
         ),
+        (
+            "redis+sentinel://u:p%40ss@s1:26380,s2/queues/3?max_connections=5",
+            {
+                "host": [("s1", 26380), ("s2", 26379)], "sentinel": True, "sentinel_master": "queues",
+                "database": 3, "username": "u", "password": "p@ss", "ssl": False, "max_connections": 5,
+                "sentinel_password": None,
+            },
+        ),
+        (
+            "valkeys+sentinel://[::1]:1",
+            {"host": [("::1", 1)], "sentinel_master": "mymaster", "database": 0, "ssl": True},
+        ),
+        (
+            "redis+sentinel://:p@s1/m?sentinel_username=&sentinel_password=watch%2Fer",
+            {"password": "p", "sentinel_username": "", "sentinel_password": "watch/er"},
+        ),
     ],
-)
+)  # fmt: skip
 def test_dsn(dsn: str, wanted: dict[str, Any]) -> None:
     """A URL is read whole: secrets are decoded, the database is found in path or query, options are taken."""
     settings = RedisSettings.from_dsn(dsn)
 
     assert {name: getattr(settings, name) for name in wanted} == wanted
+
+
+@pytest.mark.parametrize("dsn", ["redis+cluster://h:7000", "rediss+cluster://u:hunter2@h"])
+def test_dsn_of_a_cluster(dsn: str) -> None:
+    """A Redis Cluster is refused with what there is instead, and with nothing of the password."""
+    with pytest.raises(ConfigurationError, match=r"Redis Cluster: give it .*redis\+sentinel://") as caught:
+        RedisSettings.from_dsn(dsn)
+
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "dsn",
+    ["redis+sentinel://", "redis+sentinel://a,,b/m", "redis+sentinel://a:0", "redis+sentinel://a:70000/m",
+     "redis+sentinel://a b/m"],
+)  # fmt: skip
+def test_dsn_with_sentinels_that_cannot_be_read(dsn: str) -> None:
+    """Sentinels that are none are refused with the form of such a URL."""
+    with pytest.raises(ConfigurationError, match=r"host:port,host:port, as in redis\+sentinel://s1:26379,s2"):
+        RedisSettings.from_dsn(dsn)
 
 
 def test_dsn_of_another_scheme() -> None:
@@ -103,6 +145,10 @@ def test_dsn_with_a_value_no_url_can_hold(dsn: str, text: str) -> None:
         "redis://u:hunter2\u2100@host",
         "redis://hunter2:99999",
         "unix://u:1/hunter2@/run/redis.sock",
+        "redis+sentinel://u:1/hunter2@host/m",
+        "redis+sentinel://u:1#hunter2@host/m",
+        "redis+sentinel://u:1?hunter2@host/m",
+        "redis+sentinel://u:hunter2/x@host",
     ],
 )
 def test_dsn_with_a_password_that_is_not_encoded(
@@ -226,6 +272,70 @@ async def test_sentinel_secrets_and_certificates_reach_everybody(monkeypatch: py
     for sentinel in pool.sentinel_manager.sentinels:
         assert sentinel.connection_pool.connection_class is SSLConnection
         assert {name: sentinel.connection_pool.connection_kwargs[name] for name in wanted} == wanted
+
+
+@pytest.mark.parametrize(
+    ("own", "wanted"),
+    [
+        ({}, ("u", "p")),
+        ({"sentinel_password": "q"}, ("u", "q")),
+        ({"sentinel_username": "", "sentinel_password": ""}, (None, None)),
+    ],
+)
+async def test_sentinels_may_have_secrets_of_their_own(
+    monkeypatch: pytest.MonkeyPatch, own: dict[str, Any], wanted: tuple[str | None, str | None]
+) -> None:
+    """Sentinels get the user and the password of Redis, unless they have others, or none."""
+
+    async def ping(self: Any) -> bool:
+        return True
+
+    monkeypatch.setattr(ArqRedis, "ping", ping)
+    settings = SentinelSettings(host=[("one", 1)], sentinel=True, username="u", password="p", **own)
+
+    pool: Any = (await create_pool(settings)).connection_pool
+
+    [sentinel] = pool.sentinel_manager.sentinels
+    told = sentinel.connection_pool.connection_kwargs
+    assert (told.get("username"), told.get("password")) == wanted
+    assert (pool.connection_kwargs["username"], pool.connection_kwargs["password"]) == ("u", "p")
+
+
+@contextlib.contextmanager
+def server(folder: Path, name: str, *lines: str) -> Iterator[int]:
+    """A real server, or a sentinel, on a loopback port."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = int(free.getsockname()[1])
+    file = folder / f"{name}.conf"
+    file.write_text("\n".join([f"port {port}", "bind 127.0.0.1", f"dir {folder}", *lines]))
+    options = ["--sentinel"] if name == "sentinel" else []
+    with subprocess.Popen(
+        [str(next(server_binaries())), str(file), *options], stdout=subprocess.DEVNULL
+    ) as process:
+        try:
+            yield port
+        finally:
+            process.kill()
+
+
+@pytest.mark.real
+async def test_url_of_sentinels_leads_to_the_master(tmp_path: Path) -> None:
+    """A real sentinel that is named by a URL leads to the server it watches, in its database."""
+    with (
+        server(tmp_path, "redis", "requirepass secret") as port,
+        server(
+            tmp_path, "sentinel",
+            f"sentinel monitor queues 127.0.0.1 {port} 1", "sentinel auth-pass queues secret",
+        ) as watching,
+    ):  # fmt: skip
+        url = f"redis+sentinel://:secret@127.0.0.1:{watching}/queues/2?sentinel_password="
+        pool = await create_pool(RedisSettings.from_dsn(f"{url}&conn_retries=30"))
+        await pool.enqueue_job("add", 1)
+        await pool.aclose(close_connection_pool=True)
+
+        there = await create_pool(RedisSettings.from_dsn(f"redis://:secret@127.0.0.1:{port}/2"))
+        assert [one.function for one in await there.queued_jobs()] == ["add"]
+        await there.aclose(close_connection_pool=True)
 
 
 @pytest.mark.parametrize(

@@ -264,7 +264,7 @@ def test_worker_signature() -> None:
         "keep_discarded", "keep_cancelled",
         "strict_arguments", "cpu_processes", "blocked_loop_warning", "capture_logs", "services",
         "global_limit", "rate_limit", "paused", "node", "ledger",
-        "health_port", "health_host", "blocked_loop_limit",
+        "health_port", "health_host", "blocked_loop_limit", "health_file",
     ]  # fmt: skip
 
 

@@ -99,13 +99,15 @@ def _do(action: Action, settings: Sequence[str], words: Sequence[str], yes: bool
 
     async def work(console: Console) -> Done:
         count = await console.count(query)
-        if not count.value:
+        if not count.value and count.precision == "exact":
             raise Nothing(f"no jobs to {action.verb}: {query}")
         _ask(action, count, yes)
         return await _all(action, console, query, count)
 
     told = operate(settings, work)
     if not told.matched:
+        if not told.is_all:
+            raise Nothing(f"no jobs to {action.verb} were found among those that were looked at: {query}")
         raise Nothing(f"no jobs to {action.verb} are left in Redis: {query}; rows stay until they are pruned")
     if output == "json":
         tell_json({"action": action.verb, "query": str(query), **_counts(told)})
@@ -118,7 +120,8 @@ def _do(action: Action, settings: Sequence[str], words: Sequence[str], yes: bool
 
 def _ask(action: Action, count: Tally, yes: bool) -> None:
     """Say how many there are, and have a person agree."""
-    meant = many(tally(count), "job")
+    # Where counting stopped before it found one, there may be any number.
+    meant = many(tally(count), "job") if count.value else "an unknown number of jobs"
     if yes:
         if not is_rich(sys.stderr):
             click.echo(f"{action.verb}: {meant}", err=True)
@@ -147,7 +150,7 @@ async def _all(action: Action, console: Console, query: Query, count: Tally) -> 
     matched = done = 0
     act = action.on(console)
     with progress() as bar:
-        task = bar.add_task(action.verb, total=count.value)
+        task = bar.add_task(action.verb, total=count.value or None)
         while True:
             step = await act(query)
             matched, done = max(matched, done + step.matched), done + step.done

@@ -188,7 +188,7 @@ def _dsn(redis: RedisSettings) -> str:
     if isinstance(redis.host, str):
         return f"{scheme}://{login}{redis.host}:{redis.port}/{redis.database}"
     hosts = ",".join(f"{host}:{port}" for host, port in redis.host)
-    return f"{scheme}://{login}{hosts}/{redis.database} (sentinels of {redis.sentinel_master})"
+    return f"{scheme}+sentinel://{login}{hosts}/{redis.sentinel_master}/{redis.database}"
 
 
 def _path(found: Any) -> str:

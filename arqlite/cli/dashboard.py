@@ -8,7 +8,6 @@ import errno
 import os
 import signal
 import socket
-import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ import click
 
 from ..errors import MissingExtra
 from .broken import load_in_words
+from .defaults import HOW_TO_NAME, named
 from .worker import told_in_words
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ _LAST_ANSWERS_S = 5
     epilog=f"Who may see it: {USER} and {PASSWORD} in the environment for people, {TOKEN} for programs. "
     "Without them it is shown on this machine only. docs/dashboard.md tells of proxies and TLS."
 )
-@click.argument("settings", metavar="SETTINGS...", nargs=-1, required=True)
+@click.argument("settings", metavar="[SETTINGS]...", nargs=-1)
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen at.")
 @click.option(
     "--port",
@@ -76,11 +76,15 @@ def dashboard(
         from ..dashboard import create_dashboard
     except ImportError as error:
         raise click.ClickException(str(MissingExtra("arqlite dashboard", "dashboard"))) from error
-    sys.path.append(os.getcwd())
+    paths = named(settings)
+    if not paths:
+        raise click.UsageError(
+            f"which queues? Name worker settings, app.worker.WorkerSettings, or {HOW_TO_NAME}"
+        )
     with told_in_words(lambda: True):
         auth, hosts = _door(host, allow_host, insecure_no_auth)
         app: Any = create_dashboard(
-            [load_in_words(path) for path in settings],
+            [load_in_words(path) for path in paths],
             auth=auth,
             allowed_hosts=hosts,
             read_only=read_only,

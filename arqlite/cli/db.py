@@ -6,13 +6,13 @@ import asyncio
 import contextlib
 import dataclasses
 import functools
-import json
 import os
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -21,6 +21,8 @@ from click.core import ParameterSource
 from ..errors import ConfigurationError, LedgerError, MissingExtra
 from .ages import age, ages_by_name
 from .broken import load_in_words
+from .defaults import HOW_TO_NAME, look_in, named
+from .output import output_option, tell_json
 
 if TYPE_CHECKING:
     from ..ledger import Ledger, Retention
@@ -33,9 +35,6 @@ _UNUSABLE = 1
 
 settings_argument = click.argument("settings", metavar="[SETTINGS]", required=False)
 url_option = click.option("--url", help=f"The database. Otherwise that of SETTINGS, or of {URL_VARIABLE}.")
-_output = click.option(
-    "-o", "--output", type=click.Choice(["text", "json"]), default="text", help="How to tell it."
-)
 _age_option = functools.partial(click.option, callback=age, metavar="AGE")
 
 
@@ -57,18 +56,30 @@ def db() -> None:
     show_default=True,
     help="Seconds to wait for others.",
 )
-def upgrade(settings: str | None, url: str | None, timeout: float) -> None:
+@output_option()
+def upgrade(settings: str | None, url: str | None, timeout: float, output: str) -> None:
     """Create the tables, or bring them to what this version needs.
 
     It changes all or nothing, and may be started in any number of places at once.
     """
-    run_on_ledger(settings, url, lambda ledger: _upgrade(ledger, timeout))
+    told = run_on_ledger(settings, url, lambda ledger: _upgrade(ledger, timeout))
+    if output == "json":
+        tell_json(told)
+        return
+    if not told["is_changed"]:
+        click.echo(f"nothing to do, the tables are at revision {told['revision']}")
+    elif told["before"] is None:
+        click.echo(f"created the tables, at revision {told['revision']}")
+    else:
+        click.echo(f"upgraded the tables from revision {told['before']} to {told['revision']}")
+    if told["note"]:
+        click.echo(f"note: {told['note']}", err=True)
 
 
 @db.command()
 @settings_argument
 @url_option
-@_output
+@output_option()
 def current(settings: str | None, url: str | None, output: str) -> None:
     """Tell at which revision the tables are, and how many rows they have.
 
@@ -76,7 +87,7 @@ def current(settings: str | None, url: str | None, output: str) -> None:
     """
     told, reason = run_on_ledger(settings, url, _look)
     if output == "json":
-        click.echo(json.dumps(told | {"reason": reason}, indent=2))
+        tell_json(told | {"reason": reason})
     else:
         for line in _lines(told):
             click.echo(line)
@@ -95,7 +106,8 @@ def current(settings: str | None, url: str | None, output: str) -> None:
     help="For which database. Otherwise that of SETTINGS or the URL.",
 )
 @click.option("--from", "found", metavar="REVISION", help="Where the tables are, if there are any.")
-def sql(settings: str | None, url: str | None, dialect: str | None, found: str | None) -> None:
+@output_option()
+def sql(settings: str | None, url: str | None, dialect: str | None, found: str | None, output: str) -> None:
     """Print the statements of an upgrade, for somebody else to run. Connects to nothing."""
     with in_words():
         from ..ledger.migrations import HEAD
@@ -106,10 +118,12 @@ def sql(settings: str | None, url: str | None, dialect: str | None, found: str |
             raise click.UsageError(f"no revision is called {found!r}; there are {', '.join(revisions())}")
         if dialect is None:
             dialect = _ledger(settings, url).engine.dialect.name
-        if found is not None and not standing_of(found).is_upgradable:
-            click.echo(f"-- nothing to do: {HEAD} is the last revision")
-        else:
-            click.echo(ddl(dialect, found).rstrip())
+        is_needed = found is None or standing_of(found).is_upgradable
+        statements = ddl(dialect, found).rstrip() if is_needed else ""
+    if output == "json":
+        tell_json({"dialect": dialect, "from": found, "to": HEAD, "sql": statements})
+    else:
+        click.echo(statements or f"-- nothing to do: {HEAD} is the last revision")
 
 
 @db.command()
@@ -131,7 +145,7 @@ def sql(settings: str | None, url: str | None, dialect: str | None, found: str |
 @_age_option("--minutes", help="How long the counts per minute stay.")
 @_age_option("--audit", help="How long the audit stays.")
 @_age_option("--idempotency", help="How long the keys of requests stay.")
-@_output
+@output_option()
 def prune(
     settings: str | None,
     url: str | None,
@@ -159,26 +173,27 @@ def prune(
 
     told = run_on_ledger(settings, url, work)
     if output == "json":
-        click.echo(json.dumps(told, indent=2))
+        tell_json(told)
         return
     click.echo("would go:" if dry_run else "pruned:")
     for name, count in told.items():
         click.echo(f"{name:<12}{count:>14,}")
 
 
-async def _upgrade(ledger: Ledger, timeout: float) -> None:
+async def _upgrade(ledger: Ledger, timeout: float) -> dict[str, Any]:
+    from ..ledger.databases import shown_url
     from ..ledger.migrations import HEAD
     from ..ledger.schema import upgrade_tables
 
     before = await upgrade_tables(ledger.engine, timeout=timeout)
-    if before.standing.is_usable:
-        click.echo(f"nothing to do, the tables are at revision {before.revision}")
-    elif before.revision is None:
-        click.echo(f"created the tables, at revision {HEAD}")
-    else:
-        click.echo(f"upgraded the tables from revision {before.revision} to {HEAD}")
-    if reason := await _reason_against(ledger):
-        click.echo(f"note: {reason}", err=True)
+    is_changed = not before.standing.is_usable
+    return {
+        "database": shown_url(ledger.engine.url),
+        "before": before.revision,
+        "revision": HEAD if is_changed else before.revision,
+        "is_changed": is_changed,
+        "note": await _reason_against(ledger),
+    }
 
 
 async def _look(ledger: Ledger) -> tuple[dict[str, Any], str | None]:
@@ -286,6 +301,7 @@ def _ledger(settings: str | None, url: str | None) -> Ledger:
 
     from ..ledger import Ledger
     from ..ledger.databases import DIALECTS, with_async_driver
+    from ..surroundings import ledger_url
 
     if settings is not None:
         return _ledger_of(settings)
@@ -293,7 +309,26 @@ def _ledger(settings: str | None, url: str | None) -> Ledger:
         if make_url(with_async_driver(found)).get_backend_name() not in DIALECTS:
             raise click.UsageError(f"a ledger is in {' or '.join(DIALECTS)}")
         return Ledger(found)
-    raise click.UsageError(f"which database? Give --url, or SETTINGS with a ledger, or set {URL_VARIABLE}")
+    if paths := named():
+        return _ledger_of_all(paths)
+    if found := ledger_url():
+        return Ledger(found)
+    raise click.UsageError(
+        f"which database? Give --url, or SETTINGS with a ledger, or set {URL_VARIABLE};"
+        f" for SETTINGS {HOW_TO_NAME}"
+    )
+
+
+def _ledger_of_all(paths: Sequence[str]) -> Ledger:
+    """The one ledger of several settings.
+
+    Raises:
+        UsageError: they have none, or several.
+    """
+    found = {str(ledger.url): ledger for ledger in map(_ledger_of, paths)}
+    if len(found) == 1:
+        return next(iter(found.values()))
+    raise click.UsageError(f"{' and '.join(paths)} have different ledgers: name one of them")
 
 
 def _ledger_of(path: str) -> Ledger:
@@ -301,7 +336,7 @@ def _ledger_of(path: str) -> Ledger:
     from ..ledger.given import ledger_of
     from ..settings import get_kwargs, with_default_ledger
 
-    sys.path.append(os.getcwd())
+    look_in(Path.cwd())
     found = load_in_words(path)
     if isinstance(found, Ledger):
         return found

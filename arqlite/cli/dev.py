@@ -14,6 +14,7 @@ import click
 
 from ..logs import default_log_config
 from .broken import load_in_words
+from .defaults import HOW_TO_NAME, named
 from .leash import Leash
 from .loading import load
 
@@ -24,7 +25,7 @@ DASHBOARD_PORT = 8484
     epilog="Ctrl-C once lets running jobs end, for their job_completion_wait, or 25 seconds where settings"
     " say nothing; twice stops at once."
 )
-@click.argument("worker_settings", metavar="WORKER_SETTINGS...", nargs=-1)
+@click.argument("worker_settings", metavar="[WORKER_SETTINGS]...", nargs=-1)
 @click.option("--dashboard/--no-dashboard", default=True, help="Whether the dashboard runs, too.")
 @click.option(
     "--port",
@@ -55,9 +56,9 @@ def dev(
     if stop:
         _stop()
         return
+    worker_settings = named(worker_settings)
     if not worker_settings:
-        raise click.UsageError(f"which settings? {_suggestion()}")
-    sys.path.append(os.getcwd())
+        raise click.UsageError(f"which settings? {_suggestion()}. Or {HOW_TO_NAME}")
     leash = Leash.of_environment()
     if leash is not None:
         from .devworker import work

@@ -22,6 +22,7 @@ from ..embedded import EmbeddedServer, data_home
 from ..errors import EmbeddedServerError
 from ..surroundings import LEDGER_VARIABLE, REDIS_VARIABLE, DevSession, held
 from .children import Child
+from .defaults import is_default
 from .devworker import option_of
 from .merging import merged, prefix
 from .serverwatch import keep_alive
@@ -239,7 +240,8 @@ def _hint(path: str, settings: Any) -> str:
     named = (
         first if isinstance(first, str) else getattr(first, "name", None) or getattr(first, "__name__", "")
     )
-    return f"; try: arqlite enqueue {path} {str(named).rpartition('.')[2]} ..."
+    said = "" if is_default(path) else f"{path} "  # whoever tries it may be in another terminal
+    return f"; try: arqlite enqueue {said}{str(named).rpartition('.')[2]} ..."
 
 
 def _runs_already(found: DevSession | None) -> str:

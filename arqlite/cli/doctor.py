@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from .defaults import are_named
 from .exits import FAILED, ending_in_words
 from .hints import hint_of
 from .operating import operate
@@ -55,7 +56,7 @@ def doctor(
     """
     if from_arq is not None:
         _examine(from_arq, output)
-    elif settings:
+    elif settings or are_named() or production or output == "json":
         _look(settings, production, output)
     else:
         click.echo(ctx.get_help())

@@ -1,4 +1,4 @@
-"""`arqlite db export`: rows of the ledger as CSV or JSON lines."""
+"""`arqlite db export`: rows of the ledger as CSV, JSON lines or one JSON list."""
 
 from __future__ import annotations
 
@@ -43,7 +43,10 @@ def _with_conditions(command: Any) -> Any:
 @db.command()
 @settings_argument
 @url_option
-@click.option("--format", "kind", type=click.Choice(["jsonl", "csv"]), default="jsonl", show_default=True)
+@click.option(
+    "--format", "-o", "--output", "kind", type=click.Choice(["jsonl", "csv", "json"]), default="jsonl",
+    show_default=True, help="An object a line, CSV, or one list of objects.",
+)  # fmt: skip
 @click.option("--file", "path", type=click.Path(dir_okay=False), help="The file. Otherwise standard output.")
 @click.option("--columns", help="Which columns, with commas between them. Otherwise all but the queue's own.")
 @click.option("--since", callback=age, metavar="AGE", help="Only jobs created no longer ago: 90m, 12h, 30d.")
@@ -59,7 +62,7 @@ def export(
     until: timedelta | None,
     **given: tuple[str, ...],
 ) -> None:
-    """Write rows of the ledger, the newest job first, as JSON lines or CSV.
+    """Write rows of the ledger, the newest job first, as JSON lines, CSV or JSON.
 
     An option that is given again means either of its values; several options must all hold. However many
     rows there are, only a few hundred are in memory.
@@ -76,7 +79,9 @@ def export(
 
     async def work(ledger: Ledger) -> None:
         await ledger.check()
-        pieces = ledger.export(format=kind, columns=names, **conditions)
+        pieces = ledger.export(format="csv" if kind == "csv" else "jsonl", columns=names, **conditions)
+        if kind == "json":
+            pieces = _as_list(pieces)
         with contextlib.ExitStack() as stack:
             if path is None:
                 await _write(sys.stdout, pieces)
@@ -84,6 +89,17 @@ def export(
                 await _write(stack.enter_context(_opened(path)), pieces)
 
     run_on_ledger(settings, url, work)
+
+
+async def _as_list(pieces: AsyncIterator[str]) -> AsyncIterator[str]:
+    """Make one list of objects that stand in lines, however many there are."""
+    before = "["
+    async for piece in pieces:
+        for line in piece.split("\n"):
+            if line:
+                yield f"{before}\n{line}"
+                before = ","
+    yield "[]\n" if before == "[" else "\n]\n"
 
 
 def _opened(path: str) -> TextIO:

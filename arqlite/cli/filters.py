@@ -20,9 +20,9 @@ _NEGATED = re.compile(rf"-({'|'.join(NAMES)}|arg\.[^:]+|meta\.[^:]+):")
 _STATED = ("state", "status")
 _VALUES = {
     "state": ("available", "scheduled", "retryable", "suspended", "executing", "completed", "discarded",
-              "cancelled"),
+              "cancelled", "failed", "running", "queued", "succeeded"),
     "status": ("QUEUED", "RUNNING", "SUCCESS", "FAILED", "CANCELLED"),
-    "cause": ("ERROR", "TIMEOUT", "CANCELLED", "SHUTDOWN", "LOST"),
+    "cause": ("ERROR", "TIMEOUT", "CANCELLED", "SHUTDOWN", "LOST", "EXPIRED", "REFUSED", "DUPLICATE"),
     "since": ("10m", "1h", "24h", "7d"),
 }  # fmt: skip
 

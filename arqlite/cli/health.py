@@ -1,11 +1,11 @@
-"""`arqlite health`: ask a worker's probe, for containers that can only run a command."""
+"""`arqlite health`: how a worker is, by its probe or its file, for containers that can only run a command."""
 
 from __future__ import annotations
 
 import json
 import os
 import sys
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import SplitResult, urlsplit
 
 import click
@@ -16,9 +16,17 @@ _LONGEST_ANSWER = 1_000_000
 _HERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (who listens everywhere is asked here)
 
 
+class _Unwell(Exception):
+    """Nobody answers, or what there is cannot be read."""
+
+
 @click.command(epilog="Ends with 0 if all is well, with 1 if not, and with the reason on stderr.")
 @click.argument("settings", metavar="[SETTINGS]", required=False)
 @click.option("--url", help="The probe, such as http://127.0.0.1:8081/readyz; nothing of yours is imported.")
+@click.option(
+    "--file", "path", metavar="PATH",
+    help="The worker's health_file, where it has no port; nothing of yours is imported.",
+)  # fmt: skip
 @click.option(
     "--probe",
     type=click.Choice(["livez", "readyz", "startupz"]),
@@ -27,33 +35,85 @@ _HERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (who listens everywh
     help="Which one to ask, where the URL names none.",
 )
 @click.option(
+    "--max-age",
+    type=click.FloatRange(min=0, min_open=True),
+    default=10.0,
+    show_default=True,
+    help="Seconds that the file may be old: the worker writes it each second.",
+)
+@click.option(
     "--timeout",
     type=click.FloatRange(min=0, min_open=True),
     default=3.0,
     show_default=True,
     help="Seconds to wait for the answer.",
 )
-def health(settings: str | None, url: str | None, probe: str, timeout: float) -> None:
+@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", help="How to tell it.")
+def health(
+    settings: str | None,
+    url: str | None,
+    path: str | None,
+    probe: str,
+    max_age: float,
+    timeout: float,
+    output: str,
+) -> None:
     """Tell whether a worker is well, by the answer of its probe.
 
-    SETTINGS is the path of a worker's settings with a `health_port`: package.module.WorkerSettings. Without
-    such a port Redis is asked whether any worker of the queue is alive, as --check does.
+    SETTINGS is the path of a worker's settings with a `health_port` or a `health_file`:
+    package.module.WorkerSettings. Without these Redis is asked whether any worker of the queue is alive, as
+    --check does.
     """
-    if (settings is None) == (url is None):
-        raise click.UsageError("whose health? Give --url or SETTINGS")
-    if url is None:
-        assert settings is not None  # noqa: S101 (one of both is given)
-        url = _url_of(settings)
-    if url is None:
-        sys.exit(_ask_redis(str(settings)))
+    if sum(one is not None for one in (settings, url, path)) > 1:
+        raise click.UsageError("whose health? Give --url or SETTINGS, or --file: one of them")
+    if url is None and path is None:
+        settings = _settings(settings)
+        url, path = _places_of(settings)
+    try:
+        if url is not None:
+            status, told = _ask_url(url, probe, timeout)
+        elif path is not None:
+            status, told = _read(path, probe, max_age)
+        else:
+            status, told = _ask_redis(str(settings))
+    except _Unwell as error:
+        if output == "json":
+            _end(False, {"reasons": [str(error)]}, output)
+        raise click.ClickException(str(error)) from error
+    _end(status == 200, told, output, f"HTTP status {status}")
+
+
+def _ask_url(url: str, probe: str, timeout: float) -> tuple[int, dict[str, Any]]:
     place = _place(url)
     path = place.path if place.path.strip("/") else f"/{probe}"
     try:
         status, body = ask(str(place.hostname), place.port or 80, path, timeout)
     except (OSError, ValueError) as error:
         reason = str(error) or type(error).__name__
-        raise click.ClickException(f"no answer from {place.netloc}{path}: {reason}") from error
-    _tell(status, body)
+        raise _Unwell(f"no answer from {place.netloc}{path}: {reason}") from error
+    try:
+        told: Any = json.loads(body)
+    except ValueError:
+        told = {}
+    return status, told if isinstance(told, dict) else {}
+
+
+def _read(path: str, probe: str, max_age: float) -> tuple[int, dict[str, Any]]:
+    """Read what a worker wrote; it writes each second, so what is old is of one that is dead."""
+    import time
+
+    try:
+        with open(path, encoding="utf-8") as file:
+            age = time.time() - os.fstat(file.fileno()).st_mtime
+            told = json.load(file)[probe]
+            status, body = int(told["status"]), dict(told["body"])
+    except OSError as error:
+        raise _Unwell(f"no worker writes {path}: {error.strerror or error}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise _Unwell(f"{path} was written by no worker") from error
+    if age > max_age:
+        raise _Unwell(f"the worker has not written {path} for {age:.0f} s")
+    return status, body
 
 
 def ask(host: str, port: int, path: str, timeout: float) -> tuple[int, bytes]:
@@ -106,46 +166,50 @@ def _place(url: str) -> SplitResult:
     return place
 
 
-def _tell(status: int, body: bytes) -> None:
-    try:
-        told: Any = json.loads(body)
-    except ValueError:
-        told = {}
-    told = told if isinstance(told, dict) else {}
-    if status == 200:
-        degraded = told.get("ledger") == "degraded"
-        click.echo("ok, ledger: degraded" if degraded else "ok")
-        return
-    reasons = told.get("reasons")
-    for reason in reasons if isinstance(reasons, list) else [f"HTTP status {status}"]:
-        click.echo(str(reason), err=True)
-    sys.exit(1)
+def _end(is_well: bool, told: dict[str, Any], output: str, reason: str = "") -> NoReturn:
+    """Tell how it is, and end with the code for that."""
+    given = told.get("reasons")
+    reasons = [] if is_well else [str(one) for one in given] if isinstance(given, list) else [reason]
+    if output == "json":
+        from .output import tell_json  # which a probe that only wants the code need not load
+
+        tell_json({**told, "is_well": is_well, "reasons": reasons})
+    elif is_well:
+        click.echo("ok, ledger: degraded" if told.get("ledger") == "degraded" else "ok")
+    else:
+        for one in reasons:
+            click.echo(one, err=True)
+    sys.exit(0 if is_well else 1)
 
 
-def _url_of(settings: str) -> str | None:
-    """Where the worker of these settings answers probes; None where it does not."""
+def _settings(told: str | None) -> str:
+    from .defaults import named_one
+
+    return named_one(told, "whose health? Give --url or SETTINGS, or --file.")
+
+
+def _places_of(settings: str) -> tuple[str | None, str | None]:
+    """The URL and the file by which the worker of these settings tells how it is; None where it does not."""
     from ..settings import get_kwargs
     from .broken import load_in_words
     from .worker import told_in_words
 
-    sys.path.append(os.getcwd())
     with told_in_words(lambda: True):
         told = get_kwargs(load_in_words(settings))
-    port, host = told.get("health_port"), told.get("health_host", "127.0.0.1")
-    if port is None:
-        return None
+    port, host, path = told.get("health_port"), told.get("health_host", "127.0.0.1"), told.get("health_file")
+    if port is None or (port == 0 and path is not None):
+        return None, path
     if port == 0:
         raise click.UsageError(f"{settings} has health_port 0, which is any: give --url")
     host = _HERE.get(host, host)
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return (f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"), None
 
 
-def _ask_redis(settings: str) -> int:
+def _ask_redis(settings: str) -> tuple[int, dict[str, Any]]:
     from ..worker import check_health
     from .broken import load_in_words
     from .worker import told_in_words
 
     with told_in_words(lambda: True):
         code = check_health(load_in_words(settings))
-    click.echo("ok" if code == 0 else "no worker of the queue is alive", err=code != 0)
-    return code
+    return (200, {}) if code == 0 else (503, {"reasons": ["no worker of the queue is alive"]})

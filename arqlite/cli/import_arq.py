@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -15,6 +13,8 @@ import click
 
 from ..errors import ConfigurationError
 from .broken import load_in_words
+from .defaults import named_one
+from .output import output_option, tell_json
 from .worker import told_in_words
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ _LINE_EVERY_S = 5.0
 
 
 @click.command("import-arq")
-@click.argument("worker_settings", metavar="WORKER_SETTINGS")
+@click.argument("worker_settings", metavar="[WORKER_SETTINGS]", required=False)
 @click.option(
     "--from", "source", metavar="REDIS_URL", help="Where arq's data is; the settings' Redis by default."
 )
@@ -49,11 +49,9 @@ _LINE_EVERY_S = 5.0
 @click.option(
     "--unknown-functions", is_flag=True, help="Move jobs of functions that these settings lack, too."
 )
-@click.option(
-    "-o", "--output", type=click.Choice(["text", "json"]), default="text", help="How to tell what was done."
-)
+@output_option()
 def import_arq(
-    worker_settings: str,
+    worker_settings: str | None,
     source: str | None,
     queues: tuple[str, ...],
     deserializer: str | None,
@@ -73,10 +71,9 @@ def import_arq(
 
     Ends with 0 when everything was moved, 3 when something was left, 1 on trouble with Redis.
     """
-    sys.path.append(os.getcwd())
     if wait and force:
         raise click.UsageError("--wait leaves running jobs to arq and --force takes them: give one")
-    settings = load_in_words(worker_settings)
+    settings = load_in_words(named_one(worker_settings, "into which queue?"))
     own_deserializer = load_in_words(deserializer) if deserializer else None
     if own_deserializer is not None and not callable(own_deserializer):
         raise click.UsageError(f"--deserializer must name a function, got {own_deserializer!r}")
@@ -197,7 +194,7 @@ def _settings_of(url: str, settings: Any) -> Any:
 
 def _tell(report: Report, output: str) -> None:
     if output == "json":
-        click.echo(json.dumps(report.as_dict(), indent=2, ensure_ascii=False))
+        tell_json(report.as_dict())
         return
     for line in report.lines():
         click.echo(line)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import json
 import os
 import sys
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,8 @@ import click
 
 from .broken import load_in_words
 from .db import in_words, let_threads_end
+from .defaults import named_one
+from .output import output_option, tell_json
 from .worker import told_in_words
 
 if TYPE_CHECKING:
@@ -30,29 +31,27 @@ _MEANINGS = {
 
 
 @click.command()
-@click.argument("settings")
+@click.argument("settings", metavar="[SETTINGS]", required=False)
 @click.option(
     "--dry-run", is_flag=True, help="Tell what differs; change nothing. Ends with 1 if anything does."
 )
 @click.option("--queue", help="Another queue of the same Redis than that of SETTINGS.")
-@click.option(
-    "-o", "--output", type=click.Choice(["text", "json"]), default="text", help="How to tell what was found."
-)
-def reconcile(settings: str, dry_run: bool, queue: str | None, output: str) -> None:
+@output_option()
+def reconcile(settings: str | None, dry_run: bool, queue: str | None, output: str) -> None:
     """Compare the ledger with Redis, and make the two agree.
 
     The leader among the workers does so by itself, all the time. This is for those who want to know, or who
     cannot wait. SETTINGS is the path of a worker's settings with a ledger: package.module.WorkerSettings.
     """
-    sys.path.append(os.getcwd())
+    path = named_one(settings, "which ledger and Redis?")
     with told_in_words(lambda: True), in_words():
-        mended, is_behind = asyncio.run(_reconcile(load_in_words(settings), settings, queue, dry_run))
+        mended, is_behind = asyncio.run(_reconcile(load_in_words(path), path, queue, dry_run))
     if is_behind:
         raise click.ClickException(
             "a worker has still to write what became of its jobs: try again in a moment"
         )
     if output == "json":
-        click.echo(json.dumps(dataclasses.asdict(mended) | {"dry_run": dry_run}, indent=2))
+        tell_json(dataclasses.asdict(mended) | {"dry_run": dry_run})
     else:
         _tell(mended, dry_run)
     if dry_run and mended:

@@ -79,6 +79,11 @@ def test_charge_is_tried_again():
 '''
 
 
+def default_settings(path: str) -> str:
+    """The text of a project's pyproject.toml, which has its commands find their settings."""
+    return f'[tool.arqlite]\nsettings = ["{path}"]\n'
+
+
 def files(*, for_fastapi: bool) -> dict[str, str]:
     """The names and texts of a new project's files."""
     module, text = ("app", APP) if for_fastapi else ("tasks", TASKS)

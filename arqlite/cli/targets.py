@@ -1,11 +1,9 @@
-"""Which queues a command is about: `-s SETTINGS`, `ARQLITE_SETTINGS`, or a path as its first word."""
+"""Which queues a command is about: `-s SETTINGS`, a path as its first word, or what `defaults` finds."""
 
 from __future__ import annotations
 
 import importlib.util
-import os
 import re
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,8 +11,7 @@ import click
 from click.core import ParameterSource
 
 from .broken import load_in_words
-
-VARIABLE = "ARQLITE_SETTINGS"
+from .defaults import HOW_TO_NAME, VARIABLE, are_named, named
 
 _PATH = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")
 
@@ -24,8 +21,8 @@ settings_option = click.option(
     multiple=True,
     envvar=VARIABLE,
     metavar="PATH",
-    help=f"Worker settings, package.module.WorkerSettings; may be given again. Or {VARIABLE}, or"
-    " the first word.",
+    help="Worker settings, package.module.WorkerSettings; may be given again. Or the first word, or"
+    f" {VARIABLE}, or [tool.arqlite] in pyproject.toml.",
 )
 
 
@@ -83,12 +80,12 @@ def loaded(settings: Sequence[str]) -> list[Any]:
     before = context.meta.get(__name__, ())
     if before and context.get_parameter_source("settings") is not ParameterSource.COMMANDLINE:
         settings = before
-    if not settings:
+    paths = named(settings)
+    if not paths:
         raise click.UsageError(
-            f"which queues? Name worker settings first, app.worker.WorkerSettings, or set {VARIABLE}", context
+            f"which queues? Name worker settings first, app.worker.WorkerSettings, or {HOW_TO_NAME}", context
         )
-    _look_in_current_folder()
-    return [load_in_words(path) for path in dict.fromkeys(settings)]
+    return [load_in_words(path) for path in dict.fromkeys(paths)]
 
 
 def _are_named(ctx: click.Context, args: Sequence[str]) -> bool:
@@ -101,15 +98,9 @@ def _are_named(ctx: click.Context, args: Sequence[str]) -> bool:
 
 def _may_be_settings(path: str) -> bool:
     """Whether a path is to be taken for settings: it can be imported, or nothing else names any."""
-    if not os.environ.get(VARIABLE):
+    if not are_named():
         return True
-    _look_in_current_folder()
     try:
         return importlib.util.find_spec(path.partition(".")[0]) is not None
     except (ImportError, ValueError):
         return False
-
-
-def _look_in_current_folder() -> None:
-    if os.getcwd() not in sys.path:
-        sys.path.append(os.getcwd())

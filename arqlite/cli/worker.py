@@ -17,6 +17,8 @@ from ..logs import default_log_config
 from ..probes.systemd import announced
 from ..speaking import speakers_named, speaking_as
 from .broken import load_in_words
+from .choosing import chosen, queues_of
+from .defaults import HOW_TO_NAME, named
 from .hints import with_hint
 from .leash import Leash
 from .loading import load as load
@@ -33,7 +35,7 @@ _MOST_PROCESSES = 1024
     epilog="Ctrl-C or SIGTERM shuts down: running jobs have job_completion_wait seconds to end, then they go"
     " back to the queue. A second one does not wait."
 )
-@click.argument("worker_settings", metavar="WORKER_SETTINGS...", nargs=-1, required=True)
+@click.argument("worker_settings", metavar="[WORKER_SETTINGS]...", nargs=-1)
 @click.option("--burst/--no-burst", default=None, help="End when the queue is empty.")
 @click.option("--check", is_flag=True, help="Run nothing; exit 0 if a worker of each is alive, else 1.")
 @click.option(
@@ -49,6 +51,14 @@ _MOST_PROCESSES = 1024
     help="Start anew when Python files below DIR change.",
 )
 @click.option(
+    "--queues",
+    metavar="NAME:JOBS,...",
+    callback=queues_of,
+    help="Run only these queues, each with so many jobs at once: default:20,mail:5. One class of settings"
+    " runs any queue, with its cron jobs in its own.",
+)
+@click.option("--node", metavar="NAME", help="What this host is called, for pause --node and filters.")
+@click.option(
     "--health-port",
     metavar="PORT",
     type=click.IntRange(0, 65_535),
@@ -59,6 +69,12 @@ _MOST_PROCESSES = 1024
     "--health-host",
     metavar="ADDRESS",
     help="Where to listen for those; 127.0.0.1 by default, 0.0.0.0 is all.",
+)
+@click.option(
+    "--health-file",
+    metavar="PATH",
+    help="Write the same into a file each second, for arqlite health --file; of N processes the second one"
+    " into PATH.2, and so on.",
 )
 @click.option("-v", "--verbose", is_flag=True, help="Show DEBUG lines, too.")
 @click.option(
@@ -75,8 +91,11 @@ def worker(
     check: bool,
     processes: int | None,
     watch: str | None,
+    queues: dict[str, int | None],
+    node: str | None,
     health_port: int | None,
     health_host: str | None,
+    health_file: str | None,
     verbose: bool,
     log_format: str | None,
     custom_log_dict: str | None,
@@ -87,14 +106,21 @@ def worker(
     Several run in one process, each with its own queue, Redis database and limits.
     """
     leash = Leash.of_environment()
-    sys.path.append(os.getcwd())
+    worker_settings = named(worker_settings)
+    if not worker_settings:
+        raise click.UsageError(f"which settings? Name some, app.worker.WorkerSettings, or {HOW_TO_NAME}")
     logging.config.dictConfig(_log_config(verbose, log_format, custom_log_dict))
     if leash is None and not check and (processes is not None or watch is not None):
         sys.exit(_supervise(processes or 1, watch))
-    settings = [(load_in_words if check else load)(path) for path in worker_settings]
+    loaded = [(load_in_words if check else load)(path) for path in worker_settings]
+    with told_in_words(lambda: True):
+        settings = chosen(loaded, queues)
     if check:
-        sys.exit(_check(worker_settings, settings))
-    told = {"burst": burst, "health_port": health_port, "health_host": health_host}
+        sys.exit(_check(list(queues) or worker_settings, settings))
+    told = {
+        "burst": burst, "node": node, "health_port": health_port, "health_host": health_host,
+        "health_file": health_file,
+    }  # fmt: skip
     _run(settings, {name: value for name, value in told.items() if value is not None}, leash)
 
 
@@ -156,18 +182,20 @@ def _run(settings: Sequence[Any], options: dict[str, Any], leash: Leash | None) 
     told = click.ClickException if leash is None else Mistake
     with told_in_words(lambda: True, told=told):
         fleet = create_fleet(settings, **options)
-        _part_health_ports(fleet.workers)
+        _part_health(fleet.workers)
     with told_in_words(lambda: fleet.failed is not None and not fleet.failed.has_reached_redis):
         run_in_own_loop(fleet.run_and_close() if leash is None else leash.run(fleet), fleet.workers)
 
 
-def _part_health_ports(workers: Sequence[Worker]) -> None:
-    """Give each process of several its own port: the first has the one that was told."""
+def _part_health(workers: Sequence[Worker]) -> None:
+    """Give each process of several its own port and file: the first has those that were told."""
     told = os.environ.get(NUMBER, "")
     number = int(told) if told.isdecimal() else 1
     for worker in workers:
         if worker.options.health_port:
             worker.options.health_port += number - 1
+        if worker.options.health_file and number > 1:
+            worker.options.health_file += f".{number}"
 
 
 class Mistake(click.ClickException):

@@ -27,7 +27,7 @@ _MOST_FUNCTIONS = 200
 _DEEPEST = 3
 
 _FIXED: Mapping[str, Sequence[str]] = {
-    "state": (*map(str, JobState), "incomplete"),
+    "state": (*map(str, JobState), "incomplete", "failed", "running", "queued"),
     "status": tuple(map(str, LedgerStatus)),
     "cause": tuple(map(str, Cause)),
     "attempt": ("1", ">1", ">2", ">=5"),

@@ -81,7 +81,17 @@ def find_home(data_dir: Path | None = None) -> Path:
         return Path(data_dir).expanduser().resolve()
     if named := os.environ.get("ARQLITE_HOME"):
         return Path(named).expanduser().resolve()
-    return _project_root(Path.cwd()) / FOLDER
+    return project_root(Path.cwd()) / FOLDER
+
+
+def project_root(start: Path) -> Path:
+    """The nearest folder upwards that is the root of a project; where there is none, the folder itself."""
+    return next(filter(is_project_root, (start, *start.parents)), start)
+
+
+def is_project_root(folder: Path) -> bool:
+    """Whether a folder has what the root of a project has."""
+    return any((folder / mark).exists() for mark in _ROOT_MARKS)
 
 
 def _refuse_that_of_another_user(home: Path) -> None:
@@ -91,13 +101,6 @@ def _refuse_that_of_another_user(home: Path) -> None:
             f"the data folder {home} is another user's, and so what is in it is not used. "
             "Set ARQLITE_HOME to a folder of your own."
         )
-
-
-def _project_root(start: Path) -> Path:
-    for folder in (start, *start.parents):
-        if any((folder / mark).exists() for mark in _ROOT_MARKS):
-            return folder
-    return start
 
 
 def _detour(home: Path) -> Path:

@@ -31,11 +31,22 @@ INSIDE = ("arg.", "meta.")
 ALIASES = {"task": "function", "tags": "tag", "args.": "arg.", "triggered_by": "by", "ids": "id"}
 """What people write, and what it is called here."""
 
+STATE_ALIASES: Mapping[str, tuple[str, ...]] = {
+    "failed": ("discarded",),
+    **dict.fromkeys(("running", "in_progress"), ("executing",)),
+    **dict.fromkeys(("success", "succeeded"), ("completed",)),
+    **dict.fromkeys(("queued", "pending"), ("available", "scheduled", "retryable", "suspended")),
+    "ready": ("available",),
+    "deferred": ("scheduled", "retryable", "suspended"),
+    "retrying": ("retryable",),
+    "canceled": ("cancelled",),
+}
+"""What people call states, after the ledger's statuses, arq's, and the words of the dashboard."""
+
 MOST_VALUES = 500
 """So many values may one word have."""
 
 _STATES = (*map(str, JobState), *(name for name in STATE_GROUPS if name not in set(JobState)))
-_STATE_SAID_AS_STATUS = tuple(str(one).lower() for one in LedgerStatus)
 _SPAN = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|[smhdw]))+")
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhdw])")
 _UNITS = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -77,6 +88,8 @@ def checked(name: str, values: Sequence[str], *, is_negated: bool) -> tuple[str,
     for value in values:
         if "\0" in value or not _can_be_written(value):
             raise ConfigurationError(f"{name} cannot be {value!r}: no job has such characters")
+    if name == "state":
+        values = [state for value in values for state in STATE_ALIASES.get(value.lower(), (value,))]
     check = _CHECKS.get(name)
     return name, tuple(dict.fromkeys(map(check, values) if check else values))
 
@@ -207,12 +220,9 @@ def _state(value: str) -> str:
     lowered = value.lower()
     if lowered in _STATES:
         return lowered
-    if lowered in _STATE_SAID_AS_STATUS:
-        raise ConfigurationError(f"{value!r} is a status and no state: write status:{lowered}")
-    near = difflib.get_close_matches(lowered, [*_STATES, *_STATE_SAID_AS_STATUS], 1)
-    if near and near[0] not in _STATES:
-        raise ConfigurationError(f"there is no state {value!r}; did you mean status:{near[0]}?")
-    raise ConfigurationError(f"there is no state {value!r}; {_nearest(lowered, _STATES)}")
+    near = difflib.get_close_matches(lowered, [*_STATES, *STATE_ALIASES], 1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    raise ConfigurationError(f"there is no state {value!r}; {hint}there are {', '.join(_STATES)}")
 
 
 def _member_of(kind: type[LedgerStatus] | type[Cause], name: str) -> Callable[[str], str]:

@@ -99,7 +99,8 @@ class FakeConsole:
     """Tells of two queues with three jobs; notes what is done in a file, a line each.
 
     With TOY_AWAY in the environment Redis is out of reach, TOY_EMPTY leaves nothing to be told, TOY_STUCK has
-    no job move, TOY_SPARSE has jobs far down the list only, and with TOY_ROWS only rows tell of jobs.
+    no job move, TOY_SPARSE has jobs far down the list only, and with TOY_ROWS only rows tell of jobs. With
+    TOY_UNCOUNTED nobody knows how many there are, and with TOY_UNSEEN none is found among those looked at.
     """
 
     def __init__(self, targets: Any, *, by: str = "") -> None:
@@ -143,7 +144,11 @@ class FakeConsole:
 
     async def count(self, query: Any) -> Tally:
         _note(f"count {query}")
-        return Tally(0 if self.is_empty else self.left)
+        return (
+            Tally(0, "at least")
+            if "TOY_UNCOUNTED" in os.environ
+            else Tally(0 if self.is_empty else self.left)
+        )
 
     async def job(self, job_id: str, queue: str | None = None) -> JobDetail | None:
         return None if job_id == "nowhere" or self.is_empty else _detail(job_id)
@@ -220,6 +225,8 @@ class FakeConsole:
         """Moves two jobs in a call, for a call does not do it to all of very many."""
         if "TOY_STUCK" in os.environ:
             return Done(self.left, 0)
+        if "TOY_UNSEEN" in os.environ:
+            return Done(0, 0, is_all=False)
         if "TOY_ROWS" in os.environ:
             return Done(0, 0)
         step, matched = min(self.left, 2), self.left

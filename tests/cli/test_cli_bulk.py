@@ -110,6 +110,25 @@ def test_rows_are_no_jobs(invoke: Callable[..., Result]) -> None:
     assert "no jobs to delete are left in Redis" in done.stderr
 
 
+def test_jobs_that_nobody_counted_are_asked_about(project: Path) -> None:
+    """Where counting stopped before it found a job there may be some: a person is asked, and it is done."""
+    with terminal(project, "retry", "toyapp.Mail", "tag:vip", TOY_UNCOUNTED="1") as shell:
+        shell.wait_for("retry an unknown number of jobs? [y/N]: ")
+        shell.type("y\n")
+        code = shell.ended()
+
+    assert code == 0
+    assert "retried 3 jobs" in shell.plain
+
+
+def test_jobs_that_were_not_found_may_be_there(invoke: Callable[..., Result]) -> None:
+    """Where not all jobs were looked at, it is not said that there are none."""
+    done = invoke("cancel", "toyapp.Mail", "tag:vip", "--yes", TOY_UNCOUNTED="1", TOY_UNSEEN="1")
+
+    assert (done.exit_code, done.stdout) == (3, "")
+    assert "no jobs to cancel were found among those that were looked at: tag:vip" in done.stderr
+
+
 def test_result_as_json(invoke: Callable[..., Result]) -> None:
     """JSON tells how many were meant, and to how many it was done."""
     done = invoke("retry", "toyapp.Mail", "state:discarded", "--yes", "-o", "json")

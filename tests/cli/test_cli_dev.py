@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from cli_kit_toys import Project, Terminal, command, enqueue
+from cli_toys import Program
 
 from arqlite.embedded import status, stop, wait_until_gone
 
@@ -38,7 +39,7 @@ def test_everything_runs_and_is_found(project: Project) -> None:
     assert result == "hello, Ada"
     assert told == [("greet", "completed")]
     assert (stopped.returncode, stopped.stdout, code) == (0, "ended\n", 0)
-    assert "try: arqlite enqueue tasks.WorkerSettings greet ..." in program.log
+    assert "try: arqlite enqueue greet ..." in program.log
 
 
 def test_nothing_is_written_elsewhere(project: Project) -> None:
@@ -257,7 +258,8 @@ def test_environment_holds(project: Project, real_url: str, monkeypatch: pytest.
     ],
 )
 def test_mistakes_are_told(project: Project, args: list[str], code: int, words: str) -> None:
-    """A wrong command is told in words, with what may be meant."""
+    """A wrong command in a project that names no settings is told in words, with what may be meant."""
+    (project.folder / "pyproject.toml").unlink()
     (project.folder / "wrong.py").write_text("class WorkerSettings\n")
     (project.folder / "lacking.py").write_text("import no_such_package\n")
 
@@ -266,6 +268,23 @@ def test_mistakes_are_told(project: Project, args: list[str], code: int, words: 
     assert done.returncode == code
     assert words in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_settings_that_the_project_does_not_name_are_in_the_hint(project: Project) -> None:
+    """Where the project names no settings, the command that is told to be tried does."""
+    (project.folder / "pyproject.toml").unlink()
+
+    with project.dev("--no-dashboard") as program:
+        program.wait_for("ready in")
+
+    assert "try: arqlite enqueue tasks.WorkerSettings greet ..." in program.log
+
+
+def test_settings_of_the_project_need_not_be_said(project: Project) -> None:
+    """Without a word `arqlite dev` runs what the project names."""
+    with Program(project.folder, "-m", "arqlite", "dev", "--no-dashboard") as program:
+        program.wait_for("ready in")
+        assert enqueue(project.folder, "greet", "Ada") == "hello, Ada"
 
 
 def test_dashboard_is_there(project: Project) -> None:

@@ -15,8 +15,10 @@ def test_written_test_passes(tmp_path: Path, options: list[str], module: str) ->
     tested = python(tmp_path, "-m", "pytest", "-q", "-p", "no:cacheprovider")
 
     assert done.returncode == 0
-    assert sorted(path.name for path in tmp_path.iterdir()) == [f"{module}.py", f"test_{module}.py"]
-    assert f"next:  arqlite dev {module}.WorkerSettings\n" in done.stdout
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
+        [f"{module}.py", f"test_{module}.py", "pyproject.toml"]
+    )
+    assert "next:  arqlite dev\n" in done.stdout
     assert "2 passed" in tested.stdout
 
 
@@ -37,7 +39,28 @@ def test_folder_is_made(tmp_path: Path) -> None:
     done = command(tmp_path, "init", "shop/jobs")
 
     assert (tmp_path / "shop/jobs/tasks.py").exists()
-    assert "next:  cd shop/jobs && arqlite dev tasks.WorkerSettings\n" in done.stdout
+    assert "next:  cd shop/jobs && arqlite dev\n" in done.stdout
+
+
+@pytest.mark.parametrize("mark", ["pyproject.toml", ".git"])
+def test_project_that_is_there_stays_as_it_is(tmp_path: Path, mark: str) -> None:
+    """In a project of somebody no pyproject.toml is written, and the next command names the settings."""
+    (tmp_path / mark).write_text("")
+
+    done = command(tmp_path, "init", "jobs")
+
+    assert sorted(path.name for path in (tmp_path / "jobs").iterdir()) == ["tasks.py", "test_tasks.py"]
+    assert (tmp_path / mark).read_text() == ""
+    assert "next:  cd jobs && arqlite dev tasks.WorkerSettings\n" in done.stdout
+
+
+def test_settings_of_a_new_project_are_named(tmp_path: Path) -> None:
+    """In a project that was written here commands know the settings."""
+    command(tmp_path, "init")
+
+    done = command(tmp_path, "config", "show")
+
+    assert (done.returncode, "tasks.WorkerSettings" in done.stdout) == (0, True)
 
 
 def test_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:

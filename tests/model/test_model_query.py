@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from arqlite.errors import ConfigurationError
 from arqlite.model.query import Query, Term
-from arqlite.model.states import INCOMPLETE_STATES, JobState
+from arqlite.model.states import ARQ_STATUS, INCOMPLETE_STATES, LEDGER_STATUS, JobState, LedgerStatus
 from arqlite.model.terms import glob_of, literals_of, moment_of, range_of, states_of
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
@@ -88,8 +88,7 @@ def test_spellings_are_put_right() -> None:
         ("stat:discarded", "did you mean state:?"),
         ("colour:red", "there are state, status"),
         ("state:discardet", "did you mean 'discarded'? there are suspended"),
-        ("state:failed", "write status:failed"),
-        ("state:fialed", "did you mean status:failed?"),
+        ("state:fialed", "did you mean 'failed'? there are suspended"),
         ("status:FALED", "did you mean 'FAILED'?"),
         ("cause:timout", "did you mean 'TIMEOUT'?"),
         ("attempt:many", "a number is written as 3, >2"),
@@ -119,6 +118,33 @@ def test_slip_is_answered_in_words(line: str, words: str) -> None:
         Query.parse(line)
 
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("state:failed", "state:discarded"),
+        ("state:Running,succeeded", "state:executing,completed"),
+        ("-state:success", "-state:completed"),
+        ("state:queued", "state:available,scheduled,retryable,suspended"),
+        ("state:pending,ready", "state:available,scheduled,retryable,suspended"),
+        ("state:deferred", "state:scheduled,retryable,suspended"),
+        ("state:in_progress,retrying,canceled", "state:executing,retryable,cancelled"),
+    ],
+)
+def test_states_have_other_names(said: str, meant: str) -> None:
+    """What people type first for a state is understood, and written as it is called here."""
+    assert str(Query.parse(said)) == meant
+
+
+def test_other_names_of_states_mean_what_statuses_and_arq_say() -> None:
+    """A word that is a status of the ledger, too, or one of arq, means the states that have it."""
+    for status in LedgerStatus:
+        wanted = {state for state in JobState if LEDGER_STATUS[state] is status}
+        assert states_of(Query.parse(f"state:{status}").get("state")) == wanted
+    for word in ("deferred", "in_progress"):
+        wanted = {state for state in JobState if ARQ_STATUS[state].value == word}
+        assert states_of(Query.parse(f"state:{word}").get("state")) == wanted
 
 
 def test_message_names_the_word() -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
 import threading
 import time
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 from signal import Signals
 from typing import Any
 
@@ -48,6 +51,54 @@ async def test_probes_of_a_worker_at_work(arq_redis: ArqRedis, make_worker: Any,
     ]  # fmt: skip
     assert worker.health_url is None
     assert not _OPEN
+
+
+async def test_file_of_a_worker(
+    arq_redis: ArqRedis, make_worker: Any, eventually: Any, tmp_path: Path
+) -> None:
+    """A worker at work writes into a file what its probes say, and its end takes the file away."""
+    file = tmp_path / "health"
+
+    def written() -> dict[str, Any]:
+        return dict(json.loads(file.read_text()))
+
+    async with at_work(make_worker([ok], health_file=str(file), max_jobs=7)):
+        await eventually(lambda: written()["readyz"]["status"] == 200)
+        told = written()
+        assert os.listdir(tmp_path) == ["health"]
+
+    assert (told["pid"], told["livez"]["status"], told["startupz"]["status"]) == (os.getpid(), 200, 200)
+    assert told["readyz"]["body"]["workers"][0]["max_jobs"] == 7
+    assert not file.exists()
+    assert not _OPEN
+
+
+async def test_file_of_several_workers(
+    arq_redis: ArqRedis, make_worker: Any, eventually: Any, tmp_path: Path
+) -> None:
+    """Workers of one process that name one file are told there together."""
+    file = tmp_path / "health"
+    workers = [
+        make_worker([ok], queue_name=name, health_file=str(file), health_port=0) for name in ("a", "b")
+    ]
+
+    def queues() -> list[str]:
+        return [one["queue"] for one in json.loads(file.read_text())["readyz"]["body"]["workers"]]
+
+    async with at_work(workers[0]):
+        async with at_work(workers[1]):
+            await eventually(lambda: file.exists() and queues() == ["a", "b"])
+        await eventually(lambda: queues() == ["a"])
+
+    assert not file.exists()
+
+
+async def test_file_that_cannot_be_written(arq_redis: ArqRedis, make_worker: Any, tmp_path: Path) -> None:
+    """A file in no folder ends the worker in words, before it starts."""
+    worker = make_worker([ok], health_file=str(tmp_path / "nowhere" / "health"))
+
+    with pytest.raises(ConfigurationError, match=r"health_file .* cannot be written: No such file"):
+        await worker.async_run()
 
 
 async def test_worker_that_starts_is_live_and_not_ready(arq_redis: ArqRedis, make_worker: Any) -> None:
