@@ -191,7 +191,7 @@ def _minutes(words: type[_Postgresql]) -> str:
         )
         SELECT {words.minute.format("finished_at")} AS minute, queue, function, state,
             count(*), 250 * count(*), 0, 250, 0
-        FROM arqlite_jobs WHERE finished_at IS NOT NULL GROUP BY 1, 2, 3, 4
+        FROM arqlite_jobs WHERE finished_at IS NOT NULL GROUP BY 1, 2, 3, 4 ORDER BY 1
     """
 
 

@@ -35,7 +35,8 @@ PATIENCE_S = 0.05
 MOST_BESIDE_A_LIST = 2_000
 """So many rows are looked at for the numbers beside a list: each may lie in another page of the disk."""
 
-_MOST_OF_A_QUEUE = 5_000
+_MOST_OF_A_QUEUE = 1_000
+_MOST_OF_A_LEDGER = 10_000
 
 _MOST_TROUBLED = 20_000
 _OF_STATES = ("state", "status")
@@ -145,12 +146,13 @@ async def _of_ledger(asked: Asked, ledger: Ledger, places: Sequence[Place]) -> T
 async def _of_ledger_without_words(asked: Asked, ledger: Ledger, places: Sequence[Place]) -> Tallies:
     """All jobs of queues: the open ones from Redis, the ended ones from their index."""
 
+    rows = asked.rows(ledger, places)
+
     async def ask(state: JobState) -> Tally:
-        rows = asked.rows(ledger, places)
         wanted = await rows.wanted_of(Query((Term("state", (str(state),)),)))
         if wanted is None:
             return NOTHING
-        told = await ledger.count(wanted, most=_MOST_OF_A_QUEUE if wanted.queues else None)
+        told = await ledger.count(wanted, most=_MOST_OF_A_QUEUE if wanted.queues else _MOST_OF_A_LEDGER)
         return Tally(told.value, told.precision)
 
     async def ended(state: JobState) -> tuple[JobState, Tally]:

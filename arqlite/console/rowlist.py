@@ -41,6 +41,7 @@ class RowList:
         self._known = known
         self._hider = hider
         self._places = {place.queue: place for place in places}
+        self._there: list[str] | None = None
 
     async def chunk(self, after: Any, limit: int) -> Chunk:
         """Some jobs, from a place in the list on."""
@@ -69,8 +70,9 @@ class RowList:
     async def _queues(self) -> list[str]:
         """The queues that have to be named: none if the ledger has rows of no others."""
         meant = sorted(self._places)
-        there = await self.ledger.values("queue", most=_MOST_QUEUES)
-        return [] if len(there) < _MOST_QUEUES and set(there) <= set(meant) else meant
+        if self._there is None:
+            self._there = await self.ledger.values("queue", most=_MOST_QUEUES)
+        return [] if len(self._there) < _MOST_QUEUES and set(self._there) <= set(meant) else meant
 
     async def _told(self, query: Query) -> Known:
         """What is known, and what only this ledger can tell of the query's words."""

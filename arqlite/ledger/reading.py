@@ -15,8 +15,12 @@ from ..errors import LedgerTooSlow
 
 READ_TIMEOUT_S = 2.0
 
-# A page is found in a few ms; to compile its plan first, as PostgreSQL would for a dear one, takes 100.
-_LIMITS = text("SELECT set_config('statement_timeout', :ms, true), set_config('jit', 'off', true)")
+# A page is found in a few ms; to compile its plan first, as PostgreSQL would for a dear one, takes 100. And
+# it follows an index for some rows: a bitmap is made of all that the index has, and sorted then.
+_LIMITS = text(
+    "SELECT set_config('statement_timeout', :ms, true), set_config('jit', 'off', true),"
+    " set_config('enable_bitmapscan', 'off', true)"
+)
 
 _STOPPED_BY_POSTGRESQL = "57014"
 _STOPPED_BY_SQLITE = "interrupted"

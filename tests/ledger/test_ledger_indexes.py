@@ -73,13 +73,12 @@ async def test_questions_have_indexes(ledger: Ledger, conditions: dict[str, Any]
         ({"queue": ["main", "small"], "function": "seldom", "status": "SUCCESS"}, "functions"),
     ],
 )
-async def test_of_long_ways_the_shortest_is_gone(
+async def test_of_long_ways_the_one_with_most_hits_is_gone(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch, conditions: dict[str, Any], answers: str
 ) -> None:
-    """Where all ways are long PostgreSQL's statistics tell which is the shortest."""
-    if ledger.engine.dialect.name == "sqlite":
-        pytest.skip("SQLite has no such statistics")
+    """Where all ways are long their next rows tell on which one most rows are meant."""
     monkeypatch.setattr(listing, "PROBES", 2)
+    monkeypatch.setattr(listing, "SAMPLE", 20)
     states = [JobState.COMPLETED, JobState.COMPLETED, JobState.COMPLETED, JobState.DISCARDED]
     await fill(
         ledger,
@@ -93,13 +92,27 @@ async def test_of_long_ways_the_shortest_is_gone(
             for n in range(400)
         ],
     )
-    async with ledger.engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
-        await connection.execute(text("ANALYZE arqlite_jobs"))
 
     async with ledger.sessions() as db:
         walk = await listing._Walk.of(db, ledger.row_model, LedgerFilter.of(**conditions), None)
 
     assert answers in walk.path.answers
+
+
+async def test_what_has_ended_is_found_behind_many_that_wait(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page of ended jobs of a queue does not end at the jobs of that queue that came later and wait."""
+    monkeypatch.setattr(listing, "PROBES", 5)
+    monkeypatch.setattr(listing, "SAMPLE", 10)
+    monkeypatch.setattr(listing, "LOOKS", (10, 20))
+    ended = [row(f"ended-{n}", at=n) for n in range(20)]
+    waiting = [row(f"waiting-{n}", JobState.AVAILABLE, at=100 + n) for n in range(40)]
+    await fill(ledger, [*ended, *waiting])
+
+    page = await ledger.jobs(queue="main", status="SUCCESS", limit=5)
+
+    assert [one.id for one in page.items] == [f"ended-{n}" for n in range(19, 14, -1)]
 
 
 async def test_common_job_is_in_few_indexes(ledger: Ledger) -> None:

@@ -16,7 +16,6 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.base import Executable
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ClauseElement
-from sqlalchemy.sql.selectable import SelectBase
 
 from ...model.states import JobState
 from ..cursors import Key
@@ -34,6 +33,9 @@ LOOKS = (1_000, 5_000, 20_000)
 
 PROBES = 2_000
 """So many rows make a path a long one: which of two long paths is the longer is not counted."""
+
+SAMPLE = 500
+"""So many of their next rows tell which of two long paths is the better one."""
 
 _KEY = ("created_at", "id", "queue")
 
@@ -67,8 +69,15 @@ async def list_rows(
 async def count_listed(
     db: AsyncSession, row_model: type[RowT], wanted: LedgerFilter, *, most: int
 ) -> tuple[int, bool]:
-    """How many rows are meant, of at most so many that are looked at, and whether that were all."""
-    walk = await _Walk.of(db, row_model, wanted, None)
+    """How many rows are meant, of at most so many that are looked at, and whether that were all.
+
+    On PostgreSQL, which has an estimate, nothing is counted where it is known before that there are more.
+    """
+    walks = _Walk.all_of(db, row_model, wanted, None)
+    lengths = await _lengths(db, walks)
+    if _is_postgresql(db) and most < min(lengths, default=0):
+        return 0, False
+    walk = await _shortest(db, walks, lengths)
     looked = walk.met(most + 1)
     said = [condition.says(looked.c) for condition in walk.left]
     count, seen = (
@@ -105,11 +114,7 @@ async def estimate_listed(db: AsyncSession, row_model: type[JobRowMixin], wanted
         said.append(columns.created_at >= begin)
     if end is not None:
         said.append(columns.created_at < end)
-    return await _rows_in_plan(db, select(columns.id).where(*said))
-
-
-async def _rows_in_plan(db: AsyncSession, statement: SelectBase) -> int:
-    (plan,) = (await db.execute(_Explained(statement))).scalar_one()
+    (plan,) = (await db.execute(_Explained(select(columns.id).where(*said)))).scalar_one()
     return int(plan["Plan"]["Plan Rows"])
 
 
@@ -118,7 +123,7 @@ class _Explained(Executable, ClauseElement):
 
     inherit_cache = False
 
-    def __init__(self, statement: SelectBase) -> None:
+    def __init__(self, statement: Select[Any]) -> None:
         self.statement = statement
 
 
@@ -155,20 +160,21 @@ class _Walk:
         cls, db: AsyncSession, row_model: type[JobRowMixin], wanted: LedgerFilter, after: Key | None
     ) -> _Walk:
         """The shortest way."""
+        walks = cls.all_of(db, row_model, wanted, after)
+        return await _shortest(db, walks, await _lengths(db, walks))
+
+    @classmethod
+    def all_of(
+        cls, db: AsyncSession, row_model: type[JobRowMixin], wanted: LedgerFilter, after: Key | None
+    ) -> list[_Walk]:
+        """All ways."""
         table = table_of(row_model)
         dialect = db.get_bind().dialect.name
         conditions = list(conditions_of(wanted, CONTAINING[dialect]))
-        walks = [
+        return [
             cls(table, path, wanted, [one for one in conditions if one.name not in path.answers], after)
             for path in paths_of(wanted, table, dialect)
         ]
-        if len(walks) == 1:
-            return walks[0]
-        lengths = [select(func.count()).select_from(walk.met(PROBES)).scalar_subquery() for walk in walks]
-        counted = list((await db.execute(select(*lengths))).one())
-        if min(counted) >= PROBES and dialect == "postgresql":
-            counted = [await _rows_in_plan(db, walk.all_on_it()) for walk in walks]
-        return min(zip(counted, range(len(walks)), walks, strict=True), key=lambda one: one[:2])[2]
 
     @property
     def is_answered(self) -> bool:
@@ -221,9 +227,11 @@ class _Walk:
         merged = union_all(*(select(part.subquery(f"part_{place}")) for place, part in enumerate(parts)))
         return select(merged.subquery("parts")).limit(most).subquery("met")
 
-    def all_on_it(self) -> Any:
-        """All rows on the path, as a statement."""
-        return union_all(*(self._part(["id"], branch) for branch in self.path.branches))
+    def hits(self, most: int) -> Any:
+        """How many of the next rows on the path are meant, of so many that are looked at."""
+        looked = self.looked(most)
+        said = [condition.says(looked.c) for condition in self.left]
+        return select(func.count().filter(and_(literal(True), *said))).select_from(looked).scalar_subquery()
 
     @property
     def _read(self) -> Iterator[str]:
@@ -245,3 +253,25 @@ class _Walk:
         if self.path.is_by_id:
             return tuple_(columns.id, columns.queue) > tuple_(*told[1:])
         return tuple_(*(columns[name] for name in _KEY)) < tuple_(*told)
+
+
+async def _lengths(db: AsyncSession, walks: Sequence[_Walk]) -> list[int]:
+    """How many rows are on each of some ways, up to `PROBES`; of a single way that is not asked."""
+    if len(walks) == 1:
+        return []
+    lengths = [select(func.count()).select_from(walk.met(PROBES)).scalar_subquery() for walk in walks]
+    return list((await db.execute(select(*lengths))).one())
+
+
+async def _shortest(db: AsyncSession, walks: Sequence[_Walk], lengths: list[int]) -> _Walk:
+    """One of some ways: the shortest; of long ones that on which most of the next rows are meant."""
+    if len(walks) == 1:
+        return walks[0]
+    if min(lengths) < PROBES:
+        return walks[lengths.index(min(lengths))]
+    hits = list((await db.execute(select(*(walk.hits(SAMPLE) for walk in walks)))).one())
+    return walks[hits.index(max(hits))]
+
+
+def _is_postgresql(db: AsyncSession) -> bool:
+    return db.get_bind().dialect.name == "postgresql"
