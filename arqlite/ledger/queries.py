@@ -77,7 +77,7 @@ class Queries:
         asked = LedgerFilter.of(wanted, **conditions)
         kind = "id" if asked.id_prefix and asked.jobs.ids is None else "at"
         key = None if after is None else key_of(kind, after)
-        async with reading(self.sessions, self.read_timeout) as db:
+        async with reading(self.sessions, self.read_timeout, follows_index=True) as db:
             found = await store.list_rows(db, self.row_model, asked, after=key, limit=_limit(limit))
         return Page(found.rows, None if found.next is None else cursor_of(kind, found.next))
 
@@ -130,7 +130,7 @@ class Queries:
             LedgerTooSlow: it took longer than `read_timeout`.
         """
         asked = LedgerFilter.of(wanted, **conditions)
-        async with reading(self.sessions, self.read_timeout) as db:
+        async with reading(self.sessions, self.read_timeout, follows_index=True) as db:
             limit = MOST_COUNTED if most is None else most
             value, were_all = await store.count_listed(db, self.row_model, asked, most=limit)
             if were_all:
@@ -154,7 +154,7 @@ class Queries:
             LedgerTooSlow: it took longer than `read_timeout`.
         """
         asked = LedgerFilter.of(wanted, **conditions)
-        async with reading(self.sessions, self.read_timeout) as db:
+        async with reading(self.sessions, self.read_timeout, follows_index=True) as db:
             limit = MOST_COUNTED if most is None else most
             return await store.count_states(db, self.row_model, asked, most=limit)
 

@@ -15,24 +15,26 @@ from ..errors import LedgerTooSlow
 
 READ_TIMEOUT_S = 2.0
 
-# A page is found in a few ms; to compile its plan first, as PostgreSQL would for a dear one, takes 100. And
-# it follows an index for some rows: a bitmap is made of all that the index has, and sorted then.
-_LIMITS = text(
-    "SELECT set_config('statement_timeout', :ms, true), set_config('jit', 'off', true),"
-    " set_config('enable_bitmapscan', 'off', true)"
-)
+# A page is found in a few ms; to compile its plan first, as PostgreSQL would for a dear one, takes 100.
+_LIMITS = "SELECT set_config('statement_timeout', :ms, true), set_config('jit', 'off', true)"
+_LIMITED = text(_LIMITS)
+# A bitmap is made of all that an index has of a value, and sorted then, where 50 rows were asked for.
+_FOLLOWING = text(f"{_LIMITS}, set_config('enable_bitmapscan', 'off', true)")
 
 _STOPPED_BY_POSTGRESQL = "57014"
 _STOPPED_BY_SQLITE = "interrupted"
 
 
 @asynccontextmanager
-async def reading(sessions: async_sessionmaker[AsyncSession], timeout: float) -> AsyncIterator[AsyncSession]:
+async def reading(
+    sessions: async_sessionmaker[AsyncSession], timeout: float, *, follows_index: bool = False
+) -> AsyncIterator[AsyncSession]:
     """A session to read with.
 
     Args:
         sessions: on the ledger.
         timeout: seconds that a statement may take on PostgreSQL, and all of them together on SQLite.
+        follows_index: whether some rows are read that are next to each other in an index.
 
     Raises:
         LedgerTooSlow: it took longer.
@@ -43,7 +45,8 @@ async def reading(sessions: async_sessionmaker[AsyncSession], timeout: float) ->
                 async with _interrupted_after(db, timeout):
                     yield db
             else:
-                await db.execute(_LIMITS, {"ms": str(max(1, round(timeout * 1000)))})
+                limits = _FOLLOWING if follows_index else _LIMITED
+                await db.execute(limits, {"ms": str(max(1, round(timeout * 1000)))})
                 yield db
         except DBAPIError as error:
             if _was_stopped(error):

@@ -37,6 +37,19 @@ async def test_timeout_is_of_the_question_alone(ledger: Ledger) -> None:
             assert (await db.execute(text("SHOW statement_timeout"))).scalar_one() == "0"
 
 
+async def test_page_follows_its_index(ledger: Ledger) -> None:
+    """PostgreSQL makes no bitmap of an index for some of its rows; charts, which read many, may have theirs."""
+    if ledger.engine.dialect.name == "sqlite":
+        pytest.skip("SQLite has no bitmaps")
+    asked = text("SHOW enable_bitmapscan")
+    async with reading(ledger.sessions, 2.0, follows_index=True) as db:
+        of_page = (await db.execute(asked)).scalar_one()
+    async with reading(ledger.sessions, 2.0) as db:
+        of_chart = (await db.execute(asked)).scalar_one()
+
+    assert (of_page, of_chart) == ("off", "on")
+
+
 async def test_other_errors_stay_what_they_are(ledger: Ledger) -> None:
     """An error of the database is not taken for slowness."""
     with pytest.raises(DBAPIError):
