@@ -38,7 +38,7 @@ async def test_timeout_is_of_the_question_alone(ledger: Ledger) -> None:
 
 
 async def test_page_follows_its_index(ledger: Ledger) -> None:
-    """PostgreSQL makes no bitmap of an index for some of its rows; charts, which read many, may have theirs."""
+    """PostgreSQL makes no bitmap of an index for some of its rows; charts, which read many, may have one."""
     if ledger.engine.dialect.name == "sqlite":
         pytest.skip("SQLite has no bitmaps")
     asked = text("SHOW enable_bitmapscan")
