@@ -156,6 +156,7 @@ def _environment() -> Environment:
     )
     made.filters.update(
         absolute=words.absolute,
+        breakable=words.breakable,
         cause=words.cause_word,
         duration=words.duration,
         fields=words.fields,
