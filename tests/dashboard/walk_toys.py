@@ -68,7 +68,8 @@ class Findings:
     def look(self, kind: str, path: str) -> None:
         """Look at the page that is open, in each shape."""
         page = self.watched.page
-        for shape in SHAPES:
+        # Lists look alike, whatever is filtered: those are looked at where there is least room only.
+        for shape in SHAPES[:2] if kind.startswith("jobs ") else SHAPES:
             width, theme = shape
             if page.viewport_size["width"] != width:
                 page.set_viewport_size({"width": width, "height": 900})
