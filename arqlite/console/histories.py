@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from ..model.records import FailedAttempt, JobView
@@ -59,7 +60,7 @@ def timeline_of(line: JobLine, attempts: Sequence[Attempt]) -> list[TimelineEntr
                 line.enqueued_at, "enqueued", f"by {line.triggered_by}" if line.triggered_by else ""
             )
         )
-    if line.due_at is not None and line.due_at != line.enqueued_at:
+    if line.due_at is not None and line.due_at != line.enqueued_at and not _ended_before(line, line.due_at):
         entries.append(TimelineEntry(line.due_at, "due"))
     for one in attempts:
         on = f" on {one.worker}" if one.worker else ""
@@ -71,6 +72,11 @@ def timeline_of(line: JobLine, attempts: Sequence[Attempt]) -> list[TimelineEntr
     if line.finished_at is not None and line.state.is_final and not has_end:
         entries.append(TimelineEntry(line.finished_at, str(line.state), line.error or _cause(line.cause)))
     return sorted(entries, key=lambda entry: entry.at)
+
+
+def _ended_before(line: JobLine, at: datetime) -> bool:
+    """Whether a job was over before a time, which never came for it then."""
+    return line.state.is_final and line.finished_at is not None and line.finished_at < at
 
 
 def _failed(one: FailedAttempt, view: JobView) -> Attempt:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # without a ledger there need not be an SQLAlchemy
     from ..ledger import JobRowMixin
 
 _LONGEST_ARGUMENTS, _LONGEST_ERROR = 120, 200
-NOBODY = ("", "queue")
+NOBODY = ("", "queue", "system")
 """`triggered_by` of jobs that nobody said it of."""
 
 

@@ -243,8 +243,10 @@ class Links:
         self._shared.ways.clear()
         for pool in own:
             await pool.aclose(close_connection_pool=True)
-        for ledger, _ in self.ledgers():
-            await ledger.aclose()
+        # Several may be of one database, which is asked by each of its queues through its own.
+        for ledger in {id(place.ledger): place.ledger for place in self.places}.values():
+            if ledger is not None:
+                await ledger.aclose()
 
     def _way(self, place: Place) -> _Way:
         return self._shared.ways.setdefault(place.key, _Way())

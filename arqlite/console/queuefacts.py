@@ -6,9 +6,12 @@ import asyncio
 import math
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from ..embedded import is_embedded
 from ..inspector import Inspector
+from ..model.functions import Function
+from ..model.tasks import Task
 from ..settings import WorkerOptions
 from .facts import QueueFacts
 from .links import Links, Silence
@@ -54,7 +57,7 @@ def _with_settings(facts: QueueFacts, place: Place) -> QueueFacts:
     except (ValueError, RuntimeError, TypeError) as error:  # ConfigurationError is a ValueError, too
         return replace(facts, settings_fault=str(error))
     longest, name = max(
-        (_timeout(function.timeout_s, options.job_timeout), name) for name, function in functions.items()
+        (_timeout(function, options.job_timeout), name) for name, function in functions.items()
     )
     return replace(
         facts,
@@ -64,8 +67,10 @@ def _with_settings(facts: QueueFacts, place: Place) -> QueueFacts:
     )
 
 
-def _timeout(own: float | None, of_worker: float | None) -> float:
-    """How long a function may run, in seconds."""
-    if own is not None:
-        return own
+def _timeout(function: Function[Any, Any], of_worker: float | None) -> float:
+    """How long a function may run, in seconds. The time limit of a worker is not for tasks."""
+    if function.timeout_s is not None:
+        return function.timeout_s
+    if isinstance(function, Task):
+        return math.inf
     return math.inf if of_worker is None else of_worker

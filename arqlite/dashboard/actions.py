@@ -26,7 +26,7 @@ from .deeds import (
     do_to_selection,
 )
 from .guard import flash
-from .links import link, named, unpaired
+from .links import here, link, named, unpaired
 from .pages import confirmation
 from .paths import root_of
 from .routes import GuardedRoute, must_be_allowed
@@ -137,7 +137,7 @@ def _question(request: Request, asked: NotConfirmed, form: FormData) -> Response
         title=asked.title,
         text=f"{asked.text} Nothing was done yet.",
         expected=asked.expected,
-        action=request.url.path,
+        action=here(request),
         # The page that asks is not the one to go back to.
         fields={**fields, "back": _where_from(request, form)},
     )

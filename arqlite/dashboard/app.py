@@ -102,4 +102,6 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         yield
     finally:
         app.state.lines.close()
+        # A connection that is closed while somebody reads is dropped, and its driver complains.
+        await cast("Readings", app.state.readings).end()
         await cast("Opening", app.state.opening).close()

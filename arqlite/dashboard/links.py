@@ -9,6 +9,8 @@ from urllib.parse import quote, unquote, urlencode
 from starlette.requests import Request
 from starlette.routing import NoMatchFound
 
+from .paths import inner_path, root_of
+
 _PLAIN: Final = "/:@!$&'()*+,;=~"
 """What may stand in a path as it is, beside letters, digits and `-._`."""
 
@@ -28,6 +30,12 @@ def link(request: Request, name: str, /, **params: str) -> str:
     path = request.app.url_path_for(name, **parts)
     root = request.scope.get(ROOT_PATH, request.scope.get("root_path", "")).rstrip("/")
     return quote(root + path, safe=_PLAIN)
+
+
+def here(request: Request) -> str:
+    """The path of the request that is answered, as a page may lead to it once more."""
+    root = request.scope.get(ROOT_PATH, root_of(request.scope)).rstrip("/")
+    return quote(root + inner_path(request.scope), safe=_PLAIN)
 
 
 def link_if(request: Request, *names: str) -> str:

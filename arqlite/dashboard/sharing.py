@@ -12,6 +12,9 @@ from ..console import Console
 FRESH_S: Final = 0.9
 """So long is what was read told to others, in seconds: pages are brought up to date once per second."""
 
+ENDS_WITHIN_S: Final = 3.0
+"""So long a reading may take when the dashboard ends, in seconds: a bit longer than a console waits."""
+
 _READ: Final = frozenset(
     {"overview", "queues", "queue", "jobs", "counts", "count", "errors", "crons", "workers", "figures",
      "system", "troubles", "audit"}
@@ -28,6 +31,7 @@ class Readings:
     def __init__(self, now: Callable[[], float] = monotonic) -> None:
         self._now = now
         self._kept: dict[Hashable, tuple[float, asyncio.Task[Any]]] = {}
+        self._under_way: set[asyncio.Task[Any]] = set()
 
     async def get(self, key: Hashable, read: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
         """What was read under this key within the last moment, or is read now; else read it."""
@@ -37,6 +41,8 @@ class Readings:
             task = asyncio.create_task(read())
             # Whoever waits may have gone when it fails: then nobody wants to hear of it.
             task.add_done_callback(lambda done: done.cancelled() or done.exception())
+            self._under_way.add(task)
+            task.add_done_callback(self._under_way.discard)
             self._kept[key] = began, task
         # Others wait for it, too, so it goes on if one of them goes.
         return await asyncio.shield(self._kept[key][1])
@@ -44,6 +50,19 @@ class Readings:
     def forget(self) -> None:
         """Have the next ones read anew: something was done."""
         self._kept = {}
+
+    async def end(self, *, within: float = ENDS_WITHIN_S) -> None:
+        """Wait for what is being read, though nobody may want it any more; what takes longer is given up.
+
+        Args:
+            within: how many seconds it may take.
+        """
+        if not self._under_way:
+            return
+        _, late = await asyncio.wait(self._under_way, timeout=within)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
 
 
 class Shared:

@@ -170,6 +170,11 @@ def sentence(text: str) -> Markup:
     return Markup("").join(told)
 
 
+def breakable(name: str) -> Markup:
+    """A name that may go on in the next line behind a mark, rather than in the middle of a word."""
+    return Markup("<wbr>").join(escape(part) for part in re.split(r"(?<=[@/:.])(?=\w)", name))
+
+
 def as_json(value: Any) -> str:
     """A value as JSON to read; big integers keep all their digits."""
     return json.dumps(value, indent=2, ensure_ascii=False, default=str)

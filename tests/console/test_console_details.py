@@ -78,6 +78,30 @@ async def test_end_of_a_job_is_told(arq_redis: ArqRedis) -> None:
     assert [entry.what for entry in broken.timeline] == ["started", "discarded", "enqueued"]  # (by its clock)
 
 
+async def test_cancelled_job_is_never_due(arq_redis: ArqRedis) -> None:
+    """A job that was over before its time came has no such step in its way."""
+    job = await arq_redis.options(job_id="one", delay=600).enqueue("toy")
+    await job.abort(timeout=5)
+
+    detail = await Console([arq_redis]).job("one")
+
+    assert detail is not None
+    assert [entry.what for entry in detail.timeline] == ["enqueued", "cancelled"]
+
+
+async def test_job_that_nobody_asked_for_names_nobody(arq_redis: ArqRedis, ledger: Ledger) -> None:
+    """What a row has where nobody said who asked for its job is no name."""
+    pool = ArqRedis(connection_pool=arq_redis.connection_pool, ledger=ledger)
+    await pool.options(job_id="one", ledger="strict").enqueue("toy")
+
+    detail = await Console([settings(pool, ledger)]).job("one")
+
+    assert detail is not None
+    assert "ledger" in detail.sources
+    assert (detail.line.triggered_by, detail.timeline[0].detail) == ("", "")
+    await pool.aclose()
+
+
 async def test_nothing_is_known_of_an_unknown_job(arq_redis: ArqRedis, ledger: Ledger) -> None:
     """A job that is nowhere is None, and a slip in its queue is told."""
     console = Console([settings(arq_redis, ledger, queue_name="main")])

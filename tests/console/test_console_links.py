@@ -176,3 +176,17 @@ async def test_database_that_is_away_is_left_alone_for_a_moment(tmp_path: Any) -
 
 async def _ping(inspector: Inspector) -> bool:
     return bool(await inspector.pool.ping())
+
+
+async def test_every_connection_to_a_shared_database_is_closed(fake: ArqRedis, tmp_path: Any) -> None:
+    """Settings that name one database each have a ledger of their own, and all of them are closed."""
+    ledger = Ledger(url := f"sqlite:///{tmp_path / 'jobs.db'}")
+    await ledger.upgrade()
+    await ledger.aclose()
+    settings = [{"queue_name": name, "redis_pool": fake, "ledger": url} for name in ("one", "two")]
+    async with Console(settings) as console:
+        for place in console.places:
+            assert await console.job("nobody", place.key) is None
+
+    ledgers = [place.ledger for place in console.places if place.ledger is not None]
+    assert [one.engine.sync_engine.pool.checkedin() for one in ledgers] == [0, 0]  # type: ignore[attr-defined]

@@ -27,7 +27,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlite_threads import sqlite_threads_end  # noqa: F401 (a fixture)
 
-from arqlite import ArqRedis, func
+from arqlite import ArqRedis, func, task
 from arqlite.connections import RedisSettings
 from arqlite.console import Console
 from arqlite.console.rights import NEEDED, right_in
@@ -392,6 +392,21 @@ async def test_grace_that_is_shorter_than_jobs(own_server: int, admin: redis.Red
 
     assert (trouble.code, trouble.severity) == ("short-grace", "info")
     assert "long may run 90 s" in trouble.text
+
+
+async def test_tasks_know_no_time_limit_of_a_worker(own_server: int, admin: redis.Redis) -> None:  # noqa: F811
+    """A task without a timeout may run for ever, whatever the worker's limit for other functions is."""
+    settings = {
+        "functions": [task(noop)],
+        "job_timeout": 5,
+        "job_completion_wait": 60,
+        "redis_settings": RedisSettings(host="127.0.0.1", port=own_server),
+    }
+
+    async with Console([settings]) as console:
+        [trouble] = await console.troubles()
+
+    assert "noop may run for ever" in trouble.text
 
 
 # -- ledgers

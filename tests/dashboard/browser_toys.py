@@ -21,10 +21,18 @@ CHROMIUM = os.environ.get("ARQLITE_CHROMIUM") or shutil.which("chromium") or shu
 
 
 @contextmanager
-def served(app: Any = None, **options: Any) -> Iterator[str]:
-    """The URL of a dashboard, on a free port of this machine."""
+def served(app: Any = None, *, root_path: str = "", **options: Any) -> Iterator[str]:
+    """The URL of a dashboard, on a free port of this machine.
+
+    Args:
+        app: what is served; None is a dashboard with a made-up console and these options.
+        root_path: what a proxy takes away from paths, as of `uvicorn --root-path`.
+        options: of the dashboard that is made.
+    """
     listening = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(app or pages_app(**options), log_level="error", lifespan="on")
+    config = uvicorn.Config(
+        app or pages_app(**options), log_level="error", lifespan="on", root_path=root_path
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import unquote
 
 import httpx
@@ -234,6 +235,20 @@ async def test_purge_has_to_be_typed(typed: str, status: int) -> None:
 
     assert answer.status_code == status
     assert [verb for _, verb, _ in console.acts] == (["purge"] if status == 303 else [])
+
+
+async def test_purge_of_a_queue_with_slashes_can_be_typed_again() -> None:
+    """The page that asks leads to where the first form went, however the queue is called."""
+    console = Console()
+    async with user(console) as client:
+        asked = await client.post(
+            f"/queues/{SLASHED.replace('/', '%252F')}/purge", data={"confirm": "reports"}
+        )
+        [action] = re.findall(r'<form method="post" action="([^"]+)" class="stack">', asked.text)
+        answer = await client.post(action, data={"confirm": SLASHED})
+
+    assert (asked.status_code, answer.status_code) == (422, 303)
+    assert [verb for _, verb, _ in console.acts] == ["purge"]
 
 
 async def test_bulk_needs_the_right_of_its_verb() -> None:

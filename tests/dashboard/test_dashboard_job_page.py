@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -54,6 +56,16 @@ async def test_only_what_can_be_done_is_offered(state: JobState, offered: list[s
     page = await page_of(console, line)
 
     assert re.findall(rf'action="/jobs/{line.queue}/{line.id}/(\w+)"', page) == offered
+
+
+async def test_job_that_ended_early_is_not_due() -> None:
+    """A job that was cancelled before its time has no time to come, and was never started."""
+    console, line = console_with(state=JobState.CANCELLED, attempt=0, started_at=None)
+    console.jobs_[0] = line = replace(line, finished_at=console.now, due_at=console.now + timedelta(hours=1))
+
+    page = await page_of(console, line)
+
+    assert "<dt>Due</dt>" not in page
 
 
 async def test_trace_is_linked_where_there_is_a_place_for_it() -> None:

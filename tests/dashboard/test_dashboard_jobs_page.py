@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html import unescape
 from urllib.parse import parse_qs, urlsplit
 
@@ -42,6 +43,26 @@ async def test_rail_changes_the_state_and_keeps_the_rest() -> None:
     assert f"queue:{MAIL} state:completed" in queries(page)
     assert f"queue:{MAIL}" in queries(page)
     assert f"queue:{MAIL} state:discarded cause:LOST" in queries(page)
+
+
+async def test_rail_knows_the_causes_of_failures() -> None:
+    """Jobs that may not run again fail with their worker: that is a cause beside the others."""
+    async with visitor(pages_app()) as client:
+        failed = queries((await client.get("/jobs", params={"q": "state:discarded"})).text)
+        cancelled = queries((await client.get("/jobs", params={"q": "state:cancelled"})).text)
+
+    assert "state:discarded cause:SHUTDOWN" in failed
+    assert "state:cancelled cause:SHUTDOWN" not in cancelled
+
+
+async def test_job_without_a_function_can_be_opened() -> None:
+    """A row that does not tell its function is a link by the id of its job."""
+    console = FakeConsole()
+    console.jobs_ = [replace(console.jobs_[0], function="")]
+    async with visitor(pages_app(console)) as client:
+        page = (await client.get("/jobs")).text
+
+    assert f">{console.jobs_[0].id}</a>" in page
 
 
 async def test_rail_has_counts_that_say_how_sure_they_are() -> None:

@@ -30,7 +30,7 @@ PAGES = {
     "audit": "/audit",
 }
 XSS = "\"'><img src=x onerror=alert(1)><script>alert(2)</script>{{7*7}}"
-VOID = {"meta", "link", "img", "input", "br"}
+VOID = {"meta", "link", "img", "input", "br", "wbr"}
 
 
 class Reading(HTMLParser):

@@ -172,3 +172,40 @@ async def test_reading_goes_on_for_others_when_one_leaves() -> None:
     gate.set()
 
     assert await staying == "read"
+
+
+async def test_readings_end_before_the_dashboard_has() -> None:
+    """Whoever asked may be gone: what is being read for them is waited for before connections are closed."""
+    readings, begun, gate, ended = Readings(), asyncio.Event(), asyncio.Event(), []
+
+    async def read() -> None:
+        begun.set()
+        await gate.wait()
+        ended.append("read")
+
+    asking = asyncio.create_task(readings.get("queues", read))
+    await begun.wait()
+    asking.cancel()
+    closing = asyncio.create_task(readings.end())
+    await asyncio.wait([asking])
+    gate.set()
+    await closing
+
+    assert ended == ["read"]
+
+
+async def test_readings_that_do_not_end_are_given_up() -> None:
+    """A reading that takes too long holds up nobody's end."""
+    readings, begun = Readings(), asyncio.Event()
+
+    async def read() -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    asking = asyncio.create_task(readings.get("queues", read))
+    await begun.wait()
+
+    await readings.end(within=0)
+
+    with pytest.raises(asyncio.CancelledError):
+        await asking

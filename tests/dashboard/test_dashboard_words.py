@@ -113,6 +113,12 @@ def test_troubles_are_read_as_sentences(told: str, said: str) -> None:
     assert words.sentence(told) == said
 
 
+def test_names_break_behind_their_marks() -> None:
+    """A long name goes on in the next line behind a slash or a dot; it is escaped, and its text the same."""
+    assert words.breakable("mail@/run/v.sock/1") == "mail@/<wbr>run/<wbr>v.<wbr>sock/<wbr>1"
+    assert words.breakable("<b>/x") == "&lt;b&gt;/<wbr>x"
+
+
 def test_big_integers_keep_their_digits() -> None:
     """A number that no double holds is shown digit by digit."""
     assert words.as_json({"id": 12345678901234567890123}) == '{\n  "id": 12345678901234567890123\n}'

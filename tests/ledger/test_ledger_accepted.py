@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -75,6 +76,16 @@ async def test_start_may_overtake_the_row(recorder: Recorder, sessions: Sessions
     assert (row.status, row.output_payload, row.attempt) == (SUCCESS, "done", 1)
     assert (row.job_type, row.triggered_by, row.user_id, row.record) == ("MAIL", "api", 7, b"Q0\xff")
     assert row.lock is None
+
+
+async def test_cancelling_may_overtake_the_row(recorder: Recorder, sessions: Sessions) -> None:
+    """Who cancels a job by its id alone knows no function: its row has it as soon as its client has told."""
+    await tell(recorder, replace(stopped("cancelled", attempt=0, worker="", at=5), function=""))
+    recorder.accept([accepted(job_type="")])
+    await written(lambda: recorder.waiting == 0)
+
+    row = await row_of(sessions)
+    assert (row.status, row.function, row.job_type) == (CANCELLED, "work", "work")
 
 
 @pytest.mark.parametrize("engine", ["sqlite", "postgres", "psycopg"], indirect=True)

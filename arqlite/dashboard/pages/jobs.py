@@ -28,8 +28,15 @@ GROUPS: Final = (
 """The states of the rail, under what they mean to those who wait for a job."""
 
 CAUSES: Final[Mapping[str, Sequence[Cause]]] = {
-    JobState.DISCARDED: (Cause.ERROR, Cause.TIMEOUT, Cause.LOST, Cause.EXPIRED, Cause.REFUSED),
-    JobState.CANCELLED: (Cause.CANCELLED, Cause.SHUTDOWN, Cause.DUPLICATE),
+    JobState.DISCARDED: (
+        Cause.ERROR,
+        Cause.TIMEOUT,
+        Cause.LOST,
+        Cause.EXPIRED,
+        Cause.REFUSED,
+        Cause.SHUTDOWN,
+    ),
+    JobState.CANCELLED: (Cause.CANCELLED, Cause.DUPLICATE),
 }
 """What the ends that are no success are told apart by, where one of them is looked at."""
 

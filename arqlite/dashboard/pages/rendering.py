@@ -124,7 +124,6 @@ def _common(request: Request) -> dict[str, Any]:
         "access": access_of(request) if has_access else None,
         "asset": lambda name: asset(request, name),
         "flash": getattr(request.state, "flash", None),
-        "here": request.url.path,
         "link": path_to,
         "live_url": link_if(request, "live") if has_access else "",
         "look": look_of(request),
@@ -156,6 +155,7 @@ def _environment() -> Environment:
     )
     made.filters.update(
         absolute=words.absolute,
+        breakable=words.breakable,
         cause=words.cause_word,
         duration=words.duration,
         fields=words.fields,

@@ -74,8 +74,10 @@ WHERE {_SAME_JOB} AND CASE excluded.status
  WHEN 'RUNNING' THEN {_BEGINS} WHEN 'QUEUED' THEN {_WAITS_AGAIN} ELSE {_ENDS} END"""
 
 # The start of a job may overtake the word that it was accepted, which then adds what only the client knows.
+# So may the word that it was cancelled, which does not even know its function.
 ON_ACCEPTED = f"""ON CONFLICT (id, queue) DO UPDATE SET
  job_type = CASE WHEN j.job_type = j.function THEN excluded.job_type ELSE j.job_type END,
+ function = CASE WHEN j.function = '' THEN excluded.function ELSE j.function END,
  triggered_by = CASE WHEN j.triggered_by = '{BY_QUEUE}' THEN excluded.triggered_by ELSE j.triggered_by END,
  lock = CASE WHEN {_IS_OPEN} THEN coalesce(j.lock, excluded.lock) END,
  %s
