@@ -78,6 +78,10 @@ class Books(NoBooks):
             Auditor(ledger),
         ]
 
+    def opened(self, session: str) -> None:
+        """See `NoBooks.opened`."""
+        self._recorder.sessions.add(session)
+
     def backlog(self) -> tuple[int, float]:
         """See `NoBooks.backlog`."""
         return self._recorder.waiting, self._recorder.lag

@@ -387,6 +387,7 @@ class Crew:
 
     def _opened(self, session: str, next_deadline_ms: int) -> None:
         self._heartbeat.renewed()
+        self._books.opened(session)
         self._notes.opened(session)
         self._lifeline.expect(next_deadline_ms)
         if self._last_session:

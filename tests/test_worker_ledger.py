@@ -157,6 +157,28 @@ async def test_workers_share_a_ledger(arq_redis: ArqRedis, make_worker: Any, beh
 # -- causes
 
 
+@pytest.mark.parametrize("mode", ["behind", "strict"])
+async def test_workers_of_one_queue_in_one_process_count_each_run_once(
+    arq_redis: ArqRedis, make_worker: Any, database: AsyncEngine, eventually: Any, mode: Any
+) -> None:
+    """Each worker records what it ran, and one of them what none of them ran and what was done by hand."""
+    ledger = Ledger(database, mode=mode)
+    for number in range(20):
+        await enqueue(arq_redis, "add", number, 1)
+    late = await enqueue(arq_redis, "add", 1, 1, _defer_by=3600)
+    workers = [make_worker([add], ledger=ledger, burst=False, max_jobs=2) for _ in range(2)]
+
+    async with at_work(workers[0]), at_work(workers[1]):
+        await eventually(lambda: sum(counts(worker)[0] for worker in workers) == 20)
+        await Inspector(arq_redis, by="ada").cancel_jobs("arq:queue", ids=[late.job_id])
+
+    [ended] = await ledger.ended()
+    audit = await ledger.audit()
+    assert ended.counts == {"completed": 20, "cancelled": 1}
+    assert [(entry.action, entry.job_id) for entry in audit.items] == [("job.cancel", late.job_id)]
+    assert (await attempts_of(ledger, late.job_id)) == []
+
+
 async def snooze_once(ctx: Ctx) -> None:
     if not ctx["job"].snoozes:
         raise Snooze(0.001)

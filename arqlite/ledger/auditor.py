@@ -85,7 +85,7 @@ class Auditor(Service):
             self._closing = asyncio.Event()
             self._loop = asyncio.get_running_loop()
             telemetry.attach(self._handler_id, AUDITED, self.take)
-            hearing.begin(Auditor, self.ledger, self._queue)
+            hearing.begin(self, self._queue)
             self._is_listening = True
         await super().start()
 
@@ -93,7 +93,7 @@ class Auditor(Service):
         """Stop listening, write what waits, and end."""
         telemetry.detach(self._handler_id)
         if self._is_listening:
-            hearing.end(Auditor, self.ledger, self._queue)
+            hearing.end(self, self._queue)
             self._is_listening = False
         self._closing.set()
         self._arrived.set()
@@ -111,9 +111,13 @@ class Auditor(Service):
     async def __aexit__(self, *_: object) -> None:
         await self.stop()
 
+    def answers_for(self, worker: str) -> bool:
+        """What is done by hand no worker does."""
+        return False
+
     def take(self, event: Audited) -> None:
         """Remember what was done; called by telemetry, in whichever thread that was."""
-        if self._queue is not None and event.queue != self._queue:
+        if self._queue is not None and (event.queue != self._queue or not hearing.is_up_to(self, self._queue)):
             return  # another worker of this process has an auditor for it
         for entry in entries_of(event, self._clock()):
             if len(self._entries) == self._entries.maxlen:

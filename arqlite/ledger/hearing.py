@@ -2,32 +2,64 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import threading
 from collections.abc import Hashable
-from typing import Any
+from typing import Any, Protocol
 
 _EVERY_QUEUE = None
 
-_listening: Counter[tuple[type, Hashable, str | None]] = Counter()
+
+class Listener(Protocol):
+    """Somebody who tells a ledger what happens."""
+
+    @property
+    def ledger(self) -> Any:
+        """What it tells."""
+
+    def answers_for(self, worker: str) -> bool:
+        """Whether it is there for what this worker does, by the name of its session."""
 
 
-def begin(listener: type, ledger: Any, queue: str | None) -> None:
+_Key = tuple[type, Hashable, str | None]
+
+# Replaced, never changed: those who ask are in several threads.
+_listening: dict[_Key, tuple[Listener, ...]] = {}
+_changing = threading.Lock()
+
+
+def begin(listener: Listener, queue: str | None) -> None:
     """Somebody listens from now on to what is told of a queue, None being all of them."""
-    _listening[listener, _identity(ledger), queue] += 1
+    key = _key(listener, queue)
+    with _changing:
+        _listening[key] = (*_listening.get(key, ()), listener)
 
 
-def end(listener: type, ledger: Any, queue: str | None) -> None:
+def end(listener: Listener, queue: str | None) -> None:
     """Somebody does so no longer."""
-    key = listener, _identity(ledger), queue
-    _listening[key] -= 1
-    if _listening[key] <= 0:
-        del _listening[key]
+    key = _key(listener, queue)
+    with _changing:
+        _listening[key] = tuple(one for one in _listening.get(key, ()) if one is not listener)
+        if not _listening[key]:
+            del _listening[key]
 
 
-def is_heard(listener: type, ledger: Any, queue: str) -> bool:
+def is_heard(kind: type, ledger: Any, queue: str) -> bool:
     """Whether somebody of this kind listens to what is told of a queue, for the same database."""
     identity = _identity(ledger)
-    return any((listener, identity, which) in _listening for which in (queue, _EVERY_QUEUE))
+    return any((kind, identity, which) in _listening for which in (queue, _EVERY_QUEUE))
+
+
+def is_up_to(listener: Listener, queue: str | None, worker: str = "") -> bool:
+    """Whether it is this listener's to tell something that all of them hear.
+
+    It is up to the one that answers for the worker who did it; where none does, to the first.
+    """
+    listeners = _listening.get(_key(listener, queue), (listener,))
+    return next((one for one in listeners if one.answers_for(worker)), listeners[0]) is listener
+
+
+def _key(listener: Listener, queue: str | None) -> _Key:
+    return type(listener), _identity(listener.ledger), queue
 
 
 def _identity(ledger: Any) -> Hashable:

@@ -79,6 +79,10 @@ class Recorder(Service):
         max_backoff: seconds between two tries while the database is away, at most.
         flush_timeout: seconds that `stop` waits for the last changes to be written.
         replay_interval: seconds between two looks into the overflow.
+
+    Attributes:
+        sessions: the sessions of the worker that it is of. What other workers of the process run in the queue
+            their own recorders record; what nobody's worker did, the first of all of them does.
     """
 
     def __init__(
@@ -97,6 +101,7 @@ class Recorder(Service):
         super().__init__()
         self.ledger = ledger
         self.queue = queue
+        self.sessions: set[str] = set()
         self.overflow = overflow
         self.beginnings = beginnings
         self.window = window
@@ -160,9 +165,18 @@ class Recorder(Service):
 
     def take(self, event: JobStarted | JobStopped) -> None:
         """Remember what a worker told; called by telemetry, in the event loop."""
-        if self.queue is None or event.queue == self.queue:
+        if self._is_meant(event):
             self._backlog.add(event)
             self._has_more()
+
+    def answers_for(self, worker: str) -> bool:
+        """Whether it records what this worker runs, by the name of its session."""
+        return worker in self.sessions
+
+    def _is_meant(self, event: JobStarted | JobStopped) -> bool:
+        if self.queue is None or event.queue != self.queue:
+            return self.queue is None
+        return event.worker in self.sessions or hearing.is_up_to(self, self.queue, event.worker)
 
     def tell(self, event: JobStopped) -> None:
         """Remember the end of a job of any queue, which telemetry did not tell this one of."""
@@ -197,7 +211,7 @@ class Recorder(Service):
             else:
                 telemetry.attach(self._handler_id, JobStopped, self.take)
                 self.beginnings.heard = self._has_more
-            hearing.begin(Recorder, self.ledger, self.queue)
+            hearing.begin(self, self.queue)
             self._is_listening = True
             if self._spiller is not None:
                 await self._spiller.start()
@@ -207,7 +221,7 @@ class Recorder(Service):
         """Stop listening, write what was told, and end; what cannot be written goes to the overflow."""
         telemetry.detach(self._handler_id)
         if self._is_listening:
-            hearing.end(Recorder, self.ledger, self.queue)
+            hearing.end(self, self.queue)
             self._is_listening = False
         self._closing.set()
         self._arrived.set()

@@ -30,6 +30,9 @@ class NoBooks:
         self.beginnings: Beginnings | None = None
         self.services: Sequence[Service] = ()
 
+    def opened(self, session: str) -> None:
+        """Its worker has another session."""
+
     def backlog(self) -> tuple[int, float]:
         """Tell how many changes of rows wait to be written, and for how many seconds the eldest does."""
         return 0, 0.0
