@@ -117,7 +117,7 @@ class Auditor(Service):
 
     def take(self, event: Audited) -> None:
         """Remember what was done; called by telemetry, in whichever thread that was."""
-        if self._queue is not None and (event.queue != self._queue or not hearing.is_up_to(self, self._queue)):
+        if not self._is_meant(event):
             return  # another worker of this process has an auditor for it
         for entry in entries_of(event, self._clock()):
             if len(self._entries) == self._entries.maxlen:
@@ -125,6 +125,11 @@ class Auditor(Service):
             self._entries.append(entry)
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._arrived.set)
+
+    def _is_meant(self, event: Audited) -> bool:
+        if self._queue is None or event.queue != self._queue:
+            return self._queue is None
+        return hearing.is_up_to(self, self._queue)
 
     async def run(self) -> None:
         """Write what arrives, until told to stop."""
