@@ -21,7 +21,7 @@ from .places import Place
 from .views import Precision, Tally
 
 if TYPE_CHECKING:  # without a ledger there need not be an SQLAlchemy
-    from ..ledger import Ledger, LedgerFilter
+    from ..ledger import Ledger
 
 NOTHING = Tally(0)
 UNKNOWN = Tally(0, "at least")
@@ -106,7 +106,7 @@ async def _number_of_rows(asked: Asked, ledger: Ledger, places: Sequence[Place])
         wanted = await asked.rows(ledger, places).wanted()
         if wanted is None:
             return NOTHING
-        told = await ledger.count(wanted, most=MOST_LOOKED_AT if _is_looked_for(wanted) else None)
+        told = await ledger.count(wanted, most=MOST_LOOKED_AT if wanted.is_looked_for else None)
         return Tally(told.value, told.precision)
 
     found = await asked.asking.ledger(ledger, places, ask)
@@ -114,12 +114,6 @@ async def _number_of_rows(asked: Asked, ledger: Ledger, places: Sequence[Place])
         rowless = await asyncio.gather(*(_rowless(asked, ledger, place) for place in places))
         return added([found, *(tally for one in rowless for tally in one.values())])
     return added(await asyncio.gather(*(_number_in_redis(asked, place) for place in places)))
-
-
-def _is_looked_for(wanted: LedgerFilter) -> bool:
-    """Whether it asks for what no index has."""
-    jobs = wanted.jobs
-    return any((wanted.any_of, wanted.error, wanted.workers, jobs.tags, jobs.args, jobs.kwargs, jobs.meta))
 
 
 async def _number_in_redis(asked: Asked, place: Place) -> Tally:
@@ -133,9 +127,8 @@ async def _of_ledger(asked: Asked, ledger: Ledger, places: Sequence[Place]) -> T
         wanted = await asked.rows(ledger, places).wanted()
         if wanted is None:
             return {}
-        counted, were_all = await ledger.count_by_state(wanted, most=MOST_BESIDE_A_LIST)
-        precision: Precision = "exact" if were_all else "at least"
-        return {state: Tally(counted.get(state, 0), precision) for state in JobState}
+        counted = await ledger.count_by_state(wanted, most=MOST_BESIDE_A_LIST)
+        return {state: Tally(count.value, count.precision) for state, count in counted.items()}
 
     found = await asked.asking.ledger(ledger, places, ask)
     if found is not None:

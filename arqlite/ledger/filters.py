@@ -107,6 +107,12 @@ class LedgerFilter:
     between: tuple[Between, ...] = ()
     any_of: tuple[AnyOf, ...] = ()
 
+    @property
+    def is_looked_for(self) -> bool:
+        """Whether it asks for something that no index has, and of which no database has statistics."""
+        jobs = self.jobs
+        return any((self.any_of, self.error, self.workers, jobs.tags, jobs.args, jobs.kwargs, jobs.meta))
+
     @classmethod
     def of(
         cls, made: LedgerFilter | JobFilter | None = None, /, **conditions: Unpack[LedgerConditions]

@@ -146,8 +146,11 @@ class Queries:
         *,
         most: int | None = None,
         **conditions: Unpack[LedgerConditions],
-    ) -> tuple[dict[JobState, int], bool]:
-        """How many rows are in each state, of up to `most`, see `count`; and whether that were all.
+    ) -> dict[JobState, Count]:
+        """How many rows are in each state, see `count`.
+
+        PostgreSQL is asked for its estimates where it has statistics of all that is asked for: of what has
+        to be looked at row by row it is known only that there are at least as many.
 
         Raises:
             ConfigurationError: a condition cannot be.
@@ -156,7 +159,16 @@ class Queries:
         asked = LedgerFilter.of(wanted, **conditions)
         async with reading(self.sessions, self.read_timeout, follows_index=True) as db:
             limit = MOST_COUNTED if most is None else most
-            return await store.count_states(db, self.row_model, asked, most=limit)
+            counted, were_all = await store.count_states(db, self.row_model, asked, most=limit)
+            if were_all:
+                return {state: Count(counted.get(state, 0)) for state in JobState}
+            if db.get_bind().dialect.name != "postgresql" or asked.is_looked_for:
+                return {state: Count(counted.get(state, 0), "at least") for state in JobState}
+            guesses = {
+                state: await store.estimate_listed(db, self.row_model, asked, state=state)
+                for state in JobState
+            }
+        return {state: Count(max(guess, counted.get(state, 0)), "about") for state, guess in guesses.items()}
 
     async def values(
         self, column: Literal["queue", "function"], *, start: str = "", most: int = 100

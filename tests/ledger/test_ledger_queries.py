@@ -13,6 +13,7 @@ from arqlite import func
 from arqlite.errors import ConfigurationError, LedgerError, LedgerTooSlow
 from arqlite.inspector import JobFilter
 from arqlite.ledger import AttemptRow, JobRow, Ledger, LedgerFilter, LedgerStatus, store
+from arqlite.ledger.answers import Count
 from arqlite.ledger.reading import reading
 from arqlite.ledger.store import listing
 from arqlite.model.states import JobState
@@ -279,6 +280,36 @@ async def test_counts_stop(
     else:
         assert (count.precision, str(count)) == ("at least", "100+")
     assert str(await ledger.count(queue="rare")) == "8"
+
+
+async def test_states_of_few_rows_are_counted(ledger: Ledger, rows: list[dict[str, Any]]) -> None:
+    """Of so many rows as may be looked at each state has its number."""
+    counted = await ledger.count_by_state(queue="main")
+
+    assert counted == {
+        state: Count(sum(one["queue"] == "main" and one["state"] == state for one in rows))
+        for state in JobState
+    }
+
+
+async def test_states_of_many_rows_are_guessed_where_there_are_statistics(ledger: Ledger) -> None:
+    """PostgreSQL knows about how many rows are in which state; with a tag only of those it looked at."""
+    states = [JobState.COMPLETED, JobState.COMPLETED, JobState.COMPLETED, JobState.DISCARDED]
+    await fill(ledger, [row(f"{n}", states[n % 4], at=n, tags=["red"]) for n in range(400)])
+    if is_guessing := ledger.engine.dialect.name == "postgresql":
+        async with ledger.engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+            await connection.execute(text("ANALYZE arqlite_jobs"))
+
+    guessed = await ledger.count_by_state(queue="main", most=100)
+    looked_at = await ledger.count_by_state(tags="red", most=100)
+
+    assert looked_at[JobState.COMPLETED] == Count(75, "at least")
+    if is_guessing:
+        assert guessed[JobState.COMPLETED].precision == "about"
+        assert 250 <= guessed[JobState.COMPLETED].value <= 350
+        assert 50 <= guessed[JobState.DISCARDED].value <= 150
+    else:
+        assert guessed == looked_at
 
 
 async def test_old_pages_are_whole(

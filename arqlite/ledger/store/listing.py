@@ -93,21 +93,25 @@ async def count_states(
 ) -> tuple[dict[JobState, int], bool]:
     """How many rows are meant, by state, of at most so many that are looked at; whether that were all.
 
-    Of several parts of an index each is looked at from its newest row on.
+    The newest rows are looked at.
     """
     walk = await _Walk.of(db, row_model, wanted, None)
     looked = walk.met(most + 1, "state", is_newest=True)
     said = [condition.says(looked.c) for condition in walk.left]
     counts = select(looked.c.state, func.count().filter(and_(literal(True), *said)), func.count())
     rows = (await db.execute(counts.select_from(looked).group_by(looked.c.state))).all()
-    return {state: meant for state, meant, _ in rows if meant}, sum(row[2] for row in rows) <= most
+    return {state: min(meant, most) for state, meant, _ in rows if meant}, sum(row[2] for row in rows) <= most
 
 
-async def estimate_listed(db: AsyncSession, row_model: type[JobRowMixin], wanted: LedgerFilter) -> int:
-    """How many rows PostgreSQL thinks there are; it does not look."""
+async def estimate_listed(
+    db: AsyncSession, row_model: type[JobRowMixin], wanted: LedgerFilter, *, state: JobState | None = None
+) -> int:
+    """How many rows PostgreSQL thinks there are, of all or in one state; it does not look."""
     columns = table_of(row_model).c
     begin, end = wanted.created
     said = [one.says(columns) for one in conditions_of(wanted, CONTAINING["postgresql"])]
+    if state is not None:
+        said.append(columns.state == state)
     if wanted.id_prefix:
         said.append(columns.id.startswith(wanted.id_prefix, autoescape=True))
     if begin is not None:
@@ -218,14 +222,19 @@ class _Walk:
         return select(all_parts).order_by(*self._order(all_parts.c)).limit(most).subquery("looked")
 
     def met(self, most: int, *more: str, is_newest: bool = False) -> Any:
-        """So many rows on the path, in no order, as a query's table; often the index alone tells them."""
+        """So many rows on the path, any or the newest, as a query's table; often the index alone tells them."""
         names = list(dict.fromkeys(["created_at", *more, *self._read]))
-        order = [self.table.c.created_at.desc()] if is_newest and not self.path.is_by_id else []
-        parts = [self._part(names, branch).order_by(*order).limit(most) for branch in self.path.branches]
+        is_ordered = is_newest and not self.path.is_by_id
+
+        def some(rows: Select[Any], columns: Any) -> Select[Any]:
+            return (rows.order_by(columns.created_at.desc()) if is_ordered else rows).limit(most)
+
+        parts = [some(self._part(names, branch), self.table.c) for branch in self.path.branches]
         if len(parts) == 1:
             return parts[0].subquery("met")
         merged = union_all(*(select(part.subquery(f"part_{place}")) for place, part in enumerate(parts)))
-        return select(merged.subquery("parts")).limit(most).subquery("met")
+        all_parts = merged.subquery("parts")
+        return some(select(all_parts), all_parts.c).subquery("met")
 
     def hits(self, most: int) -> Any:
         """How many of the next rows on the path are meant, of so many that are looked at."""
