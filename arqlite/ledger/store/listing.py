@@ -222,7 +222,7 @@ class _Walk:
         return select(all_parts).order_by(*self._order(all_parts.c)).limit(most).subquery("looked")
 
     def met(self, most: int, *more: str, is_newest: bool = False) -> Any:
-        """So many rows on the path, any or the newest, as a query's table; often the index alone tells them."""
+        """So many rows on the path, any or the newest, as a query's table; often read in the index alone."""
         names = list(dict.fromkeys(["created_at", *more, *self._read]))
         is_ordered = is_newest and not self.path.is_by_id
 
