@@ -11,7 +11,13 @@ from ..errors import ConfigurationError
 from ..inspector.moving import DELETED_IN, RETRIED_FROM
 from ..model import checks
 from ..model.query import Query, Term
-from ..model.states import FINAL_STATES, INCOMPLETE_STATES, STATES_BY_LETTER, JobState
+from ..model.states import (
+    FINAL_STATES,
+    INCOMPLETE_STATES,
+    MAY_HAVE_COME_DUE,
+    STATES_BY_LETTER,
+    JobState,
+)
 from .auditing import tell_audit
 from .knowledge import states_meant
 from .links import Links
@@ -39,8 +45,6 @@ _MEANT_IN: dict[Verb, frozenset[JobState]] = {
     "delete": DELETED_IN,
 }
 _WAITS_FOR_A_WORKER = INCOMPLETE_STATES - {JobState.EXECUTING}
-# Whose time has come may start, but its row does not tell of that.
-_MAY_HAVE_COME_DUE = frozenset({JobState.SCHEDULED, JobState.RETRYABLE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +176,7 @@ class _Deed:
     async def _of_ledger(self, ledger: Ledger, places: Sequence[Place]) -> AsyncIterator[Batch]:
         """Those that are meant by their rows, and are in such a state by now."""
         asked = self._asked
-        states = self._states | (_MAY_HAVE_COME_DUE if JobState.AVAILABLE in self._states else frozenset())
+        states = self._states | (MAY_HAVE_COME_DUE if JobState.AVAILABLE in self._states else frozenset())
         words = [term for term in asked.query.terms if term.name not in ("state", "status")]
         query = Query((*words, Term("state", tuple(sorted(map(str, states))))))
         rows = Asked(asked.links, query, places, asked.known, asked.hider).rows(ledger, places)

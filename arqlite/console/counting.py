@@ -127,7 +127,7 @@ async def _of_ledger(asked: Asked, ledger: Ledger, places: Sequence[Place]) -> T
         wanted = await asked.rows(ledger, places).wanted()
         if wanted is None:
             return {}
-        counted = await ledger.count_by_state(wanted, most=MOST_BESIDE_A_LIST)
+        counted = await ledger.count_by_state(wanted, most=MOST_BESIDE_A_LIST, now=asked.known.now)
         return {state: Tally(count.value, count.precision) for state, count in counted.items()}
 
     found = await asked.asking.ledger(ledger, places, ask)

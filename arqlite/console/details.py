@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from ..engine import RedisEngine
@@ -184,7 +185,8 @@ class _Detail:
         return frozenset(sources)
 
     def _line(self) -> JobLine:
-        by_row = None if self._row is None else line_of_row(self._row, self._place, self._hider)
+        now = datetime.now(UTC)
+        by_row = None if self._row is None else line_of_row(self._row, self._place, self._hider, now)
         if self._live is None:
             if by_row is None:
                 raise ValueError("nothing is known of the job")

@@ -11,7 +11,7 @@ from ..inspector.found import Found, view_of
 from ..model.codec import Codec
 from ..model.failures import message_of
 from ..model.records import FailedAttempt, JobView
-from ..model.states import LEDGER_STATUS, Cause, JobState
+from ..model.states import LEDGER_STATUS, MAY_HAVE_COME_DUE, Cause, JobState
 from ..utils import truncate
 from .places import Place
 from .redaction import Hider
@@ -68,10 +68,12 @@ def line_of_view(view: JobView, found: Found, place: Place, hider: Hider) -> Job
     )
 
 
-def line_of_row(row: JobRowMixin, place: Place, hider: Hider) -> JobLine:
-    """The line of a job by its row."""
+def line_of_row(row: JobRowMixin, place: Place, hider: Hider, now: datetime) -> JobLine:
+    """The line of a job by its row, as the job is now."""
     arguments = hider.arguments_of(place, row.function, row.args or (), row.kwargs or {})
-    return replace(bare_line_of_row(row, place), arguments=arguments_in_a_line(*arguments))
+    line = replace(bare_line_of_row(row, place), arguments=arguments_in_a_line(*arguments))
+    has_come_due = row.state in MAY_HAVE_COME_DUE and row.scheduled_at and row.scheduled_at <= now
+    return replace(line, state=JobState.AVAILABLE) if has_come_due else line
 
 
 def bare_line_of_row(row: JobRowMixin, place: Place) -> JobLine:

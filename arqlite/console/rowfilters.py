@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from ..ledger import LedgerFilter
 from ..ledger.filters import AnyOf, Between, Like
 from ..model.query import TEXT, Query, Term
+from ..model.states import MAY_HAVE_COME_DUE, JobState
 from ..model.terms import INSIDE, glob_of, has_glob, literals_of, nested, path_of, range_of
 from .knowledge import Known, states_meant, window_of
 
@@ -41,11 +43,11 @@ def to_ledger_filter(query: Query, known: Known, queues: Sequence[str] = ()) -> 
     states = states_meant(query.terms)
     if states == frozenset() or (begin is not None and end is not None and begin >= end):
         return None
-    said: dict[str, Any] = {} if states is None else {"state": sorted(states)}
+    by_row, apart = _states_of_rows(states, known.now)
+    said: dict[str, Any] = {} if by_row is None else {"state": sorted(by_row)}
     said |= {name: at for name, at in (("created_from", begin), ("created_to", end)) if at is not None}
     if queues:
         said["queue"] = list(queues)
-    apart: list[AnyOf] = []
     for term in query.terms:
         if term.name in _SAID_ELSEWHERE:
             continue
@@ -59,6 +61,29 @@ def to_ledger_filter(query: Query, known: Known, queues: Sequence[str] = ()) -> 
         else:
             said |= condition
     return dataclasses.replace(_with_signatures(LedgerFilter.of(**said), known), any_of=tuple(apart))
+
+
+def _states_of_rows(
+    states: frozenset[JobState] | None, now: datetime
+) -> tuple[frozenset[JobState] | None, list[AnyOf]]:
+    """The states that rows of jobs in these states have, and what is to be asked of them beside.
+
+    Nobody tells a ledger that a job has come due: it is available then, and its row says what it was before.
+    """
+    if states is None:
+        return None, []
+    has_come_due = (Between("scheduled_at", ((None, now),)),)
+    waiting = states & MAY_HAVE_COME_DUE
+    if JobState.AVAILABLE not in states:
+        if not waiting:
+            return states, []
+        due = dataclasses.replace(LedgerFilter.of(state=sorted(waiting)), between=has_come_due)
+        return states, [AnyOf((due,), is_negated=True)]
+    others = MAY_HAVE_COME_DUE - states
+    if not others:
+        return states, []
+    due = dataclasses.replace(LedgerFilter.of(state=sorted(others)), between=has_come_due)
+    return states | others, [AnyOf((LedgerFilter.of(state=sorted(states)), due))]
 
 
 def _condition(term: Term, known: Known) -> Mapping[str, Any] | None:

@@ -53,7 +53,10 @@ class RowList:
         page = await self.ledger.jobs(wanted, after=None if after == BEGINNING else after, limit=limit)
         kind = "id" if wanted.id_prefix and wanted.jobs.ids is None else "at"
         listed = [
-            Listed(line_of_row(row, self._places[row.queue], self._hider), cursor_of(kind, _key(row)))
+            Listed(
+                line_of_row(row, self._places[row.queue], self._hider, self._known.now),
+                cursor_of(kind, _key(row)),
+            )
             for row in page.items
         ]
         frontier = None if page.next is None or kind == "id" else key_of(kind, page.next).at

@@ -63,10 +63,10 @@ class Like:
 
 @dataclass(frozen=True, slots=True)
 class Between:
-    """A column's number is within one of these, from and to, both included; None is without end."""
+    """A column's value is within one of these, from and to, both included; None is without end."""
 
     column: str
-    ranges: tuple[tuple[int | None, int | None], ...]
+    ranges: tuple[tuple[int | datetime | None, int | datetime | None], ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -145,12 +145,19 @@ class Queries:
         /,
         *,
         most: int | None = None,
+        now: datetime | None = None,
         **conditions: Unpack[LedgerConditions],
     ) -> dict[JobState, Count]:
         """How many rows are in each state, see `count`.
 
         PostgreSQL is asked for its estimates where it has statistics of all that is asked for: of what has
         to be looked at row by row it is known only that there are at least as many.
+
+        Args:
+            wanted: a filter that was made before.
+            most: at so many rows is looked.
+            now: jobs whose time has come by then count as available; None goes by what their rows say.
+            **conditions: which rows.
 
         Raises:
             ConfigurationError: a condition cannot be.
@@ -159,7 +166,7 @@ class Queries:
         asked = LedgerFilter.of(wanted, **conditions)
         async with reading(self.sessions, self.read_timeout, follows_index=True) as db:
             limit = MOST_COUNTED if most is None else most
-            counted, were_all = await store.count_states(db, self.row_model, asked, most=limit)
+            counted, were_all = await store.count_states(db, self.row_model, asked, most=limit, now=now)
             if were_all:
                 return {state: Count(counted.get(state, 0)) for state in JobState}
             if db.get_bind().dialect.name != "postgresql" or asked.is_looked_for:

@@ -31,6 +31,8 @@ COMPLETED: Final = JobState.COMPLETED
 FINAL_STATES = frozenset({JobState.COMPLETED, JobState.DISCARDED, JobState.CANCELLED})
 
 INCOMPLETE_STATES = frozenset(JobState) - FINAL_STATES
+MAY_HAVE_COME_DUE = frozenset({JobState.SCHEDULED, JobState.RETRYABLE})
+"""Those in which a job waits for a time: when that has come it is available, whatever was noted of it."""
 
 STATE_GROUPS: dict[str, frozenset[JobState]] = {
     "all": frozenset(JobState),

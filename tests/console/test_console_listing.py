@@ -260,3 +260,44 @@ async def test_pool_on_two_servers_has_two_lists() -> None:
     assert len({job.queue for job in await all_jobs(console)}) == len(console.places)
     for pool in pools:
         await pool.aclose(close_connection_pool=True)
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("state:available", ["due", "late", "ready"]),
+        ("state:scheduled", ["later", "undated"]),
+        ("state:retryable", ["again"]),
+        ("state:scheduled,retryable", ["again", "later", "undated"]),
+        ("state:available,scheduled", ["due", "late", "later", "ready", "undated"]),
+        ("-state:available", ["again", "later", "undated"]),
+        ("state:incomplete", ["again", "due", "late", "later", "ready", "undated"]),
+        ("state:available function:other", []),
+    ],
+)
+async def test_job_whose_time_has_come_is_available(
+    ledger: Ledger, fake: ArqRedis, line: str, expected: list[str]
+) -> None:
+    """A row does not hear that its job has come due, as in a queue that is paused: lists and numbers do."""
+    past, future = datetime.now(UTC) - timedelta(minutes=1), datetime.now(UTC) + timedelta(hours=1)
+    for job_id, state, at in [
+        ("ready", JobState.AVAILABLE, None),
+        ("due", JobState.SCHEDULED, past),
+        ("later", JobState.SCHEDULED, future),
+        ("undated", JobState.SCHEDULED, None),
+        ("late", JobState.RETRYABLE, past),
+        ("again", JobState.RETRYABLE, future),
+    ]:
+        await fill(ledger, [row(job_id, state, scheduled_at=at, queue="main")])
+    console = Console([settings(fake, ledger, queue_name="main")])
+
+    jobs = await all_jobs(console, line)
+    counts = await console.counts(Query.parse("function:work"))
+
+    assert sorted(job.id for job in jobs) == expected
+    assert {job.id for job in jobs if job.state is JobState.AVAILABLE} == {"ready", "due", "late"} & {
+        *expected
+    }
+    assert {state: tally.value for state, tally in counts.items() if tally.value} == {
+        "available": 3, "scheduled": 2, "retryable": 1, "all": 6,
+    }  # fmt: skip

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, func, literal, select, tuple_, union_all
+from sqlalchemy import ColumnElement, Select, and_, bindparam, case, func, literal, select, tuple_, union_all
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.base import Executable
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ClauseElement
 
-from ...model.states import JobState
+from ...model.states import MAY_HAVE_COME_DUE, JobState
 from ..cursors import Key
 from ..filters import LedgerFilter
 from ..rows import JobRowMixin
@@ -89,18 +90,24 @@ async def count_listed(
 
 
 async def count_states(
-    db: AsyncSession, row_model: type[RowT], wanted: LedgerFilter, *, most: int
+    db: AsyncSession, row_model: type[RowT], wanted: LedgerFilter, *, most: int, now: datetime | None = None
 ) -> tuple[dict[JobState, int], bool]:
     """How many rows are meant, by state, of at most so many that are looked at; whether that were all.
 
-    The newest rows are looked at.
+    The newest rows are looked at. What has come due by `now` is available.
     """
     walk = await _Walk.of(db, row_model, wanted, None)
-    looked = walk.met(most + 1, "state", is_newest=True)
+    looked = walk.met(most + 1, "state", "scheduled_at", is_newest=True)
     said = [condition.says(looked.c) for condition in walk.left]
-    counts = select(looked.c.state, func.count().filter(and_(literal(True), *said)), func.count())
-    rows = (await db.execute(counts.select_from(looked).group_by(looked.c.state))).all()
-    return {state: min(meant, most) for state, meant, _ in rows if meant}, sum(row[2] for row in rows) <= most
+    state = looked.c.state
+    if now is not None:
+        has_come_due = and_(state.in_(sorted(MAY_HAVE_COME_DUE)), looked.c.scheduled_at <= now)
+        state = case((has_come_due, literal(JobState.AVAILABLE, state.type)), else_=state)
+    state = state.label("now")
+    counts = select(state, func.count().filter(and_(literal(True), *said)), func.count())
+    rows = (await db.execute(counts.select_from(looked).group_by(state))).all()
+    counted = {JobState(name): min(meant, most) for name, meant, _ in rows if meant}
+    return counted, sum(row[2] for row in rows) <= most
 
 
 async def estimate_listed(
