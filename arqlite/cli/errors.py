@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import click
 
 from .ages import age
-from .exits import Nothing
-from .operating import end_if_away, operate_knowing
+from .exits import OUT_OF_REACH, Nothing
+from .operating import end_if_away, operate_knowing, tell_troubles
 from .output import output_option, tell_json, tell_table
 from .targets import OfSettings, all_settings
 from .wording import ago, span, spark
@@ -44,7 +44,12 @@ def errors(settings: tuple[str, ...], since: timedelta | None, queue: str | None
         tell_table(_NAMES, rows, (0,))
     if found.looked_at and not found.are_all:
         click.echo(f"only the newest {_looked_at(found.looked_at)} looked at", err=True)
+    # What a queue that is away could not answer is told with the queue, once.
+    silent = {queue.key for queue in away}
+    is_away = tell_troubles(trouble for trouble in found.troubles if trouble.queue not in silent)
     end_if_away(away)
+    if is_away:
+        raise click.exceptions.Exit(OUT_OF_REACH)
     if not found.groups:
         # A try that failed before its job succeeded leaves no failure behind: not that nothing has failed.
         raise Nothing(f"no job is failed or waiting for a retry (in the last {span(since or _DAY)})")
