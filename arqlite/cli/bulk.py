@@ -122,7 +122,11 @@ def _do(action: Action, settings: Sequence[str], words: Sequence[str], yes: bool
 async def _away(console: Console, query: Query) -> list[QueueState]:
     """The queues that are meant and cannot be asked: jobs may be there of which no row tells."""
     meant = set(query.get("queue"))
-    return [queue for queue in await console.queues() if queue.error and (not meant or queue.key in meant)]
+    return [
+        queue
+        for queue in await console.queues()
+        if queue.error and (not meant or not meant.isdisjoint((queue.key, queue.name)))
+    ]
 
 
 def _ask(action: Action, count: Tally, yes: bool) -> None:
