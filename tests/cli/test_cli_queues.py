@@ -140,6 +140,13 @@ def test_scale_as_json_has_no_infinity(invoke: Callable[..., Result]) -> None:
     ]
 
 
+def test_drained_queue_is_told_to_be_paused(invoke: Callable[..., Result]) -> None:
+    """Who drained a queue hears that it stays paused, and what ends that."""
+    done = invoke("drain", "toyapp.Mail", "mail")
+
+    assert (done.stdout, done.stderr) == ("drained mail\n", "mail stays paused until arqlite resume mail\n")
+
+
 def test_drain_names_what_runs_still(invoke: Callable[..., Result]) -> None:
     """When the time is up the jobs that run are named, and the code is 1."""
     done = invoke("drain", "toyapp.Mail", "mail", "--timeout", "1s")
