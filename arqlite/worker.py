@@ -575,7 +575,7 @@ async def async_check_health(
         logger.warning(
             "Health check failed: no worker of %s holds a lease, the last said: %s",
             queue_name,
-            data.decode(errors="replace"),
+            data.decode(errors="replace") if isinstance(data, bytes) else data,
         )
         return 1
     logger.info("Health check successful: %s", data)
