@@ -573,7 +573,9 @@ async def async_check_health(
         return 1
     if size.sessions == 0:
         logger.warning(
-            "Health check failed: no worker of %s holds a lease, the last said %s", queue_name, data
+            "Health check failed: no worker of %s holds a lease, the last said: %s",
+            queue_name,
+            data.decode(errors="replace") if isinstance(data, bytes) else data,
         )
         return 1
     logger.info("Health check successful: %s", data)

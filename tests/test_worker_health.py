@@ -93,7 +93,7 @@ async def test_check_health(real_url: str, caplog: pytest.LogCaptureFixture) -> 
 
     said = lines(caplog)
     assert said[0] == "Health check failed: no health check sentinel value found"
-    assert said[1].startswith("Health check failed: no worker of q holds a lease")
+    assert said[1] == "Health check failed: no worker of q holds a lease, the last said: left behind"
     await pool.aclose(close_connection_pool=True)
 
 

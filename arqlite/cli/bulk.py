@@ -13,14 +13,14 @@ import click
 
 from .exits import Failed, Nothing, Wrong
 from .filters import Filtering, filter_argument, in_states, parsed
-from .operating import operate
+from .operating import end_if_away, operate
 from .output import output_option, tell_json
 from .screen import is_rich, progress
 from .targets import settings_option
 from .wording import many, tally
 
 if TYPE_CHECKING:
-    from ..console import Console, Done, Query, Tally
+    from ..console import Console, Done, Query, QueueState, Tally
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +100,7 @@ def _do(action: Action, settings: Sequence[str], words: Sequence[str], yes: bool
     async def work(console: Console) -> Done:
         count = await console.count(query)
         if not count.value and count.precision == "exact":
+            end_if_away(await _away(console, query))
             raise Nothing(f"no jobs to {action.verb}: {query}")
         _ask(action, count, yes)
         return await _all(action, console, query, count)
@@ -116,6 +117,16 @@ def _do(action: Action, settings: Sequence[str], words: Sequence[str], yes: bool
     if not told.done or not told.is_all:
         left = "the others changed meanwhile, or are in no state for it"
         raise Failed(f"{action.done} {told.done:,} of {told.matched:,} jobs: {left}")
+
+
+async def _away(console: Console, query: Query) -> list[QueueState]:
+    """The queues that are meant and cannot be asked: jobs may be there of which no row tells."""
+    meant = set(query.get("queue"))
+    return [
+        queue
+        for queue in await console.queues()
+        if queue.error and (not meant or not meant.isdisjoint((queue.key, queue.name)))
+    ]
 
 
 def _ask(action: Action, count: Tally, yes: bool) -> None:

@@ -38,7 +38,7 @@ def chosen(settings: Sequence[Any], queues: Mapping[str, int | None]) -> list[An
     several each runs its own.
 
     Raises:
-        UsageError: none, or two, of several have a queue of this name.
+        UsageError: none, or two, of several have a queue of this name, or it seems to be a mistyped number.
     """
     if not queues:
         return list(settings)
@@ -55,10 +55,21 @@ def chosen(settings: Sequence[Any], queues: Mapping[str, int | None]) -> list[An
                 f"{'several' if of_it else 'none'} of these settings have queue {queue!r}; they have"
                 f" {', '.join(own)}"
             )
+        if not of_it and limit is None and ":" in queue and queue != default_queue_name:
+            _refuse(queue)
         kept = of_it[0] if of_it else {**told[0], "cron_jobs": None, "health_check_key": None}
         limits = {} if limit is None else {"max_jobs": limit}
         made.append({**kept, "queue_name": queue, **limits})
     return made
+
+
+def _refuse(queue: str) -> None:
+    """Take what is behind a colon for a number that was mistyped, where no settings know it as a name."""
+    count = queue.rpartition(":")[2]
+    raise click.UsageError(
+        f"--queues: {count!r} in {queue!r} is no whole number of jobs; if the queue is called so, say how"
+        f" many jobs of it run at once, as in {queue}:10"
+    )
 
 
 def _of_pool(told: Mapping[str, Any]) -> str | None:

@@ -41,6 +41,7 @@ class Enqueued:
         state: `enqueued`, or after a wait `completed` or `failed`.
         result: what it gave.
         error: what it failed with.
+        is_redacted: whether something of the result is not shown, as `arqlite job` does not show it.
     """
 
     id: str
@@ -50,6 +51,7 @@ class Enqueued:
     state: str = "enqueued"
     result: Any = None
     error: str = ""
+    is_redacted: bool = False
 
 
 def _when(_context: click.Context, _option: click.Parameter, value: str | None) -> datetime | None:
@@ -148,7 +150,7 @@ def enqueue(
         if wait:
             waits_for.append(job.job_id)
         if wait or told.is_new:
-            await _warn_of_no_worker(console, place.key)
+            await _warn_of_waiting(console, place.key)
         if wait:
             await _await_end(job, told, timeout)
         return told
@@ -173,9 +175,12 @@ def _leaving(waits_for: list[str]) -> Iterator[None]:
         raise click.exceptions.Exit(INTERRUPTED) from None
 
 
-async def _warn_of_no_worker(console: Console, key: str) -> None:
-    """Who enqueues a job that nobody runs should know it."""
+async def _warn_of_waiting(console: Console, key: str) -> None:
+    """Who enqueues a job that nobody runs should know it, and why."""
     queue = await console.queue(key)
+    if queue.is_paused:
+        told = printable(key)
+        click.echo(f"queue {told} is paused: the job waits until arqlite resume {told}", err=True)
     if not queue.workers and not queue.error:
         click.echo(f"no worker of queue {printable(key)} is alive: the job waits until one starts", err=True)
 
@@ -185,7 +190,9 @@ async def _await_end(job: Job[Any], told: Enqueued, timeout: float | None) -> No
     try:
         async with asyncio.timeout(timeout):
             await _follow(job)
-            told.result, told.state = await job.result(), "completed"
+            result = await job.result()
+        told.result, told.is_redacted = _hidden(result)
+        told.state = "completed"
     except TimeoutError as error:
         info = await job.result_info()
         if info is None:
@@ -201,6 +208,15 @@ async def _await_end(job: Job[Any], told: Enqueued, timeout: float | None) -> No
         if info is None:
             raise
         told.error, told.state = _words(error), "failed"
+
+
+def _hidden(result: Any) -> tuple[Any, bool]:
+    """A result without what looks like a secret, and whether it had any."""
+    from ..console.redaction import Hider
+
+    hider = Hider()
+    shown = hider.shown(result)
+    return (shown, True) if hider.has_hidden else (result, False)
 
 
 async def _follow(job: Job[Any]) -> None:
@@ -225,6 +241,8 @@ def _tell(told: Enqueued, output: str, *, has_waited: bool) -> None:
         click.echo(told.id)
     elif told.state == "completed":
         _tell_result(told.result)
+    if told.is_redacted:
+        click.echo("some values are not shown: they look like secrets", err=True)
     if not told.is_new and not has_waited:
         click.echo("it was there already: nothing was enqueued", err=True)
     if told.state == "failed":

@@ -98,5 +98,7 @@ def _is_of_database(error: Exception) -> bool:
 
 
 def _reason(error: Exception) -> str:
-    first = str(error).partition("\n")[0]
-    return f"{type(error).__name__}: {first}" if first else type(error).__name__
+    first, name = str(error).partition("\n")[0], type(error).__name__
+    if first and name.startswith("_"):  # of the library's own, which says nothing to people: its words do
+        return first
+    return f"{name}: {first}" if first else name

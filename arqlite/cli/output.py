@@ -24,16 +24,24 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _STEERING = re.compile("[\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
 _GAP = "  "
 _ON_ONE_LINE: dict[str, Any] = {"no_wrap": True, "overflow": "ellipsis"}
-# What is cut first where the screen is narrow; ids never are, for people copy them.
+# What is cut where the screen is narrow; ids never are, for people copy them.
 _SHORTENED = frozenset(
-    ("arguments", "error", "message", "jobs", "last hour", "limits", "schedule", "where", "session", "value")
-)
-_LEAST = 16
-# What is left out where even that does not help, this first.
-_LEFT_OUT = (
-    "took", "session", "version", "loop lag", "zone", "waiting", "retrying", "scheduled", "started", "trend",
-    "last hour", "attempt", "where", "memory", "arguments", "last", "oldest", "limits", "when", "jobs",
-    "from",
+    (
+        "arguments", "error", "message", "jobs", "last hour", "limits", "schedule", "where", "session",
+        "value", "function",
+    )
+)  # fmt: skip
+# Long names differ at both of their ends.
+_CUT_IN_THE_MIDDLE = frozenset(("function",))
+_IDS = frozenset(("id", "newest job"))
+_NARROWEST = 6
+"""A column that shows less says nothing."""
+# How short texts may become, and what is left out where even that does not help, this first.
+_STEPS: tuple[tuple[int, tuple[str, ...]], ...] = (
+    (16, ("took", "session", "version", "loop lag", "zone", "waiting", "retrying", "scheduled", "started",
+          "trend", "last hour", "attempt", "where", "memory", "arguments")),
+    (12, ("oldest", "limits", "jobs", "from")),
+    (_NARROWEST, ("when", "last")),
 )  # fmt: skip
 
 
@@ -121,28 +129,64 @@ def table(
     from rich.text import Text
 
     cells = [[printable(cell) for cell in row] for row in rows]
-    shown = _fitting(names, cells, width)
-    made = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for column in shown:
-        is_cut = names[column] in _SHORTENED
-        made.add_column(names[column], justify="right" if column in right else "left", no_wrap=not is_cut)
+    widths = _fitting(names, cells, width)
+    made = Table(box=None, pad_edge=False, header_style="bold", padding=(0, len(_GAP), 0, 0))
+    for column, wide in widths.items():
+        side: Any = "right" if column in right else "left"
+        made.add_column(names[column], justify=side, width=wide, no_wrap=True)
     for row in cells:
-        made.add_row(*(Text(row[column], STYLES.get(row[column], ""), **_ON_ONE_LINE) for column in shown))
+        made.add_row(
+            *(
+                Text(_cut(names[column], row[column], wide), STYLES.get(row[column], ""), **_ON_ONE_LINE)
+                for column, wide in widths.items()
+            )
+        )
     return made
 
 
-def _fitting(names: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> list[int]:
-    """Choose the columns that a screen has room for."""
+def _cut(name: str, text: str, width: int) -> str:
+    """Cut a text in the middle where its column is one of those; others are cut at their end when shown."""
+    if name not in _CUT_IN_THE_MIDDLE or len(text) <= width:
+        return text
+    head, tail = (width - 1) // 2, width // 2
+    return f"{text[:head]}…{text[-tail:]}"
+
+
+def _fitting(names: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> dict[int, int]:
+    """Choose the columns that a screen has room for, and how wide each is."""
     longest = [max(len(line[column]) for line in [names, *rows]) for column in range(len(names))]
-    needed = [
-        min(one, _LEAST) if name in _SHORTENED else one for name, one in zip(names, longest, strict=True)
-    ]
     shown = list(range(len(names)))
-    for name in _LEFT_OUT:
-        if sum(needed[column] + len(_GAP) for column in shown) <= width:
-            break
-        shown = [column for column in shown if names[column] != name]
-    return shown
+    least = dict(enumerate(longest))
+    for shortest, left_out in (*_STEPS, (_NARROWEST, _from_the_right(names))):
+        least = {
+            column: min(one, max(shortest, len(names[column]))) if names[column] in _SHORTENED else one
+            for column, one in enumerate(longest)
+        }
+        for name in (None, *left_out):
+            shown = [column for column in shown if names[column] != name]
+            if (room := width - _taken(least, shown)) >= 0:
+                return _widened({column: least[column] for column in shown}, longest, room)
+    return {column: least[column] for column in shown}
+
+
+def _from_the_right(names: Sequence[str]) -> tuple[str, ...]:
+    """What is left out at last: all but ids, or the first column of a table without any."""
+    kept = _IDS.intersection(names) or {names[0]}
+    return tuple(name for name in reversed(names) if name not in kept)
+
+
+def _taken(widths: Mapping[int, int], shown: Sequence[int]) -> int:
+    return sum(widths[column] for column in shown) + len(_GAP) * (len(shown) - 1)
+
+
+def _widened(widths: dict[int, int], longest: Sequence[int], room: int) -> dict[int, int]:
+    """Share the room that is left among the columns that need more, each as much as it needs at most."""
+    needy = sorted(widths, key=lambda column: longest[column] - widths[column])
+    for number, column in enumerate(needy):
+        more = min(longest[column] - widths[column], room // (len(needy) - number))
+        widths[column] += more
+        room -= more
+    return widths
 
 
 STYLES = {

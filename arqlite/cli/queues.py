@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from .operating import end_if_away, operate
-from .output import output_option, tell_json, tell_table
+from .output import output_option, plain, tell_json, tell_table
 from .targets import OfSettings, all_settings
 from .wording import span, spark
 
@@ -28,6 +28,8 @@ NAMES = (
     "limits",
 )
 NUMBERS = (2, 3, 4, 5, 6, 7, 8)
+# What only a queue's Redis knows.
+_ASKED_FOR = ("available", "scheduled", "retryable", "suspended", "executing", "slots")
 
 
 @click.command(cls=OfSettings)
@@ -40,7 +42,7 @@ def queues(settings: tuple[str, ...], output: str) -> None:
     """
     found = operate(settings, lambda console: console.queues())
     if output == "json":
-        tell_json(found)
+        tell_json([described(queue) for queue in found])
     else:
         tell_table(NAMES, rows(found), NUMBERS)
     end_if_away(queue for queue in found if queue.error)
@@ -51,10 +53,18 @@ def rows(found: Sequence[QueueState], *, with_chart: bool = False) -> list[list[
     return [_row(queue) + ([spark(list(queue.ended))] if with_chart else []) for queue in found]
 
 
+def described(queue: QueueState) -> dict[str, Any]:
+    """A queue for JSON; of one that could not be asked its numbers are not known."""
+    told: dict[str, Any] = plain(queue)
+    return told | dict.fromkeys(_ASKED_FOR) if queue.error else told
+
+
 def _row(queue: QueueState) -> list[str]:
+    if queue.error:
+        return [queue.key, "error", *["-"] * (len(NAMES) - 2)]
     return [
         queue.key,
-        "error" if queue.error else "paused" if queue.is_paused else "open",
+        "paused" if queue.is_paused else "open",
         f"{queue.available:,}",
         f"{queue.executing:,}/{queue.slots:,}" if queue.slots else f"{queue.executing:,}",
         f"{queue.scheduled:,}",

@@ -127,6 +127,8 @@ def drain(settings: tuple[str, ...], keys: tuple[str, ...], timeout: float | Non
     else:
         for key, ids in left.items():
             click.echo(f"{'runs still' if ids else 'drained'} {key}{': ' if ids else ''}{' '.join(ids)}")
+        for key in (key for key, ids in left.items() if not ids):
+            click.echo(f"{key} stays paused until arqlite resume {key}", err=True)
     if running := sum(map(len, left.values())):
         raise Failed(f"after {span(timeout)} {many(running, 'job')} had not ended; the queue stays paused")
 

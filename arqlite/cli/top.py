@@ -12,8 +12,8 @@ import click
 from .exits import OUT_OF_REACH
 from .live import watch
 from .operating import AWAY, operate
-from .output import output_option, table, tell_json
-from .queues import NAMES, NUMBERS, rows
+from .output import output_option, plain, table, tell_json
+from .queues import NAMES, NUMBERS, described, rows
 from .screen import is_rich, printable, screen
 from .targets import OfSettings, all_settings
 from .wording import ago, sentence, span, spark
@@ -43,7 +43,7 @@ def top(settings: tuple[str, ...], interval: float, once: bool, output: str) -> 
         return
     overview = operate(settings, lambda console: console.overview())
     if output == "json":
-        tell_json(overview)
+        tell_json(plain(overview) | {"queues": [described(queue) for queue in overview.queues]})
     else:
         screen().print(frame(overview, screen().width))
     if any(trouble.code in AWAY for trouble in overview.troubles):

@@ -5,16 +5,19 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from ..model.spans import in_one_unit
+
 if TYPE_CHECKING:
     from ..console.views import Tally, Trouble
 
 _BARS = "▁▂▃▄▅▆▇█"
 _SPANS = (("d", 86_400), ("h", 3600), ("m", 60))
+_SHORT = timedelta(seconds=10)
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
 def span(value: timedelta | float | None) -> str:
-    """A span in the largest unit it has two of: `340ms`, `90s`, `5m`, `36h`, `2d`; empty for None."""
+    """A span in full units, the largest it has two of: `340ms`, `90s`, `5m`, `36h`, `2d`; empty for None."""
     if value is None:
         return ""
     seconds = value.total_seconds() if isinstance(value, timedelta) else value
@@ -24,16 +27,27 @@ def span(value: timedelta | float | None) -> str:
         return f"{seconds:.2g}s"
     for unit, length in _SPANS:
         if seconds >= 2 * length:
-            return f"{seconds / length:.0f}{unit}"
-    return f"{seconds:.0f}s"
+            return f"{seconds // length:.0f}{unit}"
+    return f"{seconds // 1:.0f}s"
 
 
 def ago(moment: datetime | None, now: datetime | None = None) -> str:
-    """How long ago a moment was, or how far off it is: `5m ago`, `in 2h`; empty for None."""
+    """How long ago a moment was, or how far off it is: `5m ago`, `in 2h`; empty for None.
+
+    In full minutes, hours and days, as the dashboard has it; below ten seconds more exactly.
+    """
     if moment is None:
         return ""
     passed = (now or datetime.now(UTC)) - moment
-    return f"{span(passed)} ago" if passed >= timedelta() else f"in {span(-passed)}"
+    told = _rough(passed)
+    return f"{told} ago" if passed >= timedelta() else f"in {told}"
+
+
+def _rough(value: timedelta) -> str:
+    if abs(value) < _SHORT:
+        return span(abs(value))
+    count, unit = in_one_unit(value.total_seconds())
+    return f"{count}{unit.removesuffix('in')}"  # minutes are `m` here
 
 
 def moment(value: datetime | None) -> str:

@@ -65,6 +65,12 @@ def _work(facts: QueueFacts) -> Iterator[Trouble]:
         text = f"queue {state.name} has {jobs} that could start, and no worker"
         fix = "start a worker of this queue: `arqlite path.to.WorkerSettings`."
         yield Trouble("error", "no-worker", text, fix, state.key)
+    elif state.executing and not state.workers:
+        # A worker that lives holds its lease for as long as it has jobs.
+        held = _counted(state.executing, "job")
+        text = f"queue {state.name} has {held} of workers that are gone, and no worker that runs them again"
+        fix = "start a worker of this queue: `arqlite path.to.WorkerSettings`; it takes them over."
+        yield Trouble("error", "no-worker", text, fix, state.key)
     elif not state.is_paused and state.available and all(one.is_paused for one in state.workers):
         text = f"queue {state.name} has {jobs} that could start, and all of its workers are paused"
         fix = f"resume them by name, or all of them with `arqlite resume {state.key}`."
@@ -140,7 +146,7 @@ def server_troubles(
         fix = "set `maxmemory-policy noeviction`, or jobs vanish without a trace."
         yield Trouble("error", "eviction-policy", text, fix)
     if info.persistence == "none":
-        yield _nothing_on_disk(info.server, is_harmless=has_rows and not production)
+        yield _nothing_on_disk(info.server, production=production, has_rows=has_rows)
     if facts.redis_version and facts.redis_version < FLOOR:
         floor = ".".join(map(str, FLOOR))
         text = (
@@ -213,11 +219,12 @@ def ledger_troubles(facts: LedgerFacts) -> Iterator[Trouble]:
 # -- words
 
 
-def _nothing_on_disk(server: str, *, is_harmless: bool) -> Trouble:
+def _nothing_on_disk(server: str, *, production: bool, has_rows: bool) -> Trouble:
     told = f"Redis at {server} keeps nothing on disk"
-    if is_harmless:
+    if has_rows:
         text = f"{told}: after a restart the ledger puts the jobs back that wait"
-        return Trouble("info", "no-persistence", text, "set `appendonly yes` to be back sooner.")
+        fix = "set `appendonly yes` to be back sooner."
+        return Trouble("warning" if production else "info", "no-persistence", text, fix)
     text = f"{told}: a restart loses the jobs that wait"
     fix = "set `appendonly yes`, or use a ledger, which puts them back."
     return Trouble("warning", "no-persistence", text, fix)

@@ -11,6 +11,7 @@ from typing import Any, Final
 from markupsafe import Markup, escape
 
 from ..console import Tally
+from ..model.spans import UNITS, in_one_unit
 from ..model.states import Cause, JobState
 
 THIN: Final = "\u202f"
@@ -43,7 +44,6 @@ CAUSE_WORDS: Final[Mapping[str, str]] = {
     Cause.SNOOZE: "snoozed",
 }
 
-_UNITS: Final = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 _BYTES: Final = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
@@ -81,7 +81,7 @@ def duration(value: timedelta | float | None) -> str:
         return f"{_short(seconds)}{THIN}s"
     left = round(seconds)
     parts: list[str] = []
-    for unit, size in _UNITS:
+    for unit, size in UNITS:
         count, left = divmod(left, size)
         if count or parts:
             parts.append(f"{count}{THIN}{unit}" if count else "")
@@ -104,11 +104,8 @@ def rough(value: timedelta | None) -> str:
     """How long, in one unit: `40 s`, `3 min`, `2 h`, `5 d`."""
     if value is None:
         return NOTHING
-    seconds = abs(value.total_seconds())
-    for unit, size in _UNITS:
-        if seconds >= size:
-            return f"{int(seconds // size)}{THIN}{unit}"
-    return f"0{THIN}s"
+    count, unit = in_one_unit(value.total_seconds())
+    return f"{count}{THIN}{unit}"
 
 
 def ago(at: datetime, now: datetime) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from ..utils import truncate
@@ -27,7 +28,7 @@ class Frame(NamedTuple):
 
     Attributes:
         place: `module:line in name`; the module is the end of the file's path.
-        key: what is the same when lines above it come or go.
+        key: what is the same when lines above it come or go, and on hosts where the code lies elsewhere.
     """
 
     place: str
@@ -49,7 +50,12 @@ def own_frame(traceback: str) -> Frame | None:
 def _frame(path: str, line: str, name: str, code: str | None) -> Frame:
     parts = re.split(r"[/\\]", path.removesuffix(".py"))[-_PARTS_OF_A_PATH:]
     module = ".".join(one for one in parts if one and not one.endswith(":"))
-    return Frame(f"{module}:{line} in {name}", f"{module} {name} {(code or '').strip()}")
+    return Frame(f"{module}:{line} in {name}", f"{_file(parts)} {name} {(code or '').strip()}")
+
+
+def _file(parts: Sequence[str]) -> str:
+    """The name of a file without its folders, but for one that many share."""
+    return ".".join(parts[-2:]) if parts[-1].startswith("__") else parts[-1]
 
 
 def folded(message: str) -> str:

@@ -136,3 +136,14 @@ def test_result_as_json(invoke: Callable[..., Result]) -> None:
     assert json.loads(done.stdout) == {
         "action": "retry", "query": "state:discarded", "matched": 3, "done": 3, "is_all": True,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(("words", "code"), [(("tag:vip",), 4), (("tag:vip", "queue:mail"), 3)])
+def test_nothing_found_where_redis_is_away(
+    invoke: Callable[..., Result], words: tuple[str, ...], code: int
+) -> None:
+    """That nothing is meant is not known where the Redis of a queue that is meant is away: that is said."""
+    settings = {"ARQLITE_SETTINGS": "toyapp.Mail toyapp.Pictures"}
+    done = invoke("cancel", *words, "--yes", TOY_EMPTY="1", TOY_HALF_AWAY="1", **settings)
+
+    assert (done.exit_code, "pictures at" in done.stderr) == (code, code == 4)

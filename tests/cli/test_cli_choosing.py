@@ -119,3 +119,16 @@ def test_process_runs_the_queues(tmp_path: Path, real_url: str) -> None:
     assert "[mail]" in worked.stderr
     refused = run(tmp_path, "worker", "toyapp.Settings", "--queues", "mail:0", fake=False)
     assert (refused.returncode, "at least one job of mail" in refused.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("told", ["mail:x", "mail:-5", "mail:1.5", "mail:5x"])
+def test_mistyped_number_is_refused(told: str) -> None:
+    """What is behind a colon is no part of a name that no settings know: it is told how that name is said."""
+    with pytest.raises(click.UsageError, match=f"no whole number of jobs.*{told}:10"):
+        chosen([Mail], {told: None})
+
+
+@pytest.mark.parametrize(("told", "limit"), [("arq:queue", None), ("shop:mail", 5)])
+def test_name_with_a_colon_is_no_mistake(told: str, limit: int | None) -> None:
+    """A name with a colon is arq's own, or has a number behind it."""
+    assert chosen([Mail], {told: limit})[0]["queue_name"] == told

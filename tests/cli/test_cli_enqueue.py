@@ -26,6 +26,9 @@ async def count(ctx, to):
         await asyncio.sleep(0.2)
     return {{"pages": to}}
 
+async def login(ctx):
+    return {{"user": "ada", "token": "t0p"}}
+
 async def fail(ctx):
     raise ValueError("no such address")
 
@@ -36,7 +39,7 @@ async def hang(ctx):
     await asyncio.Event().wait()
 
 class Settings:
-    functions = [send_mail, count, fail, slow, hang]
+    functions = [send_mail, count, login, fail, slow, hang]
     queue_name = "mail"
     redis_settings = RedisSettings.from_dsn({url!r})
 
@@ -160,6 +163,26 @@ def test_time_is_up(project: Path) -> None:
         "no worker of queue mail is alive: the job waits until one starts",
         "Error: job j1 has not ended in time: arqlite job j1 tells of it",
     ]
+
+
+def test_paused_queue_is_told(project: Path) -> None:
+    """Who waits for a job of a paused queue hears that it is paused, and what ends that."""
+    run(project, "pause", "toyapp.Settings", "mail", fake=False)
+    done = enqueue(project, "hang", "--id", "j1", "--wait", "--timeout", "300ms")
+
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[0] == "queue mail is paused: the job waits until arqlite resume mail"
+
+
+@pytest.mark.usefixtures("worker")
+@pytest.mark.parametrize("output", ["text", "json"])
+def test_secret_of_a_result_is_not_shown(project: Path, output: str) -> None:
+    """A value under a key that sounds like a secret is hidden, as `arqlite job` hides it."""
+    done = enqueue(project, "login", "--wait", "-o", output)
+
+    assert done.returncode == 0
+    assert '"user": "ada"' in done.stdout
+    assert "t0p" not in done.stdout
 
 
 def test_interrupt_leaves_the_job(project: Path) -> None:

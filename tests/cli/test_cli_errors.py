@@ -9,7 +9,7 @@ import pytest
 from cli_ops_toys import FakeConsole, run, terminal
 from click.testing import Result
 
-from arqlite.console import ErrorGroups
+from arqlite.console import ErrorGroups, Trouble
 
 
 def test_errors_are_listed(project: Path) -> None:
@@ -55,3 +55,32 @@ def test_part_is_told(
 
     told = "no job is failed or waiting for a retry (in the last 24h)\n"
     assert invoke("errors", "toyapp.Mail").stderr == said + told
+
+
+def test_ledger_that_is_away_is_told(invoke: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the ledger is away nobody knows that nothing failed: the command says so, and ends with 4."""
+    away = Trouble("error", "ledger-away", "the ledger at sqlite:///jobs.db is away", "start its database")
+
+    async def errors(console: FakeConsole, **_: object) -> ErrorGroups:
+        return ErrorGroups([], 0, are_all=True, troubles=(away,))
+
+    monkeypatch.setattr(FakeConsole, "errors", errors)
+    done = invoke("errors", "toyapp.Mail")
+
+    assert done.exit_code == 4
+    assert done.stderr == "error: the ledger at sqlite:///jobs.db is away; start its database\n"
+
+
+def test_queue_that_is_away_is_told_once(
+    invoke: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A Redis that is away is told once, though both the queue and the question tell of it."""
+    away = Trouble("error", "redis-away", "the Redis of queue pictures does not answer", queue="pictures")
+
+    async def errors(console: FakeConsole, **_: object) -> ErrorGroups:
+        return ErrorGroups([], 0, are_all=True, troubles=(away,))
+
+    monkeypatch.setattr(FakeConsole, "errors", errors)
+    done = invoke("errors", "toyapp.Pictures", TOY_HALF_AWAY="1")
+
+    assert (done.exit_code, done.stderr.count("\n")) == (4, 1)

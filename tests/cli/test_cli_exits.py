@@ -157,3 +157,17 @@ def test_reader_that_leaves_is_no_traceback(project: Path) -> None:
         process.wait(PATIENCE_S)
 
     assert "Traceback" not in said
+
+
+def test_own_class_of_an_error_is_not_told() -> None:
+    """A class of the library's own says nothing to people; what it was that failed is in its words."""
+
+    class _Shut(RedisAway):
+        pass
+
+    with pytest.raises(Ending) as caught, ending_in_words():
+        raise _Shut("ConnectionError: Error 111 connecting to redis.example:6380")
+
+    assert caught.value.message == (
+        "Redis cannot be reached (ConnectionError: Error 111 connecting to redis.example:6380)"
+    )

@@ -38,6 +38,26 @@ def test_queue_out_of_reach(invoke: Callable[..., Result]) -> None:
     assert done.stderr == "error: pictures at redis.example:6380/3 cannot be reached: ConnectionError\n"
 
 
+def test_queue_out_of_reach_has_no_numbers(invoke: Callable[..., Result]) -> None:
+    """Of a queue that could not be asked no number is told: zero would be a lie."""
+    done = invoke("queues", "toyapp.Pictures", TOY_HALF_AWAY="1")
+
+    assert done.stdout.splitlines()[1].split() == ["pictures", "error", *"--------"]
+
+
+@pytest.mark.parametrize("command", [("queues",), ("top", "--once")], ids=" ".join)
+def test_json_of_queue_out_of_reach(invoke: Callable[..., Result], command: tuple[str, ...]) -> None:
+    """In JSON the numbers of a queue that could not be asked are null; those of others are there."""
+    settings = {"ARQLITE_SETTINGS": "toyapp.Mail toyapp.Pictures"}
+    told = json.loads(invoke(*command, "-o", "json", TOY_HALF_AWAY="1", **settings).stdout)
+    mail, pictures = told["queues"] if isinstance(told, dict) else told
+
+    assert (mail["available"], mail["executing"]) == (1234, 2)
+    assert {
+        pictures[name] for name in ("available", "executing", "scheduled", "retryable", "suspended", "slots")
+    } == {None}
+
+
 def test_queues_in_a_terminal(project: Path) -> None:
     """In a narrow terminal the name of a queue is told in full."""
     with terminal(project, "queues", "toyapp.Mail", COLUMNS="60") as shell:
@@ -118,6 +138,13 @@ def test_scale_as_json_has_no_infinity(invoke: Callable[..., Result]) -> None:
     assert json.loads(done.stdout) == [
         {"queue": "mail", "node": None, "limit": "default", "global_limit": "none"}
     ]
+
+
+def test_drained_queue_is_told_to_be_paused(invoke: Callable[..., Result]) -> None:
+    """Who drained a queue hears that it stays paused, and what ends that."""
+    done = invoke("drain", "toyapp.Mail", "mail")
+
+    assert (done.stdout, done.stderr) == ("drained mail\n", "mail stays paused until arqlite resume mail\n")
 
 
 def test_drain_names_what_runs_still(invoke: Callable[..., Result]) -> None:

@@ -96,3 +96,21 @@ def test_span_that_cannot_be_read() -> None:
     """What is no span says how one is written."""
     with pytest.raises(click.BadParameter, match="30s, 5m, 2h or 1d"):
         seconds(None, None, "soon")  # type: ignore[arg-type] # neither is looked at
+
+
+@pytest.mark.parametrize(
+    ("away", "text"),
+    [
+        (timedelta(minutes=119, seconds=50), "in 1h"), (timedelta(days=4, hours=22), "in 4d"),
+        (timedelta(seconds=90), "in 1m"), (timedelta(seconds=1.72), "in 1.7s"),
+    ],
+)  # fmt: skip
+def test_moment_is_as_far_as_the_dashboard_has_it(away: timedelta, text: str) -> None:
+    """A moment is told in full hours and days, as the dashboard tells it."""
+    assert ago(NOW + away, NOW) == text
+
+
+def test_span_is_not_rounded_up() -> None:
+    """No span is told longer than it was."""
+    assert span(timedelta(days=4, hours=22)) == "4d"
+    assert span(59.9) == "59s"

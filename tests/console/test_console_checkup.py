@@ -57,6 +57,12 @@ def server(**changes: Any) -> ServerFacts:
 QUEUE_FAULTS = [
     (state(error="gone"), "error", "redis-away", "at localhost:6379/0 cannot be asked: gone"),
     (replace(state(workers=()), cron_jobs=0), "error", "no-worker", "has 3 jobs that could start"),
+    (
+        replace(state(available=0, executing=1, workers=()), cron_jobs=0),
+        "error",
+        "no-worker",
+        "has 1 job of workers that are gone",
+    ),
     (state(is_paused=True), "warning", "queue-paused", "is paused, and 3 jobs wait"),
     (state(is_paused=True, available=0), "info", "queue-paused", "is paused"),
     (state(workers=(worker(is_paused=True),)), "warning", "workers-paused", "all of its workers are paused"),
@@ -136,6 +142,14 @@ def test_redis_without_a_disk_is_no_worry_where_the_ledger_has_all() -> None:
 
     assert (calm.severity, worried.severity) == ("info", "warning")
     assert "the ledger puts the jobs back" in calm.text
+
+
+def test_ledger_that_is_there_is_no_advice() -> None:
+    """Where all queues have a ledger nobody is told that jobs are lost, or to use one."""
+    [worried] = server_troubles(server(persistence="none"), has_rows=True, production=True)
+
+    assert "the ledger puts the jobs back" in worried.text
+    assert "use a ledger" not in worried.fix
 
 
 @pytest.mark.parametrize(("facts", "severity", "code", "words"), PRODUCTION_FAULTS)

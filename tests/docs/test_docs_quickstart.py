@@ -93,11 +93,16 @@ def run(script: str, folder: Path, path: str) -> str:
 
 
 def five_minutes(folder: Path, path: str) -> None:
-    """Do what the section says, but for the installation, and see what it shows."""
+    """Do what the section says, but for the installation, and see what it shows.
+
+    Args:
+        folder: the checkout, or what stands for it: where the commands are typed.
+        path: where the programs are.
+    """
     import httpx
 
     _, first, second = blocks()
-    log = folder / "log"
+    log = folder.with_name("log")
     with terminal(commands(first), folder, path, log):
         until(lambda: "ready in" in log.read_text(), log)
         said = run(commands(second), folder, path)
@@ -130,7 +135,10 @@ needs_all = pytest.mark.skipif(
 @pytest.mark.real
 @pytest.mark.alone
 def test_five_minutes(tmp_path: Path) -> None:
-    """The commands of the section do what it shows, in an empty folder."""
+    """The commands of the section do what it shows, typed one after the other in a checkout."""
+    checkout = tmp_path / "checkout"
+    checkout.mkdir()
+    (checkout / "pyproject.toml").write_text("[project]\nname = 'arqlite'\n")
     bin_folder = tmp_path / "bin"
     bin_folder.mkdir()
     program = bin_folder / "arqlite"
@@ -138,7 +146,7 @@ def test_five_minutes(tmp_path: Path) -> None:
     program.write_text(f'#!/bin/sh\nPYTHONPATH={here} exec {python} -m arqlite "$@"\n')
     program.chmod(0o755)
 
-    five_minutes(tmp_path, f"{bin_folder}:{os.environ['PATH']}")
+    five_minutes(checkout, f"{bin_folder}:{os.environ['PATH']}")
 
 
 @needs_all
@@ -162,7 +170,7 @@ def test_five_minutes_from_the_installation(tmp_path: Path) -> None:
             pytest.skip(f"packages cannot be had here: {str(error).splitlines()[-1]}")
         raise
 
-    five_minutes(tmp_path, path)
+    five_minutes(source, path)
 
 
 def test_section_has_three_terminals() -> None:

@@ -94,3 +94,23 @@ def test_fingerprint_is_that_of_what_is_the_same() -> None:
     )
     assert fingerprint_of("mail", "send", "E", None, "a") != fingerprint_of("mail", "send", "E", None, "b")
     assert one.isalnum()
+
+
+def test_failure_is_the_same_wherever_the_code_lies() -> None:
+    """Hosts may have the code in different folders: a failure is one group all the same."""
+    here = own_frame(text('  File "/x/rv/shop/tasks.py", line 42, in send\n    raise Broken(user)\n'))
+    there = own_frame(text('  File "/app/tasks.py", line 42, in send\n    raise Broken(user)\n'))
+
+    assert here is not None
+    assert there is not None
+    assert here.key == there.key
+
+
+def test_files_of_one_name_in_many_packages_are_told_apart() -> None:
+    """Of a package's `__init__.py` the name of the package counts."""
+    line = '  File "/srv/{}/__init__.py", line 42, in send\n    raise Broken(user)\n'
+    mail, bank = own_frame(text(line.format("mail"))), own_frame(text(line.format("bank")))
+
+    assert mail is not None
+    assert bank is not None
+    assert mail.key != bank.key
