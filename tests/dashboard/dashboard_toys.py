@@ -187,7 +187,9 @@ class FakeConsole:
     @property
     def places(self) -> Sequence[Any]:
         return [
-            SimpleNamespace(key=key, queue=key, server="localhost:6379/1", ledger=object())
+            SimpleNamespace(
+                key=key, queue=key, server="localhost:6379/1", ledger=object(), path="tasks.WorkerSettings"
+            )
             for key in self._keys()
         ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -197,6 +198,34 @@ async def test_a_state_is_shape_and_word_and_colour(state: str) -> None:
 async def test_empty_page_says_what_to_type_next(path: str, command: str) -> None:
     """Where there is nothing yet, the next command stands."""
     assert command in await get(path, FakeConsole(is_empty=True))
+
+
+@pytest.mark.parametrize("path", ["/", "/workers", "/crons", f"/queues/{MAIL}"])
+async def test_command_names_the_settings_that_were_given(path: str) -> None:
+    """What is to be typed names the settings that the dashboard was made of, or that there are some."""
+
+    class Nameless(FakeConsole):
+        @property
+        def places(self) -> Any:
+            return [SimpleNamespace(**{**vars(place), "path": ""}) for place in super().places]
+
+    unknown = await get(path, Nameless(is_empty=True))
+    named = await get(path, FakeConsole(is_empty=True), named=["shop.jobs.Mail"])
+
+    assert "arqlite path.to.WorkerSettings" in unknown
+    assert "arqlite shop.jobs.Mail" in named
+
+
+async def test_reason_of_a_queue_that_is_away_ends_once() -> None:
+    """A reason that is a sentence already gets no second full stop."""
+
+    class Stopped(FakeConsole):
+        async def queue(self, key: str) -> Any:
+            return replace(await super().queue(key), error="connecting to localhost:7391.")
+
+    page = await get(f"/queues/{MAIL}", Stopped())
+
+    assert "Connecting to localhost:7391. What has ended" in page
 
 
 async def test_numbers_of_a_redis_that_is_away_are_not_zero() -> None:
