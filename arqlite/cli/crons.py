@@ -105,7 +105,7 @@ async def _named(console: Console, name: str, queue: str | None) -> CronLine:
     """Find the cron job of a name; of one that was given none its function will do."""
     if queue is not None:
         await console.queue(queue)  # which says what is near where there is none
-    lines = [line for line in await console.crons() if queue in (None, line.queue)]
+    lines = [line for line in (await console.crons()).crons if queue in (None, line.queue)]
     found = [line for line in lines if line.name == name] or [
         line for line in lines if line.name == f"cron:{name}"
     ]
@@ -122,7 +122,7 @@ async def _named(console: Console, name: str, queue: str | None) -> CronLine:
 def _list(settings: Sequence[str], count: int, output: str) -> None:
     async def work(console: Console) -> list[tuple[CronLine, list[datetime]]]:
         own = _of_settings(console)
-        lines = await console.crons()
+        lines = (await console.crons()).crons
         return [(line, _coming(line, own.get((line.queue, line.name)), count)) for line in lines]
 
     found, away = operate_knowing(settings, work)

@@ -90,6 +90,7 @@ def dashboard(
             read_only=read_only,
             title=title,
             trace_url=trace_url,
+            named=paths,
         )
     path = _prefix(prefix, app)
     own = _listen(host, port)

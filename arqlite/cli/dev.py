@@ -40,7 +40,7 @@ DASHBOARD_PORT = 8484
     metavar="DIR",
     type=click.Path(exists=True, dir_okay=True, file_okay=False),
     default=".",
-    help="Where changed Python files have the worker start anew; the current folder by default.",
+    help="Where changed Python files have worker and dashboard start anew; the current folder by default.",
 )
 @click.option("--stop", is_flag=True, help="End the `arqlite dev` of this project; nothing else.")
 @click.option("-v", "--verbose", is_flag=True, help="Show DEBUG lines, too.")

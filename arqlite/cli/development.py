@@ -9,7 +9,7 @@ import re
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -46,7 +46,7 @@ class Development:
     Args:
         paths: of the settings, as they were typed.
         settings: what these name.
-        watched: the folder whose changes have the worker start anew.
+        watched: the folder whose changes have the worker and the dashboard start anew.
         port: the dashboard's, or the first of those that are tried; None is no dashboard.
     """
 
@@ -60,6 +60,7 @@ class Development:
         self._server: EmbeddedServer | None = None
         self._worker: Child | None = None
         self._started = asyncio.Event()
+        self._changed = asyncio.Event()
 
     async def run(self) -> int:
         """Run until all is told to end; returns the exit code."""
@@ -139,7 +140,7 @@ class Development:
             _say("worker", f'queue {queues}; not started anew on changes: pip install "arqlite[watch]"')
             return None
         _say("worker", f"queue {queues}; starts anew when {_shown(Path(self._watched).resolve())} changes")
-        return watch_of(self._watched)
+        return _heard(watch_of(self._watched), self._changed)
 
     # -- the dashboard
 
@@ -158,7 +159,8 @@ class Development:
         url = f"http://{_HOST}:{port}"
         _say("dashboard", f"{url}{taken}")
         command = ["dashboard", *self._paths, "--host", _HOST, "--port", str(port)]
-        await stack.enter_async_context(_tethered("dashboard", command))
+        # It knows functions by the code: which of their arguments are secret, for one.
+        await stack.enter_async_context(_tethered("dashboard", command, self._changed))
         return url
 
     async def _tell_when_ready(self, dashboard_url: str | None) -> None:
@@ -171,37 +173,78 @@ class Development:
         _say("dev", f"ready in {time.monotonic() - self._began:.1f} s{hint}; Ctrl-C ends it")
 
 
+def _heard(watch: Watch, changed: asyncio.Event) -> Watch:
+    """The same watch, of whose changes somebody else hears, too."""
+
+    async def changes(stop: asyncio.Event) -> AsyncIterator[Collection[str]]:
+        async for files in watch(stop):
+            changed.set()
+            yield files
+
+    return changes
+
+
 @asynccontextmanager
-async def _tethered(name: str, command: Sequence[str]) -> AsyncIterator[None]:
-    """Run a command in a process that hears no Ctrl-C, and ends with the block or with us."""
-    leash, ours = os.pipe()
+async def _tethered(name: str, command: Sequence[str], changed: asyncio.Event) -> AsyncIterator[None]:
+    """Run a command, anew after changes, where no Ctrl-C is heard; it ends with the block or with us."""
     async with merged(name) as output:
-        try:
-            process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "arqlite.cli.tether", str(leash), *command),
-                env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
-                pass_fds=[leash],
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
-        except BaseException:
-            os.close(ours)
-            raise
-        finally:
-            os.close(leash)
-        watching = asyncio.create_task(_tell_end(name, process))
+        keeping = asyncio.create_task(_keep(name, command, output, changed))
         try:
             yield
         finally:
-            watching.cancel()
-            os.close(ours)
-            await _end(process)
+            keeping.cancel()
+            with suppress(asyncio.CancelledError):
+                await keeping
 
 
-async def _tell_end(name: str, process: asyncio.subprocess.Process) -> None:
-    _say(name, f"ended with exit code {await process.wait()}; the worker goes on")
+async def _keep(name: str, command: Sequence[str], output: int, changed: asyncio.Event) -> None:
+    """Have a command run, each time with the code as it is."""
+    while True:
+        changed.clear()
+        try:
+            async with _running(command, output) as process:
+                await _until_changed(name, process, changed)
+        except OSError as error:  # no process or no memory to be had now
+            _say(name, f"cannot be started: {error}; the worker goes on")
+            await changed.wait()
+
+
+@asynccontextmanager
+async def _running(command: Sequence[str], output: int) -> AsyncIterator[asyncio.subprocess.Process]:
+    leash, ours = os.pipe()
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "arqlite.cli.tether", str(leash), *command),
+            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+            pass_fds=[leash],
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    except BaseException:
+        os.close(ours)
+        raise
+    finally:
+        os.close(leash)
+    try:
+        yield process
+    finally:
+        os.close(ours)
+        await _end(process)
+
+
+async def _until_changed(name: str, process: asyncio.subprocess.Process, changed: asyncio.Event) -> None:
+    """Wait for a change, and tell if the process ends before."""
+    ended, change = asyncio.create_task(process.wait()), asyncio.create_task(changed.wait())
+    try:
+        await asyncio.wait({ended, change}, return_when=asyncio.FIRST_COMPLETED)
+        if not change.done():
+            _say(name, f"ended with exit code {ended.result()}; the worker goes on")
+            await change
+    finally:
+        ended.cancel()
+        change.cancel()
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

@@ -27,7 +27,8 @@ def workers(settings: tuple[str, ...], output: str) -> None:
 
     Ends with 3 if there is none.
     """
-    found, away = operate_knowing(settings, lambda console: console.workers())
+    listed, away = operate_knowing(settings, lambda console: console.workers())
+    found = listed.workers
     if output == "json":
         tell_json(found)
     elif found:

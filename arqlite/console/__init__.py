@@ -10,6 +10,7 @@ from .views import (
     AuditLine,
     AuditPage,
     CronLine,
+    CronList,
     Done,
     ErrorGroup,
     ErrorGroups,
@@ -28,6 +29,7 @@ from .views import (
     TimelineEntry,
     Trouble,
     WorkerInfo,
+    WorkerList,
 )
 
 __all__ = (
@@ -38,6 +40,7 @@ __all__ = (
     "AuditPage",
     "Console",
     "CronLine",
+    "CronList",
     "Done",
     "ErrorGroup",
     "ErrorGroups",
@@ -58,4 +61,5 @@ __all__ = (
     "TimelineEntry",
     "Trouble",
     "WorkerInfo",
+    "WorkerList",
 )

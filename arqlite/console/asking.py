@@ -20,6 +20,30 @@ PATIENCE_S = 3.0
 """Seconds that a console waits for a ledger; who looks wants to hear that there is no answer."""
 
 
+def redis_away(key: str, server: str, why: str) -> Trouble:
+    """The Redis of a queue did not answer."""
+    return Trouble(
+        "error",
+        "redis-away",
+        f"the Redis of queue {key} at {server} does not answer: {why}",
+        "start it or make it reachable; workers go on by themselves when it is back",
+        key,
+    )
+
+
+def ledger_away(ledger: Ledger, places: Sequence[Place], why: str) -> Trouble:
+    """The ledger of some queues did not answer."""
+    from ..ledger.databases import shown_url
+
+    return Trouble(
+        "error",
+        "ledger-away",
+        f"the ledger at {shown_url(ledger.url)} is away: {why}",
+        "start its database or make it reachable; what happens meanwhile is written when it is back",
+        places[0].key if len(places) == 1 else "",
+    )
+
+
 class Asking:
     """Asks, and keeps what could not be asked.
 
@@ -44,15 +68,7 @@ class Asking:
         answer = await self._links.ask(place, lambda _: question())
         if not isinstance(answer, Silence):
             return answer
-        self.tell(
-            Trouble(
-                "error",
-                "redis-away",
-                f"the Redis of queue {place.key} at {place.server} does not answer: {answer.why}",
-                "start it or make it reachable; workers go on by themselves when it is back",
-                place.key,
-            )
-        )
+        self.tell(redis_away(place.key, place.server, answer.why))
         return None
 
     async def ledger(
@@ -76,6 +92,5 @@ class Asking:
             said = (
                 f"no answer within {PATIENCE_S:g} s" if isinstance(error, TimeoutError) else words_of(error)
             )
-            fix = "start its database or make it reachable; what happens meanwhile is written when it is back"
-            self.tell(Trouble("error", "ledger-away", f"the ledger at {where} is away: {said}", fix, key))
+            self.tell(ledger_away(ledger, places, said))
         return None

@@ -22,7 +22,7 @@ from .places import Place, places_of
 from .suggestions import suggestions
 from .views import (
     AuditPage,
-    CronLine,
+    CronList,
     Done,
     ErrorGroups,
     Figures,
@@ -33,7 +33,7 @@ from .views import (
     SystemInfo,
     Tally,
     Trouble,
-    WorkerInfo,
+    WorkerList,
 )
 
 
@@ -169,12 +169,12 @@ class Console:
         """
         return await error_groups(self._links, since=since, queue=queue)
 
-    async def crons(self) -> Sequence[CronLine]:
-        """The cron jobs of all queues, by queue and name."""
+    async def crons(self) -> CronList:
+        """The cron jobs of all queues, by queue and name, and what could not be asked."""
         return await crons.cron_lines(self._links)
 
-    async def workers(self) -> Sequence[WorkerInfo]:
-        """The workers of all queues, by node and session."""
+    async def workers(self) -> WorkerList:
+        """The workers of all queues, by node and session, and which queues could not be asked."""
         return await queues.workers(self._links)
 
     async def figures(

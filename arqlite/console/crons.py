@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from ..model.crons import CronView
 from ..model.cronwords import in_words
+from .asking import Asking, ledger_away, redis_away
 from .lines import bare_line_of_row
 from .links import LEDGER_ANSWER_S, Links, Silence
 from .places import Place
-from .views import CronLine, JobLine
+from .views import CronLine, CronList, JobLine
 
 if TYPE_CHECKING:  # without a ledger there need not be an SQLAlchemy
     from ..ledger import JobRowMixin, Ledger
@@ -21,25 +22,34 @@ RECENT = 20
 
 # Their rows are asked for one cron job at a time, so that a page of them does not take a pool's connections.
 _AT_ONCE = 2
+_TOO_LATE = "no answer in time"
 
 
-async def cron_lines(links: Links) -> list[CronLine]:
-    """The cron jobs of all queues, by queue and name; none of a queue that does not answer."""
-    found = await asyncio.gather(*(_of_place(links, place) for place in links.places))
-    return sorted(
-        (line for lines in found for line in lines), key=lambda line: (line.queue, line.name, line.schedule)
+async def cron_lines(links: Links) -> CronList:
+    """The cron jobs of all queues, by queue and name, and what does not tell of them or of their jobs."""
+    asking = Asking(links)
+    found = await asyncio.gather(*(_of_place(links, place, asking) for place in links.places))
+    return CronList(
+        sorted(
+            (line for lines in found for line in lines),
+            key=lambda line: (line.queue, line.name, line.schedule),
+        ),
+        tuple(asking.troubles),
     )
 
 
-async def _of_place(links: Links, place: Place) -> list[CronLine]:
+async def _of_place(links: Links, place: Place, asking: Asking) -> list[CronLine]:
     views = await links.ask(place, lambda inspector: inspector.crons(place.queue))
     if isinstance(views, Silence):
+        asking.tell(redis_away(place.key, place.server, views.why))
         return []
-    recent = await _all_recent(links, place, views)
+    recent = await _all_recent(links, place, views, asking)
     return [_line(place, view, jobs) for view, jobs in zip(views, recent, strict=True)]
 
 
-async def _all_recent(links: Links, place: Place, views: Sequence[CronView]) -> list[Sequence[JobLine]]:
+async def _all_recent(
+    links: Links, place: Place, views: Sequence[CronView], asking: Asking
+) -> list[Sequence[JobLine]]:
     """The last jobs of all cron jobs of a queue, as far as they are found in time."""
     turns = asyncio.Semaphore(_AT_ONCE)
     tasks = [asyncio.create_task(_recent(links, place, view, turns)) for view in views]
@@ -53,15 +63,24 @@ async def _all_recent(links: Links, place: Place, views: Sequence[CronView]) -> 
     for failure in told:
         if isinstance(failure, Exception):
             raise failure
-    return [() if isinstance(jobs, BaseException) else jobs for jobs in told]
+    silent = [
+        jobs.why if isinstance(jobs, Silence) else _TOO_LATE
+        for jobs in told
+        if isinstance(jobs, Silence | BaseException)
+    ]
+    if silent and place.ledger is not None:
+        asking.tell(ledger_away(place.ledger, links.sharing(place), silent[0]))
+    return [() if isinstance(jobs, Silence | BaseException) else jobs for jobs in told]
 
 
-async def _recent(links: Links, place: Place, view: CronView, turns: asyncio.Semaphore) -> Sequence[JobLine]:
+async def _recent(
+    links: Links, place: Place, view: CronView, turns: asyncio.Semaphore
+) -> Sequence[JobLine] | Silence:
     if place.ledger is None:
         return ()
     async with turns:
         rows = await links.ask_ledger(place.ledger, lambda ledger: _rows(ledger, place, view))
-    return () if isinstance(rows, Silence) else [bare_line_of_row(row, place) for row in rows]
+    return rows if isinstance(rows, Silence) else [bare_line_of_row(row, place) for row in rows]
 
 
 async def _rows(ledger: Ledger, place: Place, view: CronView) -> Sequence[JobRowMixin]:

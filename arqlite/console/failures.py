@@ -141,7 +141,8 @@ async def _of_ledger(
     rows = await asked.asking.ledger(ledger, places, ask)
     if rows is None:
         found = await asyncio.gather(*(_of_redis(asked, place, since, most) for place in places))
-        return _Found([one for source in found for one in source.failures], all(s.are_all for s in found))
+        # What Redis has forgotten is in the rows only.
+        return _Found([one for source in found for one in source.failures], are_all=False)
     failures = [_of_row(row, keys[row.queue]) for row in rows[:most]]
     return _Found(failures, len(rows) < most)
 

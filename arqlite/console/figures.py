@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import ConfigurationError
+from .asking import Asking, ledger_away
 from .links import Links, Silence
 from .minutes import Span, points
 from .places import Place
@@ -60,7 +61,8 @@ async def figures(
     """
     asked = asked_for(since, until, queue, function, datetime.now(UTC))
     chosen = links.only(links.chosen([queue] if queue is not None else []))
-    answers = await asyncio.gather(*(_of_ledger(chosen, *each, asked) for each in chosen.ledgers()))
+    asking = Asking(chosen)
+    answers = await asyncio.gather(*(_of_ledger(chosen, *each, asked, asking) for each in chosen.ledgers()))
     found = [part for answer in answers for part in answer.functions]
     # What several ledgers measured cannot be told in one percentile.
     times = answers[0].times if len(answers) == 1 else NO_TIMES
@@ -73,6 +75,7 @@ async def figures(
             (_added(part, asked.span) for part in found),
             key=lambda one: (-one.total, one.queue, one.function),
         ),
+        troubles=tuple(asking.troubles),
     )
 
 
@@ -126,7 +129,7 @@ class Answer:
 
 async def percentiles(
     links: Links, ledger: Ledger, names: Collection[str], asked: Asked
-) -> Mapping[tuple[str, str], Times]:
+) -> Mapping[tuple[str, str], Times] | Silence:
     """How long runs took and had waited, by queue and function; by two empty texts over all of them.
 
     Over all only if the ledger has no other queues than these: what is asked of it is asked of all.
@@ -141,15 +144,19 @@ async def percentiles(
         links.ask_ledger(ledger, lambda it: it.percentiles(by=("queue", "function"), **only)),
         links.ask_ledger(ledger, lambda it: it.percentiles(**only)),
     )
-    if isinstance(each, Silence) or isinstance(overall, Silence):
-        return {}
+    if isinstance(each, Silence):
+        return each
+    if isinstance(overall, Silence):
+        return overall
     found = {(one.queue or "", one.function or ""): Times(one.run_ms, one.wait_ms) for one in each}
     if {queue for queue, _ in found} <= set(names):
         found["", ""] = next((Times(one.run_ms, one.wait_ms) for one in overall), NO_TIMES)
     return found
 
 
-async def _of_ledger(links: Links, ledger: Ledger, places: Sequence[Place], asked: Asked) -> Answer:
+async def _of_ledger(
+    links: Links, ledger: Ledger, places: Sequence[Place], asked: Asked, asking: Asking
+) -> Answer:
     keys = {place.queue: place.key for place in places}
     rows, times = await asyncio.gather(
         links.ask_ledger(
@@ -165,8 +172,14 @@ async def _of_ledger(links: Links, ledger: Ledger, places: Sequence[Place], aske
         ),
         percentiles(links, ledger, keys, asked),
     )
+    for silence in (rows, times):
+        if isinstance(silence, Silence):
+            asking.tell(ledger_away(ledger, places, silence.why))
+            break
     if isinstance(rows, Silence):
         return Answer()
+    if isinstance(times, Silence):
+        times = {}
     groups: dict[tuple[str, str], list[Ended]] = {}
     for row in rows:
         if row.queue in keys:

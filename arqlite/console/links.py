@@ -236,6 +236,10 @@ class Links:
                 found.setdefault(place.ledger.identity, (place.ledger, []))[1].append(place)
         return list(found.values())
 
+    def sharing(self, place: Place) -> Sequence[Place]:
+        """The queues that have their rows where a queue has its own; none if it has none."""
+        return next((places for _, places in self.ledgers() if place in places), ())
+
     async def aclose(self) -> None:
         """Close the clients that were opened here, and the connections of ledgers that made their engine."""
         await self._shared.census.close()

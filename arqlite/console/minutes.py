@@ -51,15 +51,17 @@ def minutes_until(now: datetime, count: int = MINUTES) -> Span:
     return Span(this - (count - 1) * _MINUTE, _MINUTE, count)
 
 
-async def ended_by_queue(links: Links, span: Span) -> dict[str, Sequence[int]]:
-    """How many runs ended in each minute, by the key of a queue; nothing of queues without a ledger, or whose
-    ledger does not answer.
+async def ended_by_queue(links: Links, span: Span) -> dict[str, Sequence[int] | Silence]:
+    """How many runs ended in each minute, by the key of a queue, or why its ledger does not tell; nothing of
+    queues without one.
     """
     ledgers = links.ledgers()
     answers = await asyncio.gather(*(ended(links, ledger, span) for ledger, _ in ledgers))
-    found: dict[str, Sequence[int]] = {}
+    found: dict[str, Sequence[int] | Silence] = {}
     for (_, places), rows in zip(ledgers, answers, strict=True):
-        if not isinstance(rows, Silence):
+        if isinstance(rows, Silence):
+            found |= dict.fromkeys((place.key for place in places), rows)
+        else:
             per_queue = _by_queue(rows)
             found |= {place.key: totals(per_queue.get(place.queue, ()), span) for place in places}
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -33,6 +34,7 @@ class Place:
         ledger: where its rows are; None where it has none.
         settings: what a worker's settings say, by the names of `Worker`'s arguments; empty where only a pool
             is known.
+        path: where a command finds these settings: `app.worker.WorkerSettings`; empty where it is not known.
     """
 
     key: str
@@ -42,6 +44,7 @@ class Place:
     redis_settings: RedisSettings | None = None
     ledger: Ledger | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
+    path: str = ""
 
     @cached_property
     def functions(self) -> Mapping[str, Function[Any, Any]]:
@@ -81,7 +84,17 @@ def _place(target: Any) -> Place:
     else:
         settings = settings or default_redis_settings()
         server = _server_of_settings(settings)
-    return Place(queue, queue, server, pool, settings, _ledger_of(told.get("ledger")), told)
+    ledger = _ledger_of(told.get("ledger"))
+    return Place(queue, queue, server, pool, settings, ledger, told, _path_of(target))
+
+
+def _path_of(target: Any) -> str:
+    """Where a command finds settings; empty for what is no class that a module has."""
+    if not isinstance(target, type) or target.__module__ == "__main__":
+        return ""
+    module = sys.modules.get(target.__module__)
+    is_there = getattr(module, target.__name__, None) is target
+    return f"{target.__module__}.{target.__name__}" if is_there else ""
 
 
 def _ledger_of(given: Any) -> Ledger | None:
@@ -95,7 +108,7 @@ def _ledger_of(given: Any) -> Ledger | None:
 def _with_server(place: Place) -> Place:
     return Place(
         f"{place.queue}@{place.server}", place.queue, place.server, place.pool, place.redis_settings,
-        place.ledger, place.settings,
+        place.ledger, place.settings, place.path,
     )  # fmt: skip
 
 

@@ -9,16 +9,17 @@ from datetime import UTC, datetime
 
 from ..inspector import Inspector
 from ..model.queues import QueueInfo, SessionInfo
+from .asking import redis_away
 from .links import Links, Silence
 from .minutes import ended_by_queue, minutes_until
 from .places import Place
-from .views import QueueState, WorkerInfo
+from .views import QueueState, WorkerInfo, WorkerList
 
 
 async def queue_states(links: Links) -> list[QueueState]:
     """All queues, by key, with what ended in the last hour."""
     states, ended = await asyncio.gather(live_states(links), ended_by_queue(links, minutes_until(_now())))
-    return [replace(state, ended=ended.get(state.key, ())) for state in states]
+    return [_with_past(state, ended.get(state.key, ())) for state in states]
 
 
 async def queue_state(links: Links, key: str) -> QueueState:
@@ -32,13 +33,17 @@ async def queue_state(links: Links, key: str) -> QueueState:
     state, ended = await asyncio.gather(
         live_state(links, place), ended_by_queue(alone, minutes_until(_now()))
     )
-    return replace(state, ended=ended.get(key, ()))
+    return _with_past(state, ended.get(key, ()))
 
 
-async def workers(links: Links) -> list[WorkerInfo]:
-    """The workers of all queues, by node and session."""
-    found = [worker for state in await live_states(links) for worker in state.workers]
-    return sorted(found, key=lambda worker: (worker.node, worker.session, worker.queue))
+async def workers(links: Links) -> WorkerList:
+    """The workers of all queues, by node and session, and which queues do not tell of theirs."""
+    states = await live_states(links)
+    found = [worker for state in states for worker in state.workers]
+    return WorkerList(
+        sorted(found, key=lambda worker: (worker.node, worker.session, worker.queue)),
+        [redis_away(state.key, state.server, state.error) for state in states if state.error],
+    )
 
 
 async def live_states(links: Links) -> list[QueueState]:
@@ -101,6 +106,13 @@ def unknown(place: Place) -> QueueState:
     return QueueState(
         key=place.key, name=place.queue, server=place.server, has_ledger=place.ledger is not None
     )
+
+
+def _with_past(state: QueueState, ended: Sequence[int] | Silence) -> QueueState:
+    """A queue with what ended in the last hour, or why that is not known."""
+    if isinstance(ended, Silence):
+        return replace(state, ledger_error=ended.why)
+    return replace(state, ended=ended)
 
 
 def _workers(place: Place, info: QueueInfo, leader: str | None) -> Sequence[WorkerInfo]:

@@ -84,6 +84,19 @@ class WorkerInfo:
     function_count: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class WorkerList:
+    """The workers of several queues.
+
+    Attributes:
+        workers: those that hold a lease, by node and session.
+        troubles: which queues could not be asked: of their workers nothing is known.
+    """
+
+    workers: Sequence[WorkerInfo]
+    troubles: Sequence[Trouble] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueState:
     """A queue as it is now.
@@ -106,6 +119,7 @@ class QueueState:
         workers: those that hold a lease.
         ended: runs that ended in each of the last 60 minutes, the newest last; empty without a ledger.
         has_ledger: whether its jobs have rows.
+        ledger_error: why its ledger could not be asked; empty if it could, or was not. `ended` is empty then.
         retryable_is_exact: whether `retryable` was counted; where many had trouble it is an estimate, and
             `scheduled` is what is left of those that wait for their time.
     """
@@ -131,6 +145,7 @@ class QueueState:
     workers: Sequence[WorkerInfo] = ()
     ended: Sequence[int] = ()
     has_ledger: bool = False
+    ledger_error: str = ""
     retryable_is_exact: bool = True
 
 
@@ -330,7 +345,7 @@ class ErrorGroups:
     Attributes:
         groups: them.
         looked_at: how many rows were looked at.
-        are_all: whether these were all of the time asked for.
+        are_all: whether these were all of the time asked for; not where something could not be asked.
         troubles: what could not be asked.
     """
 
@@ -365,6 +380,20 @@ class CronLine:
     recent: Sequence[JobLine] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class CronList:
+    """The cron jobs of several queues.
+
+    Attributes:
+        crons: them, by queue and name.
+        troubles: what could not be asked: a Redis, of whose cron jobs nothing is known, or a ledger, which
+            tells of their last jobs.
+    """
+
+    crons: Sequence[CronLine]
+    troubles: Sequence[Trouble] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FunctionFigures:
     """How the runs of a function went within a time.
@@ -393,12 +422,14 @@ class Figures:
         since, until: which.
         overall: all together.
         functions: each function by itself, the busiest first.
+        troubles: which ledgers could not be asked: what ended there is in no number.
     """
 
     since: datetime
     until: datetime
     overall: FunctionFigures
     functions: Sequence[FunctionFigures]
+    troubles: Sequence[Trouble] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

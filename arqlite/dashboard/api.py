@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from ..console import (
     AuditPage,
-    CronLine,
+    CronList,
     ErrorGroups,
     Figures,
     JobDetail,
@@ -25,7 +25,7 @@ from ..console import (
     SystemInfo,
     Tally,
     Trouble,
-    WorkerInfo,
+    WorkerList,
 )
 from ..errors import ConfigurationError
 from . import deeds
@@ -34,6 +34,7 @@ from .context import console_of, look_of
 from .deeds import CRON_NEEDS, JOB_NEEDS, QUEUE_NEEDS, Deed, NotConfirmed
 from .faults import refusal
 from .links import named
+from .missing import why_unknown
 from .openapi import Operation, document, param
 from .paths import API
 from .routes import GuardedRoute
@@ -121,6 +122,8 @@ async def _job(request: Request) -> JobDetail:
     job_id, queue = named(request, "id"), named(request, "queue")
     found = await console_of(request).job(job_id, queue)
     if found is None:
+        if away := await why_unknown(console_of(request), queue, job_id):
+            raise HTTPException(503, f"Nobody knows now whether there is a job {job_id!r}: {away}")
         raise HTTPException(404, f"There is no job {job_id!r} in {queue!r}.")
     return found
 
@@ -129,11 +132,11 @@ async def _errors(request: Request) -> ErrorGroups:
     return await console_of(request).errors(since=_moment(request, "since"), queue=_known_queue(request))
 
 
-async def _crons(request: Request) -> Sequence[CronLine]:
+async def _crons(request: Request) -> CronList:
     return await console_of(request).crons()
 
 
-async def _workers(request: Request) -> Sequence[WorkerInfo]:
+async def _workers(request: Request) -> WorkerList:
     return await console_of(request).workers()
 
 
@@ -220,8 +223,8 @@ OPERATIONS: Final = (
         "GET", "/errors", "errors", "Failures by what they have in common.", ErrorGroups, _errors,
         (_SINCE, _QUEUE),
     ),
-    Operation("GET", "/crons", "crons", "The cron jobs.", Sequence[CronLine], _crons),
-    Operation("GET", "/workers", "workers", "The workers.", Sequence[WorkerInfo], _workers),
+    Operation("GET", "/crons", "crons", "The cron jobs.", CronList, _crons),
+    Operation("GET", "/workers", "workers", "The workers.", WorkerList, _workers),
     Operation(
         "GET", "/metrics", "metrics", "Throughput and percentiles.", Figures, _metrics,
         (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Iterable
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
@@ -33,6 +33,7 @@ def create_dashboard(
     allowed_hosts: Collection[str] | None = None,
     trace_url: str = "",
     bulk_limit: int = BULK_LIMIT,
+    named: Sequence[str] = (),
 ) -> Starlette:
     """Make a dashboard: an ASGI application that runs by itself, or is mounted anywhere in another one.
 
@@ -53,6 +54,8 @@ def create_dashboard(
             None is any with `auth`, and those of this machine without.
         trace_url: where a trace is seen, with `{trace_id}` in it.
         bulk_limit: to so many jobs one request does something.
+        named: the paths of these settings, in their order, for the pages that say how a worker is started:
+            `app.worker.WorkerSettings`. Of classes they are known without it.
 
     Returns:
         The application. Where it is mounted, its owner closes its connections with `running`.
@@ -72,7 +75,7 @@ def create_dashboard(
     app.state.opening = opening
     app.state.readings = readings = Readings()
     app.state.lines = Lines(readings.forget)
-    app.state.look = Look(title=title, trace_url=trace_url, bulk_limit=bulk_limit, is_read_only=read_only)
+    app.state.look = Look(title, trace_url, bulk_limit, read_only, tuple(named))
     hosts = ("*",) if auth is not None else LOOPBACK_ONLY
     guard = Middleware(
         Guard,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Set
+from collections.abc import Collection, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Final, cast
 
@@ -72,12 +72,14 @@ class Look:
         trace_url: where a trace is seen, with `{trace_id}` in it; empty for nowhere.
         bulk_limit: to so many jobs one request does something.
         is_read_only: whether nobody may do anything.
+        named: the paths of its settings, by which a command finds them; empty where nobody said.
     """
 
     title: str = "arqlite"
     trace_url: str = ""
     bulk_limit: int = 5_000
     is_read_only: bool = False
+    named: Sequence[str] = ()
 
 
 def access_of(request: Request) -> Access:

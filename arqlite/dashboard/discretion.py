@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from ..console import AuditPage, Console, CronLine, Done, JobDetail, JobLine, JobPage, Query, Tally
+from ..console import AuditPage, Console, CronList, Done, JobDetail, JobLine, JobPage, Query, Tally
 from ..errors import ConfigurationError
 from ..model import checks
 from ..model.query import Term
@@ -43,14 +43,15 @@ class Narrow:
         is_seen = _can_be(found.line.parent) and await self._console.job(found.line.parent) is not None
         return found if is_seen else dataclasses.replace(found, line=_without_others(found.line, ()))
 
-    async def crons(self) -> Sequence[CronLine]:
+    async def crons(self) -> CronList:
         """As the console's, without parents of which its queues do not know."""
-        crons = await self._console.crons()
-        seen = await self._seen(line.parent for cron in crons for line in cron.recent)
-        return [
+        found = await self._console.crons()
+        seen = await self._seen(line.parent for cron in found.crons for line in cron.recent)
+        crons = [
             dataclasses.replace(cron, recent=[_without_others(line, seen) for line in cron.recent])
-            for cron in crons
+            for cron in found.crons
         ]
+        return dataclasses.replace(found, crons=crons)
 
     async def audit(self, **options: Any) -> AuditPage:
         """As the console's, of its queues only."""
@@ -107,12 +108,14 @@ class Discreet:
         found = await self._console.job(job_id, queue)
         return None if found is None else _without_contents(found)
 
-    async def crons(self) -> Sequence[CronLine]:
+    async def crons(self) -> CronList:
         """As the console's, without arguments."""
-        return [
+        found = await self._console.crons()
+        crons = [
             dataclasses.replace(cron, recent=[_without_arguments(line) for line in cron.recent])
-            for cron in await self._console.crons()
+            for cron in found.crons
         ]
+        return dataclasses.replace(found, crons=crons)
 
     async def audit(self, **options: Any) -> AuditPage:
         """As the console's, without arguments by which others searched."""

@@ -25,6 +25,7 @@ from arqlite import Inspector, RedisSettings, create_pool
 from arqlite.console import (
     Attempt,
     CronLine,
+    CronList,
     Done,
     ErrorGroup,
     ErrorGroups,
@@ -40,6 +41,7 @@ from arqlite.console import (
     Tally,
     Trouble,
     WorkerInfo,
+    WorkerList,
 )
 from arqlite.console.places import places_of
 from arqlite.errors import ConfigurationError
@@ -125,8 +127,8 @@ class FakeConsole:
             raise ConfigurationError(f"there is no queue {key!r}; did you mean 'mail'?")
         return _queue(key)
 
-    async def workers(self) -> Sequence[WorkerInfo]:
-        return [] if self.is_empty else [_worker("mail")]
+    async def workers(self) -> WorkerList:
+        return WorkerList([] if self.is_empty else [_worker("mail")])
 
     async def troubles(self) -> Sequence[Trouble]:
         return (Trouble("error", "no-worker", "no worker is alive", "start one", "mail"),)
@@ -157,13 +159,13 @@ class FakeConsole:
         _note(f"errors of {queue} since {round((NOW - since).total_seconds() / 3600)}h")
         return ErrorGroups([] if self.is_empty else [_group()], 1, not self.is_empty)
 
-    async def crons(self) -> Sequence[CronLine]:
+    async def crons(self) -> CronList:
         nightly = CronLine(
             queue="mail", name="nightly", schedule="30 3 * * *", words="every day at 03:30",
             timezone="Europe/Prague", function="resize", next_at=datetime(2026, 11, 27, 2, 30, tzinfo=UTC),
         )  # fmt: skip
         plain = replace(nightly, name="cron:clean", function="clean")
-        return [] if self.is_empty else [nightly, plain] if "TOY_CRON" in os.environ else [nightly]
+        return CronList([] if self.is_empty else [nightly, plain] if "TOY_CRON" in os.environ else [nightly])
 
     async def overview(self) -> Overview:
         points = [Point(at=NOW - timedelta(minutes=n), completed=n) for n in range(60)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import pytest
 from cli_ops_toys import FakeConsole, run, terminal
 from click.testing import Result
 
-from arqlite.console import CronLine
+from arqlite.console import CronList
 
 
 def test_crons_are_listed(project: Path) -> None:
@@ -75,9 +75,9 @@ def test_name_goes_before_function(invoke: Callable[..., Result], monkeypatch: p
     """Where one cron job has the name and another one only its function, the name is meant."""
     seen = FakeConsole.crons
 
-    async def crons(console: FakeConsole) -> Sequence[CronLine]:
-        [line] = await seen(console)
-        return [replace(line, name="cron:nightly"), line]
+    async def crons(console: FakeConsole) -> CronList:
+        [line] = (await seen(console)).crons
+        return CronList([replace(line, name="cron:nightly"), line])
 
     monkeypatch.setattr(FakeConsole, "crons", crons)
 

@@ -307,6 +307,32 @@ def test_dashboard_is_there(project: Project) -> None:
     assert code == 0
 
 
+def test_dashboard_follows_the_code(project: Project) -> None:
+    """Of a function that came later the dashboard knows, too, which of its arguments nobody may read."""
+    with project.dev() as program:
+        program.wait_for("ready in")
+        [line] = program.wait_for("dashboard │ http://")
+        code = project.tasks.read_text()
+        login = "async def login(ctx, user, password):\n    return user\n\n\n"
+        new = project.folder / "tasks.new"
+        new.write_text(
+            code.replace("class WorkerSettings", f"{login}class WorkerSettings").replace(
+                "functions = [", "functions = [login, "
+            )
+        )
+        new.replace(project.tasks)
+        program.wait_for("dashboard │ dashboard: http://", times=2)
+        program.wait_for("Starting worker", times=2)
+        enqueue(project.folder, "login", "ada", "hunter2")
+        page = command_url(f"{line.split()[2]}/jobs")
+        program.signal_all(signal.SIGINT)
+        ended = program.ended()
+
+    assert "login" in page
+    assert "hunter2" not in page
+    assert ended == 0
+
+
 def command_url(url: str) -> str:
     import httpx
 

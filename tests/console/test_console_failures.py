@@ -122,6 +122,7 @@ async def test_live_failures_stand_in_for_a_ledger_that_is_away(arq_redis: ArqRe
 
     assert "discarded" in [one for group in found.groups for one in group.ids]
     assert [one.code for one in found.troubles] == ["ledger-away"]
+    assert not found.are_all
     await console.aclose()
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from console_now_toys import QUEUE, dead_settings, join, noop
 from postgres import postgres_url  # noqa: F401 (a fixture)
+from reading_toys import away_ledger
 from sqlalchemy import insert, text
 from sqlite_threads import sqlite_threads_end  # noqa: F401 (a fixture)
 
@@ -231,3 +232,13 @@ async def test_overview_shows_live_numbers_while_a_ledger_is_away(arq_redis: Arq
     assert [trouble.code for trouble in first.troubles] == ["ledger-away"]
     assert len(first.queues[0].workers) == len(states[0].workers) == 1
     assert list(states[0].ended) == []
+
+
+async def test_ledger_that_is_away_is_told_with_the_figures(arq_redis: ArqRedis) -> None:
+    """Where nobody counted for want of a ledger's answer, that is said, and is no hour without a run."""
+    arq_redis.ledger = away_ledger()
+    async with Console([arq_redis]) as console:
+        found = await console.figures()
+
+    assert found.overall.total == 0
+    assert [one.code for one in found.troubles] == ["ledger-away"]

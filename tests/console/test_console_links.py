@@ -190,3 +190,20 @@ async def test_every_connection_to_a_shared_database_is_closed(fake: ArqRedis, t
 
     ledgers = [place.ledger for place in console.places if place.ledger is not None]
     assert [one.engine.sync_engine.pool.checkedin() for one in ledgers] == [0, 0]  # type: ignore[attr-defined]
+
+
+class NamedSettings:
+    """Settings that a command finds."""
+
+    functions = (noop,)
+
+
+def test_settings_of_a_module_tell_where_they_are() -> None:
+    """A class that its module has is found there by a command; of dicts and local classes nobody knows."""
+
+    class Local(NamedSettings):
+        queue_name = "local"
+
+    places = places_of([NamedSettings, Local, {"functions": [noop], "queue_name": "told"}])
+
+    assert [place.path for place in places] == [f"{__name__}.NamedSettings", "", ""]

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from console_now_toys import HOUR, QUEUE, dead_settings, join, noop
+from reading_toys import away_ledger
 from sqlite_threads import sqlite_threads_end  # noqa: F401 (a fixture)
 from worker_toys import Gate, at_work
 
@@ -84,7 +85,7 @@ async def test_worker_tells_of_itself(arq_redis: ArqRedis, make_worker: Any, eve
         await gate.started.wait()
 
         async def beaten() -> Any:
-            return [told for told in await console.workers() if told.loop_lag is not None]
+            return [told for told in (await console.workers()).workers if told.loop_lag is not None]
 
         [told] = await eventually(beaten)
         gate.open.set()
@@ -105,7 +106,11 @@ async def test_worker_of_many_functions_names_some(
     """Of very many functions a worker names the first ones, and says how many there are."""
     worker = make_worker([func(noop, name=f"f{number:03}") for number in range(MOST_FUNCTIONS + 5)])
     async with Console([arq_redis]) as console, at_work(worker):
-        [told] = await eventually(console.workers)
+
+        async def known() -> Any:
+            return (await console.workers()).workers
+
+        [told] = await eventually(known)
 
     assert (len(told.functions), told.function_count) == (MOST_FUNCTIONS, MOST_FUNCTIONS + 5)
     assert told.functions[0] == "f000"
@@ -116,7 +121,7 @@ async def test_older_worker_tells_less(arq_redis: ArqRedis) -> None:
     await join(arq_redis, version="", functions=[], function_count=0)
 
     async with Console([arq_redis]) as console:
-        [told] = await console.workers()
+        [told] = (await console.workers()).workers
 
     assert (told.version, list(told.functions), told.memory, told.loop_lag) == ("", [], None, None)
     assert told.limit == 10
@@ -150,18 +155,31 @@ async def test_vitals_go_with_the_session(arq_redis: ArqRedis) -> None:
 
 
 async def test_workers_are_ordered_by_node(arq_redis: ArqRedis) -> None:
-    """Workers come by node and session, over all queues; a queue that is away has none."""
+    """Workers come by node and session, over all queues; one that is away is told, not taken for idle."""
     for session, node in (("b", "web-2"), ("a", "web-2"), ("c", "web-1")):
         await join(arq_redis, session, node=node)
     await join(arq_redis, "d", queue="mail", node="web-1")
     mail = ArqRedis(arq_redis.connection_pool, default_queue_name="mail")
 
     async with Console([arq_redis, mail, dead_settings()]) as console:
-        found = [(told.node, told.session, told.queue) for told in await console.workers()]
+        listed = await console.workers()
 
+    found = [(told.node, told.session, told.queue) for told in listed.workers]
+    assert [(one.code, one.queue) for one in listed.troubles] == [("redis-away", "dead")]
     assert found == [
         ("web-1", "c", QUEUE), ("web-1", "d", "mail"), ("web-2", "a", QUEUE), ("web-2", "b", QUEUE),
     ]  # fmt: skip
+
+
+async def test_queue_whose_ledger_is_away_says_so(arq_redis: ArqRedis) -> None:
+    """That its ledger does not tell what has ended is no hour without a run."""
+    arq_redis.ledger = away_ledger()
+    async with Console([arq_redis]) as console:
+        [listed], alone = await console.queues(), await console.queue(QUEUE)
+
+    for state in (listed, alone):
+        assert (state.error, list(state.ended)) == ("", [])
+        assert state.ledger_error != ""
 
 
 async def test_unknown_queue_is_told_with_what_is_near(arq_redis: ArqRedis) -> None:

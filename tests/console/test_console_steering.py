@@ -68,7 +68,11 @@ async def test_workers_are_stopped(arq_redis: ArqRedis, make_worker: Any, eventu
     """The workers of a queue end as after SIGTERM."""
     worker = make_worker([func(noop, name="noop")])
     async with Console([arq_redis]) as console, at_work(worker) as task:
-        await eventually(console.workers)
+
+        async def known() -> Any:
+            return (await console.workers()).workers
+
+        await eventually(known)
         await console.stop_workers(QUEUE)
         await eventually(task.done)
 
@@ -80,17 +84,21 @@ async def test_cron_job_is_run_paused_and_resumed(
     gate = Gate()
     worker = make_worker(cron_jobs=[cron(gate, crontab="0 9 * * mon-fri", name="report")])
     async with Console([arq_redis]) as console, at_work(worker):
-        await eventually(console.crons)
+
+        async def known() -> Any:
+            return (await console.crons()).crons
+
+        await eventually(known)
         job = await console.run_cron(QUEUE, "report")
         gate.open.set()
         await eventually(lambda: gate.ended == ["returned"])
         assert job.job_id == gate.calls[0]["job_id"]
 
         assert await console.pause_cron(QUEUE, "report")
-        [line] = await console.crons()
+        [line] = (await console.crons()).crons
         assert (line.is_paused, line.next_at) == (True, None)
         assert await console.resume_cron(QUEUE, "report")
-        [line] = await console.crons()
+        [line] = (await console.crons()).crons
         assert (line.is_paused, line.words) == (False, "weekdays at 09:00")
         with pytest.raises(ConfigurationError, match="there are report"):
             await console.run_cron(QUEUE, "reprot")

@@ -19,6 +19,7 @@ from arqlite.console import (
     AuditLine,
     AuditPage,
     CronLine,
+    CronList,
     Done,
     ErrorGroup,
     ErrorGroups,
@@ -38,6 +39,7 @@ from arqlite.console import (
     TimelineEntry,
     Trouble,
     WorkerInfo,
+    WorkerList,
 )
 from arqlite.dashboard import ADMIN, Access, create_dashboard
 from arqlite.errors import ConfigurationError
@@ -185,7 +187,9 @@ class FakeConsole:
     @property
     def places(self) -> Sequence[Any]:
         return [
-            SimpleNamespace(key=key, queue=key, server="localhost:6379/1", ledger=object())
+            SimpleNamespace(
+                key=key, queue=key, server="localhost:6379/1", ledger=object(), path="tasks.WorkerSettings"
+            )
             for key in self._keys()
         ]
 
@@ -231,7 +235,7 @@ class FakeConsole:
         found = [job for job in self.jobs_ if _fits(job, query)]
         first = int(after or 0)
         more = str(first + limit) if len(found) > first + limit else None
-        away = [trouble for trouble in self.troubles_ if trouble.code.endswith("-away")]
+        away = self._away("redis-away", "ledger-away")
         return JobPage(
             [] if self.redis_away and self.ledger_away else found[first : first + limit], more, away
         )
@@ -254,7 +258,7 @@ class FakeConsole:
 
     async def errors(self, *, since: datetime | None = None, queue: str | None = None) -> ErrorGroups:
         if self.is_empty or self.ledger_away:
-            return ErrorGroups([], 0, True)
+            return ErrorGroups([], 0, not self.ledger_away, self._away("ledger-away"))
         groups = [
             ErrorGroup(
                 fingerprint=f"{place:016x}",
@@ -283,9 +287,9 @@ class FakeConsole:
         ]
         return ErrorGroups(self._seen(groups), 1_228, self.is_empty)
 
-    async def crons(self) -> Sequence[CronLine]:
-        if self.is_empty:
-            return []
+    async def crons(self) -> CronList:
+        if self.is_empty or self.redis_away:
+            return CronList([], self._away("redis-away"))
         crons = [
             CronLine(
                 queue=QUEUES[place],
@@ -307,10 +311,13 @@ class FakeConsole:
                 ]
             )
         ]
-        return self._seen(crons)
+        if self.ledger_away:
+            crons = [replace(cron, recent=()) for cron in crons]
+        return CronList(self._seen(crons), self._away("ledger-away"))
 
-    async def workers(self) -> Sequence[WorkerInfo]:
-        return [worker for queue in await self.queues() for worker in queue.workers]
+    async def workers(self) -> WorkerList:
+        found = [worker for queue in await self.queues() for worker in queue.workers]
+        return WorkerList(found, self._away("redis-away"))
 
     async def figures(
         self,
@@ -324,7 +331,7 @@ class FakeConsole:
         since = since or until - timedelta(hours=1)
         points = self._points(60, (until - since) / 60)
         if self.is_empty or self.ledger_away:
-            return Figures(since, until, FunctionFigures(points=points), [])
+            return Figures(since, until, FunctionFigures(points=points), [], self._away("ledger-away"))
         functions = [
             FunctionFigures(
                 queue=queue or QUEUES[place % 3],
@@ -382,7 +389,7 @@ class FakeConsole:
         self, *, queue: str | None = None, actor: str | None = None, after: str | None = None, limit: int = 50
     ) -> AuditPage:
         if self.is_empty or self.ledger_away:
-            return AuditPage([], None)
+            return AuditPage([], None, self._away("ledger-away"))
         lines = [
             AuditLine(
                 at=self.now - timedelta(minutes=9 * place),
@@ -448,6 +455,9 @@ class FakeConsole:
     async def resume_cron(self, key: str, name: str) -> bool:
         self._act("resume_cron", key, name)
         return True
+
+    def _away(self, *codes: str) -> Sequence[Trouble]:
+        return [trouble for trouble in self.troubles_ if trouble.code in codes]
 
     def _keys(self) -> Sequence[str]:
         return [key for key in QUEUES if self.seen is None or key in self.seen]
@@ -544,8 +554,11 @@ class FakeConsole:
             node_limits={"web-2": 4} if place == 0 else {},
             node_pauses={"web-1": True} if place == 2 else {},
             workers=workers if place != 1 else [],
-            ended=[random.Random(place * 60 + minute).randint(0, 90) for minute in range(60)],
+            ended=()
+            if self.ledger_away
+            else [random.Random(place * 60 + minute).randint(0, 90) for minute in range(60)],
             has_ledger=place != 2,
+            ledger_error="connection refused" if self.ledger_away and place != 2 else "",
         )
 
     def _detail(self, line: JobLine) -> JobDetail:

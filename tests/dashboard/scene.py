@@ -237,7 +237,7 @@ async def _fill(scene: Scene) -> None:
     one_by_one = {
         "order": [1], "resize_image": ["héros.png"], "sync_account": [4711], "render_report": [2026],
         "train": ["gpt-0"], "translate": ["Ahoj"], "reindex": ["people"], "count_pages": ["many"],
-        "broken_cron": [], "no_such_function": [1],
+        "broken_cron": [], "no_such_function": [1], "reconcile_the_ledger_of_every_old_customer": [],
     }  # fmt: skip
     for function, args in one_by_one.items():
         await mail.options(job_id=function).enqueue(function, *args)

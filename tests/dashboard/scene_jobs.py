@@ -92,6 +92,10 @@ async def count_pages(ctx: dict[str, Any], pages: int) -> int:
     return pages
 
 
+async def reconcile_the_ledger_of_every_old_customer(ctx: dict[str, Any]) -> None:
+    """Have a name that is longer than a phone is wide."""
+
+
 async def order(ctx: dict[str, Any], number: int) -> None:
     """Enqueue others, whose parent it is then."""
     for part in range(3):
@@ -113,6 +117,7 @@ MAIL_FUNCTIONS: list[Function[Any, Any]] = [
     for function in (
         send_mail, add_up, import_rows, summarize, notify, charge_card, sync_account, resize_image,
         render_report, train, translate, reindex, order, clean_up, broken_cron,
+        reconcile_the_ledger_of_every_old_customer,
     )
 ]  # fmt: skip
 MAIL_FUNCTIONS.append(func(count_pages, strict_arguments=True))

@@ -41,6 +41,25 @@ async def test_all_that_is_shown_is_json(path: str) -> None:
     assert isinstance(answer.json(), dict | list)
 
 
+@pytest.mark.parametrize(
+    ("path", "away"),
+    [
+        ("workers", "redis_away"),
+        ("crons", "redis_away"),
+        ("errors", "ledger_away"),
+        ("metrics", "ledger_away"),
+        ("audit", "ledger_away"),
+    ],
+)
+async def test_what_could_not_be_asked_is_told(path: str, away: str) -> None:
+    """Programs, too, can tell what is not there from what nobody could ask for."""
+    async with program(Console(**{away: True})) as client:
+        answer = await client.get(path)
+
+    assert answer.status_code == 200
+    assert [one["code"] for one in answer.json()["troubles"]] == [away.replace("_", "-")]
+
+
 async def test_great_numbers_stay_exact() -> None:
     """A number that is greater than a double can tell is written digit by digit."""
     console = Console()

@@ -331,6 +331,21 @@ def test_queues_of_the_overview_are_not_cut_off(browser: Any, origin: str, width
         assert table.evaluate("it => it.scrollWidth - it.clientWidth") == 0
 
 
+@pytest.mark.parametrize(("width", "last"), [(360, 3), (1280, 9)])
+def test_long_names_of_functions_push_no_figures_out(browser: Any, width: int, last: int) -> None:
+    """Names of functions break: on a phone numbers stand beside them, on a laptop the percentiles do."""
+    long = FakeConsole(text="reconcile_the_ledger_of_every_old_customer")
+    with (
+        served(console=long) as url,
+        looking(browser, url, viewport={"width": width, "height": 900}) as watched,
+    ):
+        watched.open("/metrics")
+        ends = watched.page.locator(f"table.figures tbody tr:first-child > :nth-child({last})")
+        box = ends.bounding_box()
+
+    assert box["x"] + box["width"] <= width
+
+
 def test_table_that_goes_on_shows_it(browser: Any, origin: str) -> None:
     """A table that is wider than its place has a shade at the side where it goes on, and none at its end."""
     with looking(browser, origin, viewport={"width": 1024, "height": 900}, color_scheme="light") as watched:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -199,6 +200,34 @@ async def test_empty_page_says_what_to_type_next(path: str, command: str) -> Non
     assert command in await get(path, FakeConsole(is_empty=True))
 
 
+@pytest.mark.parametrize("path", ["/", "/workers", "/crons", f"/queues/{MAIL}"])
+async def test_command_names_the_settings_that_were_given(path: str) -> None:
+    """What is to be typed names the settings that the dashboard was made of, or that there are some."""
+
+    class Nameless(FakeConsole):
+        @property
+        def places(self) -> Any:
+            return [SimpleNamespace(**{**vars(place), "path": ""}) for place in super().places]
+
+    unknown = await get(path, Nameless(is_empty=True))
+    named = await get(path, FakeConsole(is_empty=True), named=["shop.jobs.Mail"])
+
+    assert "arqlite path.to.WorkerSettings" in unknown
+    assert "arqlite shop.jobs.Mail" in named
+
+
+async def test_reason_of_a_queue_that_is_away_ends_once() -> None:
+    """A reason that is a sentence already gets no second full stop."""
+
+    class Stopped(FakeConsole):
+        async def queue(self, key: str) -> Any:
+            return replace(await super().queue(key), error="connecting to localhost:7391.")
+
+    page = await get(f"/queues/{MAIL}", Stopped())
+
+    assert "Connecting to localhost:7391. What has ended" in page
+
+
 async def test_numbers_of_a_redis_that_is_away_are_not_zero() -> None:
     """What cannot be asked is a dash and a reason, not a nought."""
     page = await get("/", FakeConsole(redis_away=True))
@@ -233,6 +262,76 @@ async def test_ledger_that_is_away_is_not_told_as_peace() -> None:
 
     assert "No job is failed" not in page
     assert "Only a ledger remembers" in page
+
+
+@pytest.mark.parametrize(
+    ("path", "denial"),
+    [
+        ("/workers", "No worker runs"),
+        ("/crons", "No cron jobs"),
+    ],
+)
+async def test_redis_that_is_away_is_not_told_as_idleness(path: str, denial: str) -> None:
+    """Workers and cron jobs that could not be asked for are not denied, and the page says what is away."""
+    page = await get(path, FakeConsole(redis_away=True))
+
+    assert denial not in page
+    assert "Redis at localhost:6379/1 cannot be reached" in page
+    assert "Not known now" in page
+
+
+@pytest.mark.parametrize(
+    ("path", "denial"),
+    [
+        ("/errors", "No job is failed"),
+        ("/metrics", "give the settings of the worker a ledger"),
+        ("/audit", "Nothing was done by hand"),
+        ("/", "No run has ended"),
+    ],
+)
+async def test_ledger_that_is_away_is_told_and_nothing_denied(path: str, denial: str) -> None:
+    """What only a ledger knows is not denied while it is away, and the page says what is away."""
+    page = await get(path, FakeConsole(ledger_away=True))
+
+    assert denial not in page
+    assert "The ledger at postgresql://db/app cannot be reached" in page
+    assert "Not known now" in page
+
+
+@pytest.mark.parametrize("path", ["/jobs", "/crons"])
+async def test_page_with_rows_tells_of_its_ledger(path: str) -> None:
+    """A page that shows what Redis knows says that the ledger could not be asked."""
+    assert "The ledger at postgresql://db/app cannot be reached" in await get(
+        path, FakeConsole(ledger_away=True)
+    )
+
+
+async def test_queue_does_not_count_what_its_ledger_does_not_tell() -> None:
+    """That nothing ended in an hour is not said of a queue whose ledger is away."""
+    console = FakeConsole(ledger_away=True)
+    queue, queues = await get(f"/queues/{DEFAULT}", console), await get("/queues", console)
+
+    assert "0 runs" not in queue
+    assert "The ledger cannot be asked: Connection refused." in queue
+    assert queues.count("ledger away") == 2
+
+
+async def test_job_page_tells_what_is_away() -> None:
+    """The page of a job says what could not be asked for its last runs."""
+    pages = await job_pages(FakeConsole(ledger_away=True))
+
+    assert all("The ledger at postgresql://db/app cannot be reached" in text for text in pages.values())
+
+
+@pytest.mark.parametrize("path", [f"/jobs/{MAIL}/nope", f"/api/v1/jobs/{MAIL}/nope"])
+async def test_job_that_nobody_could_ask_for_is_not_denied(path: str) -> None:
+    """While a ledger is away, a job that Redis does not have may be in its rows."""
+    async with visitor(pages_app(FakeConsole(ledger_away=True))) as client:
+        answer = await client.get(path)
+
+    assert answer.status_code == 503
+    assert "The ledger at postgresql://db/app cannot be reached" in answer.text
+    assert "There is no job" not in answer.text
 
 
 @pytest.mark.parametrize(

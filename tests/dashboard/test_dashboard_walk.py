@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.real]
 ALSO = (
     "/jobs?limit=200", "/jobs?cols=id,by,worker,error,tags,wait,priority", "/jobs?q=stat:x",
     "/jobs?q=id:nope", "/jobs/mail/big", f"/jobs/mail/{WORDY}", "/jobs/mail/resize_image",
-    "/jobs/mail/order", "/jobs/mail/no_such_job",
+    "/jobs/mail/order", "/jobs/mail/no_such_job", "/jobs/mail/reconcile_the_ledger_of_every_old_customer",
 )  # fmt: skip
 ROUTES = {
     "overview", "jobs", "errors", "queues", "queues mail", "crons", "workers", "metrics", "system", "audit",

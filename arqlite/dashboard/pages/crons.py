@@ -12,4 +12,4 @@ from .rendering import render
 async def crons(request: Request) -> Response:
     """All cron jobs of the queues that somebody sees."""
     found = await console_of(request).crons()
-    return render(request, "crons", {"page": "crons", "crons": found})
+    return render(request, "crons", {"page": "crons", "view": found})

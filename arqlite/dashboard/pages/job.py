@@ -10,13 +10,14 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ...console import JobDetail, Query, TimelineEntry
+from ...console import JobDetail, JobPage, Query, TimelineEntry
 from ...model.query import Term
 from .. import words
 from ..context import console_of, look_of
 from ..links import named
+from ..missing import NO_ANSWER, why_unknown
 from .answering import not_found
-from .rendering import render
+from .rendering import problem, render
 
 _LAST_RUNS: Final = 50
 
@@ -47,10 +48,15 @@ async def job(request: Request) -> Response:
         return not_found(request, f"There is no queue {key!r}.")
     detail = await console.job(job_id, key)
     if detail is None:
+        if away := await why_unknown(console, key, job_id):
+            fix = "Until it does, nobody knows whether there is such a job. This page looks again by itself."
+            return problem(request, 503, "That is not known now", away, fix=fix, template="away")
         fix = "Jobs that have ended are forgotten after a while; with a ledger their rows stay longer."
         return not_found(request, f"There is no job {job_id!r} in the queue {key!r}.", fix)
     line = detail.line
     same = Query((Term("queue", (key,)), Term("function", (line.function,))))
+    # In Redis alone they would have to be looked for among all jobs, at each look at a page.
+    runs = await console.jobs(same, limit=_LAST_RUNS) if place.ledger is not None else JobPage([], None)
     values: dict[str, Any] = {
         "page": "jobs",
         "view": detail,
@@ -58,8 +64,8 @@ async def job(request: Request) -> Response:
         "steps": _steps(detail),
         "progress": progress_of(detail.progress),
         "same": same,
-        # In Redis alone they would have to be looked for among all jobs, at each look at a page.
-        "last_runs": (await console.jobs(same, limit=_LAST_RUNS)).jobs if place.ledger is not None else (),
+        "last_runs": runs.jobs,
+        "troubles": [one for one in runs.troubles if one.code in NO_ANSWER],
         "trace_url": _trace_url(look_of(request).trace_url, detail.meta),
     }
     return render(request, "job", values)

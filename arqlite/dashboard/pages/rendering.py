@@ -17,6 +17,7 @@ from .. import charts, words
 from ..assets import asset
 from ..context import access_of, look_of
 from ..links import link, link_if, pair, with_query
+from ..starting import start_command
 from .tracebacks import folded
 
 try:
@@ -131,6 +132,7 @@ def _common(request: Request) -> dict[str, Any]:
         "moment": moment,
         "now": now,
         "sections": SECTIONS,
+        "start_command": lambda queue="": start_command(request, queue),
         "suggest_url": link_if(request, "suggest", "api:suggest", "api_suggest") if has_access else "",
         "theme": theme_of(request),
     }

@@ -12,5 +12,5 @@ from .rendering import render
 async def workers(request: Request) -> Response:
     """All workers of the queues that somebody sees."""
     found = await console_of(request).workers()
-    versions = {worker.version for worker in found if worker.version}
-    return render(request, "workers", {"page": "workers", "workers": found, "are_mixed": len(versions) > 1})
+    versions = {worker.version for worker in found.workers if worker.version}
+    return render(request, "workers", {"page": "workers", "view": found, "are_mixed": len(versions) > 1})
