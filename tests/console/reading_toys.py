@@ -34,7 +34,7 @@ async def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
         engine = create_async_engine(url, connect_args=options)
         async with engine.begin() as connection:
             await connection.execute(text(f"CREATE SCHEMA {schema}"))
-    made = Ledger(engine)
+    made = Ledger(engine, read_timeout=30)
     await made.upgrade()
     yield made
     await engine.dispose()

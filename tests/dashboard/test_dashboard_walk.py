@@ -22,7 +22,8 @@ from walk_toys import Findings, walk
 from arqlite.dashboard import ADMIN, create_dashboard, running
 from arqlite.embedded import EmbeddedServer
 
-pytestmark = [pytest.mark.slow, pytest.mark.real]
+# One walk is made for many tests, before the first of them: on a machine with much to do that takes minutes.
+pytestmark = [pytest.mark.slow, pytest.mark.real, pytest.mark.timeout(600)]
 
 ALSO = (
     "/jobs?limit=200", "/jobs?cols=id,by,worker,error,tags,wait,priority", "/jobs?q=stat:x",
