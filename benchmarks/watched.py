@@ -27,32 +27,11 @@ async def noop(ctx: dict[str, object]) -> None:
 FUNCTIONS = [func(noop, name=name) for name in ("noop", *(f"function_{n}" for n in range(60)))]
 
 
-class Queue0:
-    """The largest queue."""
-
-    functions = FUNCTIONS
-    queue_name = QUEUES[0]
+def _settings(queue: str) -> type:
+    return type("Watched", (), {"functions": FUNCTIONS, "queue_name": queue})
 
 
-class Queue1:
-    """The second one."""
-
-    functions = FUNCTIONS
-    queue_name = QUEUES[1]
-
-
-class Queue2:
-    """The third one."""
-
-    functions = FUNCTIONS
-    queue_name = QUEUES[2]
-
-
-class Queue3:
-    """The fourth one."""
-
-    functions = FUNCTIONS
-    queue_name = QUEUES[3]
+Queue0, Queue1, Queue2, Queue3 = map(_settings, QUEUES)
 
 
 class Drained:
@@ -61,7 +40,7 @@ class Drained:
     functions = FUNCTIONS
 
 
-FOUR = [f"{__name__}.{settings.__name__}" for settings in (Queue0, Queue1, Queue2, Queue3)]
+FOUR = [f"{__name__}.Queue{number}" for number in range(len(QUEUES))]
 DRAINED = [f"{__name__}.{Drained.__name__}"]
 
 

@@ -121,12 +121,8 @@ def _do(action: Action, settings: Sequence[str], words: Sequence[str], yes: bool
 
 async def _away(console: Console, query: Query) -> list[QueueState]:
     """The queues that are meant and cannot be asked: jobs may be there of which no row tells."""
-    meant = set(query.get("queue"))
-    return [
-        queue
-        for queue in await console.queues()
-        if queue.error and (not meant or not meant.isdisjoint((queue.key, queue.name)))
-    ]
+    meant = {place.key for place in console.places_meant(query)}
+    return [queue for queue in await console.queues() if queue.error and queue.key in meant]
 
 
 def _ask(action: Action, count: Tally, yes: bool) -> None:

@@ -16,6 +16,7 @@ from .bulk import BULK_LIMIT, act, purge
 from .counting import count, counts
 from .details import job_detail
 from .failures import error_groups
+from .knowledge import places_meant
 from .links import Links
 from .listing import list_jobs
 from .places import Place, places_of
@@ -145,6 +146,14 @@ class Console:
         for nothing.
         """
         return await counts(self._links, query or Query(), self._redact)
+
+    def places_meant(self, query: Query) -> Sequence[Place]:
+        """Those of its queues that a query is about.
+
+        Raises:
+            ConfigurationError: it names one that there is not.
+        """
+        return places_meant(self._links, query)
 
     async def count(self, query: Query) -> Tally:
         """How many jobs are meant."""

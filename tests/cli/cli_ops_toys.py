@@ -43,6 +43,8 @@ from arqlite.console import (
     WorkerInfo,
     WorkerList,
 )
+from arqlite.console.knowledge import places_meant
+from arqlite.console.links import Links
 from arqlite.console.places import places_of
 from arqlite.errors import ConfigurationError
 from arqlite.model.limits import GlobalLimit, RateLimit
@@ -126,6 +128,9 @@ class FakeConsole:
         if key not in [place.key for place in self.places]:
             raise ConfigurationError(f"there is no queue {key!r}; did you mean 'mail'?")
         return _queue(key)
+
+    def places_meant(self, query: Any) -> Sequence[Any]:
+        return places_meant(Links(self.places), query)
 
     async def workers(self) -> WorkerList:
         return WorkerList([] if self.is_empty else [_worker("mail")])

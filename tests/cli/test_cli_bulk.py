@@ -138,7 +138,15 @@ def test_result_as_json(invoke: Callable[..., Result]) -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize(("words", "code"), [(("tag:vip",), 4), (("tag:vip", "queue:mail"), 3)])
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("tag:vip",), 4),
+        (("tag:vip", "queue:mail"), 3),
+        (("tag:vip", "-queue:pictures"), 3),
+        (("tag:vip", "queue:pict*"), 4),
+    ],
+)
 def test_nothing_found_where_redis_is_away(
     invoke: Callable[..., Result], words: tuple[str, ...], code: int
 ) -> None:

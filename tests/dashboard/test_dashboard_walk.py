@@ -95,7 +95,8 @@ def test_pages_complain_of_nothing(findings: Findings) -> None:
 @pytest.mark.parametrize("shape", [(360, "light"), (1024, "dark")])
 def test_pages_of_real_jobs_have_no_serious_barrier(findings: Findings, shape: tuple[int, str]) -> None:
     """axe finds nothing that keeps somebody from reading or using a page, in either theme."""
-    assert findings.axe is not None or pytest.skip("axe is not installed")
+    if findings.axe is None:
+        pytest.skip("axe is not installed")
     assert findings.barriers[shape] == []
 
 
