@@ -69,15 +69,31 @@ async def test_burst_counts_no_job_that_left_the_buffer_unstarted(
     await eventually(lambda: producer._buffer)
     waiting, left = producer._buffer[0], producer._left_to_start
 
+    counted: list[int] = []
+    open_anew, heed = producer._open, producer._reconcile
+
+    async def open_after_count() -> None:
+        counted.append(producer._left_to_start)
+        await open_anew()
+
+    async def heed_and_count() -> None:
+        await heed()
+        counted.append(producer._left_to_start)
+
+    monkeypatch.setattr(producer, "_open", open_after_count)
+    monkeypatch.setattr(producer, "_reconcile", heed_and_count)
     if lost == "aborted":
         producer.abort(waiting)
+        counted.append(producer._left_to_start)
     elif lost == "lease":
-        await producer._begin_anew()
+        producer.session_died()
     else:
         await arq_redis.srem(producer._engine.keys.run(producer.session), waiting.job_id)
-        await producer._reconcile()
+        producer._is_unsure = producer._owes_turn = True
+        producer.look()
+    await eventually(lambda: counted)
 
-    now_left = producer._left_to_start
+    now_left = counted[0]
     await worker.close()
     await task
     assert (left, now_left) == (0, 1)
