@@ -147,10 +147,11 @@ async def _on_pool(client: Any, script: Script, calls: Sequence[Sequence[Any]]) 
 
 
 async def _call(connection: AbstractConnection, script: Script, calls: Sequence[Sequence[Any]]) -> list[Any]:
+    by_digest = [("EVALSHA", script.sha, *call) for call in calls]
     try:
-        return await _exchange_all(connection, [("EVALSHA", script.sha, *call) for call in calls])
-    except NoScriptError:
-        return await _exchange_all(connection, [("EVAL", script.source, *call) for call in calls])
+        return await _exchange_all(connection, by_digest)
+    except NoScriptError:  # the first call teaches it to the server, and the others follow on its heels
+        return await _exchange_all(connection, [("EVAL", script.source, *calls[0]), *by_digest[1:]])
 
 
 async def _exchange_all(connection: AbstractConnection, commands: Sequence[Sequence[Any]]) -> list[Any]:

@@ -11,7 +11,7 @@ from engine_toys import Queue, job
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 
-from arqlite.engine import EnqueueBatch, LookBatch, NewJob, RedisEngine, Refused
+from arqlite.engine import EnqueueBatch, LookBatch, NewJob, RedisEngine, Refused, link
 from arqlite.engine.batch import Gathering
 
 
@@ -145,6 +145,22 @@ async def test_looks_at_a_server_that_forgot_its_scripts(queue: Queue) -> None:
     found = await queue.engine.peek_many(["a", "b", "c"])
 
     assert [peek.home for peek in found] == ["ready", "ready", "absent"]
+
+
+async def test_many_calls_carry_the_script_once(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that lost its scripts is sent a page of calls with the text of the script in one of them."""
+    await queue.client.script_flush()
+    exchange_all, sent = link._exchange_all, []
+
+    async def noted(connection: Any, commands: Sequence[Sequence[Any]]) -> list[Any]:
+        sent.append([command[0] for command in commands])
+        return await exchange_all(connection, commands)
+
+    monkeypatch.setattr(link, "_exchange_all", noted)
+
+    await queue.engine.peek_many(["a", "b", "c"])
+
+    assert sent == [["EVALSHA"] * 3, ["EVAL", "EVALSHA", "EVALSHA"]]
 
 
 async def test_error_among_many_leaves_no_reply_behind(queue: Queue) -> None:

@@ -27,7 +27,7 @@ async def test_job_that_a_job_enqueues_has_a_parent(
         return (await ctx["redis"].options(delay=60).enqueue(confirm, "a")).job_id
 
     first = await arq_redis.enqueue(parent)
-    await make_worker([parent]).main()
+    await make_worker([parent], max_burst_jobs=1).main()
 
     assert (await envelope(arq_redis, await first.result()))["pa"] == first.job_id
 
