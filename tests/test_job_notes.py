@@ -190,7 +190,7 @@ async def test_dead_workers_progress_is_over_with_the_next_run(
         ctx["progress"](1, 2)
         await gate(ctx)
 
-    async with at_work(make_worker([func(work, name="work")])):
+    async with at_work(make_worker([func(work, name="work")], lease=600)):
         await gate.started.wait()
         await eventually(job.progress)
         session: Any = (await arq_redis.zrange(engine.keys.live, 0, -1))[0]

@@ -33,8 +33,8 @@ async def test_dead_queue_is_told_and_the_others_answer(arq_redis: ArqRedis) -> 
 
 async def test_silent_queue_holds_nobody_up(arq_redis: ArqRedis, monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that says nothing is given up in time; fifty more askers meanwhile open no connection each."""
-    monkeypatch.setattr(links, "ANSWER_S", 0.4)
-    monkeypatch.setattr(links, "_OPENING_S", 0.3)
+    monkeypatch.setattr(links, "ANSWER_S", 1.6)
+    monkeypatch.setattr(links, "_OPENING_S", 1.2)
     async with silent_server() as (settings, taken):
         target = {"queue_name": "mute", "redis_settings": settings}
         async with Console([arq_redis, target]) as console:
@@ -45,7 +45,7 @@ async def test_silent_queue_holds_nobody_up(arq_redis: ArqRedis, monkeypatch: py
     assert {state.error for _, state in states} == {"no answer in time"}
     assert {state.error for state, _ in states} == {""}
     assert len(taken) == 1
-    assert took < 3
+    assert took < 10
 
 
 async def test_dead_queue_is_left_alone_for_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,7 @@ from starlette.routing import Mount
 from test_dashboard_browser import PAYLOADS
 from walk_toys import Findings, walk
 
+from arqlite.console import crons, links, overview
 from arqlite.dashboard import ADMIN, create_dashboard, running
 from arqlite.embedded import EmbeddedServer
 
@@ -44,6 +45,17 @@ JOBS = {
 def browser() -> Iterator[Any]:
     with chromium() as started:
         yield started
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _patience() -> Iterator[None]:
+    """On a machine with much to do a page waits: here every queue answers, however long it takes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(links, "ANSWER_S", 20.0)
+        patch.setattr(links, "LEDGER_ANSWER_S", 20.0)
+        patch.setattr(overview, "ANSWER_S", 20.0)
+        patch.setattr(crons, "LEDGER_ANSWER_S", 20.0)
+        yield
 
 
 @pytest.fixture(scope="module")

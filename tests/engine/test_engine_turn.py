@@ -192,7 +192,7 @@ async def test_returned_job_has_its_old_place(held: Queue) -> None:
 
 async def test_returned_job_waits_its_delay(held: Queue, eventually: Any) -> None:
     """A job scheduled again is claimed after its delay, with what was to be remembered."""
-    await held.engine.turn("s", 0, {}, [scheduled("b", 20, "2:1:7:0")])
+    await held.engine.turn("s", 0, {}, [scheduled("b", 300, "2:1:7:0")])
     assert await held.home("b") == "scheduled"
 
     async def claimed() -> Any:

@@ -11,6 +11,7 @@ from outbox_toys import QUEUE, LedgerStatus, Shop, confirm
 from sqlalchemy.orm import Session
 
 from arqlite import Job, JobStatus
+from arqlite.engine import RedisEngine
 from arqlite.ledger import Cause
 from arqlite.outbox import relay
 from arqlite.transactions import Outbox
@@ -77,18 +78,28 @@ async def test_unknown_job_is_unknown(shop: Shop) -> None:
     assert not await job.abort()
 
 
-async def test_cancellation_that_the_push_crossed(shop: Shop, eventually: Eventually) -> None:
+async def test_cancellation_that_the_push_crossed(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, eventually: Eventually
+) -> None:
     """A job that was cancelled in its row just as it was pushed is cancelled in its queue as well."""
+    enqueue, cancelled = RedisEngine.enqueue, []
+
+    async def crossed(engine: RedisEngine, jobs: Any) -> Any:
+        refused = await enqueue(engine, jobs)
+        cancelled.append(await shop.pool.outbox.cancel(QUEUE, job.job_id))
+        return refused
+
+    monkeypatch.setattr(RedisEngine, "enqueue", crossed)
     async with shop.sessions() as db, db.begin():
         job = await shop.pool.options(session=db).enqueue(confirm, "a")
         other = await shop.pool.options(session=db).enqueue(confirm, "b")
-    assert await shop.pool.outbox.cancel(QUEUE, job.job_id)
 
     async def is_cancelled() -> bool:
         return await job.status() is JobStatus.complete
 
     await eventually(is_cancelled)
     assert await shop.queued() == {other.job_id}
+    assert cancelled == [True]
 
 
 async def test_cancellation_that_the_relay_crossed(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
