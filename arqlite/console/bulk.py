@@ -18,10 +18,10 @@ from ..model.states import (
     STATES_BY_LETTER,
     JobState,
 )
+from .asked import Asked
 from .auditing import tell_audit
 from .knowledge import states_meant
 from .links import Links
-from .listing import Asked
 from .livelist import LiveList
 from .matching import Matcher
 from .places import Place

@@ -13,9 +13,9 @@ from ..engine import RedisEngine
 from ..engine.management import Depth
 from ..model.query import Query, Term
 from ..model.states import FINAL_STATES, JobState
+from .asked import Asked
 from .knowledge import states_meant
 from .links import Links
-from .listing import Asked
 from .livelist import LiveList
 from .places import Place
 from .views import Precision, Tally

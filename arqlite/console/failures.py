@@ -18,9 +18,9 @@ from ..model.query import Query, Term
 from ..model.states import JobState
 from ..model.tracebacks import Frame, fingerprint_of, folded, own_frame
 from ..utils import truncate
+from .asked import Asked
 from .lines import error_of_view
 from .links import Links
-from .listing import Asked
 from .places import Place
 from .views import ErrorGroup, ErrorGroups
 

@@ -11,10 +11,10 @@ from ..model.arguments import Signature
 from ..model.query import NAMES, Query
 from ..model.states import Cause, JobState, LedgerStatus
 from ..model.terms import ALIASES, INSIDE, path_of
+from .asked import Asked
 from .asking import Asking
 from .knowledge import Known, signatures_of
 from .links import Links
-from .listing import Asked
 from .places import Place
 from .redaction import HIDDEN, Hider
 
