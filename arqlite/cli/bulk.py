@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..model.verbs import MEANT_BY, Verb, narrowed
 from .exits import Failed, Nothing, Wrong
-from .filters import Filtering, filter_argument, in_states, parsed
+from .filters import Filtering, filter_argument, parsed
 from .operating import end_if_away, operate
 from .output import output_option, tell_json
 from .screen import is_rich, progress
@@ -29,12 +30,10 @@ class Action:
 
     Attributes:
         verb, done: what it is called before, and after.
-        states: the states that are meant where the filter says none.
     """
 
-    verb: str
+    verb: Verb
     done: str
-    states: Sequence[str]
 
     def on(self, console: Console) -> Callable[[Query], Coroutine[Any, Any, Done]]:
         """What does it."""
@@ -42,12 +41,9 @@ class Action:
         return method
 
 
-RETRY = Action("retry", "retried", ("discarded", "cancelled", "retryable"))
-CANCEL = Action("cancel", "cancelled", ("available", "scheduled", "retryable", "suspended", "executing"))
-DELETE = Action(
-    "delete", "deleted",
-    ("available", "scheduled", "retryable", "suspended", "completed", "discarded", "cancelled"),
-)  # fmt: skip
+RETRY = Action("retry", "retried")
+CANCEL = Action("cancel", "cancelled")
+DELETE = Action("delete", "deleted")
 
 
 def _bulk(function: Any) -> click.Command:
@@ -92,10 +88,10 @@ def _do(action: Action, settings: Sequence[str], words: Sequence[str], yes: bool
     query = parsed(words)
     if not query:
         raise click.UsageError(
-            f"{action.verb} which jobs? Say a filter, state:{action.states[0]} for one",
+            f"{action.verb} which jobs? Say a filter, state:{MEANT_BY[action.verb][0]} for one",
             click.get_current_context(),
         )
-    query = in_states(query, action.states)
+    query = narrowed(action.verb, query)
 
     async def work(console: Console) -> Done:
         count = await console.count(query)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from ..engine import RedisEngine
 from ..errors import ConfigurationError
@@ -18,6 +18,7 @@ from ..model.states import (
     STATES_BY_LETTER,
     JobState,
 )
+from ..model.verbs import Verb, narrowed
 from .asked import Asked
 from .auditing import tell_audit
 from .knowledge import states_meant
@@ -31,15 +32,13 @@ from .views import Done
 if TYPE_CHECKING:  # without a ledger there need not be an SQLAlchemy
     from ..ledger import JobRowMixin, Ledger
 
-Verb = Literal["retry", "cancel", "delete"]
-
 BULK_LIMIT = 5_000
 """To so many jobs one call does something."""
 
 _AT_ONCE = 500
 # So many jobs of Redis are looked at for those that are meant: some seconds.
 _LOOKS = 200_000
-_MEANT_IN: dict[Verb, frozenset[JobState]] = {
+_CAN_BE_DONE_IN: dict[Verb, frozenset[JobState]] = {
     "retry": RETRIED_FROM,
     "cancel": INCOMPLETE_STATES,
     "delete": DELETED_IN,
@@ -74,7 +73,7 @@ async def act(links: Links, verb: Verb, query: Query, redact: Iterable[str] | No
             f"say which jobs to {verb}, as with function:send_mail; state:all means all of them"
         )
     most = min(checks.count("limit", limit, 1), BULK_LIMIT)
-    asked = await Asked.of(links, query, redact)
+    asked = await Asked.of(links, narrowed(verb, query), redact)
     return await _Deed(asked, verb, most).done(f"jobs.{verb}", {"query": str(query)})
 
 
@@ -93,7 +92,7 @@ class _Deed:
         self._verb: Verb = verb
         self._most = most
         meant = states_meant(asked.query.terms)
-        self._states = _MEANT_IN[verb] if meant is None else meant & _MEANT_IN[verb]
+        self._states = _CAN_BE_DONE_IN[verb] if meant is None else meant & _CAN_BE_DONE_IN[verb]
         self._matched = 0
         self._done = 0
 

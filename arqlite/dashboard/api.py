@@ -172,7 +172,8 @@ async def _suggest(request: Request) -> Sequence[str]:
 
 
 async def _do_to_job(request: Request) -> Deed:
-    verb, queue, job_id = named(request, "verb"), named(request, "queue"), named(request, "id")
+    verb = deeds.verb_of(named(request, "verb"))
+    queue, job_id = named(request, "queue"), named(request, "id")
     deed = await deeds.do_to_job(console_of(request), verb, queue, job_id)
     if not deed.done:
         raise HTTPException(409 if deed.matched else 404, deed.text)
@@ -181,8 +182,8 @@ async def _do_to_job(request: Request) -> Deed:
 
 async def _do_to_jobs(request: Request) -> Deed:
     told = await _body(request)
-    console, verb, limit = console_of(request), named(request, "verb"), look_of(request).bulk_limit
-    confirm = _said(told, "confirm")
+    console, verb = console_of(request), deeds.verb_of(named(request, "verb"))
+    limit, confirm = look_of(request).bulk_limit, _said(told, "confirm")
     if told.get("jobs"):
         jobs = _job_names(console_of(request).places, told["jobs"])
         return await deeds.do_to_selection(console, verb, jobs, confirm=confirm, limit=limit)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
 from ..console import BULK_LIMIT, Console, Done, Query, Tally
+from ..console.knowledge import states_meant
 from ..errors import ConfigurationError
 from ..model.limits import GlobalLimit, RateLimit
 from ..model.query import Term
-from ..model.terms import MOST_VALUES
+from ..model.terms import MOST_VALUES, has_glob
+from ..model.verbs import MEANT_BY, Verb, is_narrowed, narrowed
 from .amounts import limit_of, rate_of
 
 JOB_NEEDS: Final = {"retry": "jobs.retry", "cancel": "jobs.cancel", "delete": "jobs.delete"}
@@ -71,9 +73,25 @@ class _Act(Protocol):
     async def __call__(self, query: Query, *, limit: int) -> Done: ...
 
 
+def verb_of(word: str) -> Verb:
+    """A verb of jobs by its name; which ones there are is checked with the rights, see `JOB_NEEDS`."""
+    return next(verb for verb in MEANT_BY if verb == word)
+
+
+def states_in_words(verb: Verb, query: Query) -> str:
+    """The states in which a verb means jobs of a query, as `discarded or cancelled`; empty where it says so
+    itself.
+    """
+    if not is_narrowed(verb, query):
+        return ""
+    meant = states_meant(narrowed(verb, query).terms) or ()
+    told = [str(state) for state in MEANT_BY[verb] if state in meant]
+    return " or ".join(part for part in (", ".join(told[:-1]), *told[-1:]) if part)
+
+
 def one_job(queue: str, job_id: str) -> Query:
-    """The query that means one job."""
-    return Query((Term("queue", (queue,)), Term("id", (job_id,))))
+    """The query that means one job, in whatever state it is."""
+    return _named(queue, (job_id,))
 
 
 def some_jobs(jobs: Sequence[tuple[str, str]]) -> Sequence[Query]:
@@ -82,13 +100,19 @@ def some_jobs(jobs: Sequence[tuple[str, str]]) -> Sequence[Query]:
     for queue, job_id in jobs:
         by_queue.setdefault(queue, []).append(job_id)
     return [
-        Query((Term("queue", (queue,)), Term("id", tuple(ids[begin : begin + MOST_VALUES]))))
+        _named(queue, tuple(ids[begin : begin + MOST_VALUES]))
         for queue, ids in by_queue.items()
         for begin in range(0, len(ids), MOST_VALUES)
     ]
 
 
-async def do_to_job(console: Console, verb: str, queue: str, job_id: str) -> Deed:
+def _named(queue: str, ids: Sequence[str]) -> Query:
+    terms = (Term("queue", (queue,)), Term("id", ids))
+    # An id that looks like a pattern names no job, and so nobody would have said in which states.
+    return Query((*terms, Term("state", ("all",))) if any(map(has_glob, ids)) else terms)
+
+
+async def do_to_job(console: Console, verb: Verb, queue: str, job_id: str) -> Deed:
     """Retry, cancel or delete one job.
 
     Raises:
@@ -104,7 +128,7 @@ async def do_to_job(console: Console, verb: str, queue: str, job_id: str) -> Dee
 
 
 async def do_to_selection(
-    console: Console, verb: str, jobs: Sequence[tuple[str, str]], *, confirm: str, limit: int
+    console: Console, verb: Verb, jobs: Sequence[tuple[str, str]], *, confirm: str, limit: int
 ) -> Deed:
     """Retry, cancel or delete these jobs, given by queue and id.
 
@@ -123,8 +147,8 @@ async def do_to_selection(
     return _told(verb, [await act(query, limit=len(query.get("id"))) for query in some_jobs(chosen)])
 
 
-async def do_to_matching(console: Console, verb: str, query: Query, *, confirm: str, limit: int) -> Deed:
-    """Retry, cancel or delete all jobs that a query means.
+async def do_to_matching(console: Console, verb: Verb, query: Query, *, confirm: str, limit: int) -> Deed:
+    """Retry, cancel or delete all jobs that a query means, see `model.verbs.narrowed`.
 
     Raises:
         ConfigurationError: the query means all jobs there are, or more than may be meant at once.
@@ -133,13 +157,14 @@ async def do_to_matching(console: Console, verb: str, query: Query, *, confirm: 
     """
     if not query:
         raise ConfigurationError("say which jobs are meant: queue:NAME means all of a queue")
-    meant = await console.count(query)
+    states = states_in_words(verb, query)
+    meant = await console.count(narrowed(verb, query))
     if meant.value > limit and limit < BULK_LIMIT:
         raise ConfigurationError(
             f"that means {_in_words(meant)} jobs, and at most {limit:,} may be meant at once: "
             "say more closely which"
         )
-    _must_be_confirmed(verb, meant, confirm)
+    _must_be_confirmed(verb, meant, confirm, f": those that are {states}" if states else "")
     # Jobs come while they are counted: what nobody has typed is done to no more than needs no typing.
     left = limit if _needs_words(meant) else min(limit, MANY)
     parts: list[Done] = []
@@ -149,7 +174,11 @@ async def do_to_matching(console: Console, verb: str, query: Query, *, confirm: 
         left -= part.matched
         # A part that changed nothing would be found again, and again.
         if part.is_all or not part.done or left <= 0:
-            return _told(verb, parts)
+            told = _told(verb, parts)
+            if not states:
+                return told
+            why = f"The query names no state: only those that are {states} were meant."
+            return replace(told, text=f"{told.text} {why}")
 
 
 async def do_to_queue(console: Console, verb: str, key: str, said: Mapping[str, str]) -> Deed:
@@ -240,11 +269,11 @@ async def _must_mean_single_jobs(console: Console, jobs: Sequence[tuple[str, str
             raise ConfigurationError(f"the id {job_id!r} {may} other jobs, too: nothing was done")
 
 
-def _verb(console: Console, verb: str) -> _Act:
+def _verb(console: Console, verb: Verb) -> _Act:
     return {"retry": console.retry, "cancel": console.cancel, "delete": console.delete}[verb]
 
 
-def _must_be_confirmed(verb: str, meant: Tally, confirm: str) -> None:
+def _must_be_confirmed(verb: str, meant: Tally, confirm: str, which: str = "") -> None:
     """Hold somebody to what they typed: what is to be done, or to how many jobs where that is known."""
     typed = re.sub(r"[\s,.\u00a0\u2009\u202f]", "", confirm).lower()
     if not _needs_words(meant) or typed == verb:
@@ -257,7 +286,7 @@ def _must_be_confirmed(verb: str, meant: Tally, confirm: str) -> None:
     told = _in_words(meant)
     raise NotConfirmed(
         f"{verb.capitalize()} {told} jobs",
-        f"{told} jobs are meant.".capitalize(),
+        f"{told} jobs are meant{which}.".capitalize(),
         str(meant.value) if is_known else verb,
     )
 

@@ -57,6 +57,30 @@ async def test_jobs_that_are_meant_are_moved(
     assert {after.get(job_id, "gone") for job_id in changed} == {state}
 
 
+@pytest.mark.parametrize(
+    ("line", "moved"),
+    [
+        ("function:toy", {"discarded", "cancelled", "retryable"}),
+        ("function:toy -state:cancelled", {"discarded", "retryable"}),
+        ("function:toy status:SUCCESS", {"completed"}),
+        ("id:completed", {"completed"}),
+        ("id:complet*", set()),
+    ],
+)
+async def test_states_are_those_of_the_verb_where_none_is_named(
+    arq_redis: ArqRedis, line: str, moved: set[str]
+) -> None:
+    """Who names neither a state nor whole ids does not have done again what went well or is to come."""
+    await enqueue_everywhere(arq_redis)
+    before = await states_of(Inspector(arq_redis))
+
+    told = await Console([arq_redis]).retry(Query.parse(line))
+
+    after = await states_of(Inspector(arq_redis))
+    assert {job_id for job_id in before if before[job_id] != after.get(job_id)} == moved
+    assert told == Done(len(moved), len(moved))
+
+
 @pytest.mark.parametrize("verb", ["retry", "cancel", "delete"])
 async def test_nothing_is_done_to_all_by_a_slip(arq_redis: ArqRedis, verb: str) -> None:
     """An empty query means every job in a list, and none where something is done."""

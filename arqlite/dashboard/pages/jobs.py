@@ -13,7 +13,9 @@ from starlette.responses import Response
 from ...console import JobPage, Query, Tally
 from ...errors import ConfigurationError
 from ...model.states import Cause, JobState
+from ...model.verbs import MEANT_BY
 from ..context import console_of
+from ..deeds import states_in_words
 from .columns import COLUMNS, columns_of, keep_columns
 from .rendering import render
 
@@ -67,6 +69,7 @@ async def jobs(request: Request) -> Response:
             "text": text,
             "state": state,
             "total": found.counts.get(state or "all") if len(shown) < 2 else None,
+            "meant_in": {verb: states_in_words(verb, found.query) for verb in MEANT_BY},
             "without": _without(found.query),
             "groups": GROUPS,
             "causes": CAUSES.get(state, ()),
