@@ -236,7 +236,8 @@ class Console:
 
         Raises:
             ConfigurationError: the query has no words, or cannot be asked, or `limit` is below 1.
-            RedisError, OSError: a Redis is away.
+            RedisError, OSError: no Redis of the queues that are meant answers. Where some do, it is done
+                there, and `Done.troubles` tells of the others.
         """
         return await act(self._links, "retry", query, self._redact, limit)
 

@@ -556,9 +556,13 @@ class Done:
     Attributes:
         matched: how many jobs were meant.
         done: to how many it was done; others changed meanwhile, or are in no state for it.
-        is_all: whether no more are left that are meant: one call does it to so many at most.
+        is_all: whether no more are left that are meant: one call does it to so many at most. False, too,
+            where something could not be asked.
+        troubles: what could not be asked: a Redis, of whose jobs none was moved since, or, for a retry, a
+            ledger, whose rows tell of jobs that Redis has forgotten.
     """
 
     matched: int
     done: int
     is_all: bool = True
+    troubles: Sequence[Trouble] = ()

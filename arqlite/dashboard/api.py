@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, Final
 
 from pydantic_core import to_json
@@ -247,7 +248,7 @@ OPERATIONS: Final = (
     ),
     Operation(
         "POST", "/jobs/{verb}", "do_to_jobs", "Do something to many jobs.", Deed, _do_to_jobs,
-        body=ManyJobs, needs=JOB_NEEDS,
+        body=ManyJobs, needs=JOB_NEEDS, may_be_partial=True,
     ),
     Operation(
         "POST", "/jobs/{queue}/{id}/{verb}", "do_to_job", "Do something to a job.", Deed, _do_to_job,
@@ -287,7 +288,9 @@ def _answering(handler: Callable[[Request], Awaitable[Any]]) -> Callable[[Reques
         except NotConfirmed as asked:
             words = f'{asked.text} If that is meant, send "confirm": "{asked.expected}".'
             return refusal(request, 409, words, code="confirm")
-        return Response(_written(value), media_type="application/json")
+        is_partial = isinstance(value, Deed) and bool(value.troubles)
+        status = HTTPStatus.MULTI_STATUS if is_partial else HTTPStatus.OK
+        return Response(_written(value), status, media_type="application/json")
 
     return answer
 

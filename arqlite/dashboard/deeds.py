@@ -7,8 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
-from ..console import BULK_LIMIT, Console, Done, Query, Tally
+from redis.exceptions import RedisError
+
+from ..console import BULK_LIMIT, Console, Done, Query, Tally, Trouble
+from ..console.asking import redis_away
 from ..console.knowledge import states_meant
+from ..console.links import in_words
 from ..errors import ConfigurationError
 from ..model.limits import GlobalLimit, RateLimit
 from ..model.query import Term
@@ -40,8 +44,9 @@ class Deed:
         text: it in a sentence.
         matched: how many jobs were meant; 0 where it is not about jobs.
         done: to how many it was done.
-        is_all: whether no more are left that are meant.
+        is_all: whether no more are left that are meant; False, too, where something could not be asked.
         job_id: the id of a job that was made; empty for none.
+        troubles: what could not be asked, so that it was done to the jobs of the others only.
     """
 
     text: str
@@ -49,6 +54,7 @@ class Deed:
     done: int = 0
     is_all: bool = True
     job_id: str = ""
+    troubles: Sequence[Trouble] = ()
 
 
 class NotConfirmed(Exception):
@@ -135,6 +141,7 @@ async def do_to_selection(
     Raises:
         ConfigurationError: none was chosen, or too many were, or an id means others, too.
         NotConfirmed: they are many, and `confirm` is neither how many nor the verb.
+        RedisError, OSError: no Redis of their queues answers.
     """
     chosen = list(dict.fromkeys(jobs))
     if not chosen:
@@ -144,7 +151,19 @@ async def do_to_selection(
     _must_be_confirmed(verb, Tally(len(chosen)), confirm)
     await _must_mean_single_jobs(console, chosen)
     act = _verb(console, verb)
-    return _told(verb, [await act(query, limit=len(query.get("id"))) for query in some_jobs(chosen)])
+    servers = {place.key: place.server for place in console.places}
+    parts: list[Done] = []
+    silent: list[Exception] = []
+    for query in some_jobs(chosen):
+        try:
+            parts.append(await act(query, limit=len(query.get("id"))))
+        except (RedisError, OSError) as error:
+            [key] = query.get("queue")
+            silent.append(error)
+            parts.append(Done(0, 0, is_all=False, troubles=(redis_away(key, servers[key], in_words(error)),)))
+    if len(silent) == len(parts):
+        raise silent[0]
+    return _told(verb, parts)
 
 
 async def do_to_matching(console: Console, verb: Verb, query: Query, *, confirm: str, limit: int) -> Deed:
@@ -302,12 +321,24 @@ def _in_words(meant: Tally) -> str:
 
 def _told(verb: str, parts: Sequence[Done]) -> Deed:
     matched, done = sum(part.matched for part in parts), sum(part.done for part in parts)
-    is_all = all(part.is_all for part in parts[-1:]) if len(parts) == 1 else parts[-1].is_all
+    troubles = tuple(dict.fromkeys(trouble for part in parts for trouble in part.troubles))
+    is_all = parts[-1].is_all and not troubles
     others = matched - done
-    text = f"{_DONE[verb]} {_jobs(done)}."
+    text = f"{_DONE[verb]} {_jobs(done)}{_not_asked(troubles)}."
     if others > 0:
         text += f" {_jobs(others)} changed meanwhile or are in no state for it."
-    return Deed(text if is_all else f"{text} More are left: do it once more.", matched, done, is_all)
+    # Where something could not be asked, the last part that did nothing tells that the others are through.
+    if not is_all and (not troubles or parts[-1].done):
+        text += " More are left: do it once more."
+    return Deed(text, matched, done, is_all, troubles=troubles)
+
+
+def _not_asked(troubles: Sequence[Trouble]) -> str:
+    """Whom it was not done to: `; queues mail and pdf could not be asked`."""
+    keys = list(dict.fromkeys(one.queue for one in troubles if one.code == "redis-away"))
+    told = [f"queue{'s' if len(keys) > 1 else ''} {' and '.join(keys)} could not be asked"] if keys else []
+    told += ["a ledger could not be asked"] if any(one.code != "redis-away" for one in troubles) else []
+    return "".join(f"; {one}" for one in told)
 
 
 def _jobs(count: int) -> str:

@@ -228,6 +228,29 @@ async def test_no_more_is_done_than_may_be(counted: int, typed: str, most: int) 
     assert f"Deleted {most} jobs. More are left" in flash_of(answer)
 
 
+async def test_queue_that_could_not_be_asked_is_told() -> None:
+    """What was done to the jobs of the others is told, and which queue was not asked."""
+    console = Console(silent=["reports"])
+    count = sum(job.state == "available" for job in console.jobs_)
+    async with user(console) as client:
+        answer = await client.post("/jobs/bulk", data={"verb": "cancel", "q": "state:available"})
+
+    assert flash_of(answer) == f"Cancelled {count} jobs; queue reports could not be asked."
+
+
+async def test_selection_is_done_where_a_redis_answers() -> None:
+    """Of chosen jobs those are done whose Redis answers; where none does, that is said and no more."""
+    console = Console(silent=["mail"])
+    jobs = [next(job for job in console.jobs_ if job.queue == key) for key in ("default", "mail")]
+    chosen = [pair(job.queue, job.id) for job in jobs]
+    async with user(console) as client:
+        some = await client.post("/jobs/bulk", data={"verb": "cancel", "job": chosen})
+        none = await client.post("/jobs/bulk", data={"verb": "cancel", "job": chosen[1:]})
+
+    assert flash_of(some) == "Cancelled 1 job; queue mail could not be asked."
+    assert none.status_code == 503
+
+
 async def test_question_without_words_means_nothing() -> None:
     """A form that means all jobs there are is refused."""
     console = Console()
