@@ -52,6 +52,17 @@ async def counts(links: Links, query: Query, redact: Iterable[str] | None) -> di
     return {str(state): by_state[state] for state in JobState} | {"all": added(by_state.values())}
 
 
+def matched(by_state: Mapping[str, Tally], query: Query) -> Tally:
+    """How many jobs a query means, of what `counts` told of it.
+
+    Args:
+        by_state: the numbers, which leave out what the query says of states.
+        query: the query that was asked.
+    """
+    meant = states_meant(query.terms)
+    return added(by_state[state] for state in map(str, JobState) if meant is None or state in meant)
+
+
 async def count(links: Links, query: Query, redact: Iterable[str] | None) -> Tally:
     """How many jobs are meant; see `Console.count`."""
     states = states_meant(query.terms)

@@ -28,6 +28,7 @@ from ..console import (
     Trouble,
     WorkerList,
 )
+from ..console.counting import matched
 from ..errors import ConfigurationError
 from . import deeds
 from .amounts import moment_of
@@ -116,7 +117,9 @@ async def _jobs(request: Request) -> JobPage:
 
 
 async def _counts(request: Request) -> dict[str, Tally]:
-    return await console_of(request).counts(_query(request))
+    query = _query(request) or Query()
+    counts = await console_of(request).counts(query)
+    return {**counts, "matched": matched(counts, query)}
 
 
 async def _job(request: Request) -> JobDetail:
@@ -218,7 +221,8 @@ OPERATIONS: Final = (
     ),
     Operation("GET", "/jobs", "jobs", "Jobs, the newest first.", JobPage, _jobs, (_Q, _AFTER, _LIMIT)),
     Operation(
-        "GET", "/jobs/count", "jobs_count", "How many jobs, by state.", dict[str, Tally], _counts, (_Q,)
+        "GET", "/jobs/count", "jobs_count", "How many jobs, by state, `all` and `matched`.", dict[str, Tally],
+        _counts, (_Q,),
     ),
     Operation("GET", "/jobs/{queue}/{id}", "job", "One job.", JobDetail, _job),
     Operation(

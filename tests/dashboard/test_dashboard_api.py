@@ -144,8 +144,19 @@ async def test_all_that_is_done(path: str, body: Any, verb: str) -> None:
     assert answer.json()["text"]
 
 
+async def test_count_of_the_query_stands_beside_those_of_states() -> None:
+    """How many match is told beside all states: these are counted whatever the query says of them."""
+    console = Console()
+    async with program(console) as client:
+        counted = (await client.get("jobs/count", params={"q": "-state:completed,discarded"})).json()
+
+    meant = sum(job.state not in ("completed", "discarded") for job in console.jobs_)
+    assert counted["matched"] == {"value": meant, "precision": "exact"}
+    assert counted["all"]["value"] > meant
+
+
 async def test_part_that_was_done_is_no_plain_success() -> None:
-    """Where a Redis is away, 207 tells what was done to the jobs of the others, and what could not be asked."""
+    """Where a Redis is away, 207 tells what was done to the others' jobs, and what could not be asked."""
     async with program(Console(silent=["reports"])) as client:
         answer = await client.post("jobs/cancel", json={"q": "state:available"})
         document = (await client.get("openapi.json")).json()

@@ -146,6 +146,24 @@ async def test_all_that_match_are_meant_by_their_query() -> None:
     assert "that match" not in everything
 
 
+@pytest.mark.parametrize("q", ["status:CANCELLED", "-state:completed,discarded", "state:available,executing"])
+async def test_all_that_match_are_as_many_as_the_query_means(q: str) -> None:
+    """The number of those that match is that of the query, however it says in which states they are."""
+    console = FakeConsole()
+    async with visitor(pages_app(console)) as client:
+        page = (await client.get("/jobs", params={"q": q})).text
+
+    meant = {
+        "status:CANCELLED": {"cancelled"},
+        "-state:completed,discarded": {
+            "available", "scheduled", "retryable", "suspended", "executing", "cancelled",
+        },
+        "state:available,executing": {"available", "executing"},
+    }[q]  # fmt: skip
+    count = sum(job.state in meant for job in console.jobs_)
+    assert f"<summary>All {count} that match</summary>" in page
+
+
 @pytest.mark.parametrize(
     ("q", "words"),
     [
