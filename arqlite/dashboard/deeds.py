@@ -127,10 +127,30 @@ async def do_to_job(console: Console, verb: Verb, queue: str, job_id: str) -> De
     await _must_mean_single_jobs(console, [(queue, job_id)])
     done = await _verb(console, verb)(one_job(queue, job_id), limit=1)
     if done.done:
-        return Deed(f"{_DONE[verb]} job {job_id}.", done.matched, done.done)
-    if done.matched:
-        return Deed(f"Job {job_id} is in no state in which one can {verb} it.", done.matched)
+        has_row = verb == "delete" and any(place.key == queue and place.ledger for place in console.places)
+        rest = " from Redis; its row stays until it is pruned" if has_row else ""
+        return Deed(f"{_DONE[verb]} job {job_id}{rest}.", done.matched, done.done)
+    if why := await _why_not(console, verb, queue, job_id):
+        return Deed(why, matched=1)
     return Deed(f"There is no job {job_id}.")
+
+
+async def _why_not(console: Console, verb: Verb, queue: str, job_id: str) -> str:
+    """Why something was not done to a job that there is; empty where there is none."""
+    try:
+        found = await console.job(job_id, queue)
+    except ConfigurationError:  # it can be the id of none
+        return ""
+    if found is None:
+        return ""
+    if found.sources != {"ledger"}:
+        return f"Job {job_id} is in no state in which one can {verb} it."
+    only = f"Of job {job_id} only its row is left"
+    if verb == "delete":
+        return f"{only}, which stays until it is pruned."
+    if verb == "retry":
+        return f"{only}, of which it cannot be made anew."
+    return f"{only}: in Redis is nothing to cancel."
 
 
 async def do_to_selection(
@@ -163,7 +183,7 @@ async def do_to_selection(
             parts.append(Done(0, 0, is_all=False, troubles=(redis_away(key, servers[key], in_words(error)),)))
     if len(silent) == len(parts):
         raise silent[0]
-    return _told(verb, parts)
+    return _told(console, verb, parts)
 
 
 async def do_to_matching(console: Console, verb: Verb, query: Query, *, confirm: str, limit: int) -> Deed:
@@ -193,7 +213,7 @@ async def do_to_matching(console: Console, verb: Verb, query: Query, *, confirm:
         left -= part.matched
         # A part that changed nothing would be found again, and again.
         if part.is_all or not part.done or left <= 0:
-            told = _told(verb, parts)
+            told = _told(console, verb, parts)
             if not states:
                 return told
             why = f"The query names no state: only those that are {states} were meant."
@@ -319,7 +339,7 @@ def _in_words(meant: Tally) -> str:
     return f"{meant.value:,}" if meant.precision == "exact" else f"{meant.precision} {meant.value:,}"
 
 
-def _told(verb: str, parts: Sequence[Done]) -> Deed:
+def _told(console: Console, verb: str, parts: Sequence[Done]) -> Deed:
     matched, done = sum(part.matched for part in parts), sum(part.done for part in parts)
     troubles = tuple(dict.fromkeys(trouble for part in parts for trouble in part.troubles))
     is_all = parts[-1].is_all and not troubles
@@ -330,6 +350,8 @@ def _told(verb: str, parts: Sequence[Done]) -> Deed:
     # Where something could not be asked, the last part that did nothing tells that the others are through.
     if not is_all and (not troubles or parts[-1].done):
         text += " More are left: do it once more."
+    if verb == "delete" and any(place.ledger for place in console.places):
+        text += " Rows in a ledger stay until they are pruned."
     return Deed(text, matched, done, is_all, troubles=troubles)
 
 
