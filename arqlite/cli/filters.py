@@ -23,6 +23,7 @@ _VALUES = {
     "status": ("QUEUED", "RUNNING", "SUCCESS", "FAILED", "CANCELLED"),
     "cause": ("ERROR", "TIMEOUT", "CANCELLED", "SHUTDOWN", "LOST", "EXPIRED", "REFUSED", "DUPLICATE"),
     "since": ("10m", "1h", "24h", "7d"),
+    "failed": ("10m", "1h", "24h", "7d"),
 }  # fmt: skip
 
 

@@ -26,6 +26,7 @@ from ..model.verbs import Verb, narrowed
 from .asked import Asked
 from .asking import redis_away
 from .auditing import tell_audit
+from .groups import IN_PART, asked_for
 from .knowledge import states_meant
 from .links import Links, in_words
 from .livelist import LiveList
@@ -85,7 +86,7 @@ async def act(links: Links, verb: Verb, query: Query, redact: Iterable[str] | No
             f"say which jobs to {verb}, as with function:send_mail; state:all means all of them"
         )
     most = min(checks.count("limit", limit, 1), BULK_LIMIT)
-    asked = await Asked.of(links, narrowed(verb, query), redact)
+    asked = await asked_for(links, narrowed(verb, query), redact)
     return await _Deed(asked, verb, most).done(f"jobs.{verb}", {"query": str(query)})
 
 
@@ -144,7 +145,7 @@ class _Deed:
             self._asked.asking.tell(redis_away(place.key, place.server, in_words(error)))
 
     def _sources(self) -> list[AsyncIterator[Batch]]:
-        self._saw_all = True
+        self._saw_all = all(one.code != IN_PART for one in self._asked.asking.troubles)
         if not self._states:
             return []
         ledgers = [] if self._is_told_by_homes() else self._asked.ledgers()

@@ -10,6 +10,7 @@ from ..model import checks
 from ..model.query import Query
 from .asked import Asked
 from .cursors import Cursors, no_cursor, packed, unpacked
+from .groups import asked_for
 from .links import Links
 from .matching import Matcher
 from .places import Place
@@ -26,7 +27,7 @@ async def list_jobs(
     links: Links, query: Query, redact: Iterable[str] | None, *, after: str | None, limit: int
 ) -> JobPage:
     """A page of the jobs that are meant; see `Console.jobs`."""
-    asked = await Asked.of(links, query, redact)
+    asked = await asked_for(links, query, redact)
     lines = min(checks.count("limit", limit, 1), MOST_LINES)
     cursors = unpacked(after)
     reading = Reading(asked, lines, cursors)

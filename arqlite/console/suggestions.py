@@ -34,6 +34,8 @@ _FIXED: Mapping[str, Sequence[str]] = {
     "priority": tuple(map(str, range(10))),
     "since": ("15m", "1h", "6h", "24h", "7d"),
     "until": ("15m", "1h", "6h", "24h", "7d"),
+    "failed": ("15m", "1h", "6h", "24h", "7d"),
+    "group": (),
 }
 
 

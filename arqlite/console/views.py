@@ -320,7 +320,7 @@ class ErrorGroup:
         recent: how many in each of 24 equal parts of the time asked for, the newest last.
         sample: the id of the newest.
         is_open: whether some of these jobs are tried again.
-        ids: those of the newest, at most 500: a query of them means the group.
+        ids: those of the newest, at most 500. The words `group:FINGERPRINT failed:FIRST_AT` mean all of them.
     """
 
     fingerprint: str
