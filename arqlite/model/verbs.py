@@ -28,8 +28,9 @@ MEANT_BY: Mapping[Verb, Sequence[JobState]] = {
 def narrowed(verb: Verb, query: Query) -> Query:
     """The jobs of a query that a verb is about; the same query where that says so itself.
 
-    It does by a state or a status that jobs are to have, or by naming jobs by their whole ids. That they are
-    not to be in some state says nothing of the others: what went well is not to run again by that.
+    It does by a state or a status that jobs are to have, or by naming a group of failures, or jobs by their
+    whole ids. That they are not to be in some state says nothing of the others: what went well is not to run
+    again by that.
     """
     if not query or _says_which(query):
         return query
@@ -43,7 +44,8 @@ def is_narrowed(verb: Verb, query: Query) -> bool:
 
 def _says_which(query: Query) -> bool:
     return any(
-        term.name in ("state", "status") or (term.name == "id" and not any(map(has_glob, term.values)))
+        term.name in ("state", "status", "group")
+        or (term.name == "id" and not any(map(has_glob, term.values)))
         for term in query.terms
         if not term.negated
     )

@@ -9,7 +9,16 @@ from arqlite.model.verbs import MEANT_BY, is_narrowed, narrowed
 
 
 @pytest.mark.parametrize(
-    "text", ["state:completed", "status:failed", "state:all tag:vip", "id:1,2", "id:1 -state:completed", ""]
+    "text",
+    [
+        "state:completed",
+        "status:failed",
+        "state:all tag:vip",
+        "id:1,2",
+        "id:1 -state:completed",
+        "group:0f",
+        "",
+    ],
 )
 def test_states_that_are_said_stay(text: str) -> None:
     """A query that says in which states its jobs are, or which ones they are, is left as it is."""
