@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .exits import Failed, Nothing, Wrong
-from .filters import Filtering, filter_argument, in_states, parsed
-from .operating import end_if_away, operate
+from ..model.verbs import MEANT_BY, Verb, narrowed
+from .exits import OUT_OF_REACH, Failed, Nothing, Wrong
+from .filters import Filtering, filter_argument, parsed
+from .operating import end_if_away, operate, tell_troubles
 from .output import output_option, tell_json
 from .screen import is_rich, progress
 from .targets import settings_option
 from .wording import many, tally
 
 if TYPE_CHECKING:
-    from ..console import Console, Done, Query, QueueState, Tally
+    from ..console import Console, Done, Query, QueueState, Tally, Trouble
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +30,10 @@ class Action:
 
     Attributes:
         verb, done: what it is called before, and after.
-        states: the states that are meant where the filter says none.
     """
 
-    verb: str
+    verb: Verb
     done: str
-    states: Sequence[str]
 
     def on(self, console: Console) -> Callable[[Query], Coroutine[Any, Any, Done]]:
         """What does it."""
@@ -42,12 +41,9 @@ class Action:
         return method
 
 
-RETRY = Action("retry", "retried", ("discarded", "cancelled", "retryable"))
-CANCEL = Action("cancel", "cancelled", ("available", "scheduled", "retryable", "suspended", "executing"))
-DELETE = Action(
-    "delete", "deleted",
-    ("available", "scheduled", "retryable", "suspended", "completed", "discarded", "cancelled"),
-)  # fmt: skip
+RETRY = Action("retry", "retried")
+CANCEL = Action("cancel", "cancelled")
+DELETE = Action("delete", "deleted")
 
 
 def _bulk(function: Any) -> click.Command:
@@ -92,10 +88,10 @@ def _do(action: Action, settings: Sequence[str], words: Sequence[str], yes: bool
     query = parsed(words)
     if not query:
         raise click.UsageError(
-            f"{action.verb} which jobs? Say a filter, state:{action.states[0]} for one",
+            f"{action.verb} which jobs? Say a filter, state:{MEANT_BY[action.verb][0]} for one",
             click.get_current_context(),
         )
-    query = in_states(query, action.states)
+    query = narrowed(action.verb, query)
 
     async def work(console: Console) -> Done:
         count = await console.count(query)
@@ -106,6 +102,9 @@ def _do(action: Action, settings: Sequence[str], words: Sequence[str], yes: bool
         return await _all(action, console, query, count)
 
     told = operate(settings, work)
+    is_away = tell_troubles(told.troubles)
+    if not told.matched and is_away:
+        raise click.exceptions.Exit(OUT_OF_REACH)
     if not told.matched:
         if not told.is_all:
             raise Nothing(f"no jobs to {action.verb} were found among those that were looked at: {query}")
@@ -114,6 +113,8 @@ def _do(action: Action, settings: Sequence[str], words: Sequence[str], yes: bool
         tell_json({"action": action.verb, "query": str(query), **_counts(told)})
     else:
         click.echo(f"{action.done} {many(told.done, 'job')}")
+    if is_away:
+        raise click.exceptions.Exit(OUT_OF_REACH)
     if not told.done or not told.is_all:
         left = "the others changed meanwhile, or are in no state for it"
         raise Failed(f"{action.done} {told.done:,} of {told.matched:,} jobs: {left}")
@@ -155,16 +156,19 @@ async def _all(action: Action, console: Console, query: Query, count: Tally) -> 
     from ..console import Done
 
     matched = done = 0
+    troubles: dict[Trouble, None] = {}
     act = action.on(console)
     with progress() as bar:
         task = bar.add_task(action.verb, total=count.value or None)
         while True:
             step = await act(query)
             matched, done = max(matched, done + step.matched), done + step.done
+            troubles.update(dict.fromkeys(step.troubles))
             bar.update(task, completed=done, total=max(count.value, done))
             if step.is_all or not step.done:
-                return Done(matched, done, step.is_all)
+                return Done(matched, done, step.is_all, tuple(troubles))
 
 
 def _counts(told: Done) -> dict[str, Any]:
-    return {"matched": told.matched, "done": told.done, "is_all": told.is_all}
+    counted = {"matched": told.matched, "done": told.done, "is_all": told.is_all}
+    return {**counted, "troubles": list(told.troubles)} if told.troubles else counted

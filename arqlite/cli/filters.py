@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from ..console import Query
 
 _NEGATED = re.compile(rf"-({'|'.join(NAMES)}|arg\.[^:]+|meta\.[^:]+):")
-_STATED = ("state", "status")
 _VALUES = {
     "state": ("available", "scheduled", "retryable", "suspended", "executing", "completed", "discarded",
               "cancelled", "failed", "running", "queued", "succeeded"),
     "status": ("QUEUED", "RUNNING", "SUCCESS", "FAILED", "CANCELLED"),
     "cause": ("ERROR", "TIMEOUT", "CANCELLED", "SHUTDOWN", "LOST", "EXPIRED", "REFUSED", "DUPLICATE"),
     "since": ("10m", "1h", "24h", "7d"),
+    "failed": ("10m", "1h", "24h", "7d"),
 }  # fmt: skip
 
 
@@ -58,12 +58,6 @@ def parsed(words: Sequence[str]) -> Query:
         return Query.parse(" ".join(_as_typed(word) for word in words))
     except ConfigurationError as error:
         raise Wrong(str(error)) from error
-
-
-def in_states(query: Query, states: Iterable[str]) -> Query:
-    """The same query in some states, unless it says itself in which."""
-    says = any(term.name in _STATED for term in query.terms)
-    return query if says else query.with_term("state", *states)
 
 
 def _as_typed(word: str) -> str:

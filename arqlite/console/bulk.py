@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+import contextlib
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
+
+from redis.exceptions import RedisError
 
 from ..engine import RedisEngine
+from ..engine.management import Standing
 from ..errors import ConfigurationError
 from ..inspector.moving import DELETED_IN, RETRIED_FROM
 from ..model import checks
@@ -18,10 +22,13 @@ from ..model.states import (
     STATES_BY_LETTER,
     JobState,
 )
+from ..model.verbs import Verb, narrowed
+from .asked import Asked
+from .asking import redis_away
 from .auditing import tell_audit
+from .groups import IN_PART, asked_for
 from .knowledge import states_meant
-from .links import Links
-from .listing import Asked
+from .links import Links, in_words
 from .livelist import LiveList
 from .matching import Matcher
 from .places import Place
@@ -31,18 +38,22 @@ from .views import Done
 if TYPE_CHECKING:  # without a ledger there need not be an SQLAlchemy
     from ..ledger import JobRowMixin, Ledger
 
-Verb = Literal["retry", "cancel", "delete"]
-
 BULK_LIMIT = 5_000
 """To so many jobs one call does something."""
 
 _AT_ONCE = 500
 # So many jobs of Redis are looked at for those that are meant: some seconds.
 _LOOKS = 200_000
-_MEANT_IN: dict[Verb, frozenset[JobState]] = {
+_CAN_BE_DONE_IN: dict[Verb, frozenset[JobState]] = {
     "retry": RETRIED_FROM,
     "cancel": INCOMPLETE_STATES,
     "delete": DELETED_IN,
+}
+# Where these were not there, jobs that are meant may be left. An open job is in Redis, whatever rows tell.
+_MISSED: dict[Verb, frozenset[str]] = {
+    "retry": frozenset({"redis-away", "ledger-away", "ledger-slow"}),
+    "cancel": frozenset({"redis-away"}),
+    "delete": frozenset({"redis-away"}),
 }
 _WAITS_FOR_A_WORKER = INCOMPLETE_STATES - {JobState.EXECUTING}
 
@@ -67,14 +78,15 @@ async def act(links: Links, verb: Verb, query: Query, redact: Iterable[str] | No
 
     Raises:
         ConfigurationError: the query has no words, or cannot be asked, or `limit` is below 1.
-        RedisError, OSError: a Redis is away; what was done until then stays done, and is in the audit.
+        RedisError, OSError: no Redis of the queues that are meant answers, and nothing was done. Where some
+            do, it is done there, and the others are `Done.troubles`.
     """
     if not query:
         raise ConfigurationError(
             f"say which jobs to {verb}, as with function:send_mail; state:all means all of them"
         )
     most = min(checks.count("limit", limit, 1), BULK_LIMIT)
-    asked = await Asked.of(links, query, redact)
+    asked = await asked_for(links, narrowed(verb, query), redact)
     return await _Deed(asked, verb, most).done(f"jobs.{verb}", {"query": str(query)})
 
 
@@ -93,9 +105,10 @@ class _Deed:
         self._verb: Verb = verb
         self._most = most
         meant = states_meant(asked.query.terms)
-        self._states = _MEANT_IN[verb] if meant is None else meant & _MEANT_IN[verb]
+        self._states = _CAN_BE_DONE_IN[verb] if meant is None else meant & _CAN_BE_DONE_IN[verb]
         self._matched = 0
         self._done = 0
+        self._silent: dict[str, Exception] = {}
 
     async def done(self, action: str, detail: dict[str, Any]) -> Done:
         """Do it to as many as one call may, and write that down."""
@@ -105,30 +118,42 @@ class _Deed:
         finally:
             told = {**detail, "matched": self._matched, "done": self._done}
             await tell_audit(self._asked.links, self._asked.places, action, told)
-        return Done(self._matched, self._done, is_all)
+        if not self._matched and len(self._silent) == len(self._asked.places):
+            raise next(iter(self._silent.values()))
+        troubles = [one for one in self._asked.asking.troubles if one.code in _MISSED[self._verb]]
+        return Done(self._matched, self._done, is_all and not troubles, tuple(troubles))
 
     async def _do(self) -> bool:
         """Whether no more are left."""
-        for place, batches in self._sources():
+        for batches in self._sources():
             async for batch in batches:
                 room = self._most - self._matched
                 ids, rows = batch.ids[:room], batch.rows[: max(room - len(batch.ids), 0)]
-                self._matched += len(ids) + len(rows)
-                self._done += await self._handle(place or batch.place, ids, rows)
+                with self._told_if_away(batch.place):
+                    await self._handle(batch.place, ids, rows)
                 if len(ids) + len(rows) < len(batch.ids) + len(batch.rows):
                     return False
         return self._saw_all
 
-    def _sources(self) -> list[tuple[Place | None, AsyncIterator[Batch]]]:
-        self._saw_all = True
+    @contextlib.contextmanager
+    def _told_if_away(self, place: Place) -> Iterator[None]:
+        """Go on without a queue whose Redis does not answer: the jobs of the others do not wait for it."""
+        try:
+            yield
+        except (RedisError, OSError) as error:
+            self._silent.setdefault(place.key, error)
+            self._asked.asking.tell(redis_away(place.key, place.server, in_words(error)))
+
+    def _sources(self) -> list[AsyncIterator[Batch]]:
+        self._saw_all = all(one.code != IN_PART for one in self._asked.asking.troubles)
         if not self._states:
             return []
         ledgers = [] if self._is_told_by_homes() else self._asked.ledgers()
         with_rows = {place.key for _, _, places in ledgers for place in places}
         plain = [place for place in self._asked.places if place.key not in with_rows]
         return [
-            *((None, self._of_ledger(ledger, places)) for _, ledger, places in ledgers),
-            *((place, self._of_redis(place)) for place in plain),
+            *(self._of_ledger(ledger, places) for _, ledger, places in ledgers),
+            *(self._of_redis(place) for place in plain),
         ]
 
     def _is_told_by_homes(self) -> bool:
@@ -136,26 +161,37 @@ class _Deed:
         matcher = Matcher(self._asked.query, self._asked.known)
         return matcher.asks_only_for_states and self._states <= INCOMPLETE_STATES
 
-    async def _handle(self, place: Place, ids: Sequence[str], rows: Sequence[JobRowMixin]) -> int:
-        done = await revive(self._asked.links, place, rows) if rows else 0
+    async def _handle(self, place: Place, ids: Sequence[str], rows: Sequence[JobRowMixin]) -> None:
+        """Do it, and count: what was done stays done where the next part fails."""
+        if rows:
+            self._done += await revive(self._asked.links, place, rows)
+            self._matched += len(rows)
         if not ids:
-            return done
+            return
         inspector = await self._asked.links.inspector(place)
         do = {"retry": inspector.retry_jobs, "cancel": inspector.cancel_jobs, "delete": inspector.delete_jobs}
         for start in range(0, len(ids), _AT_ONCE):
             chunk = list(ids[start : start + _AT_ONCE])
-            done += await do[self._verb](place.queue, ids=chunk, state=sorted(self._states))
-        return done
+            self._done += await do[self._verb](place.queue, ids=chunk, state=sorted(self._states))
+            self._matched += len(chunk)
 
     async def _of_redis(self, place: Place) -> AsyncIterator[Batch]:
         """Those that are meant in Redis."""
-        yield await self._listed(place, await self._narrowed(place).live(place))
+        found: Batch | None = None
+        with self._told_if_away(place):
+            found = await self._listed(place, await self._narrowed(place).live(place))
+        if found is not None:
+            yield found
 
     async def _rowless(self, ledger: Ledger, place: Place) -> AsyncIterator[Batch]:
         """Those that are meant, are open, and have no row."""
         narrowed = self._narrowed(place)
+        found: Batch | None = None
         if narrowed.means_open_jobs:
-            yield await self._listed(place, await narrowed.rowless(ledger, place))
+            with self._told_if_away(place):
+                found = await self._listed(place, await narrowed.rowless(ledger, place))
+        if found is not None:
+            yield found
 
     def _narrowed(self, place: Place) -> Asked:
         """The same question, to one queue, of the states in which something is to be done."""
@@ -192,24 +228,34 @@ class _Deed:
             if page is None:
                 break
             seen.update(row.id for row in page.items)
-            for place in places:
+            for place in self._answering(places):
                 of_place = [row for row in page.items if row.queue == place.queue]
-                if of_place:
-                    yield await self._standing(place, of_place)
+                if of_place and (standing := await self._standing(place, of_place)) is not None:
+                    yield standing
             after = page.next
             if after is None:
                 break
         # The ledger is away, or it does not know yet of jobs that are named: what Redis has can be moved.
         is_told_by_redis = asked.asking.troubles or ids_named(asked.query) - seen
-        for place in places:
+        for place in self._answering(places):
             rest = self._of_redis(place) if is_told_by_redis else self._rowless(ledger, place)
             async for batch in rest:
                 yield Batch(place, [job_id for job_id in batch.ids if job_id not in seen])
 
-    async def _standing(self, place: Place, rows: Sequence[JobRowMixin]) -> Batch:
-        """Where the jobs of rows are by now: in a state that is meant, or nowhere but in the ledger."""
-        engine = RedisEngine(await self._asked.links.pool(place), place.queue)
-        standings = await engine.standings([row.id for row in rows], with_records=True)
+    def _answering(self, places: Sequence[Place]) -> list[Place]:
+        """Those that have not been silent before: each page of rows would wait for them once more."""
+        return [place for place in places if place.key not in self._silent]
+
+    async def _standing(self, place: Place, rows: Sequence[JobRowMixin]) -> Batch | None:
+        """Where the jobs of rows are by now: in a state that is meant, or nowhere but in the ledger; None
+        where their Redis does not answer.
+        """
+        standings: Sequence[Standing] | None = None
+        with self._told_if_away(place):
+            engine = RedisEngine(await self._asked.links.pool(place), place.queue)
+            standings = await engine.standings([row.id for row in rows], with_records=True)
+        if standings is None:
+            return None
         told = list(zip(rows, standings, strict=True))
         ids = [row.id for row, one in told if one.state and STATES_BY_LETTER[one.state] in self._states]
         if self._verb != "retry":

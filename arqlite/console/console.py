@@ -229,21 +229,30 @@ class Console:
         Those that have ended and that Redis has forgotten are made anew of their rows.
 
         Args:
-            query: which are meant.
+            query: which are meant. Where it names neither a state or a status that they have nor whole ids,
+                these are those that are discarded, cancelled or retryable: what went well runs again only
+                if that is said.
             limit: to so many it is done at most; never to more than `BULK_LIMIT`.
 
         Raises:
             ConfigurationError: the query has no words, or cannot be asked, or `limit` is below 1.
-            RedisError, OSError: a Redis is away.
+            RedisError, OSError: no Redis of the queues that are meant answers. Where some do, it is done
+                there, and `Done.troubles` tells of the others.
         """
         return await act(self._links, "retry", query, self._redact, limit)
 
     async def cancel(self, query: Query, *, limit: int = BULK_LIMIT) -> Done:
-        """Cancel the jobs that are meant and have not ended; at most `limit` of them, see `retry`."""
+        """Cancel the jobs that are meant and have not ended; at most `limit` of them, see `retry`.
+
+        Where the query names no state these are all that have not ended.
+        """
         return await act(self._links, "cancel", query, self._redact, limit)
 
     async def delete(self, query: Query, *, limit: int = BULK_LIMIT) -> Done:
-        """Delete the jobs that are meant and that nobody runs; at most `limit` of them, see `retry`."""
+        """Delete the jobs that are meant and that nobody runs; at most `limit` of them, see `retry`.
+
+        They are gone from Redis; rows of a ledger stay until they are pruned.
+        """
         return await act(self._links, "delete", query, self._redact, limit)
 
     async def pause(self, key: str, *, node: str | None = None) -> None:

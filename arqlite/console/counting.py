@@ -13,9 +13,10 @@ from ..engine import RedisEngine
 from ..engine.management import Depth
 from ..model.query import Query, Term
 from ..model.states import FINAL_STATES, JobState
+from .asked import Asked
+from .groups import asked_for
 from .knowledge import states_meant
 from .links import Links
-from .listing import Asked
 from .livelist import LiveList
 from .places import Place
 from .views import Precision, Tally
@@ -46,10 +47,21 @@ Tallies = Mapping[JobState, Tally]
 async def counts(links: Links, query: Query, redact: Iterable[str] | None) -> dict[str, Tally]:
     """How many jobs are meant, by their state, and all together; see `Console.counts`."""
     plain = Query(tuple(term for term in query.terms if term.name not in _OF_STATES))
-    asked = await Asked.of(links, plain, redact)
+    asked = await asked_for(links, plain, redact)
     asked.until = time.monotonic() + PATIENCE_S
     by_state = await _by_state(asked)
     return {str(state): by_state[state] for state in JobState} | {"all": added(by_state.values())}
+
+
+def matched(by_state: Mapping[str, Tally], query: Query) -> Tally:
+    """How many jobs a query means, of what `counts` told of it.
+
+    Args:
+        by_state: the numbers, which leave out what the query says of states.
+        query: the query that was asked.
+    """
+    meant = states_meant(query.terms)
+    return added(by_state[state] for state in map(str, JobState) if meant is None or state in meant)
 
 
 async def count(links: Links, query: Query, redact: Iterable[str] | None) -> Tally:
@@ -59,7 +71,7 @@ async def count(links: Links, query: Query, redact: Iterable[str] | None) -> Tal
         plain = Query(tuple(term for term in query.terms if term.name == "queue"))
         by_state = await _by_state(await Asked.of(links, plain, redact))
         return added(tally for state, tally in by_state.items() if states is None or state in states)
-    asked = await Asked.of(links, query, redact)
+    asked = await asked_for(links, query, redact)
     return added(await asyncio.gather(*_one_number_each(asked)))
 
 

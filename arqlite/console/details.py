@@ -17,10 +17,10 @@ from ..model.codec import Codec
 from ..model.query import Query, Term
 from ..model.records import JobView
 from ..model.states import STATES_BY_LETTER, JobState
+from .asked import Asked
 from .histories import attempts_of_row, attempts_of_view, timeline_of
 from .lines import error_in_a_line, error_of_view, line_of_row, line_of_view
 from .links import Links
-from .listing import Asked
 from .places import Place
 from .redaction import Hider
 from .views import JobDetail, JobLine, Source

@@ -18,9 +18,9 @@ from ..model.query import Query, Term
 from ..model.states import JobState
 from ..model.tracebacks import Frame, fingerprint_of, folded, own_frame
 from ..utils import truncate
+from .asked import Asked
 from .lines import error_of_view
 from .links import Links
-from .listing import Asked
 from .places import Place
 from .views import ErrorGroup, ErrorGroups
 
@@ -29,6 +29,9 @@ if TYPE_CHECKING:  # without a ledger there need not be an SQLAlchemy
 
 MOST_FAILURES = 5_000
 """So many failures are looked at, the newest ones."""
+
+FAILED = Term("state", (str(JobState.DISCARDED), str(JobState.RETRYABLE)))
+"""The states of jobs that failed and are not well since."""
 
 _PARTS = 24
 _MOST_IDS = 500
@@ -56,15 +59,15 @@ class Failure(NamedTuple):
     is_open: bool
 
 
-class _Found(NamedTuple):
-    """Failures of one source, and whether these were all."""
+class Failures(NamedTuple):
+    """Failures, and whether these were all."""
 
     failures: Sequence[Failure]
     are_all: bool
 
 
 async def error_groups(
-    links: Links, *, since: datetime | None = None, queue: str | None = None, most: int = MOST_FAILURES
+    links: Links, *, since: datetime | None = None, queue: str | None = None, most: int | None = None
 ) -> ErrorGroups:
     """Failures in groups; see `Console.errors`.
 
@@ -72,36 +75,42 @@ async def error_groups(
         links: lead to the queues.
         since: since when; None is the last 24 hours.
         queue: the key of a queue; None is all.
-        most: how many failures are looked at, of each ledger and each queue without one.
+        most: how many failures are looked at, of each ledger and each queue without one; `MOST_FAILURES` if
+            None.
     """
     now = datetime.now(UTC)
     begin = now - _A_DAY if since is None else since
     if begin.tzinfo is None:
         raise ConfigurationError(f"since must be a datetime with a time zone, got {since!r}")
     words = [] if queue is None else [Term("queue", (links.place(queue).key,))]
-    failed = Term("state", (str(JobState.DISCARDED), str(JobState.RETRYABLE)))
-    asked = await Asked.of(links, Query((*words, failed)), None)
+    asked = await Asked.of(links, Query((*words, FAILED)), None)
+    failures, are_all = await failures_of(asked, begin, most)
+    return ErrorGroups(grouped(failures, begin, now), len(failures), are_all, tuple(asked.asking.troubles))
+
+
+async def failures_of(asked: Asked, since: datetime, most: int | None = None) -> Failures:
+    """The failures of the queues that are asked for `FAILED`, since a time; `most` as for `error_groups`."""
+    most = MOST_FAILURES if most is None else most
     ledgers = asked.ledgers()
     with_rows = {place.key for _, _, places in ledgers for place in places}
     found = await asyncio.gather(
-        *(_of_ledger(asked, ledger, places, begin, most) for _, ledger, places in ledgers),
-        *(_of_redis(asked, place, begin, most) for place in asked.places if place.key not in with_rows),
+        *(_of_ledger(asked, ledger, places, since, most) for _, ledger, places in ledgers),
+        *(_of_redis(asked, place, since, most) for place in asked.places if place.key not in with_rows),
     )
     failures = [one for source in found for one in source.failures]
-    return ErrorGroups(
-        grouped(failures, begin, now),
-        len(failures),
-        all(source.are_all for source in found),
-        tuple(asked.asking.troubles),
-    )
+    return Failures(failures, all(source.are_all for source in found))
+
+
+def fingerprint(one: Failure) -> str:
+    """What a failure has in common with those of its group."""
+    return fingerprint_of(one.queue, one.function, one.error_type, one.frame, one.message)
 
 
 def grouped(failures: Iterable[Failure], since: datetime, until: datetime) -> list[ErrorGroup]:
     """Failures by what they have in common, the most frequent first."""
     groups: dict[str, list[Failure]] = {}
     for one in failures:
-        key = fingerprint_of(one.queue, one.function, one.error_type, one.frame, one.message)
-        groups.setdefault(key, []).append(one)
+        groups.setdefault(fingerprint(one), []).append(one)
     made = [_group(key, members, since, until) for key, members in groups.items()]
     return sorted(made, key=lambda group: (group.count, group.last_at), reverse=True)
 
@@ -132,7 +141,7 @@ def _group(fingerprint: str, members: list[Failure], since: datetime, until: dat
 
 async def _of_ledger(
     asked: Asked, ledger: Ledger, places: Sequence[Place], since: datetime, most: int
-) -> _Found:
+) -> Failures:
     keys = {place.queue: place.key for place in places}
 
     async def ask() -> Sequence[Any]:
@@ -142,9 +151,9 @@ async def _of_ledger(
     if rows is None:
         found = await asyncio.gather(*(_of_redis(asked, place, since, most) for place in places))
         # What Redis has forgotten is in the rows only.
-        return _Found([one for source in found for one in source.failures], are_all=False)
+        return Failures([one for source in found for one in source.failures], are_all=False)
     failures = [_of_row(row, keys[row.queue]) for row in rows[:most]]
-    return _Found(failures, len(rows) < most)
+    return Failures(failures, len(rows) < most)
 
 
 def _of_row(row: Any, key: str) -> Failure:
@@ -167,8 +176,8 @@ def _read(error: str) -> tuple[str, str, Frame | None]:
     return kind, truncate(message, 2_000), own_frame(str(told.get("traceback") or ""))
 
 
-async def _of_redis(asked: Asked, place: Place, since: datetime, most: int) -> _Found:
-    async def ask() -> _Found:
+async def _of_redis(asked: Asked, place: Place, since: datetime, most: int) -> Failures:
+    async def ask() -> Failures:
         pool = await asked.links.pool(place)
         engine, codec = RedisEngine(pool, place.queue), Codec(pool.job_serializer, pool.job_deserializer)
         depth = await engine.depth()
@@ -176,16 +185,16 @@ async def _of_redis(asked: Asked, place: Place, since: datetime, most: int) -> _
             not depth.troubled
             and depth.known <= depth.available + depth.waiting + depth.suspended + depth.executing
         ):
-            return _Found([], are_all=True)  # nothing has ended, and nothing failed before
+            return Failures([], are_all=True)  # nothing has ended, and nothing failed before
         live = await asked.live(place)
         failures: list[Failure] = []
         async for jobs in live.found():
             failures += await _of_jobs(engine, codec, place, jobs, since)
             if len(failures) >= most:
-                return _Found(failures[:most], are_all=False)
-        return _Found(failures, live.saw_all)
+                return Failures(failures[:most], are_all=False)
+        return Failures(failures, live.saw_all)
 
-    return await asked.asking.redis(place, ask) or _Found([], are_all=False)
+    return await asked.asking.redis(place, ask) or Failures([], are_all=False)
 
 
 async def _of_jobs(

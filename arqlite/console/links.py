@@ -286,6 +286,8 @@ def in_words(error: BaseException) -> str:
     """Say on one line why there was no answer."""
     if type(error) is TimeoutError and not error.args:
         return "no answer in time"
+    if isinstance(error, _Shut):  # it has the words of the error that was before
+        return str(error)
     told = getattr(error, "orig", None) or error  # SQLAlchemy puts much around what a driver said
     said = " ".join(str(told).split())
     return f"{type(told).__name__}: {said}" if said else type(told).__name__

@@ -11,10 +11,10 @@ from ..model.arguments import Signature
 from ..model.query import NAMES, Query
 from ..model.states import Cause, JobState, LedgerStatus
 from ..model.terms import ALIASES, INSIDE, path_of
+from .asked import Asked
 from .asking import Asking
 from .knowledge import Known, signatures_of
 from .links import Links
-from .listing import Asked
 from .places import Place
 from .redaction import HIDDEN, Hider
 
@@ -34,6 +34,8 @@ _FIXED: Mapping[str, Sequence[str]] = {
     "priority": tuple(map(str, range(10))),
     "since": ("15m", "1h", "6h", "24h", "7d"),
     "until": ("15m", "1h", "6h", "24h", "7d"),
+    "failed": ("15m", "1h", "6h", "24h", "7d"),
+    "group": (),
 }
 
 

@@ -320,7 +320,7 @@ class ErrorGroup:
         recent: how many in each of 24 equal parts of the time asked for, the newest last.
         sample: the id of the newest.
         is_open: whether some of these jobs are tried again.
-        ids: those of the newest, at most 500: a query of them means the group.
+        ids: those of the newest, at most 500. The words `group:FINGERPRINT failed:FIRST_AT` mean all of them.
     """
 
     fingerprint: str
@@ -556,9 +556,13 @@ class Done:
     Attributes:
         matched: how many jobs were meant.
         done: to how many it was done; others changed meanwhile, or are in no state for it.
-        is_all: whether no more are left that are meant: one call does it to so many at most.
+        is_all: whether no more are left that are meant: one call does it to so many at most. False, too,
+            where something could not be asked.
+        troubles: what could not be asked: a Redis, of whose jobs none was moved since, or, for a retry, a
+            ledger, whose rows tell of jobs that Redis has forgotten.
     """
 
     matched: int
     done: int
     is_all: bool = True
+    troubles: Sequence[Trouble] = ()

@@ -24,6 +24,7 @@ from .deeds import (
     do_to_matching,
     do_to_queue,
     do_to_selection,
+    verb_of,
 )
 from .guard import flash
 from .links import here, link, named, unpaired
@@ -34,7 +35,7 @@ from .routes import GuardedRoute, must_be_allowed
 
 async def job_action(request: Request) -> Response:
     """Retry, cancel or delete one job."""
-    verb, queue, job_id = named(request, "verb"), named(request, "queue"), named(request, "id")
+    verb, queue, job_id = verb_of(named(request, "verb")), named(request, "queue"), named(request, "id")
     deed = await do_to_job(console_of(request), verb, queue, job_id)
     # A job that was deleted has no page to go back to.
     return _back(request, await request.form(), deed, "jobs" if verb == "delete" else "")
@@ -44,8 +45,8 @@ async def bulk_action(request: Request) -> Response:
     """Retry, cancel or delete jobs that were chosen, or all that a query means."""
     # A selection has one field for each job.
     form = await request.form(max_fields=look_of(request).bulk_limit + 20, max_files=0)
-    verb = _text(form, "verb")
-    must_be_allowed(request, JOB_NEEDS, verb)
+    must_be_allowed(request, JOB_NEEDS, _text(form, "verb"))
+    verb = verb_of(_text(form, "verb"))
     chosen = [str(job) for job in form.getlist("job")]
     console, limit = console_of(request), look_of(request).bulk_limit
 

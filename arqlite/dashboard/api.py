@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, Final
 
 from pydantic_core import to_json
@@ -27,6 +28,7 @@ from ..console import (
     Trouble,
     WorkerList,
 )
+from ..console.counting import matched
 from ..errors import ConfigurationError
 from . import deeds
 from .amounts import moment_of
@@ -115,7 +117,9 @@ async def _jobs(request: Request) -> JobPage:
 
 
 async def _counts(request: Request) -> dict[str, Tally]:
-    return await console_of(request).counts(_query(request))
+    query = _query(request) or Query()
+    counts = await console_of(request).counts(query)
+    return {**counts, "matched": matched(counts, query)}
 
 
 async def _job(request: Request) -> JobDetail:
@@ -172,7 +176,8 @@ async def _suggest(request: Request) -> Sequence[str]:
 
 
 async def _do_to_job(request: Request) -> Deed:
-    verb, queue, job_id = named(request, "verb"), named(request, "queue"), named(request, "id")
+    verb = deeds.verb_of(named(request, "verb"))
+    queue, job_id = named(request, "queue"), named(request, "id")
     deed = await deeds.do_to_job(console_of(request), verb, queue, job_id)
     if not deed.done:
         raise HTTPException(409 if deed.matched else 404, deed.text)
@@ -181,8 +186,8 @@ async def _do_to_job(request: Request) -> Deed:
 
 async def _do_to_jobs(request: Request) -> Deed:
     told = await _body(request)
-    console, verb, limit = console_of(request), named(request, "verb"), look_of(request).bulk_limit
-    confirm = _said(told, "confirm")
+    console, verb = console_of(request), deeds.verb_of(named(request, "verb"))
+    limit, confirm = look_of(request).bulk_limit, _said(told, "confirm")
     if told.get("jobs"):
         jobs = _job_names(console_of(request).places, told["jobs"])
         return await deeds.do_to_selection(console, verb, jobs, confirm=confirm, limit=limit)
@@ -216,7 +221,8 @@ OPERATIONS: Final = (
     ),
     Operation("GET", "/jobs", "jobs", "Jobs, the newest first.", JobPage, _jobs, (_Q, _AFTER, _LIMIT)),
     Operation(
-        "GET", "/jobs/count", "jobs_count", "How many jobs, by state.", dict[str, Tally], _counts, (_Q,)
+        "GET", "/jobs/count", "jobs_count", "How many jobs, by state, `all` and `matched`.", dict[str, Tally],
+        _counts, (_Q,),
     ),
     Operation("GET", "/jobs/{queue}/{id}", "job", "One job.", JobDetail, _job),
     Operation(
@@ -246,7 +252,7 @@ OPERATIONS: Final = (
     ),
     Operation(
         "POST", "/jobs/{verb}", "do_to_jobs", "Do something to many jobs.", Deed, _do_to_jobs,
-        body=ManyJobs, needs=JOB_NEEDS,
+        body=ManyJobs, needs=JOB_NEEDS, may_be_partial=True,
     ),
     Operation(
         "POST", "/jobs/{queue}/{id}/{verb}", "do_to_job", "Do something to a job.", Deed, _do_to_job,
@@ -286,7 +292,9 @@ def _answering(handler: Callable[[Request], Awaitable[Any]]) -> Callable[[Reques
         except NotConfirmed as asked:
             words = f'{asked.text} If that is meant, send "confirm": "{asked.expected}".'
             return refusal(request, 409, words, code="confirm")
-        return Response(_written(value), media_type="application/json")
+        is_partial = isinstance(value, Deed) and bool(value.troubles)
+        status = HTTPStatus.MULTI_STATUS if is_partial else HTTPStatus.OK
+        return Response(_written(value), status, media_type="application/json")
 
     return answer
 

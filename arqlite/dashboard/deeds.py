@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
-from ..console import BULK_LIMIT, Console, Done, Query, Tally
+from redis.exceptions import RedisError
+
+from ..console import BULK_LIMIT, Console, Done, Query, Tally, Trouble
+from ..console.asking import redis_away
+from ..console.knowledge import states_meant
+from ..console.links import in_words
 from ..errors import ConfigurationError
 from ..model.limits import GlobalLimit, RateLimit
 from ..model.query import Term
-from ..model.terms import MOST_VALUES
+from ..model.terms import MOST_VALUES, has_glob
+from ..model.verbs import MEANT_BY, Verb, is_narrowed, narrowed
 from .amounts import limit_of, rate_of
 
 JOB_NEEDS: Final = {"retry": "jobs.retry", "cancel": "jobs.cancel", "delete": "jobs.delete"}
@@ -38,8 +44,9 @@ class Deed:
         text: it in a sentence.
         matched: how many jobs were meant; 0 where it is not about jobs.
         done: to how many it was done.
-        is_all: whether no more are left that are meant.
+        is_all: whether no more are left that are meant; False, too, where something could not be asked.
         job_id: the id of a job that was made; empty for none.
+        troubles: what could not be asked, so that it was done to the jobs of the others only.
     """
 
     text: str
@@ -47,6 +54,7 @@ class Deed:
     done: int = 0
     is_all: bool = True
     job_id: str = ""
+    troubles: Sequence[Trouble] = ()
 
 
 class NotConfirmed(Exception):
@@ -71,9 +79,25 @@ class _Act(Protocol):
     async def __call__(self, query: Query, *, limit: int) -> Done: ...
 
 
+def verb_of(word: str) -> Verb:
+    """A verb of jobs by its name; which ones there are is checked with the rights, see `JOB_NEEDS`."""
+    return next(verb for verb in MEANT_BY if verb == word)
+
+
+def states_in_words(verb: Verb, query: Query) -> str:
+    """The states in which a verb means jobs of a query, as `discarded or cancelled`; empty where it says so
+    itself.
+    """
+    if not is_narrowed(verb, query):
+        return ""
+    meant = states_meant(narrowed(verb, query).terms) or ()
+    told = [str(state) for state in MEANT_BY[verb] if state in meant]
+    return " or ".join(part for part in (", ".join(told[:-1]), *told[-1:]) if part)
+
+
 def one_job(queue: str, job_id: str) -> Query:
-    """The query that means one job."""
-    return Query((Term("queue", (queue,)), Term("id", (job_id,))))
+    """The query that means one job, in whatever state it is."""
+    return _named(queue, (job_id,))
 
 
 def some_jobs(jobs: Sequence[tuple[str, str]]) -> Sequence[Query]:
@@ -82,13 +106,19 @@ def some_jobs(jobs: Sequence[tuple[str, str]]) -> Sequence[Query]:
     for queue, job_id in jobs:
         by_queue.setdefault(queue, []).append(job_id)
     return [
-        Query((Term("queue", (queue,)), Term("id", tuple(ids[begin : begin + MOST_VALUES]))))
+        _named(queue, tuple(ids[begin : begin + MOST_VALUES]))
         for queue, ids in by_queue.items()
         for begin in range(0, len(ids), MOST_VALUES)
     ]
 
 
-async def do_to_job(console: Console, verb: str, queue: str, job_id: str) -> Deed:
+def _named(queue: str, ids: Sequence[str]) -> Query:
+    terms = (Term("queue", (queue,)), Term("id", ids))
+    # An id that looks like a pattern names no job, and so nobody would have said in which states.
+    return Query((*terms, Term("state", ("all",))) if any(map(has_glob, ids)) else terms)
+
+
+async def do_to_job(console: Console, verb: Verb, queue: str, job_id: str) -> Deed:
     """Retry, cancel or delete one job.
 
     Raises:
@@ -97,20 +127,41 @@ async def do_to_job(console: Console, verb: str, queue: str, job_id: str) -> Dee
     await _must_mean_single_jobs(console, [(queue, job_id)])
     done = await _verb(console, verb)(one_job(queue, job_id), limit=1)
     if done.done:
-        return Deed(f"{_DONE[verb]} job {job_id}.", done.matched, done.done)
-    if done.matched:
-        return Deed(f"Job {job_id} is in no state in which one can {verb} it.", done.matched)
+        has_row = verb == "delete" and any(place.key == queue and place.ledger for place in console.places)
+        rest = " from Redis; its row stays until it is pruned" if has_row else ""
+        return Deed(f"{_DONE[verb]} job {job_id}{rest}.", done.matched, done.done)
+    if why := await _why_not(console, verb, queue, job_id):
+        return Deed(why, matched=1)
     return Deed(f"There is no job {job_id}.")
 
 
+async def _why_not(console: Console, verb: Verb, queue: str, job_id: str) -> str:
+    """Why something was not done to a job that there is; empty where there is none."""
+    try:
+        found = await console.job(job_id, queue)
+    except ConfigurationError:  # it can be the id of none
+        return ""
+    if found is None:
+        return ""
+    if found.sources != {"ledger"}:
+        return f"Job {job_id} is in no state in which one can {verb} it."
+    only = f"Of job {job_id} only its row is left"
+    if verb == "delete":
+        return f"{only}, which stays until it is pruned."
+    if verb == "retry":
+        return f"{only}, of which it cannot be made anew."
+    return f"{only}: in Redis is nothing to cancel."
+
+
 async def do_to_selection(
-    console: Console, verb: str, jobs: Sequence[tuple[str, str]], *, confirm: str, limit: int
+    console: Console, verb: Verb, jobs: Sequence[tuple[str, str]], *, confirm: str, limit: int
 ) -> Deed:
     """Retry, cancel or delete these jobs, given by queue and id.
 
     Raises:
         ConfigurationError: none was chosen, or too many were, or an id means others, too.
         NotConfirmed: they are many, and `confirm` is neither how many nor the verb.
+        RedisError, OSError: no Redis of their queues answers.
     """
     chosen = list(dict.fromkeys(jobs))
     if not chosen:
@@ -120,11 +171,23 @@ async def do_to_selection(
     _must_be_confirmed(verb, Tally(len(chosen)), confirm)
     await _must_mean_single_jobs(console, chosen)
     act = _verb(console, verb)
-    return _told(verb, [await act(query, limit=len(query.get("id"))) for query in some_jobs(chosen)])
+    servers = {place.key: place.server for place in console.places}
+    parts: list[Done] = []
+    silent: list[Exception] = []
+    for query in some_jobs(chosen):
+        try:
+            parts.append(await act(query, limit=len(query.get("id"))))
+        except (RedisError, OSError) as error:
+            [key] = query.get("queue")
+            silent.append(error)
+            parts.append(Done(0, 0, is_all=False, troubles=(redis_away(key, servers[key], in_words(error)),)))
+    if len(silent) == len(parts):
+        raise silent[0]
+    return _told(console, verb, parts)
 
 
-async def do_to_matching(console: Console, verb: str, query: Query, *, confirm: str, limit: int) -> Deed:
-    """Retry, cancel or delete all jobs that a query means.
+async def do_to_matching(console: Console, verb: Verb, query: Query, *, confirm: str, limit: int) -> Deed:
+    """Retry, cancel or delete all jobs that a query means, see `model.verbs.narrowed`.
 
     Raises:
         ConfigurationError: the query means all jobs there are, or more than may be meant at once.
@@ -133,13 +196,14 @@ async def do_to_matching(console: Console, verb: str, query: Query, *, confirm: 
     """
     if not query:
         raise ConfigurationError("say which jobs are meant: queue:NAME means all of a queue")
-    meant = await console.count(query)
+    states = states_in_words(verb, query)
+    meant = await console.count(narrowed(verb, query))
     if meant.value > limit and limit < BULK_LIMIT:
         raise ConfigurationError(
             f"that means {_in_words(meant)} jobs, and at most {limit:,} may be meant at once: "
             "say more closely which"
         )
-    _must_be_confirmed(verb, meant, confirm)
+    _must_be_confirmed(verb, meant, confirm, f": those that are {states}" if states else "")
     # Jobs come while they are counted: what nobody has typed is done to no more than needs no typing.
     left = limit if _needs_words(meant) else min(limit, MANY)
     parts: list[Done] = []
@@ -149,7 +213,11 @@ async def do_to_matching(console: Console, verb: str, query: Query, *, confirm: 
         left -= part.matched
         # A part that changed nothing would be found again, and again.
         if part.is_all or not part.done or left <= 0:
-            return _told(verb, parts)
+            told = _told(console, verb, parts)
+            if not states:
+                return told
+            why = f"The query names no state: only those that are {states} were meant."
+            return replace(told, text=f"{told.text} {why}")
 
 
 async def do_to_queue(console: Console, verb: str, key: str, said: Mapping[str, str]) -> Deed:
@@ -240,11 +308,11 @@ async def _must_mean_single_jobs(console: Console, jobs: Sequence[tuple[str, str
             raise ConfigurationError(f"the id {job_id!r} {may} other jobs, too: nothing was done")
 
 
-def _verb(console: Console, verb: str) -> _Act:
+def _verb(console: Console, verb: Verb) -> _Act:
     return {"retry": console.retry, "cancel": console.cancel, "delete": console.delete}[verb]
 
 
-def _must_be_confirmed(verb: str, meant: Tally, confirm: str) -> None:
+def _must_be_confirmed(verb: str, meant: Tally, confirm: str, which: str = "") -> None:
     """Hold somebody to what they typed: what is to be done, or to how many jobs where that is known."""
     typed = re.sub(r"[\s,.\u00a0\u2009\u202f]", "", confirm).lower()
     if not _needs_words(meant) or typed == verb:
@@ -257,7 +325,7 @@ def _must_be_confirmed(verb: str, meant: Tally, confirm: str) -> None:
     told = _in_words(meant)
     raise NotConfirmed(
         f"{verb.capitalize()} {told} jobs",
-        f"{told} jobs are meant.".capitalize(),
+        f"{told} jobs are meant{which}.".capitalize(),
         str(meant.value) if is_known else verb,
     )
 
@@ -271,14 +339,28 @@ def _in_words(meant: Tally) -> str:
     return f"{meant.value:,}" if meant.precision == "exact" else f"{meant.precision} {meant.value:,}"
 
 
-def _told(verb: str, parts: Sequence[Done]) -> Deed:
+def _told(console: Console, verb: str, parts: Sequence[Done]) -> Deed:
     matched, done = sum(part.matched for part in parts), sum(part.done for part in parts)
-    is_all = all(part.is_all for part in parts[-1:]) if len(parts) == 1 else parts[-1].is_all
+    troubles = tuple(dict.fromkeys(trouble for part in parts for trouble in part.troubles))
+    is_all = parts[-1].is_all and not troubles
     others = matched - done
-    text = f"{_DONE[verb]} {_jobs(done)}."
+    text = f"{_DONE[verb]} {_jobs(done)}{_not_asked(troubles)}."
     if others > 0:
         text += f" {_jobs(others)} changed meanwhile or are in no state for it."
-    return Deed(text if is_all else f"{text} More are left: do it once more.", matched, done, is_all)
+    # Where something could not be asked, the last part that did nothing tells that the others are through.
+    if not is_all and (not troubles or parts[-1].done):
+        text += " More are left: do it once more."
+    if verb == "delete" and any(place.ledger for place in console.places):
+        text += " Rows in a ledger stay until they are pruned."
+    return Deed(text, matched, done, is_all, troubles=troubles)
+
+
+def _not_asked(troubles: Sequence[Trouble]) -> str:
+    """Whom it was not done to: `; queues mail and pdf could not be asked`."""
+    keys = list(dict.fromkeys(one.queue for one in troubles if one.code == "redis-away"))
+    told = [f"queue{'s' if len(keys) > 1 else ''} {' and '.join(keys)} could not be asked"] if keys else []
+    told += ["a ledger could not be asked"] if any(one.code != "redis-away" for one in troubles) else []
+    return "".join(f"; {one}" for one in told)
 
 
 def _jobs(count: int) -> str:

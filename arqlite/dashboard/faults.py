@@ -83,7 +83,7 @@ def refusal(
 def unavailable(error: Exception) -> str:
     """Say what is away, in a sentence."""
     what = "The ledger" if _is_of_ledger(error) else "Redis"
-    return f"{what} does not answer now ({type(error).__name__}). Nothing was lost; try again in a moment."
+    return f"{what} does not answer now ({_kind_of(error)}). Nothing was lost; try again in a moment."
 
 
 def is_away(error: Exception) -> bool:
@@ -125,8 +125,13 @@ async def _of_busy(request: Request, error: Exception) -> Response:
 
 
 async def _of_outage(request: Request, error: Exception) -> Response:
-    logger.warning("%s: %s", type(error).__name__, error)
+    logger.warning("%s: %s", _kind_of(error), error)
     return refusal(request, 503, unavailable(error), {"Retry-After": "5"})
+
+
+def _kind_of(error: Exception) -> str:
+    """What kind of error it is, by a name that its reader may know."""
+    return next(kind.__name__ for kind in type(error).__mro__ if not kind.__name__.startswith("_"))
 
 
 def _is_of_ledger(error: Exception) -> bool:

@@ -48,6 +48,7 @@ class Operation:
         params: those of the query, see `param`.
         body: the type of what is sent along; None for nothing.
         needs: what it needs, by its `verb`.
+        may_be_partial: whether it may be done in a part, as `troubles` of the answer tells: with 207.
     """
 
     method: str
@@ -59,6 +60,7 @@ class Operation:
     params: Sequence[Mapping[str, Any]] = ()
     body: Any = None
     needs: Mapping[str, str] = field(default_factory=dict)
+    may_be_partial: bool = False
 
 
 class _Schemas(GenerateJsonSchema):
@@ -119,6 +121,9 @@ def _described(one: Operation, answer: JsonSchemaValue, body: JsonSchemaValue | 
             },
         },
     }
+    if one.may_be_partial:
+        words = "It was done in a part: `troubles` tells what could not be asked."
+        told["responses"]["207"] = {"description": words, "content": _as_json(answer)}
     if body is not None:
         told["requestBody"] = {"content": _as_json(body)}
     return told

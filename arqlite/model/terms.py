@@ -17,8 +17,8 @@ from . import checks
 from .states import STATE_GROUPS, Cause, JobState, LedgerStatus
 
 NAMES = (
-    "state", "status", "cause", "queue", "function", "tag", "node", "worker", "error", "attempt", "priority",
-    "since", "until", "id", "parent", "by",
+    "state", "status", "cause", "queue", "function", "tag", "node", "worker", "error", "group", "failed",
+    "attempt", "priority", "since", "until", "id", "parent", "by",
 )  # fmt: skip
 """What may stand before the colon, beside `arg.NAME` and `meta.NAME`."""
 
@@ -77,12 +77,14 @@ def checked(name: str, values: Sequence[str], *, is_negated: bool) -> tuple[str,
     name = _name(name)
     if len(values) > MOST_VALUES:
         raise ConfigurationError(f"{name} may have {MOST_VALUES} values at most, got {len(values)}")
-    if name in ("since", "until"):
+    if name in ("since", "until", "failed"):
         if is_negated or len(values) > 1:
             raise ConfigurationError(
                 f"{name} takes one time and no '-': a time between two is since:2h until:1h"
             )
         moment_of(values[0])
+    if name == "group" and (is_negated or len(values) > 1):
+        raise ConfigurationError(f"{name} takes one group of failures and no '-'")
     if not all(values) and not name.startswith(INSIDE):
         raise ConfigurationError(f"{name} must not be empty: leave it out if it does not matter")
     for value in values:

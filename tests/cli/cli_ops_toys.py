@@ -105,6 +105,7 @@ class FakeConsole:
     With TOY_AWAY in the environment Redis is out of reach, TOY_EMPTY leaves nothing to be told, TOY_STUCK has
     no job move, TOY_SPARSE has jobs far down the list only, and with TOY_ROWS only rows tell of jobs. With
     TOY_UNCOUNTED nobody knows how many there are, and with TOY_UNSEEN none is found among those looked at.
+    With TOY_PARTLY the Redis of a queue is away when something is done.
     """
 
     def __init__(self, targets: Any, *, by: str = "") -> None:
@@ -239,6 +240,11 @@ class FakeConsole:
         step, matched = min(self.left, 2), self.left
         self.left -= step
         _note(f"{verb} {query}")
+        if "TOY_PARTLY" in os.environ:
+            away = Trouble(
+                "error", "redis-away", "the Redis of queue pictures does not answer", "", "pictures"
+            )
+            return Done(matched, step, is_all=False, troubles=(away,))
         return Done(matched, step, not self.left)
 
 

@@ -138,6 +138,24 @@ def test_result_as_json(invoke: Callable[..., Result]) -> None:
     }  # fmt: skip
 
 
+def test_part_of_it_was_done(invoke: Callable[..., Result]) -> None:
+    """Where the Redis of a queue is away it is done to the others: both are told, and the code says so."""
+    done = invoke("cancel", "toyapp.Mail", "tag:vip", "--yes", TOY_PARTLY="1")
+
+    assert (done.exit_code, done.stdout) == (4, "cancelled 3 jobs\n")
+    assert "the Redis of queue pictures does not answer" in done.stderr
+    assert "changed meanwhile" not in done.stderr
+
+
+def test_part_of_it_as_json(invoke: Callable[..., Result]) -> None:
+    """JSON has what could not be asked, too."""
+    done = invoke("cancel", "toyapp.Mail", "tag:vip", "--yes", "-o", "json", TOY_PARTLY="1")
+
+    told = json.loads(done.stdout)
+    assert (done.exit_code, told["done"], told["is_all"]) == (4, 3, False)
+    assert [one["code"] for one in told["troubles"]] == ["redis-away"]
+
+
 @pytest.mark.parametrize(
     ("words", "code"),
     [

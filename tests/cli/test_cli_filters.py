@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from arqlite.cli.exits import Wrong
-from arqlite.cli.filters import in_states, parsed
+from arqlite.cli.filters import parsed
 from arqlite.console import Query
 
 
@@ -30,16 +30,3 @@ def test_word_that_cannot_be_read() -> None:
         parsed(["stat:discarded"])
 
     assert raised.value.exit_code == 2
-
-
-@pytest.mark.parametrize("text", ["state:completed", "status:failed", "-state:completed"])
-def test_states_that_are_said_stay(text: str) -> None:
-    """A filter that says of states what it wants is left as it is."""
-    query = Query.parse(text)
-
-    assert in_states(query, ["discarded"]) is query
-
-
-def test_states_that_are_not_said() -> None:
-    """A filter that says nothing of states gets those of the verb."""
-    assert in_states(Query.parse("tag:vip"), ["discarded"]) == Query.parse("tag:vip state:discarded")

@@ -9,6 +9,8 @@ import pytest
 from inspector_toys import enqueue, enqueue_everywhere, states_of
 from query_toys import row
 from reading_toys import away_ledger, fill, ids, settings
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError
 
 from arqlite import ArqRedis, Inspector, Worker, func
 from arqlite.console import Console, Done
@@ -55,6 +57,30 @@ async def test_jobs_that_are_meant_are_moved(
     assert told == Done(done, done)
     assert len(changed) in (done, done - 1)  # (a running job is asked to end)
     assert {after.get(job_id, "gone") for job_id in changed} == {state}
+
+
+@pytest.mark.parametrize(
+    ("line", "moved"),
+    [
+        ("function:toy", {"discarded", "cancelled", "retryable"}),
+        ("function:toy -state:cancelled", {"discarded", "retryable"}),
+        ("function:toy status:SUCCESS", {"completed"}),
+        ("id:completed", {"completed"}),
+        ("id:complet*", set()),
+    ],
+)
+async def test_states_are_those_of_the_verb_where_none_is_named(
+    arq_redis: ArqRedis, line: str, moved: set[str]
+) -> None:
+    """Who names neither a state nor whole ids does not have done again what went well or is to come."""
+    await enqueue_everywhere(arq_redis)
+    before = await states_of(Inspector(arq_redis))
+
+    told = await Console([arq_redis]).retry(Query.parse(line))
+
+    after = await states_of(Inspector(arq_redis))
+    assert {job_id for job_id in before if before[job_id] != after.get(job_id)} == moved
+    assert told == Done(len(moved), len(moved))
 
 
 @pytest.mark.parametrize("verb", ["retry", "cancel", "delete"])
@@ -170,6 +196,85 @@ async def test_jobs_are_moved_while_their_ledger_is_away(arq_redis: ArqRedis) ->
     console = Console([settings(arq_redis, away_ledger())])
 
     assert await console.cancel(Query.parse("function:toy")) == Done(1, 1)
+    await console.aclose()
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+async def test_others_are_moved_while_one_redis_is_away(arq_redis: ArqRedis, is_first: bool) -> None:
+    """A Redis that does not answer keeps nobody from moving the jobs of the others, and is told."""
+    for number in range(3):
+        await enqueue(arq_redis, f"job-{number}")
+    dead = settings(None, queue_name="aaa")
+    console = Console([dead, arq_redis] if is_first else [arq_redis, dead])
+
+    done = await console.cancel(Query.parse("function:toy"))
+
+    assert (done.matched, done.done, done.is_all) == (3, 3, False)
+    assert [(one.code, one.queue) for one in done.troubles] == [("redis-away", "aaa")]
+    assert "_Shut" not in done.troubles[0].text
+    await console.aclose()
+
+
+async def test_others_with_rows_are_moved_while_one_redis_is_away(
+    ledger: Ledger, arq_redis: ArqRedis
+) -> None:
+    """Queues that share a ledger and not their Redis are moved one without the other."""
+    await enqueue(arq_redis, "one")
+    queues = [arq_redis.default_queue_name, "aaa"]
+    await fill(ledger, [row(name, JobState.AVAILABLE, queue=name) for name in queues])
+    await fill(ledger, [row("one", JobState.AVAILABLE, queue=queues[0])])
+    console = Console([settings(None, ledger, queue_name="aaa"), settings(arq_redis, ledger)])
+
+    done = await console.cancel(Query.parse("id:one,aaa"))
+
+    assert (done.matched, done.done, done.is_all) == (1, 1, False)
+    assert [one.queue for one in done.troubles] == ["aaa"]
+    await console.aclose()
+
+
+async def test_nothing_is_done_where_no_redis_answers() -> None:
+    """Where none of the queues that are meant can be asked, that is an error and no success of nothing."""
+    console = Console([settings(None, queue_name="aaa"), settings(None, queue_name="bbb")])
+
+    for _ in range(2):  # the second time nobody asks again, for there was no answer a moment ago
+        with pytest.raises((RedisError, OSError)):
+            await console.cancel(Query.parse("function:toy"))
+    await console.aclose()
+
+
+async def test_outage_in_the_middle_keeps_what_was_done(
+    arq_redis: ArqRedis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A Redis that goes away between two batches leaves the first one done, and that is said."""
+    monkeypatch.setattr(bulk_module, "_AT_ONCE", 2)
+    for number in range(5):
+        await enqueue(arq_redis, f"job-{number}")
+    calls = []
+    cancel_jobs = Inspector.cancel_jobs
+
+    async def failing(self: Inspector, *args: Any, **options: Any) -> int:
+        calls.append(options)
+        if len(calls) == 2:
+            raise RedisConnectionError("gone")
+        return await cancel_jobs(self, *args, **options)
+
+    monkeypatch.setattr(Inspector, "cancel_jobs", failing)
+
+    done = await Console([arq_redis]).cancel(Query.parse("function:toy"))
+
+    assert (done.matched, done.done, done.is_all) == (2, 2, False)
+    assert [one.code for one in done.troubles] == ["redis-away"]
+
+
+async def test_retry_tells_of_a_ledger_that_is_away(arq_redis: ArqRedis) -> None:
+    """What Redis has forgotten is in the rows only: without them nobody knows whether that was all."""
+    await enqueue_everywhere(arq_redis)
+    console = Console([settings(arq_redis, away_ledger())])
+
+    done = await console.retry(Query.parse("function:toy"))
+
+    assert (done.done, done.is_all) == (3, False)
+    assert [one.code for one in done.troubles] == ["ledger-away"]
     await console.aclose()
 
 

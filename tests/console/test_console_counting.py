@@ -10,7 +10,7 @@ from reading_toys import away_ledger, fill, settings
 from arqlite import ArqRedis
 from arqlite.console import Console, Tally
 from arqlite.console import counting as counting_module
-from arqlite.console.counting import added
+from arqlite.console.counting import added, matched
 from arqlite.ledger import Ledger
 from arqlite.model.query import Query
 from arqlite.model.states import FINAL_STATES, JobState
@@ -146,3 +146,23 @@ def test_sum_is_as_exact_as_its_least_exact_part() -> None:
     assert added([Tally(1), Tally(2, "at least")]) == Tally(3, "at least")
     assert added([Tally(1, "about"), Tally(2, "at least")]) == Tally(3, "about")
     assert added([]) == Tally(0)
+
+
+@pytest.mark.parametrize(
+    ("line", "count"),
+    [
+        ("function:toy", 8),
+        ("function:toy status:SUCCESS", 1),
+        ("function:toy -state:completed,discarded", 6),
+        ("function:toy state:incomplete -state:executing", 4),
+        ("function:toy state:completed status:FAILED", 0),
+    ],
+)
+async def test_those_that_match_are_counted_by_all_that_is_said_of_states(
+    fake: ArqRedis, line: str, count: int
+) -> None:
+    """Of the numbers by state those that a query means make its number, whatever words say so."""
+    await enqueue_everywhere(fake)
+    query, console = Query.parse(line), Console([fake])
+
+    assert matched(await console.counts(query), query) == Tally(count) == await console.count(query)

@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 from inspector_toys import enqueue_everywhere
 from query_toys import row
-from reading_toys import away_ledger, fill, settings
+from reading_toys import all_jobs, away_ledger, fill, ids, settings
 
 from arqlite import ArqRedis, Worker, task
 from arqlite.console import Console
 from arqlite.console import failures as failures_module
 from arqlite.errors import ConfigurationError
 from arqlite.ledger import Ledger
+from arqlite.model.query import Query
 from arqlite.model.states import JobState
 
 TRACE = 'Traceback:\n  File "/srv/shop/app/mail.py", line {line}, in send\n    raise Broken\napp.Broken: x'
@@ -134,3 +135,95 @@ async def test_error_of_any_form_is_told(ledger: Ledger, fake: ArqRedis, error: 
     found = await Console([settings(fake, ledger, queue_name="main")]).errors()
 
     assert [group.sample for group in found.groups] == ["one"]
+
+
+async def test_word_for_a_group_means_its_jobs(ledger: Ledger, fake: ArqRedis) -> None:
+    """A list, the numbers and what is done mean the jobs of the group, and none with a similar error."""
+    similar = {
+        "type": "app.Broken",
+        "message": "app.Broken elsewhere",
+        "traceback": TRACE.format(line=9),
+    }
+    other = {"type": "app.NotBroken", "message": "app.Broken", "traceback": ""}
+    rows = [failed(f"job-{n}", minutes_ago=n + 1) for n in range(3)]
+    rows += [failed("open", 30, state=JobState.RETRYABLE), failed("old", 60 * 30)]
+    rows += [failed("similar", 2, function="resend", error=similar), failed("other", 2, error=other)]
+    # It was enqueued long before the time that is looked at, and failed within it.
+    rows += [failed("late", 5, created_at=datetime.now(UTC) - timedelta(days=40))]
+    # Another queue has a job of this id.
+    rows += [failed("job-0", 1, queue="mail", error=other)]
+    await fill(ledger, rows)
+    console = Console([settings(fake, ledger, queue_name=name) for name in ("main", "mail")])
+    group = (await console.errors()).groups[0]
+    line = f"group:{group.fingerprint} failed:{group.first_at.isoformat()}"
+
+    listed = await all_jobs(console, line)
+    query = Query.parse(line)
+
+    assert (
+        sorted(one.id for one in listed) == sorted(group.ids) == ["job-0", "job-1", "job-2", "late", "open"]
+    )
+    assert {one.queue for one in listed} == {"main"}
+    assert (await console.count(query)).value == group.count
+    counts = await console.counts(query)
+    assert {state: one.value for state, one in counts.items() if one.value} == {
+        "discarded": 4, "retryable": 1, "all": 5,
+    }  # fmt: skip
+    assert (await console.retry(query)).matched == 4  # (of what is to be tried Redis knows nothing here)
+    assert sorted(await ids(console, f"group:{group.fingerprint} failed:2d")) == sorted([*group.ids, "old"])
+    assert await ids(console, f"group:{group.fingerprint} failed:30s") == []
+    assert (await console.count(Query.parse("group:0123456789abcdef"))).value == 0
+    assert (await console.cancel(Query.parse("group:0123456789abcdef"))).matched == 0
+
+
+async def test_group_of_redis_is_retried_and_nothing_else(arq_redis: ArqRedis) -> None:
+    """Without a ledger, too, a group is what failed alike: what failed otherwise is left alone."""
+    await arq_redis.options(job_id="job-0").enqueue("breaking", 0)
+    await arq_redis.options(job_id="job-1").enqueue(wavering)
+    worker = Worker(
+        [breaking, wavering], redis_pool=arq_redis, burst=True, max_burst_jobs=2, handle_signals=False
+    )
+    await worker.main()
+    await worker.close()
+    console = Console([arq_redis])
+    groups = {group.error_type: group for group in (await console.errors()).groups}
+
+    done = await console.retry(Query.parse(f"group:{groups['KeyError'].fingerprint}"))
+
+    assert (done.matched, done.done) == (1, 1)
+    assert await ids(console, "state:available") == ["job-1"]
+    assert await ids(console, "state:discarded") == ["job-0"]
+
+
+async def test_job_that_is_named_like_a_pattern_takes_no_others_into_a_group(
+    ledger: Ledger, fake: ArqRedis
+) -> None:
+    """A failed job whose id is a star is left out of its group: as a word it would mean all jobs."""
+    await fill(ledger, [failed("*", 1), failed("one", 1), failed("fine", 1, state=JobState.COMPLETED)])
+    console = Console([settings(fake, ledger, queue_name="main")])
+    [group] = (await console.errors()).groups
+
+    assert await ids(console, f"group:{group.fingerprint}") == ["one"]
+
+
+async def test_group_that_is_known_in_part_is_told(
+    ledger: Ledger, fake: ArqRedis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where more failed than is looked at, the list says so, and what was done is not called all."""
+    monkeypatch.setattr(failures_module, "MOST_FAILURES", 4)
+    await fill(ledger, [failed(f"job-{n}", minutes_ago=n + 1) for n in range(9)])
+    console = Console([settings(fake, ledger, queue_name="main")])
+    [group] = (await console.errors()).groups
+    query = Query.parse(f"group:{group.fingerprint}")
+
+    page = await console.jobs(query)
+    done = await console.retry(query)
+
+    assert [one.code for one in page.troubles] == ["group-in-part"]
+    assert (len(page.jobs), done.matched, done.is_all) == (4, 4, False)
+
+
+async def test_time_of_a_group_needs_the_group(fake: ArqRedis) -> None:
+    """A time of failures without a group says nothing, and is refused with what says something."""
+    with pytest.raises(ConfigurationError, match="group:"):
+        await Console([fake]).jobs(Query.parse("failed:1h"))

@@ -130,6 +130,7 @@ class FakeConsole:
         by: who looks and acts.
         seen: the keys of its queues; None is `QUEUES`.
         limits: to how many jobs something was to be done at most; shared like `acts`.
+        silent: the keys of queues whose Redis is away when something is done to jobs.
     """
 
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -143,6 +144,7 @@ class FakeConsole:
     by: str = ""
     seen: Collection[str] | None = None
     limits: list[int] = field(default_factory=list)
+    silent: Collection[str] = ()
 
     def __post_init__(self) -> None:
         if not self.jobs_ and not self.is_empty:
@@ -478,7 +480,15 @@ class FakeConsole:
         self.acts.append((self.by, verb, query))
         self.limits.append(limit)
         done = min(len(found), limit)
-        return Done(done, done, is_all=done == len(found))
+        silent = tuple(
+            Trouble("error", "redis-away", f"the Redis of queue {key} does not answer", "", key)
+            for key in self.silent
+        )
+        if silent and set(query.get("queue")) and set(query.get("queue")) <= set(self.silent):
+            raise ConnectionError("refused")
+        if silent:  # each part finds what the one before has left
+            self.jobs_[:] = [job for job in self.jobs_ if job not in found[:limit]]
+        return Done(done, done, done == len(found) and not silent, silent)
 
     def _marked(self, line: JobLine) -> JobLine:
         text = self.text

@@ -164,6 +164,33 @@ async def test_all_that_match_have_to_be_typed(typed: str, status: int) -> None:
     assert len(console.acts) == (status == 303)
 
 
+@pytest.mark.parametrize("q", ["attempt:>0", "attempt:>0 -state:cancelled"])
+async def test_what_went_well_is_not_among_all_that_are_retried(q: str) -> None:
+    """A query without a state means failed and cancelled jobs: so many are to be typed, and it is said."""
+    console = Console()
+    meant = {"discarded", "retryable"} | ({"cancelled"} if "-state" not in q else set())
+    console.jobs_ += [job for job in console.jobs_ if job.state == "discarded"] * 8
+    count = sum(job.state in meant for job in console.jobs_)
+    async with user(console) as client:
+        asked = await client.post("/jobs/bulk", data={"verb": "retry", "q": q})
+        done = await client.post("/jobs/bulk", data={"verb": "retry", "q": q, "confirm": str(count)})
+
+    words = "discarded, cancelled or retryable" if "-state" not in q else "discarded or retryable"
+    assert f"Retry {count} jobs?" in asked.text
+    assert f"those that are {words}" in asked.text
+    assert f"only those that are {words} were meant" in flash_of(done)
+
+
+async def test_states_that_a_query_names_are_not_told_again() -> None:
+    """Who names the states hears how many there were, and nothing of states."""
+    async with user(Console()) as client:
+        done = await client.post(
+            "/jobs/bulk", data={"verb": "retry", "q": "state:completed", "confirm": "retry"}
+        )
+
+    assert "meant" not in flash_of(done)
+
+
 @pytest.mark.parametrize("precision", ["at least", "about"])
 @pytest.mark.parametrize(("typed", "status"), [("", 422), ("0", 422), ("7", 422), ("delete", 303)])
 async def test_number_that_nobody_knows_is_confirmed_by_the_verb(
@@ -199,6 +226,29 @@ async def test_no_more_is_done_than_may_be(counted: int, typed: str, most: int) 
     assert answer.status_code == 303
     assert console.limits == [most]
     assert f"Deleted {most} jobs. More are left" in flash_of(answer)
+
+
+async def test_queue_that_could_not_be_asked_is_told() -> None:
+    """What was done to the jobs of the others is told, and which queue was not asked."""
+    console = Console(silent=["reports"])
+    count = sum(job.state == "available" for job in console.jobs_)
+    async with user(console) as client:
+        answer = await client.post("/jobs/bulk", data={"verb": "cancel", "q": "state:available"})
+
+    assert flash_of(answer) == f"Cancelled {count} jobs; queue reports could not be asked."
+
+
+async def test_selection_is_done_where_a_redis_answers() -> None:
+    """Of chosen jobs those are done whose Redis answers; where none does, that is said and no more."""
+    console = Console(silent=["mail"])
+    jobs = [next(job for job in console.jobs_ if job.queue == key) for key in ("default", "mail")]
+    chosen = [pair(job.queue, job.id) for job in jobs]
+    async with user(console) as client:
+        some = await client.post("/jobs/bulk", data={"verb": "cancel", "job": chosen})
+        none = await client.post("/jobs/bulk", data={"verb": "cancel", "job": chosen[1:]})
+
+    assert flash_of(some) == "Cancelled 1 job; queue mail could not be asked."
+    assert none.status_code == 503
 
 
 async def test_question_without_words_means_nothing() -> None:

@@ -144,6 +144,32 @@ async def test_all_that_is_done(path: str, body: Any, verb: str) -> None:
     assert answer.json()["text"]
 
 
+async def test_count_of_the_query_stands_beside_those_of_states() -> None:
+    """How many match is told beside all states: these are counted whatever the query says of them."""
+    console = Console()
+    async with program(console) as client:
+        counted = (await client.get("jobs/count", params={"q": "-state:completed,discarded"})).json()
+
+    meant = sum(job.state not in ("completed", "discarded") for job in console.jobs_)
+    assert counted["matched"] == {"value": meant, "precision": "exact"}
+    assert counted["all"]["value"] > meant
+
+
+async def test_part_that_was_done_is_no_plain_success() -> None:
+    """Where a Redis is away, 207 tells what was done to the others' jobs, and what could not be asked."""
+    async with program(Console(silent=["reports"])) as client:
+        answer = await client.post("jobs/cancel", json={"q": "state:available"})
+        document = (await client.get("openapi.json")).json()
+
+    told = answer.json()
+    assert (answer.status_code, told["is_all"]) == (207, False)
+    assert told["done"] > 0
+    assert [(one["code"], one["queue"]) for one in told["troubles"]] == [("redis-away", "reports")]
+    responses = {path: one["post"]["responses"] for path, one in document["paths"].items() if "post" in one}
+    assert [path for path, one in responses.items() if "207" in one] == ["/api/v1/jobs/{verb}"]
+    assert "troubles" in document["components"]["schemas"]["Deed"]["properties"]
+
+
 async def test_one_job_that_is_not_there_is_not_found() -> None:
     """A job that nobody knows is a 404, not a success that did nothing."""
     async with program() as client:

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.routing import BaseRoute
 from starlette.types import Receive, Scope, Send
 
+from arqlite.console.links import _Shut
 from arqlite.dashboard import OPERATOR, Access, create_dashboard
 from arqlite.dashboard.routes import GuardedRoute
 
@@ -293,3 +294,18 @@ async def test_redis_that_is_away_is_no_bug(error: Exception, path: str) -> None
     assert answer.status_code == 503
     assert answer.headers["retry-after"]
     assert "does not answer" in answer.json()["error"]["message"]
+
+
+async def test_outage_is_told_without_names_of_the_inside() -> None:
+    """A Redis that is not asked again at once is told as the first time: nobody knows what `_Shut` is."""
+
+    class Away(Console):
+        async def queues(self) -> Any:
+            raise _Shut("ConnectionError: Error 111 connecting to redis.internal:6379")
+
+    async with browser(dashboard(Away()), "admin") as client:
+        answer = await client.get("/api/v1/queues")
+
+    told = answer.json()["error"]["message"]
+    assert "Redis does not answer now (ConnectionError)" in told
+    assert "redis.internal" not in told

@@ -146,6 +146,40 @@ async def test_all_that_match_are_meant_by_their_query() -> None:
     assert "that match" not in everything
 
 
+@pytest.mark.parametrize("q", ["status:CANCELLED", "-state:completed,discarded", "state:available,executing"])
+async def test_all_that_match_are_as_many_as_the_query_means(q: str) -> None:
+    """The number of those that match is that of the query, however it says in which states they are."""
+    console = FakeConsole()
+    async with visitor(pages_app(console)) as client:
+        page = (await client.get("/jobs", params={"q": q})).text
+
+    meant = {
+        "status:CANCELLED": {"cancelled"},
+        "-state:completed,discarded": {
+            "available", "scheduled", "retryable", "suspended", "executing", "cancelled",
+        },
+        "state:available,executing": {"available", "executing"},
+    }[q]  # fmt: skip
+    count = sum(job.state in meant for job in console.jobs_)
+    assert f"<summary>All {count} that match</summary>" in page
+
+
+@pytest.mark.parametrize(
+    ("q", "words"),
+    [
+        (f"queue:{DEFAULT}", "Those that are discarded, cancelled or retryable"),
+        (f"queue:{DEFAULT} state:completed", ""),
+    ],
+)
+async def test_buttons_for_all_say_which_they_mean(q: str, words: str) -> None:
+    """Where the query names no state, each button for all says in which ones its jobs are."""
+    async with visitor(pages_app()) as client:
+        page = (await client.get("/jobs", params={"q": q})).text
+
+    [title] = re.findall(r'name="verb" value="retry" class=""(?: title="([^"]*)")?>Retry all<', page)
+    assert title == words
+
+
 async def test_many_jobs_are_asked_for_first() -> None:
     """More than fifty jobs are shown a page that wants their number typed, and then it is done."""
     console = FakeConsole()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -173,7 +175,9 @@ async def test_hidden_jobs_are_not_reached_by_questions(app: Starlette, two: Two
     assert "salary" not in listed.text
     # Of the queue that is seen, one job is scheduled and none is available.
     assert all(one.get("available", {}).get("value", 0) == 0 for one in told)
-    assert all(one.get("matched", 0) == one.get("done", 0) == 0 for one in told)
+    matched = [one.get("matched", 0) for one in told]
+    assert {one["value"] if isinstance(one, dict) else one for one in matched} <= {0}
+    assert all(one.get("done", 0) == 0 for one in told)
     assert await Job("salary-w", two.pool, _queue_name="salaries").status() is JobStatus.queued
 
 
@@ -231,3 +235,55 @@ async def test_secret_arguments_are_not_told(two: Two, eventually: Callable[...,
 
     assert [text for text in texts if "hunter2" in text] == []
     assert [text for text in texts if "secret-1" not in text] == []
+
+
+async def test_job_that_was_deleted_leaves_its_row_and_that_is_said(app: Starlette) -> None:
+    """A job is deleted from Redis: its row stays, and who deletes it once more hears that that is all."""
+    async with person(app, "ada") as client:
+        page = (await client.get("/jobs/mail/mail-0")).text
+        done = await client.post(f"{API}/jobs/mail/mail-0/delete")
+        again = await client.post(f"{API}/jobs/mail/mail-0/delete")
+        still = await client.get("/jobs/mail/mail-0")
+
+    assert 'title="From Redis; its row stays until it is pruned"' in page
+    assert done.json()["text"] == "Deleted job mail-0 from Redis; its row stays until it is pruned."
+    assert (again.status_code, still.status_code) == (409, 200)
+    assert "only its row is left" in again.json()["error"]["message"]
+    assert 'title="From Redis' not in still.text
+
+
+@pytest.mark.parametrize(("verb", "job_id"), [("cancel", "mail-0"), ("cancel", "salary-0")])
+async def test_job_in_another_state_is_there(app: Starlette, verb: str, job_id: str) -> None:
+    """A job that is in no state for it is not said to be none: that is a conflict, with the reason."""
+    queue = "mail" if job_id.startswith("mail") else "salaries"
+    async with person(app, "ada") as client:
+        answer = await client.post(f"{API}/jobs/{queue}/{job_id}/{verb}")
+
+    assert answer.status_code == 409
+    assert f"in no state in which one can {verb} it" in answer.json()["error"]["message"]
+
+
+async def test_rows_of_many_deleted_jobs_stay_and_that_is_said(app: Starlette) -> None:
+    """What is said of many deleted jobs tells that their rows stay, too."""
+    body = {"q": "queue:mail state:completed", "confirm": "delete"}
+    async with person(app, "ada") as client:
+        done = (await client.post(f"{API}/jobs/delete", json=body)).json()
+
+    assert done["done"] == 3
+    assert done["text"] == "Deleted 3 jobs. Rows in a ledger stay until they are pruned."
+
+
+async def test_retry_of_a_group_is_of_its_jobs(app: Starlette) -> None:
+    """On the page of errors the count, the link and the button of a line mean the same jobs."""
+    async with person(app, "ada") as client:
+        page = (await client.get("/errors?queue=salaries")).text
+        [told] = re.findall(r'name="q" value="([^"]*)"', page)
+        [link] = re.findall(r'<td class="wide"><a href="([^"]*)"', page)
+        listed = (await client.get(unescape(link))).text
+        done = await client.post(f"{API}/jobs/retry", json={"q": unescape(told)})
+        ready = (await client.get(f"{API}/jobs", params={"q": "state:available"})).json()
+
+    assert '<td class="n">3</td>' in page
+    assert sorted(re.findall(r'id="job-salaries/([^"]+)"', listed)) == ["salary-0", "salary-1", "salary-2"]
+    assert (done.json()["matched"], done.json()["done"]) == (3, 3)
+    assert {one["id"] for one in ready["jobs"]} == {"salary-0", "salary-1", "salary-2", "salary-w"}

@@ -7,8 +7,7 @@ from datetime import UTC, datetime
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ...console import ErrorGroup, Query
-from ...model.query import Term
+from ...console.groups import query_of
 from ..context import console_of
 from .answering import not_found
 from .rendering import render
@@ -26,7 +25,7 @@ async def errors(request: Request) -> Response:
     found = await console.errors(since=datetime.now(UTC) - SPANS[since][1], queue=queue or None)
     values = {
         "page": "errors",
-        "groups": [(group, query_of(group, since)) for group in found.groups],
+        "groups": [(group, query_of(group)) for group in found.groups],
         "view": found,
         "key_choices": [(key, key) for key in keys],
         "queue": queue,
@@ -35,15 +34,3 @@ async def errors(request: Request) -> Response:
         "choices": [(value, said) for value, (said, _) in SPANS.items()],
     }
     return render(request, "errors", values)
-
-
-def query_of(group: ErrorGroup, since: str) -> Query:
-    """The failed jobs of a group, as near as the words of a query come: its function and its exception."""
-    terms = [
-        Term("state", ("discarded",)),
-        Term("queue", (group.queue,)),
-        Term("function", (group.function,)),
-    ]
-    if group.error_type:
-        terms.append(Term("error", (group.error_type,)))
-    return Query((*terms, Term("since", (since,))))

@@ -11,9 +11,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ...console import JobPage, Query, Tally
+from ...console.counting import matched
 from ...errors import ConfigurationError
 from ...model.states import Cause, JobState
+from ...model.verbs import MEANT_BY
 from ..context import console_of
+from ..deeds import states_in_words
 from .columns import COLUMNS, columns_of, keep_columns
 from .rendering import render
 
@@ -66,7 +69,8 @@ async def jobs(request: Request) -> Response:
             "query": found.query,
             "text": text,
             "state": state,
-            "total": found.counts.get(state or "all") if len(shown) < 2 else None,
+            "total": matched(found.counts, found.query) if found.counts else None,
+            "meant_in": {verb: states_in_words(verb, found.query) for verb in MEANT_BY},
             "without": _without(found.query),
             "groups": GROUPS,
             "causes": CAUSES.get(state, ()),
