@@ -256,6 +256,55 @@ async def test_so_many_runs_were_looked_at(looked_at: int, said: str) -> None:
     assert said in await get("/errors", Few())
 
 
+class OneNode(FakeConsole):
+    """All workers run on one host; `paused` are the sessions that claim nothing."""
+
+    paused: frozenset[int] = frozenset()
+
+    async def queue(self, key: str) -> Any:
+        state = await super().queue(key)
+        workers = [
+            replace(worker, node="host-1", is_paused=place in self.paused)
+            for place, worker in enumerate(state.workers)
+        ]
+        return replace(state, workers=workers, node_limits={}, node_pauses={})
+
+    async def workers(self) -> Any:
+        return replace(await super().workers(), workers=(await self.queue(DEFAULT)).workers)
+
+
+@pytest.mark.parametrize("path", [f"/queues/{DEFAULT}", "/workers"])
+async def test_workers_of_a_node_are_steered_together(path: str) -> None:
+    """What pauses and stops all workers of a node is there once, with how many, and what becomes of jobs."""
+    page = await get(path, OneNode())
+
+    assert re.findall(r"<button[^>]*>((?:Pause|Resume|Stop) [^<]*)</button>", page) == [
+        "Pause the 2 workers of host-1",
+        "Stop the 2 workers of host-1",
+    ]
+    assert "finishes what it has" not in page
+    assert "<code>job_completion_wait</code> of their worker (0 unless its settings say more)" in page
+    assert "goes back to the queue" in page
+
+
+@pytest.mark.parametrize("path", [f"/queues/{DEFAULT}", "/workers"])
+@pytest.mark.parametrize(
+    ("paused", "verbs"), [((), ["Pause"]), ((0, 1), ["Resume"]), ((1,), ["Pause", "Resume"])]
+)
+async def test_node_is_paused_and_resumed_by_what_its_workers_are(
+    path: str, paused: tuple[int, ...], verbs: list[str]
+) -> None:
+    """Where some workers of a node are paused and others not, both can be said to it."""
+    console = OneNode()
+    console.paused = frozenset(paused)
+
+    found = re.findall(
+        r"<button[^>]*>(Pause|Resume) the 2 workers of host-1</button>", await get(path, console)
+    )
+
+    assert found == verbs
+
+
 async def test_ledger_that_is_away_is_not_told_as_peace() -> None:
     """Without a ledger nobody knows whether something has failed, and the page says so."""
     page = await get("/", FakeConsole(ledger_away=True))
