@@ -112,7 +112,8 @@ class QueueState:
             ended.
         oldest: how long the eldest available job has waited; None without one.
         limit: how many jobs each worker runs at once, if an operator has said so.
-        slots: how many jobs all workers together run at once.
+        slots: how many jobs can run at once: of all workers that are not paused, within the limit of the
+            whole queue; 0 without such a worker.
         global_limit, rate_limit: what holds for all workers together.
         rate_used: how many starts count against the rate now.
         node_limits, node_pauses: what was settled for single nodes.

@@ -71,7 +71,8 @@ SLOTS = Metric(
     "gauge",
     ("queue",),
     "",
-    "How many jobs all workers that are not paused can run at once; told by the leader.",
+    "How many jobs all workers that are not paused can run at once, within the limit of the queue; told by "
+    "the leader.",
 )
 RUNNING = Metric("arqlite_jobs_running", "gauge", ("queue",), "", "Jobs that this worker runs now.")
 RESCUED = Metric(

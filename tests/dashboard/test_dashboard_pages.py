@@ -305,6 +305,29 @@ async def test_node_is_paused_and_resumed_by_what_its_workers_are(
     assert found == verbs
 
 
+@pytest.mark.parametrize("path", ["/", "/queues"])
+async def test_queue_whose_workers_are_paused_has_workers(path: str) -> None:
+    """Where all workers are paused nothing can run, and nobody says that there is none."""
+
+    class Paused(FakeConsole):
+        async def queues(self) -> Any:
+            return [replace(queue, slots=0) for queue in await super().queues()][:1]
+
+    page = await get(path, Paused())
+
+    assert "<span>17/0</span>" in page
+    assert ">no worker<" not in page
+
+
+async def test_queue_without_workers_does_not_tell_of_slots() -> None:
+    """Above "No worker runs" nobody says how many jobs run at once."""
+    page = await get(f"/queues/{MAIL}")
+
+    assert "No worker runs" in page
+    assert "at once" not in page[: page.index("<h2>Nodes")]
+    assert '<span class="note">no worker</span>' in page
+
+
 async def test_ledger_that_is_away_is_not_told_as_peace() -> None:
     """Without a ledger nobody knows whether something has failed, and the page says so."""
     page = await get("/", FakeConsole(ledger_away=True))
