@@ -445,6 +445,9 @@ class Overview:
         queues: all of them.
         errors: the last groups of failures, at most five.
         troubles: what an operator should know, the worst first.
+        now_is_exact: whether all queues could be asked; if not, `ready`, `running` and `oldest` are of the
+            others, and so lower bounds.
+        past_is_exact: whether all ledgers could be asked; if not, `failed` and `points` are lower bounds.
     """
 
     ready: int
@@ -455,6 +458,8 @@ class Overview:
     queues: Sequence[QueueState]
     errors: Sequence[ErrorGroup]
     troubles: Sequence[Trouble]
+    now_is_exact: bool = True
+    past_is_exact: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

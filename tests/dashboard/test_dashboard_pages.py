@@ -328,6 +328,39 @@ async def test_queue_without_workers_does_not_tell_of_slots() -> None:
     assert '<span class="note">no worker</span>' in page
 
 
+class HalfAway(FakeConsole):
+    """Some of its queues and ledgers answer."""
+
+    async def overview(self) -> Any:
+        first = await super().overview()
+        queues = [replace(queue, workers=()) for queue in first.queues]
+        queues[-1] = replace(queues[-1], error="connection refused")
+        return replace(first, ready=3, running=1, queues=queues, now_is_exact=False, past_is_exact=False)
+
+
+async def test_sums_without_what_is_away_are_lower_bounds() -> None:
+    """Tiles that lack those of a queue or ledger that is away have a plus, as the counts of Jobs do."""
+    page = await get("/", HalfAway())
+    exact = await get("/")
+
+    tiles = re.findall(r'<span class="label">([^<]+)</span><span class="value">([^<]+)<', page)
+    assert tiles[:3] == [("Ready", "3+"), ("Running", "1+"), ("Failed in 24 h", "1\u202f204+")]
+    assert tiles[3][1].endswith("+")
+    assert re.search(r"completed <b>[^<]+\+</b>", page)
+    assert "No worker runs" not in page
+    assert not re.search(r'class="value">[^<]*\+<', exact)
+
+
+async def test_no_failures_are_not_told_while_a_ledger_is_away() -> None:
+    """That nothing has failed is not said where not all ledgers answer."""
+
+    class Quiet(HalfAway):
+        async def overview(self) -> Any:
+            return replace(await super().overview(), failed=0, errors=())
+
+    assert "No job is failed" not in await get("/", Quiet())
+
+
 async def test_ledger_that_is_away_is_not_told_as_peace() -> None:
     """Without a ledger nobody knows whether something has failed, and the page says so."""
     page = await get("/", FakeConsole(ledger_away=True))

@@ -157,6 +157,7 @@ def _environment() -> Environment:
     )
     made.filters.update(
         absolute=words.absolute,
+        bound=words.bound,
         breakable=words.breakable,
         cause=words.cause_word,
         duration=words.duration,
