@@ -154,6 +154,11 @@ class Watch(Ticker):
             return
         self._changed.clear()
 
+    @property
+    def tasks(self) -> list[str]:
+        """All labels that functions have here, those that the worker does not know the last."""
+        return [] if self._host is None else [*sorted(self._host.functions), OTHER]
+
     def task_of(self, function: str) -> str:
         """Name a function as a label: those that the worker knows, all others alike."""
         return function if self._host is not None and function in self._host.functions else OTHER
