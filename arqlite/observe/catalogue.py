@@ -120,8 +120,8 @@ OTHER = "other"
 """Stands for functions that the worker does not know: labels must not grow with what is enqueued."""
 
 COUNTED_ENDS = ("completed", "discarded", "retryable")
-"""Ends that are counted of each function from the start on, at 0: a rate sees by how much a counter grows, and
-not with what it appears, and so would not see the first failures of a new process."""
+"""Ends that are counted of each function from the start on, at 0: a rate sees by how much a counter grows,
+and not with what it appears, and so would not see the first failures of a new process."""
 
 RESCUES = ("crash", "shutdown", "poison")
 """Why jobs are rescued; from the start on, too."""
