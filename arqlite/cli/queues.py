@@ -38,7 +38,8 @@ _ASKED_FOR = ("available", "scheduled", "retryable", "suspended", "executing", "
 def queues(settings: tuple[str, ...], output: str) -> None:
     """List the queues, and what waits and runs in them.
 
-    `running` is of as many as all workers run at once; `waiting` waits for other jobs.
+    `running` is of as many as can run at once: of the workers that are not paused, within the limit of the
+    queue. `waiting` waits for other jobs.
     """
     found = operate(settings, lambda console: console.queues())
     if output == "json":
@@ -66,7 +67,7 @@ def _row(queue: QueueState) -> list[str]:
         queue.key,
         "paused" if queue.is_paused else "open",
         f"{queue.available:,}",
-        f"{queue.executing:,}/{queue.slots:,}" if queue.slots else f"{queue.executing:,}",
+        f"{queue.executing:,}/{queue.slots:,}" if queue.workers else f"{queue.executing:,}",
         f"{queue.scheduled:,}",
         f"{queue.retryable:,}",
         f"{queue.suspended:,}",

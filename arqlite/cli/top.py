@@ -93,10 +93,23 @@ def _error(group: ErrorGroup) -> tuple[str, ...]:
 
 
 def _headline(overview: Overview) -> str:
-    failed = "" if overview.failed is None else f"  failed {overview.failed:,} in 24h"
-    oldest = "" if overview.oldest is None else f"  oldest waits {span(overview.oldest)}"
-    now = f"{datetime.now().astimezone():%H:%M:%S}"
-    return f"arqlite {now}  ready {overview.ready:,}  running {overview.running:,}{failed}{oldest}"
+    is_known = any(not queue.error for queue in overview.queues)
+    is_exact = overview.now_is_exact
+    ready, running = (
+        _least(f"{count:,}", is_exact=is_exact) if is_known else "-"
+        for count in (overview.ready, overview.running)
+    )
+    told = [f"ready {ready}", f"running {running}"]
+    if overview.failed is not None:
+        told.append(f"failed {_least(f'{overview.failed:,}', is_exact=overview.past_is_exact)} in 24h")
+    if overview.oldest is not None:
+        told.append(f"oldest waits {_least(span(overview.oldest), is_exact=is_exact)}")
+    return "  ".join([f"arqlite {datetime.now().astimezone():%H:%M:%S}", *told])
+
+
+def _least(said: str, *, is_exact: bool) -> str:
+    """A number in words; where something could not be asked it is what is known at least."""
+    return said if is_exact else f"at least {said}"
 
 
 def _chart(overview: Overview) -> str:

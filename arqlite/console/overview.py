@@ -40,7 +40,15 @@ async def overview(links: Links) -> Overview:
         asyncio.gather(*(_Past.of(links, *each, span, now) for each in links.ledgers())),
     )
     ended_in = {key: counts for past in ledgers for key, counts in past.per_queue(span).items()}
-    states = [replace(one.state, ended=ended_in.get(one.state.key, ())) for one in queues]
+    silent_for = {place.key: past.error for past in ledgers for place in past.places}
+    states = [
+        replace(
+            one.state,
+            ended=ended_in.get(one.state.key, ()),
+            ledger_error=silent_for.get(one.state.key, ""),
+        )
+        for one in queues
+    ]
     return Overview(
         ready=sum(state.available for state in states),
         running=sum(state.executing for state in states),
@@ -50,6 +58,8 @@ async def overview(links: Links) -> Overview:
         queues=states,
         errors=groups,
         troubles=all_troubles(queues, servers, [past.facts for past in ledgers if past.facts is not None]),
+        now_is_exact=not any(state.error for state in states),
+        past_is_exact=all(past.failed is not None for past in ledgers),
     )
 
 
@@ -97,6 +107,11 @@ class _Past:
         if not isinstance(failures, Silence):
             failed = sum(count for queue, count in failures.items() if queue in names)
         return cls(places, [row for row in hour if row.queue in names], failed)
+
+    @property
+    def error(self) -> str:
+        """Why it did not answer; empty if it did."""
+        return "" if self.facts is None else self.facts.info.error
 
     def per_queue(self, span: Span) -> dict[str, Sequence[int]]:
         """How many runs ended in each minute, by the key of a queue; nothing if it did not answer."""

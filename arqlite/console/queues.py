@@ -89,7 +89,7 @@ async def look(place: Place, inspector: Inspector) -> QueueState:
         executing=depth.executing,
         oldest=depth.oldest if depth.available else None,
         limit=info.limit,
-        slots=sum(worker.limit for worker in found),
+        slots=info.slots,
         global_limit=info.global_limit,
         rate_limit=info.rate_limit,
         rate_used=info.rate_used,

@@ -112,7 +112,8 @@ class QueueState:
             ended.
         oldest: how long the eldest available job has waited; None without one.
         limit: how many jobs each worker runs at once, if an operator has said so.
-        slots: how many jobs all workers together run at once.
+        slots: how many jobs can run at once: of all workers that are not paused, within the limit of the
+            whole queue; 0 without such a worker.
         global_limit, rate_limit: what holds for all workers together.
         rate_used: how many starts count against the rate now.
         node_limits, node_pauses: what was settled for single nodes.
@@ -444,6 +445,9 @@ class Overview:
         queues: all of them.
         errors: the last groups of failures, at most five.
         troubles: what an operator should know, the worst first.
+        now_is_exact: whether all queues could be asked; if not, `ready`, `running` and `oldest` are of the
+            others, and so lower bounds.
+        past_is_exact: whether all ledgers could be asked; if not, `failed` and `points` are lower bounds.
     """
 
     ready: int
@@ -454,6 +458,8 @@ class Overview:
     queues: Sequence[QueueState]
     errors: Sequence[ErrorGroup]
     troubles: Sequence[Trouble]
+    now_is_exact: bool = True
+    past_is_exact: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

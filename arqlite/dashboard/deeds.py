@@ -244,7 +244,10 @@ async def do_to_queue(console: Console, verb: str, key: str, said: Mapping[str, 
             return Deed(f"Resumed {key}{where}.")
         case "stop":
             await console.stop_workers(key, node=node)
-            return Deed(f"Told the workers of {key}{where} to end when their jobs have.")
+            return Deed(
+                f"Told the workers of {key}{where} to end: what runs has their job_completion_wait, "
+                "and goes back to the queue if it has not ended by then."
+            )
         case "scale":
             await console.scale(key, node=node, **await _limits(console, key, said))
             return Deed(f"Changed the limits of {key}{where}.")

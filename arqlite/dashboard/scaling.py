@@ -18,7 +18,8 @@ class Scale:
         ready: how many jobs could start now.
         scheduled_due_60s: how many become due within the next 60 seconds.
         running: how many run.
-        slots: how many jobs all workers together run at once.
+        slots: how many jobs can run at once: of all workers that are not paused, within the limit of the
+            whole queue; 0 without such a worker.
         desired_slots: how many slots are worth having: for what runs, is ready and is due soon; no more
             than a limit of the whole queue lets run.
         latency_seconds: how long the eldest available job has waited; 0 without one.

@@ -68,6 +68,11 @@ def tally(value: Tally | None) -> str:
             return f"≈{THIN}{number(value.value)}"
 
 
+def bound(said: str, is_exact: bool) -> str:
+    """A number in words, with a plus where it may be more: `3+`; what is not known stays so."""
+    return said if is_exact or said == NOTHING else f"{said}+"
+
+
 def duration(value: timedelta | float | None) -> str:
     """How long: `340 ms`, `2.4 s`, `1 min 12 s`, `2 d 4 h`; a plain number is milliseconds."""
     if value is None:

@@ -86,6 +86,16 @@ class QueueInfo:
         return [job_id for session in self.sessions for job_id in session.running]
 
     @property
+    def slots(self) -> int:
+        """How many jobs its workers can run at once: those that are there and not paused, and no more than
+        the limit of the whole queue; 0 where there is no such worker. Pages, commands and metrics tell it.
+        """
+        found = sum(session.limit for session in self.sessions if session.is_alive and not session.paused)
+        most = self.global_limit
+        # A limit of each partition says nothing of all of them.
+        return found if most is None or most.partition_by is not None else min(found, most.allowed)
+
+    @property
     def nodes(self) -> dict[str, list[SessionInfo]]:
         """Its workers by node."""
         found: dict[str, list[SessionInfo]] = {}

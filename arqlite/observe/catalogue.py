@@ -71,7 +71,8 @@ SLOTS = Metric(
     "gauge",
     ("queue",),
     "",
-    "How many jobs all workers that are not paused can run at once; told by the leader.",
+    "How many jobs all workers that are not paused can run at once, within the limit of the queue; told by "
+    "the leader.",
 )
 RUNNING = Metric("arqlite_jobs_running", "gauge", ("queue",), "", "Jobs that this worker runs now.")
 RESCUED = Metric(
@@ -117,5 +118,12 @@ BUCKETS_S = (
 
 OTHER = "other"
 """Stands for functions that the worker does not know: labels must not grow with what is enqueued."""
+
+COUNTED_ENDS = ("completed", "discarded", "retryable")
+"""Ends that are counted of each function from the start on, at 0: a rate sees by how much a counter grows,
+and not with what it appears, and so would not see the first failures of a new process."""
+
+RESCUES = ("crash", "shutdown", "poison")
+"""Why jobs are rescued; from the start on, too."""
 
 _DOTTED = {"arqlite_redis_errors": "arqlite.redis.errors", "arqlite_rescued": "arqlite.rescued"}

@@ -41,8 +41,13 @@ class Meters:
         self._gauge(catalogue.LEADER, lambda watch: [(int(watch.leads()), {"queue": watch.queue})])
 
     def join(self, watch: Watch) -> None:
-        """Ask a worker from now on."""
+        """Ask a worker from now on; its counters begin at 0, and not with their first value."""
         self._watches.append(watch)
+        for task in watch.tasks:
+            for state in catalogue.COUNTED_ENDS:
+                self._jobs.add(0, {"queue": watch.queue, "task": task, "state": state})
+        for cause in catalogue.RESCUES:
+            self.rescued(watch.queue, cause, 0)
 
     def leave(self, watch: Watch) -> None:
         """Ask a worker no longer."""

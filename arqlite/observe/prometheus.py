@@ -80,7 +80,7 @@ class Prometheus(Watch):
         self._jobs: dict[tuple[str, str], int] = {}
         self._durations: dict[str, _Timing] = {}
         self._waits: dict[str, _Timing] = {}
-        self._rescued: dict[str, int] = dict.fromkeys(("crash", "shutdown", "poison"), 0)
+        self._rescued: dict[str, int] = dict.fromkeys(catalogue.RESCUES, 0)
         self._redis_errors: dict[str, int] = {}
         self._counted_of = ""
         self.registry = registry_of([self])
@@ -141,6 +141,9 @@ class Prometheus(Watch):
         Raises:
             ConfigurationError: nobody can listen at this address.
         """
+        for task in self.tasks:
+            for state in catalogue.COUNTED_ENDS:
+                self._jobs.setdefault((task, state), 0)
         if self._address is not None and self._door is None:
             self._door = _enter(self, self._address)
         await super().start()

@@ -26,7 +26,7 @@ class QueueFigures:
     Attributes:
         depth: how many jobs have not ended, by state.
         latency_s: for how long the eldest job that could start has waited.
-        slots: how many jobs all workers that are not paused can run at once.
+        slots: how many jobs can run at once, see `QueueInfo.slots`.
     """
 
     depth: dict[str, int]
@@ -134,7 +134,6 @@ class Watch(Ticker):
             self.redis_failed(type(self).__name__.lower())
             self.told["error"] = str(error)
             return
-        sessions = () if info is None else info.sessions
         self.figures = QueueFigures(
             {
                 "available": depth.available,
@@ -143,7 +142,7 @@ class Watch(Ticker):
                 "executing": depth.executing,
             },
             depth.oldest.total_seconds(),
-            sum(session.limit for session in sessions if not session.paused),
+            0 if info is None else info.slots,
         )
 
     async def pause(self) -> None:
@@ -154,6 +153,11 @@ class Watch(Ticker):
         except TimeoutError:
             return
         self._changed.clear()
+
+    @property
+    def tasks(self) -> list[str]:
+        """All labels that functions have here, those that the worker does not know the last."""
+        return [] if self._host is None else [*sorted(self._host.functions), OTHER]
 
     def task_of(self, function: str) -> str:
         """Name a function as a label: those that the worker knows, all others alike."""

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from cli_ops_toys import run, terminal
 from click.testing import Result
+
+from arqlite.cli.queues import NAMES, rows
+from arqlite.console import QueueState, WorkerInfo
 
 
 def noted(project: Path) -> list[str]:
@@ -24,6 +28,16 @@ def test_queues_are_listed(project: Path) -> None:
         "mail", "paused", "1,234", "2/7", "0", "0", "0", "90s", "1", "7", "each,", "20", "in", "all,", "3",
         "of", "100", "per", "60", "s",
     ]  # fmt: skip
+
+
+def test_queue_whose_workers_are_paused() -> None:
+    """Of workers that are all paused it is said that nothing can run, and of none nothing at all."""
+    worker = WorkerInfo(queue="q", session="s", node="n", pid=1, limit=7, is_paused=True)
+    paused = QueueState(key="q", name="q", server="x", executing=2, workers=(worker,))
+
+    running = [row[NAMES.index("running")] for row in rows([paused, replace(paused, workers=())])]
+
+    assert running == ["2/0", "2"]
 
 
 def test_queue_out_of_reach(invoke: Callable[..., Result]) -> None:

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import json
 import signal
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
+import pytest
 from cli_ops_toys import run, terminal
+from rich.console import Console as Rich
+
+from arqlite.cli.top import frame
+from arqlite.console import Overview, QueueState
 
 
 def test_one_frame_without_a_terminal(project: Path) -> None:
@@ -18,6 +27,30 @@ def test_one_frame_without_a_terminal(project: Path) -> None:
     assert "error: no worker is alive (mail); start one" in done.stdout
     assert "ValueError: no such address" in done.stdout
     assert "\x1b" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("errors", "changes", "told"),
+    [
+        (["", "refused"], {"now_is_exact": False},
+         "ready at least 12  running at least 2  failed 5 in 24h  oldest waits at least 90s"),
+        ([""], {"past_is_exact": False}, "ready 12  running 2  failed at least 5 in 24h  oldest waits 90s"),
+        (["refused"], {"now_is_exact": False, "failed": None, "oldest": None}, "ready -  running -"),
+    ],
+    ids=["a queue", "a ledger", "everything"],
+)  # fmt: skip
+def test_headline_where_something_is_away(errors: list[str], changes: dict[str, Any], told: str) -> None:
+    """Numbers that lack those of a queue or ledger that is away are not told as if they were all."""
+    queues = [QueueState(key="q", name="q", server="x", error=error) for error in errors]
+    seen = Overview(
+        ready=12, running=2, failed=5, oldest=timedelta(seconds=90), points=(), queues=queues, errors=(),
+        troubles=(),
+    )  # fmt: skip
+    shown = io.StringIO()
+
+    Rich(file=shown, width=200).print(frame(replace(seen, **changes), 200))
+
+    assert shown.getvalue().splitlines()[0].partition("  ")[2] == told
 
 
 def test_q_ends_it(project: Path) -> None:

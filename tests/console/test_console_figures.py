@@ -195,6 +195,26 @@ async def test_overview_adds_up_all_queues(arq_redis: ArqRedis, ledger: Ledger) 
     assert [trouble.code for trouble in first.troubles] == ["redis-away"]
 
 
+async def test_overview_says_how_sure_it_is(arq_redis: ArqRedis, ledger: Ledger, tmp_path: Any) -> None:
+    """Sums that lack a queue or a ledger that is away are lower bounds, and the first look says so."""
+    arq_redis.ledger = ledger
+    await arq_redis.options(job_id="a").enqueue("noop")
+    await ended(ledger, 600, "discarded", count=2)
+    silent = Ledger(f"sqlite:///{tmp_path / 'nowhere' / 'jobs.db'}")
+    near = ArqRedis(connection_pool=arq_redis.connection_pool, default_queue_name="near", ledger=silent)
+
+    looks = []
+    others: list[Any]
+    for others in ([], [dead_settings(functions=[noop])], [near]):
+        async with Console([arq_redis, *others]) as console:
+            looks.append(await console.overview())
+
+    assert [(look.ready, look.failed) for look in looks] == [(1, 2)] * 3
+    assert [look.now_is_exact for look in looks] == [True, False, True]
+    assert [look.past_is_exact for look in looks] == [True, True, False]
+    assert [bool(queue.ledger_error) for queue in looks[2].queues] == [False, True]
+
+
 async def test_overview_shows_the_last_failures(arq_redis: ArqRedis, make_worker: Any) -> None:
     """The last five groups of failures are there, the newest first."""
 

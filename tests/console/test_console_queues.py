@@ -12,7 +12,7 @@ from reading_toys import away_ledger
 from sqlite_threads import sqlite_threads_end  # noqa: F401 (a fixture)
 from worker_toys import Gate, at_work
 
-from arqlite import ArqRedis, Worker, func
+from arqlite import ArqRedis, Inspector, Worker, func
 from arqlite.console import Console
 from arqlite.engine import RedisEngine, Returned
 from arqlite.errors import ConfigurationError
@@ -54,6 +54,33 @@ async def test_jobs_are_counted_by_state(arq_redis: ArqRedis) -> None:
     assert state.retryable_is_exact
     assert state.oldest is not None
     assert timedelta() <= state.oldest < timedelta(minutes=1)
+
+
+async def test_slots_are_those_that_can_be_used(
+    arq_redis: ArqRedis, make_worker: Any, eventually: Any
+) -> None:
+    """A paused worker has no slots, and a limit of the queue leaves no more than it allows; without a worker
+    there are none.
+    """
+    inspector = Inspector(arq_redis)
+    async with Console([arq_redis]) as console:
+        await inspector.scale_queue(QUEUE, global_limit=8)
+        before = (await console.queue(QUEUE)).slots
+        workers = [make_worker([func(noop, name="noop")], node=node, max_jobs=10) for node in ("a", "b")]
+        async with at_work(workers[0]), at_work(workers[1]):
+
+            async def slots(wanted: int) -> bool:
+                state = await console.queue(QUEUE)
+                return len(state.workers) == 2 and state.slots == wanted
+
+            await eventually(lambda: slots(8))
+            await inspector.scale_queue(QUEUE, global_limit=None)
+            await inspector.pause_queue(QUEUE, node="b")
+            await eventually(lambda: slots(10))
+            await inspector.pause_queue(QUEUE)
+            await eventually(lambda: slots(0))
+
+    assert before == 0
 
 
 async def test_many_retries_are_estimated(arq_redis: ArqRedis) -> None:

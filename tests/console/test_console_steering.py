@@ -39,7 +39,9 @@ async def test_one_node_is_paused_and_scaled(arq_redis: ArqRedis) -> None:
         state = await console.queue(QUEUE)
 
     assert (dict(state.node_pauses), dict(state.node_limits)) == ({"web-1": True}, {"web-1": 3})
-    assert (state.workers[0].is_paused, state.slots, state.is_paused) == (True, 3, False)
+    [worker] = state.workers
+    assert (worker.is_paused, worker.limit, state.is_paused) == (True, 3, False)
+    assert state.slots == 0  # those of a paused worker are of no use
 
 
 async def test_limits_are_checked(arq_redis: ArqRedis) -> None:

@@ -220,6 +220,8 @@ class FakeConsole:
             queues=queues,
             errors=(await self.errors()).groups[:5],
             troubles=self.troubles_,
+            now_is_exact=not self.redis_away,
+            past_is_exact=not self.ledger_away,
         )
 
     async def queues(self) -> Sequence[QueueState]:

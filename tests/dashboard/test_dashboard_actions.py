@@ -38,6 +38,16 @@ async def test_action_goes_back_and_says_what_was_done() -> None:
     assert "Paused mail." not in second.text
 
 
+async def test_stop_says_what_becomes_of_jobs() -> None:
+    """Running jobs are not let end unless the settings say so: nobody is told that they are."""
+    async with user(Console()) as client:
+        answer = await client.post("/queues/mail/stop", data={"node": "host-1"})
+        page = await client.get(answer.headers["location"])
+
+    assert "Told the workers of mail on host-1 to end: what runs has their job_completion_wait" in page.text
+    assert "goes back to the queue" in page.text
+
+
 @pytest.mark.parametrize(
     "back",
     [

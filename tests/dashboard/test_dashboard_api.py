@@ -343,6 +343,7 @@ async def test_document_holds_together() -> None:
 
     schemas = told["components"]["schemas"]
     assert schemas["LedgerInfo"]["properties"]["lag"]["default"] == 0
+    assert {"now_is_exact", "past_is_exact"} <= schemas["Overview"]["properties"].keys()
     named = set(re.findall(r'"#/components/schemas/([^"]+)"', text))
     operations = [one for methods in told["paths"].values() for one in methods.values()]
     assert named <= schemas.keys()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, tzinfo
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from browser_toys import chromium, looking, playwright, served
@@ -141,6 +143,40 @@ def test_reads_and_acts_without_a_script(browser: Any) -> None:
     assert said.startswith("Retried 1 job")
     assert [verb for _, verb, _ in console.acts] == ["retry", "pause"]
     assert watched.complaints == []
+
+
+def test_clocks_are_of_the_chosen_zone(browser: Any, origin: str) -> None:
+    """With "Local" all times of a page are those of the device, and stay so when the page looks again."""
+    with looking(browser, origin, timezone_id="Asia/Tokyo") as watched:
+        page = watched.page
+
+        def clocks() -> list[tuple[datetime, str, str]]:
+            shown = page.locator(".ticks time, .as-of time").all()
+            found = [
+                (one.get_attribute("datetime"), one.inner_text(), one.get_attribute("title")) for one in shown
+            ]
+            return [(datetime.fromisoformat(at), text, title) for at, text, title in found]
+
+        def assert_shown(zone: tzinfo, suffix: str) -> None:
+            *ticks, (as_of, said, title) = clocks()
+            assert len(ticks) == 4
+            assert [text for _, text, _ in ticks] == [f"{at.astimezone(zone):%H:%M}" for at, _, _ in ticks]
+            assert said == f"{as_of.astimezone(zone):%H:%M:%S} {suffix}"
+            assert (title == f"{as_of.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC") is (zone is UTC)
+
+        watched.open("/metrics?since=1h")
+        assert_shown(UTC, "UTC")
+        page.locator("#clock").click()
+        assert_shown(ZoneInfo("Asia/Tokyo"), "GMT+0900")
+        before = clocks()[-1][0]
+        page.wait_for_function("new Date().getUTCSeconds() !== " + str(before.second))
+        page.keyboard.press(".")
+        page.wait_for_function(f"document.querySelector('.as-of time').dateTime !== {before.isoformat()!r}")
+        assert clocks()[-1][0] > before
+        assert_shown(ZoneInfo("Asia/Tokyo"), "GMT+0900")
+        page.locator("#clock").click()
+        assert_shown(UTC, "UTC")
+        assert watched.complaints == []
 
 
 def test_page_follows_what_happens(browser: Any) -> None:

@@ -256,6 +256,111 @@ async def test_so_many_runs_were_looked_at(looked_at: int, said: str) -> None:
     assert said in await get("/errors", Few())
 
 
+class OneNode(FakeConsole):
+    """All workers run on one host; `paused` are the sessions that claim nothing."""
+
+    paused: frozenset[int] = frozenset()
+
+    async def queue(self, key: str) -> Any:
+        state = await super().queue(key)
+        workers = [
+            replace(worker, node="host-1", is_paused=place in self.paused)
+            for place, worker in enumerate(state.workers)
+        ]
+        return replace(state, workers=workers, node_limits={}, node_pauses={})
+
+    async def workers(self) -> Any:
+        return replace(await super().workers(), workers=(await self.queue(DEFAULT)).workers)
+
+
+@pytest.mark.parametrize("path", [f"/queues/{DEFAULT}", "/workers"])
+async def test_workers_of_a_node_are_steered_together(path: str) -> None:
+    """What pauses and stops all workers of a node is there once, with how many, and what becomes of jobs."""
+    page = await get(path, OneNode())
+
+    assert re.findall(r"<button[^>]*>((?:Pause|Resume|Stop) [^<]*)</button>", page) == [
+        "Pause the 2 workers of host-1",
+        "Stop the 2 workers of host-1",
+    ]
+    assert "finishes what it has" not in page
+    assert "<code>job_completion_wait</code> of their worker (0 unless its settings say more)" in page
+    assert "goes back to the queue" in page
+
+
+@pytest.mark.parametrize("path", [f"/queues/{DEFAULT}", "/workers"])
+@pytest.mark.parametrize(
+    ("paused", "verbs"), [((), ["Pause"]), ((0, 1), ["Resume"]), ((1,), ["Pause", "Resume"])]
+)
+async def test_node_is_paused_and_resumed_by_what_its_workers_are(
+    path: str, paused: tuple[int, ...], verbs: list[str]
+) -> None:
+    """Where some workers of a node are paused and others not, both can be said to it."""
+    console = OneNode()
+    console.paused = frozenset(paused)
+
+    found = re.findall(
+        r"<button[^>]*>(Pause|Resume) the 2 workers of host-1</button>", await get(path, console)
+    )
+
+    assert found == verbs
+
+
+@pytest.mark.parametrize("path", ["/", "/queues"])
+async def test_queue_whose_workers_are_paused_has_workers(path: str) -> None:
+    """Where all workers are paused nothing can run, and nobody says that there is none."""
+
+    class Paused(FakeConsole):
+        async def queues(self) -> Any:
+            return [replace(queue, slots=0) for queue in await super().queues()][:1]
+
+    page = await get(path, Paused())
+
+    assert "<span>17/0</span>" in page
+    assert ">no worker<" not in page
+
+
+async def test_queue_without_workers_does_not_tell_of_slots() -> None:
+    """Above "No worker runs" nobody says how many jobs run at once."""
+    page = await get(f"/queues/{MAIL}")
+
+    assert "No worker runs" in page
+    assert "at once" not in page[: page.index("<h2>Nodes")]
+    assert '<span class="note">no worker</span>' in page
+
+
+class HalfAway(FakeConsole):
+    """Some of its queues and ledgers answer."""
+
+    async def overview(self) -> Any:
+        first = await super().overview()
+        queues = [replace(queue, workers=()) for queue in first.queues]
+        queues[-1] = replace(queues[-1], error="connection refused")
+        return replace(first, ready=3, running=1, queues=queues, now_is_exact=False, past_is_exact=False)
+
+
+async def test_sums_without_what_is_away_are_lower_bounds() -> None:
+    """Tiles that lack those of a queue or ledger that is away have a plus, as the counts of Jobs do."""
+    page = await get("/", HalfAway())
+    exact = await get("/")
+
+    tiles = re.findall(r'<span class="label">([^<]+)</span><span class="value">([^<]+)<', page)
+    assert tiles[:3] == [("Ready", "3+"), ("Running", "1+"), ("Failed in 24 h", "1\u202f204+")]
+    assert tiles[3][1].endswith("+")
+    assert re.search(r"completed <b>[^<]+\+</b>", page)
+    assert "No worker runs" not in page
+    assert not re.search(r'class="value">[^<]*\+<', exact)
+
+
+async def test_no_failures_are_not_told_while_a_ledger_is_away() -> None:
+    """That nothing has failed is not said where not all ledgers answer."""
+
+    class Quiet(HalfAway):
+        async def overview(self) -> Any:
+            return replace(await super().overview(), failed=0, errors=())
+
+    assert "No job is failed" not in await get("/", Quiet())
+
+
 async def test_ledger_that_is_away_is_not_told_as_peace() -> None:
     """Without a ledger nobody knows whether something has failed, and the page says so."""
     page = await get("/", FakeConsole(ledger_away=True))

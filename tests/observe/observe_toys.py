@@ -51,9 +51,11 @@ def value(page: bytes, name: str, **labels: str) -> float | None:
     return samples_of(page).get((name, frozenset(labels.items())))
 
 
-def host_of(queue: str = "mail", session: str = "host:1:a", **more: Any) -> Host:
+def host_of(
+    queue: str = "mail", session: str = "host:1:a", functions: tuple[str, ...] = ("send",), **more: Any
+) -> Host:
     """Make the worker of a service that has none."""
-    return Host(None, queue, frozenset({"send"}), None, None, session=lambda: session, **more)
+    return Host(None, queue, frozenset(functions), None, None, session=lambda: session, **more)
 
 
 def stopped(**fields: Any) -> JobStopped:

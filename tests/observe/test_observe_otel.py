@@ -483,6 +483,27 @@ async def test_metrics_of_a_worker(arq_redis: ArqRedis, make_worker: Any, eventu
     assert one(after, "arqlite.jobs.running", queue=QUEUE) is None
 
 
+async def test_counters_begin_at_nought() -> None:
+    """Ends of functions and rescues are told before the first: or no rate would see the first ones."""
+    reader = InMemoryMetricReader()
+    provider = MeterProvider([reader])
+    service = OpenTelemetry(meter_provider=provider, traces=False)
+    service.introduce(host_of(queue="mail"))
+    await service.start()
+    found = readings(reader)
+    await service.stop()
+    provider.shutdown()
+
+    ends = [
+        one(found, "arqlite.jobs", queue="mail", task=task, state=state)
+        for task in ("send", "other")
+        for state in ("completed", "discarded", "retryable")
+    ]
+    assert ends == [0] * 6
+    causes = ("crash", "shutdown", "poison")
+    assert [one(found, "arqlite.rescued", queue="mail", cause=cause) for cause in causes] == [0] * 3
+
+
 async def test_instruments_are_made_once() -> None:
     """Two workers of one process share the instruments of a provider, and each tells of itself."""
     reader = InMemoryMetricReader()

@@ -49,10 +49,32 @@ async def test_ends_are_counted_by_what_became_of_them(arq_redis: ArqRedis, make
     counted = {
         dict(labels)["state"]: count
         for (name, labels), count in samples_of(metrics.expose()).items()
-        if name == "arqlite_jobs_total"
+        if name == "arqlite_jobs_total" and dict(labels)["task"] == "act"
     }
     assert counted == {"completed": 4, "discarded": 2, "retryable": 1, "snoozed": 1, "cancelled": 1}
     assert value(metrics.expose(), "arqlite_jobs_total", queue=QUEUE, task="act", state="completed") == 4
+
+
+async def test_counters_begin_at_nought() -> None:
+    """Ends of all functions that are known are told before the first: or no rate would see the first ones."""
+    metrics = await begun(Prometheus(), queue="mail", functions=("send", "sort"))
+    first = metrics.expose()
+    execute(stopped(queue="mail", function="send", state="discarded", started_ms=1000))
+    after = metrics.expose()
+    await metrics.stop()
+
+    counted = {
+        (dict(labels)["task"], dict(labels)["state"]): count
+        for (name, labels), count in samples_of(first).items()
+        if name == "arqlite_jobs_total"
+    }
+    ends = ("completed", "discarded", "retryable")
+    assert counted == {(task, state): 0 for task in ("send", "sort", "other") for state in ends}
+    assert value(after, "arqlite_jobs_total", queue="mail", task="send", state="discarded") == 1
+    causes = [
+        value(first, "arqlite_rescued_total", queue="mail", cause=cause) for cause in ("crash", "poison")
+    ]
+    assert causes == [0, 0]
 
 
 async def test_times_of_runs_and_waits(arq_redis: ArqRedis, make_worker: Any) -> None:

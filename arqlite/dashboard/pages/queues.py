@@ -5,7 +5,6 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ...console import QueueState
 from ..context import console_of
 from ..links import named
 from .answering import not_found
@@ -15,7 +14,7 @@ from .rendering import render
 async def queues(request: Request) -> Response:
     """All queues that somebody sees."""
     found = await console_of(request).queues()
-    return render(request, "queues", {"page": "queues", "queues": found, "room": room})
+    return render(request, "queues", {"page": "queues", "queues": found})
 
 
 async def queue(request: Request) -> Response:
@@ -26,14 +25,4 @@ async def queue(request: Request) -> Response:
     found = await console.queue(key)
     nodes = sorted({worker.node for worker in found.workers} | {*found.node_limits, *found.node_pauses})
     by_node = {node: [worker for worker in found.workers if worker.node == node] for node in nodes}
-    return render(
-        request, "queue", {"page": "queues", "view": found, "by_node": by_node, "room": room(found)}
-    )
-
-
-def room(queue: QueueState) -> int:
-    """How many jobs of a queue can run at once: what its workers have slots for, or less by its limit."""
-    limit = queue.global_limit
-    if limit is None or limit.partition_by is not None:
-        return queue.slots
-    return min(queue.slots, limit.allowed) if queue.slots else limit.allowed
+    return render(request, "queue", {"page": "queues", "view": found, "by_node": by_node})

@@ -27,6 +27,8 @@ except ImportError as error:  # pragma: no cover
 
 THEME_COOKIE: Final = "arqlite_theme"
 _THEMES: Final = ("light", "dark")
+_CLOCKS: Final = {"minutes": "%H:%M", "seconds": "%H:%M:%S UTC", "day": "%d %b"}
+"""How moments are written that are not told from now: the script writes them so in the zone of the device."""
 
 SECTIONS: Final = (
     ("overview", "Overview", "o"),
@@ -121,9 +123,15 @@ def _common(request: Request) -> dict[str, Any]:
         form = Markup('<time datetime="{machine}" title="{absolute}">{said}</time>')
         return form.format(machine=words.machine(at), absolute=words.absolute(at), said=said)
 
+    def clock(at: datetime, form: str) -> Markup:
+        shown = Markup('<time datetime="{machine}" title="{absolute}" data-clock="{form}">{said}</time>')
+        said = at.astimezone(UTC).strftime(_CLOCKS[form])
+        return shown.format(machine=words.machine(at), absolute=words.absolute(at), form=form, said=said)
+
     return {
         "access": access_of(request) if has_access else None,
         "asset": lambda name: asset(request, name),
+        "clock": clock,
         "flash": getattr(request.state, "flash", None),
         "link": path_to,
         "live_url": link_if(request, "live") if has_access else "",
@@ -157,6 +165,7 @@ def _environment() -> Environment:
     )
     made.filters.update(
         absolute=words.absolute,
+        bound=words.bound,
         breakable=words.breakable,
         cause=words.cause_word,
         duration=words.duration,

@@ -26,11 +26,22 @@ function showTheme() {
 
 // -- times: as the server wrote them, in UTC, or as this device has them
 
+// What both ways of writing a moment begin with is the same in all languages.
+function written(at, isLocal) {
+  const text = isLocal ? at.toString() : at.toUTCString();
+  const [day, clock, zone] = isLocal
+    ? [`${text.slice(8, 10)} ${text.slice(4, 7)}`, text.slice(16, 24), text.slice(25, 33)]
+    : [text.slice(5, 11), text.slice(17, 25), "UTC"];
+  return { day, minutes: clock.slice(0, 5), seconds: `${clock} ${zone}` };
+}
 function showTimes() {
   const isLocal = kept.get("clock", "utc") === "local";
   for (const time of all("time[datetime]")) {
-    time.dataset.utc ??= time.title;
-    time.title = isLocal ? new Date(time.dateTime).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "long" }) : time.dataset.utc;
+    const at = new Date(time.dateTime);
+    time.title = isLocal
+      ? at.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "long" })
+      : at.toISOString().replace(/^([^T]+)T([^.]+).*/, "$1 $2 UTC");
+    if (time.dataset.clock) time.textContent = written(at, isLocal)[time.dataset.clock];
   }
   const button = one("#clock");
   if (button) button.textContent = isLocal ? "Local" : "UTC";
@@ -196,7 +207,7 @@ function morph(old, fresh) {
 const isAlike = (one, other) => one.nodeType === other.nodeType && one.nodeName === other.nodeName && (one.id ?? "") === (other.id ?? "");
 // What the reader has changed is theirs: what is open, and elements and marks that only this script makes.
 const isMade = (node) => node.nodeType === Node.ELEMENT_NODE && node.dataset.own === "all";
-const isOurs = (element, name) => element.dataset.own !== undefined || name === "open" || name === "data-count" || name === "data-utc"
+const isOurs = (element, name) => element.dataset.own !== undefined || name === "open" || name === "data-count"
   || (name === "value" && element === document.activeElement);
 
 // -- completing: a list below an input, moved through by arrows
