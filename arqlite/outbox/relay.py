@@ -139,13 +139,18 @@ class Relay(Ticker):
         taken: Sequence[Unpushed],
         duplicates: Sequence[Unpushed],
         holders: Mapping[str, Holder],
-    ) -> Sequence[str]:
-        """Tell rows what became of their jobs; returns those that somebody cancelled there meanwhile."""
-        queue, withdrawn = self._engine.queue, list[str]()
+    ) -> dict[str, bytes]:
+        """Tell rows what became of their jobs; returns those that somebody cancelled there meanwhile, by id,
+        as they were pushed.
+        """
+        queue, withdrawn = self._engine.queue, dict[str, bytes]()
         if taken:
             ids, newest = [one.job.job_id for one in taken], max(one.enqueued_at for one in taken)
             await store.mark_pushed(db, table, queue, ids, newest)
-            withdrawn = await store.withdrawn(db, table, queue, ids)
+            late = await store.withdrawn(db, table, queue, ids)
+            withdrawn = {
+                one.job.job_id: one.job.record for one in taken if (one.job.job_id, one.enqueued_at) in late
+            }
         for one in duplicates:
             holder = holders[one.job.job_id]
             logger.info(

@@ -112,11 +112,17 @@ async def mark_pushed(
     )
 
 
-async def withdrawn(db: AsyncSession, table: Table, queue: str, job_ids: Sequence[str]) -> list[str]:
-    """Tell which jobs somebody cancelled while they were being pushed."""
+async def withdrawn(
+    db: AsyncSession, table: Table, queue: str, job_ids: Sequence[str]
+) -> set[tuple[str, datetime]]:
+    """Tell which jobs somebody cancelled while they were being pushed.
+
+    Returns:
+        Their ids, each with when the job was enqueued: it may be another one than the caller means.
+    """
     columns = table.c
     found = await db.execute(
-        select(columns.id).where(
+        select(columns.id, columns.enqueued_at).where(
             columns.queue == queue,
             columns.id.in_(job_ids),
             columns.status == CANCELLED,
@@ -124,7 +130,7 @@ async def withdrawn(db: AsyncSession, table: Table, queue: str, job_ids: Sequenc
             columns.attempt == 0,
         )
     )
-    return list(found.scalars())
+    return {(job_id, enqueued_at) for job_id, enqueued_at in found.all()}
 
 
 async def close_duplicate(
