@@ -52,6 +52,13 @@ def url_of(given: Any) -> URL:
             "rollback of one would take rows of the others: use a file, in tests a temporary one, such as "
             "f'sqlite:///{tmp_path}/jobs.db'"
         )
+    if isinstance(given, AsyncEngine) and given.get_execution_options().get("schema_translate_map"):
+        raise ConfigurationError(
+            "the ledger's engine has a schema_translate_map, which its own statements would not follow: have "
+            "its connections find the tables by their search_path, in asyncpg "
+            "connect_args={'server_settings': {'search_path': 'jobs'}}, in psycopg "
+            "connect_args={'options': '-csearch_path=jobs'}"
+        )
     return url
 
 

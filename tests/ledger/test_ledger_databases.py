@@ -30,6 +30,12 @@ from arqlite.ledger.outage import words_of
         ("sqlite:///file::memory:?cache=shared&uri=true", "in no database in memory"),
         (create_async_engine("sqlite+aiosqlite://"), "in no database in memory"),
         (create_async_engine("sqlite+aiosqlite:///a.db", poolclass=StaticPool), "share one connection"),
+        (
+            create_async_engine("sqlite+aiosqlite:///a.db").execution_options(
+                schema_translate_map={None: "jobs"}
+            ),
+            "find the tables by their search_path",
+        ),
     ],
 )
 def test_no_database_is_told_when_the_ledger_is_made(given: Any, words: str) -> None:
