@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import inspect
+from sqlalchemy import JSON, ClauseElement, Column, inspect
 
 from ..errors import ConfigurationError
+from .payloads import jsonable_or_text
 from .rows import JobRowMixin
 
 _THEIRS = ("job_type", "user_id", "input_payload")
@@ -31,7 +32,15 @@ def check_row(row_model: type[JobRowMixin], row: Mapping[str, Any]) -> dict[str,
         raise ConfigurationError(
             f"{row_model.__name__} has no column {name!r}; row may have {', '.join(known)}"
         )
-    return {known[name]: value for name, value in row.items()}
+    columns = inspect(row_model).local_table.c
+    return {known[name]: _writable(columns[known[name]], value) for name, value in row.items()}
+
+
+def _writable(column: Column[Any], value: Any) -> Any:
+    """What JSON cannot hold, NaN say, is told as in all JSON of a row: a database would refuse the row."""
+    if not isinstance(column.type, JSON) or value is JSON.NULL or isinstance(value, ClauseElement):
+        return value
+    return jsonable_or_text(value)
 
 
 def _columns_of(row_model: type[JobRowMixin]) -> dict[str, str]:

@@ -235,6 +235,23 @@ async def test_columns_that_are_none_of_the_callers(shop: Shop, row: dict[str, A
     assert await shop.rows() == {}
 
 
+@pytest.mark.parametrize("way", ["session", "strict", "behind"])
+async def test_columns_that_are_no_json(shop: Shop, eventually: Eventually, way: str) -> None:
+    """What JSON has no word for is told as in outputs, whichever way a row is written."""
+    said = {"input_payload": {"nan": float("nan"), "half": "caf\udce9", "bytes": b"x"}}
+    async with shop.sessions() as db:
+        where: dict[str, Any] = {"session": db} if way == "session" else {"ledger": way}
+        job = await shop.pool.options(row=said, **where).enqueue(confirm, "a")
+        await db.commit()
+
+    async def has_row() -> bool:
+        return job.job_id in await shop.rows()
+
+    await eventually(has_row)
+    row = await shop.row(job.job_id)
+    assert row.input_payload == {"nan": None, "half": "caf\udce9", "bytes": "eA=="}
+
+
 async def test_what_is_hidden_cannot_wait_in_a_row(shop: Shop) -> None:
     """A job with arguments that the ledger must not hold is refused in a transaction, in words."""
     shop.pool.ledger.redaction.__init__(("name",))  # type: ignore[misc]

@@ -38,7 +38,7 @@ class Upsert:
         self.table = table
         self.columns: list[Column[Any]] = [table.c[name] for name in columns]
         self.on_conflict = on_conflict
-        self.has_bytes = [isinstance(_plain(column.type), LargeBinary) for column in self.columns]
+        self.has_bytes = [isinstance(plain_type(column.type), LargeBinary) for column in self.columns]
 
 
 class Update(Upsert):
@@ -255,13 +255,14 @@ def _array(mark: str, sent: str) -> str:
     return f"CAST((SELECT CAST({mark} AS TEXT)) AS {sent}[])"
 
 
-def _plain(column_type: TypeEngine[Any]) -> TypeEngine[Any]:
+def plain_type(column_type: TypeEngine[Any]) -> TypeEngine[Any]:
+    """The type of a column, without what decorates it."""
     return column_type.impl_instance if isinstance(column_type, TypeDecorator) else column_type
 
 
 def _types(column_type: TypeEngine[Any], dialect: Dialect) -> tuple[str, str]:
     """What a column's values are sent as, and how they become what it holds."""
-    plain = _plain(column_type)
+    plain = plain_type(column_type)
     name = column_type.compile(dialect)
     if isinstance(plain, DateTime):
         return "BIGINT", "to_timestamp({} / CAST(1000 AS DOUBLE PRECISION))"
