@@ -250,14 +250,15 @@ async def test_transactions_that_the_application_begins_itself(shop: Shop) -> No
     assert await shop.queued() == set(await shop.rows()) == {kept.job_id}
 
 
-async def test_savepoint_in_words_of_sql(shop: Shop) -> None:
-    """A savepoint that somebody wrote by hand counts as well."""
+@pytest.mark.parametrize("comment", ["", "/* traceparent='00-1*2' */ ", "-- mine\n", "\n /**/ /* a */--b\n\t"])
+async def test_savepoint_in_words_of_sql(shop: Shop, comment: str) -> None:
+    """A savepoint that somebody wrote by hand counts as well, also behind the comment of who traces it."""
     async with shop.sessions() as db:
         enqueue = shop.pool.options(session=db).enqueue
         kept = await enqueue(confirm, "a")
-        await db.execute(text("SAVEPOINT mine"))
+        await db.execute(text(f"{comment}SAVEPOINT mine"))
         await enqueue(confirm, "b")
-        await db.execute(text("rollback to mine"))
+        await db.execute(text(f"{comment}rollback to mine"))
         await db.commit()
 
     assert await shop.queued() == {kept.job_id} == set(await shop.rows())
