@@ -103,10 +103,18 @@ class Relay(Ticker):
 
     async def _push_some(self) -> int:
         """Push a batch and note that in its rows; tells how many there were."""
-        before = datetime.fromtimestamp(self._now_ms() / 1000, UTC) - self._age
+        now = datetime.fromtimestamp(self._now_ms() / 1000, UTC)
         table = store.table_of(self._ledger.row_model)
         async with self._ledger.sessions() as db, db.begin():
-            jobs = await store.unpushed(db, table, self._engine.queue, before=before, limit=ENQUEUE_CHUNK)
+            jobs = await store.unpushed(
+                db,
+                table,
+                self._engine.queue,
+                before=now - self._age,
+                # Written by a clock that is ahead: how old it is nobody can tell, and a second push is none.
+                after=now + self._age,
+                limit=ENQUEUE_CHUNK,
+            )
             if not jobs or not await self._is_allowed():
                 return 0
             pushed = await push_again(self._engine, [one.job for one in jobs], was_accepted=False)

@@ -250,7 +250,9 @@ async def test_transactions_that_the_application_begins_itself(shop: Shop) -> No
     assert await shop.queued() == set(await shop.rows()) == {kept.job_id}
 
 
-@pytest.mark.parametrize("comment", ["", "/* traceparent='00-1*2' */ ", "-- mine\n", "\n /**/ /* a */--b\n\t"])
+@pytest.mark.parametrize(
+    "comment", ["", "/* traceparent='00-1*2' */ ", "-- mine\n", "\n /**/ /* a */--b\n\t"]
+)
 async def test_savepoint_in_words_of_sql(shop: Shop, comment: str) -> None:
     """A savepoint that somebody wrote by hand counts as well, also behind the comment of who traces it."""
     async with shop.sessions() as db:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import ColumnElement, CursorResult, Table, delete, literal_column, select, update
+from sqlalchemy import ColumnElement, CursorResult, Table, delete, literal_column, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ...model.states import Cause, JobState
@@ -48,9 +48,17 @@ class Unpushed(NamedTuple):
 
 
 async def unpushed(
-    db: AsyncSession, table: Table, queue: str, *, before: datetime, limit: int
+    db: AsyncSession, table: Table, queue: str, *, before: datetime, after: datetime, limit: int
 ) -> list[Unpushed]:
     """Read jobs of a queue that were committed and are not known to be in Redis, the oldest first.
+
+    Args:
+        db: the session.
+        table: the table of jobs.
+        queue: the queue.
+        before: those from before this moment.
+        after: and those from after this one, which are of clocks that are ahead.
+        limit: how many at most.
 
     On PostgreSQL they are kept from everybody who reads so, until the transaction ends; those that another
     one keeps are left out.
@@ -68,7 +76,7 @@ async def unpushed(
         .where(
             columns.queue == queue,
             _is_unpushed(),
-            columns.queued_at < before,
+            or_(columns.queued_at < before, columns.queued_at > after),
             columns.attempt == 0,
             columns.record.is_not(None),
             columns.enqueued_at.is_not(None),
