@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import JSON, ClauseElement, Column, inspect
+from sqlalchemy import JSON, ClauseElement, Column, Integer, String, inspect
 
 from ..errors import ConfigurationError
+from .filters import text
 from .payloads import jsonable_or_text
 from .rows import JobRowMixin
 
@@ -19,7 +20,7 @@ def check_row(row_model: type[JobRowMixin], row: Mapping[str, Any]) -> dict[str,
     """Take values of columns by the names that the row model has for them.
 
     Raises:
-        ConfigurationError: one is unknown, or is the library's own.
+        ConfigurationError: one is unknown, or is the library's own, or has a value that no database takes.
     """
     known = _columns_of(row_model)
     for name in row:
@@ -37,10 +38,16 @@ def check_row(row_model: type[JobRowMixin], row: Mapping[str, Any]) -> dict[str,
 
 
 def _writable(column: Column[Any], value: Any) -> Any:
-    """What JSON cannot hold, NaN say, is told as in all JSON of a row: a database would refuse the row."""
-    if not isinstance(column.type, JSON) or value is JSON.NULL or isinstance(value, ClauseElement):
+    """Refuse what no database takes; what JSON cannot hold, NaN say, is told as elsewhere."""
+    if value is JSON.NULL or isinstance(value, ClauseElement):
         return value
-    return jsonable_or_text(value)
+    if isinstance(column.type, JSON):
+        return jsonable_or_text(value)
+    if isinstance(column.type, String) and isinstance(value, str):
+        return text(column.name, value)
+    if isinstance(column.type, Integer) and isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise ConfigurationError(f"{column.name} must be a whole number of 64 bits, got {value!r}")
+    return value
 
 
 def _columns_of(row_model: type[JobRowMixin]) -> dict[str, str]:
