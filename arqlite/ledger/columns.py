@@ -9,7 +9,7 @@ from sqlalchemy import JSON, ClauseElement, Column, Integer, String, inspect
 
 from ..errors import ConfigurationError
 from .filters import text
-from .payloads import jsonable_or_text
+from .payloads import jsonable
 from .rows import JobRowMixin
 
 _THEIRS = ("job_type", "user_id", "input_payload")
@@ -21,6 +21,7 @@ def check_row(row_model: type[JobRowMixin], row: Mapping[str, Any]) -> dict[str,
 
     Raises:
         ConfigurationError: one is unknown, or is the library's own, or has a value that no database takes.
+        TypeError: a value for a column of JSON is none.
     """
     known = _columns_of(row_model)
     for name in row:
@@ -42,7 +43,7 @@ def _writable(column: Column[Any], value: Any) -> Any:
     if value is JSON.NULL or isinstance(value, ClauseElement):
         return value
     if isinstance(column.type, JSON):
-        return jsonable_or_text(value)
+        return jsonable(value, column.name)
     if isinstance(column.type, String) and isinstance(value, str):
         return text(column.name, value)
     if isinstance(column.type, Integer) and isinstance(value, int) and not -(2**63) <= value < 2**63:

@@ -252,7 +252,7 @@ async def test_columns_that_are_none_of_the_callers(shop: Shop, row: dict[str, A
 @pytest.mark.parametrize("way", ["session", "strict", "behind"])
 async def test_columns_that_are_no_json(shop: Shop, eventually: Eventually, way: str) -> None:
     """What JSON has no word for is told as in outputs, whichever way a row is written."""
-    said = {"input_payload": {"nan": float("nan"), "half": "caf\udce9", "bytes": b"x"}}
+    said = {"input_payload": {"nan": float("nan"), "half": "caf\udce9"}}
     async with shop.sessions() as db:
         where: dict[str, Any] = {"session": db} if way == "session" else {"ledger": way}
         job = await shop.pool.options(row=said, **where).enqueue(confirm, "a")
@@ -263,7 +263,7 @@ async def test_columns_that_are_no_json(shop: Shop, eventually: Eventually, way:
 
     await eventually(has_row)
     row = await shop.row(job.job_id)
-    assert row.input_payload == {"nan": None, "half": "caf\udce9", "bytes": "eA=="}
+    assert row.input_payload == {"nan": None, "half": "caf\udce9"}
 
 
 async def test_what_is_hidden_cannot_wait_in_a_row(shop: Shop) -> None:
