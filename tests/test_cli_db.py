@@ -273,8 +273,12 @@ def test_sql_from_the_last_revision_is_none() -> None:
         ),
         (["prune", "--url", "sqlite://", "--success", "3"], 2, "an age is written as 90m, 12h, 30d or never"),
         (["prune", "--url", "sqlite://", "--queue", "3d"], 2, "it is written as NAME=AGE, got '3d'"),
-        (["prune", "--url", "sqlite://", "--failed", "0m"], 1, "Retention.failed must be at least a minute"),
-        (["prune", "--url", "sqlite://"], 1, "the ledger's tables are missing"),
+        (
+            ["prune", "--url", "sqlite:///j.db", "--failed", "0m"],
+            1,
+            "Retention.failed must be at least a minute",
+        ),
+        (["prune", "--url", "sqlite://"], 1, "a ledger is in no database in memory"),
     ],
 )
 def test_mistakes_are_told_in_words(args: list[str], code: int, words: str) -> None:
@@ -282,6 +286,13 @@ def test_mistakes_are_told_in_words(args: list[str], code: int, words: str) -> N
     told = arqlite(*args)
 
     assert (told.exit_code, words in told.stderr) == (code, True), told.output
+
+
+def test_prune_tells_of_missing_tables(url: str) -> None:
+    """Where nothing was created there is nothing to prune, and that is told."""
+    told = arqlite("prune", "--url", url)
+
+    assert (told.exit_code, "the ledger's tables are missing" in told.stderr) == (1, True)
 
 
 def test_settings_without_a_ledger(settings: str) -> None:

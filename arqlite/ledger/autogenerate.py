@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from sqlalchemy import JSON
+from sqlalchemy.dialects import sqlite
+
+from .exactjson import ExactJson
 from .rows import UtcDateTime
 from .tables import TABLE_PREFIX
+
+_SQLITE = sqlite.dialect()
 
 
 def include_object(
@@ -31,4 +37,6 @@ def render_item(kind: str, thing: Any, context: Any) -> str | Literal[False]:
     """
     if kind == "type" and isinstance(thing, UtcDateTime):
         return "sa.DateTime(timezone=True)"
+    if kind == "type" and isinstance(thing, JSON) and isinstance(thing.dialect_impl(_SQLITE), ExactJson):
+        return "sa.JSON(none_as_null=True)"
     return False

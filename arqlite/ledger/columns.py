@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import inspect
+from sqlalchemy import JSON, ClauseElement, Column, Integer, String, inspect
 
 from ..errors import ConfigurationError
+from .filters import text
+from .payloads import jsonable
 from .rows import JobRowMixin
 
 _THEIRS = ("job_type", "user_id", "input_payload")
@@ -18,7 +20,8 @@ def check_row(row_model: type[JobRowMixin], row: Mapping[str, Any]) -> dict[str,
     """Take values of columns by the names that the row model has for them.
 
     Raises:
-        ConfigurationError: one is unknown, or is the library's own.
+        ConfigurationError: one is unknown, or is the library's own, or has a value that no database takes.
+        TypeError: a value for a column of JSON is none.
     """
     known = _columns_of(row_model)
     for name in row:
@@ -31,7 +34,21 @@ def check_row(row_model: type[JobRowMixin], row: Mapping[str, Any]) -> dict[str,
         raise ConfigurationError(
             f"{row_model.__name__} has no column {name!r}; row may have {', '.join(known)}"
         )
-    return {known[name]: value for name, value in row.items()}
+    columns = inspect(row_model).local_table.c
+    return {known[name]: _writable(columns[known[name]], value) for name, value in row.items()}
+
+
+def _writable(column: Column[Any], value: Any) -> Any:
+    """Refuse what no database takes; what JSON cannot hold, NaN say, is told as elsewhere."""
+    if value is JSON.NULL or isinstance(value, ClauseElement):
+        return value
+    if isinstance(column.type, JSON):
+        return jsonable(value, column.name)
+    if isinstance(column.type, String) and isinstance(value, str):
+        return text(column.name, value)
+    if isinstance(column.type, Integer) and isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise ConfigurationError(f"{column.name} must be a whole number of 64 bits, got {value!r}")
+    return value
 
 
 def _columns_of(row_model: type[JobRowMixin]) -> dict[str, str]:

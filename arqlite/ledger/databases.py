@@ -8,6 +8,7 @@ from urllib.parse import quote_plus
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError, InvalidRequestError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import StaticPool
 
 from ..errors import ConfigurationError, MissingExtra
 from .redaction import HIDDEN
@@ -45,6 +46,19 @@ def url_of(given: Any) -> URL:
             f"the ledger's URL is the URL of no database that can be used: a ledger is in PostgreSQL or "
             f"SQLite, not in {url.get_backend_name()}"
         )
+    if _has_one_connection(given, url):
+        raise ConfigurationError(
+            "a ledger is in no database in memory, for all its sessions would share one connection, and a "
+            "rollback of one would take rows of the others: use a file, in tests a temporary one, such as "
+            "f'sqlite:///{tmp_path}/jobs.db'"
+        )
+    if isinstance(given, AsyncEngine) and given.get_execution_options().get("schema_translate_map"):
+        raise ConfigurationError(
+            "the ledger's engine has a schema_translate_map, which its own statements would not follow: have "
+            "its connections find the tables by their search_path, in asyncpg "
+            "connect_args={'server_settings': {'search_path': 'jobs'}}, in psycopg "
+            "connect_args={'options': '-csearch_path=jobs'}"
+        )
     return url
 
 
@@ -79,6 +93,16 @@ def engine_at(url: URL) -> AsyncEngine:
     except (ArgumentError, InvalidRequestError) as error:
         raise ConfigurationError(f"a ledger works with {_DRIVERS}: {error}") from error
     return configure_sqlite(engine)
+
+
+def _has_one_connection(given: Any, url: URL) -> bool:
+    """Whether all sessions would be on one connection, and so in one transaction."""
+    if isinstance(given, AsyncEngine):
+        return isinstance(given.pool, StaticPool)
+    if url.get_backend_name() != "sqlite":
+        return False
+    name = url.database or ":memory:"
+    return name in (":memory:", "file::memory:") or url.query.get("mode") == "memory"
 
 
 def _is_secret(name: str) -> bool:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal, TypeAlias
 
@@ -14,12 +15,13 @@ from sqlalchemy import JSON, Table
 
 from ..errors import ConfigurationError
 from ..model.filters import closest
+from .payloads import jsonable_or_text
 from .rows import JobRowMixin
 
 Format: TypeAlias = Literal["csv", "jsonl"]
 
 _FOR_THE_QUEUE = ("record", "lock", "memory")
-_LENIENT: dict[str, Any] = {"bytes_mode": "base64", "serialize_unknown": True}
+_LENIENT: dict[str, Any] = {"bytes_mode": "base64", "serialize_unknown": True, "inf_nan_mode": "null"}
 _BEGINS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
@@ -69,10 +71,7 @@ class JsonLines(Exported):
 
     def lines(self, rows: Iterable[JobRowMixin]) -> str:
         """An object for each row; bytes are in base64."""
-        return "".join(
-            to_json({name: getattr(row, name) for name in self.columns}, **_LENIENT).decode() + "\n"
-            for row in rows
-        )
+        return "".join(_json({name: getattr(row, name) for name in self.columns}) + "\n" for row in rows)
 
 
 class Csv(Exported):
@@ -97,10 +96,22 @@ class Csv(Exported):
             return value
         if isinstance(value, str) and name not in self._json:
             return f"'{value}" if value.startswith(_BEGINS_A_FORMULA) else value
-        text = to_json(value, **_LENIENT).decode()
+        text = _json(value)
         return f"'{text}" if text.startswith(_BEGINS_A_FORMULA) else text
 
     def _written(self, rows: Iterable[Sequence[Any]]) -> str:
         text = io.StringIO()
         csv.writer(text).writerows(rows)
         return text.getvalue()
+
+
+def _json(value: Any) -> str:
+    """A value as JSON, whatever it is: one odd row must not cost somebody all the others."""
+    try:
+        return to_json(value, **_LENIENT).decode()
+    except Exception:  # noqa: BLE001 (halves of characters above all, which JSON has as escapes)
+        if isinstance(value, Mapping):
+            return f"{{{','.join(f'{json.dumps(str(key))}:{_json(one)}' for key, one in value.items())}}}"
+        if isinstance(value, list):
+            return f"[{','.join(map(_json, value))}]"
+        return json.dumps(jsonable_or_text(value))

@@ -234,7 +234,23 @@ def _checked(jobs: JobFilter) -> JobFilter:
             raise ConfigurationError(f"{name} may name {MOST_VALUES} values at most, got {len(values or ())}")
         for value in values or ():
             text(name, value)
+    for name, patterns in (("args", jobs.args), ("kwargs", jobs.kwargs), ("meta", jobs.meta)):
+        for pattern in patterns:
+            _refuse_halves(name, pattern)
     return jobs
+
+
+def _refuse_halves(name: str, pattern: Any) -> None:
+    """Halves of characters no database can be asked for, wherever they are inside of a pattern."""
+    if isinstance(pattern, Mapping):
+        for key, part in pattern.items():
+            _refuse_halves(name, key)
+            _refuse_halves(name, part)
+    elif isinstance(pattern, list | tuple):
+        for part in pattern:
+            _refuse_halves(name, part)
+    elif isinstance(pattern, str) and not _can_be_written(pattern):
+        raise ConfigurationError(f"{name} must have texts without halves of characters, got {pattern!r}")
 
 
 def _statuses_of(

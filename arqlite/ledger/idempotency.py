@@ -12,13 +12,18 @@ from datetime import datetime, timedelta
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ..errors import IdempotencyConflict, InvalidIdempotencyKey
+from ..model import checks
+from ..typing import SecondsTimedelta
 from . import store
+from .retention import KEY_AGE
 from .rows import utc_now
 
 KEY_LENGTH = 200
 """Characters that a key may have."""
-KEPT_FOR = timedelta(hours=24)
-"""How long a key belongs to the request that used it first."""
+KEPT_FOR = KEY_AGE
+"""How long a key belongs to the request that used it first, unless that says otherwise."""
+_SHORTEST_S = 1.0
+_FOR_EVER_S = timedelta(days=36_500).total_seconds()
 
 _COLUMN_LENGTH = 255
 
@@ -46,7 +51,7 @@ async def claim(
     queue: str,
     job_id: str | None = None,
     scope: str = "",
-    kept_for: timedelta = KEPT_FOR,
+    kept_for: SecondsTimedelta = KEPT_FOR,
     now: datetime | None = None,
 ) -> Claim:
     """Claim an idempotency key within the transaction in which the job is enqueued.
@@ -66,14 +71,17 @@ async def claim(
         queue: where the job will go.
         job_id: the id that it will have; by default a new one is made.
         scope: whose key it is, a tenant say: each scope has keys of its own. At most 54 characters.
-        kept_for: how long a key belongs to the request that used it first; after that it is free again.
+        kept_for: how long a key belongs to this request if it is the first that uses it, in seconds or as a
+            timedelta, a second at least; after that it is free again. Pruning leaves it alone until then.
         now: the time; by default it is asked for.
 
     Raises:
+        ConfigurationError: `kept_for` is no such time.
         InvalidIdempotencyKey: the key, or its scope, is too long, empty or has other characters.
         IdempotencyConflict: the key was used for a request that asked for something else.
     """
     now = now or utc_now()
+    kept = timedelta(seconds=min(checks.seconds("kept_for", kept_for, _SHORTEST_S), _FOR_EVER_S))
     made = job_id or uuid.uuid4().hex
     held = await store.take_key(
         db,
@@ -81,8 +89,8 @@ async def claim(
         fingerprint=fingerprint,
         job_id=made,
         queue=queue,
-        at=now,
-        free_before=now - kept_for,
+        at=now + kept - KEY_AGE,
+        free_before=now - KEY_AGE,
     )
     if held is None:
         return Claim(made, queue, is_replay=False)

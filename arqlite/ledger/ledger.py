@@ -50,7 +50,8 @@ class Ledger(Queries):
 
     Args:
         database: a URL (`sqlite:///jobs.db`, `postgresql://user:password@host/name`, or with a driver of your
-            own choice such as `postgresql+psycopg://`), or an `AsyncEngine` that you have.
+            own choice such as `postgresql+psycopg://`), or an `AsyncEngine` that you have; not in memory,
+            where all sessions share one connection, and so one transaction.
         mode: `behind` writes rows a few ms after the fact, many at once, and never holds a job up. `strict`
             says yes to an enqueue only when its row is committed, and lets Redis forget a job only when its
             outcome is.
@@ -117,10 +118,7 @@ class Ledger(Queries):
     @property
     def identity(self) -> Hashable:
         """What two ledgers have in common that were made of the same URL or engine; no driver is needed."""
-        if not self._owns_engine:
-            return id(self._engine)
-        # In memory, each engine has a database of its own.
-        return id(self) if self.url.database in (None, "", ":memory:") else self.url
+        return self.url if self._owns_engine else id(self._engine)
 
     @property
     def backend(self) -> str:

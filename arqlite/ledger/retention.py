@@ -24,6 +24,8 @@ _STATUSES = {
 }
 _OTHERS = ("minutes", "audit", "idempotency")
 _SHORTEST = timedelta(minutes=1)
+KEY_AGE = timedelta(days=1)
+"""From `created_at` of an idempotency key on, so long it belongs to its request, and is not pruned."""
 
 
 class Sweep(NamedTuple):
@@ -63,7 +65,7 @@ class Retention:
             beyond go, once an hour. None is any number.
         minutes: of the counts per minute, 90 days.
         audit: of what was done by hand, a year.
-        idempotency: of the keys of requests, a day.
+        idempotency: of the keys of requests, a day. One that still belongs to its request stays in any case.
 
     Raises:
         ConfigurationError: one of them is none of that.
@@ -77,7 +79,7 @@ class Retention:
     max_rows: int | None = None
     minutes: Age = timedelta(days=90)
     audit: Age = timedelta(days=365)
-    idempotency: Age = timedelta(days=1)
+    idempotency: Age = KEY_AGE
 
     def __post_init__(self) -> None:
         for name in (*_STATUSES, *_OTHERS):
@@ -98,6 +100,8 @@ class Retention:
         ages = {name: _checked(name, getattr(self, name)) for name in _OTHERS}
         if ages["minutes"] is not None:
             ages["spreads"] = ages["minutes"]  # (charts show both)
+        if ages["idempotency"] is not None:
+            ages["idempotency"] = max(ages["idempotency"], KEY_AGE)
         return {name: age for name, age in ages.items() if age is not None}
 
     def _sweeps_of(self, name: str, status: LedgerStatus) -> Iterator[Sweep]:

@@ -20,6 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, declared_attr, mapped_column
 
 from ..model.states import Cause, JobState, LedgerStatus
+from .exactjson import ExactJson
 from .indexes import indexes_of
 
 JOB_ID_LENGTH = 255
@@ -63,7 +64,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 # `json` and not `jsonb` on PostgreSQL: jsonb refuses the character U+0000, which e-mails do contain.
-JsonColumn = JSON(none_as_null=True)
+JsonColumn = JSON(none_as_null=True).with_variant(ExactJson(none_as_null=True), "sqlite")
 _Status = Enum(
     LedgerStatus,
     native_enum=False,

@@ -154,7 +154,8 @@ class IdempotencyRow(LedgerBase):
         key: what the caller calls the request, with the scope in front.
         fingerprint: of what was asked; another request under the same key is a mistake.
         job_id, queue: the job that it made.
-        created_at: when; the key is free again a day later.
+        created_at: a day before the key is free again: when it was used first, unless it is kept for longer
+            or less than a day. Whoever looks for keys that are free, or over, needs to know no more.
     """
 
     __tablename__ = "arqlite_idempotency"

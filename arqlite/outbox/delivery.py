@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeAlias, TypeVar
 
@@ -159,9 +159,10 @@ class Delivery:
             return error
         return None if is_same else holder
 
-    async def _cancel(self, withdrawn: dict[str, list[str]]) -> None:
-        for queue, job_ids in withdrawn.items():
-            await cancel_all(self._queue(queue).engine, self._codec(), job_ids)
+    async def _cancel(self, withdrawn: Sequence[Parcel]) -> None:
+        for one in withdrawn:
+            records = {one.job.job_id: one.job.record}
+            await cancel_all(self._queue(one.queue).engine, self._codec(), records)
 
     async def _refused(self, parcel: Parcel, holder: Holder) -> None:
         logger.info(
@@ -172,10 +173,21 @@ class Delivery:
             await _run(Errand(partial(parcel.refused, self._queue(parcel.queue).engine, holder)))
 
 
-async def cancel_all(engine: RedisEngine, codec: Codec, job_ids: Sequence[str]) -> None:
-    """Cancel jobs that were pushed while somebody cancelled them in their rows."""
+async def cancel_all(engine: RedisEngine, codec: Codec, records: Mapping[str, bytes]) -> None:
+    """Cancel jobs that were pushed while somebody cancelled them in their rows.
+
+    Args:
+        engine: their queue.
+        codec: how they are written.
+        records: the jobs by id, as they were pushed: a later job of the same id is left alone.
+    """
     now_ms = timestamp_ms()
-    for job_id in job_ids:
+    for job_id, record in records.items():
+        try:
+            if not await is_same_job(engine, codec, record, Holder(job_id)):
+                continue
+        except LookupError:  # it is gone by itself
+            continue
         job = {"f": "<unknown>", "a": (), "k": {}, "et": 0, "q": engine.queue, "id": job_id}
         body = codec.encode_end(JobState.CANCELLED, asyncio.CancelledError(), 0, now_ms, now_ms, b"", job)
         await engine.cancel(job_id, body, _CANCELLED_KEEP_MS)

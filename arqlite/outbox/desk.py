@@ -64,7 +64,7 @@ class Desk:
         """
         said = offer.settled
         if said.row:
-            check_row(self.ledger.row_model, offer.accepted().columns)
+            check_row(self.ledger.row_model, said.row)
         if said.session is not None:
             return id(said.session)
         return "strict" if (said.ledger or self.ledger.mode) == "strict" else None

@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from datetime import datetime
 from typing import NamedTuple
 
 from ..engine import Holder
@@ -37,10 +36,10 @@ class Marks:
 
     Args:
         ledger: whose rows.
-        withdrawn: called with jobs, per queue, that somebody cancelled in their rows meanwhile.
+        withdrawn: called with jobs that somebody cancelled in their rows meanwhile.
     """
 
-    def __init__(self, ledger: Ledger, withdrawn: Callable[[dict[str, list[str]]], Awaitable[None]]) -> None:
+    def __init__(self, ledger: Ledger, withdrawn: Callable[[Sequence[Parcel]], Awaitable[None]]) -> None:
         self._ledger = ledger
         self._withdrawn = withdrawn
         self._pushed: deque[Parcel] = deque(maxlen=_CAPACITY)
@@ -88,19 +87,20 @@ class Marks:
 
 async def write_marks(
     ledger: Ledger, pushed: Sequence[Parcel], refused: Sequence[Refusal] = ()
-) -> dict[str, list[str]]:
+) -> list[Parcel]:
     """Tell rows what became of their jobs, in one transaction.
 
     Returns:
-        Per queue the jobs that somebody cancelled in their rows while they were being pushed.
+        The jobs that somebody cancelled in their rows while they were being pushed.
     """
     table = store.table_of(ledger.row_model)
-    withdrawn: dict[str, list[str]] = {}
+    withdrawn: list[Parcel] = []
     async with ledger.sessions() as db, db.begin():
-        for queue, ids, newest in _by_queue(pushed):
+        for queue, parcels in _by_queue(pushed):
+            ids, newest = [one.job.job_id for one in parcels], max(one.enqueued_at for one in parcels)
             await store.mark_pushed(db, table, queue, ids, newest)
-            if late := await store.withdrawn(db, table, queue, ids):
-                withdrawn[queue] = late
+            late = await store.withdrawn(db, table, queue, ids)
+            withdrawn += [one for one in parcels if (one.job.job_id, one.enqueued_at) in late]
         for parcel, holder in refused:
             reason = words_of(parcel.function, holder)
             await store.close_duplicate(
@@ -109,13 +109,13 @@ async def write_marks(
     return withdrawn
 
 
-def _by_queue(parcels: Sequence[Parcel]) -> Iterable[tuple[str, list[str], datetime]]:
+def _by_queue(parcels: Sequence[Parcel]) -> Iterable[tuple[str, list[Parcel]]]:
     """Sorted, for two writers must lock their rows in the same order."""
     of_queue: dict[str, list[Parcel]] = {}
     for parcel in parcels:
         of_queue.setdefault(parcel.queue, []).append(parcel)
     for queue, its in sorted(of_queue.items()):
-        yield queue, sorted(one.job.job_id for one in its), max(one.enqueued_at for one in its)
+        yield queue, sorted(its, key=lambda one: one.job.job_id)
 
 
 def _taken(waiting: deque[Parcel] | deque[Refusal]) -> list:  # type: ignore[type-arg]

@@ -103,10 +103,18 @@ class Relay(Ticker):
 
     async def _push_some(self) -> int:
         """Push a batch and note that in its rows; tells how many there were."""
-        before = datetime.fromtimestamp(self._now_ms() / 1000, UTC) - self._age
+        now = datetime.fromtimestamp(self._now_ms() / 1000, UTC)
         table = store.table_of(self._ledger.row_model)
         async with self._ledger.sessions() as db, db.begin():
-            jobs = await store.unpushed(db, table, self._engine.queue, before=before, limit=ENQUEUE_CHUNK)
+            jobs = await store.unpushed(
+                db,
+                table,
+                self._engine.queue,
+                before=now - self._age,
+                # Written by a clock that is ahead: how old it is nobody can tell, and a second push is none.
+                after=now + self._age,
+                limit=ENQUEUE_CHUNK,
+            )
             if not jobs or not await self._is_allowed():
                 return 0
             pushed = await push_again(self._engine, [one.job for one in jobs], was_accepted=False)
@@ -139,13 +147,18 @@ class Relay(Ticker):
         taken: Sequence[Unpushed],
         duplicates: Sequence[Unpushed],
         holders: Mapping[str, Holder],
-    ) -> Sequence[str]:
-        """Tell rows what became of their jobs; returns those that somebody cancelled there meanwhile."""
-        queue, withdrawn = self._engine.queue, list[str]()
+    ) -> dict[str, bytes]:
+        """Tell rows what became of their jobs; returns those that somebody cancelled there meanwhile, by id,
+        as they were pushed.
+        """
+        queue, withdrawn = self._engine.queue, dict[str, bytes]()
         if taken:
             ids, newest = [one.job.job_id for one in taken], max(one.enqueued_at for one in taken)
             await store.mark_pushed(db, table, queue, ids, newest)
-            withdrawn = await store.withdrawn(db, table, queue, ids)
+            late = await store.withdrawn(db, table, queue, ids)
+            withdrawn = {
+                one.job.job_id: one.job.record for one in taken if (one.job.job_id, one.enqueued_at) in late
+            }
         for one in duplicates:
             holder = holders[one.job.job_id]
             logger.info(

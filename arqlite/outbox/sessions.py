@@ -54,11 +54,24 @@ def connection_of(session: Session, ledger: Ledger) -> Connection:
             f"transaction of the ledger's own database"
         )
     connection = session.connection(bind_arguments={"mapper": ledger.row_model})
-    if connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT":
+    if _commits_each_statement(connection):
         raise ConfigurationError(
             "the session commits each statement by itself (AUTOCOMMIT): no rollback could take a job back"
         )
     return connection
+
+
+def _commits_each_statement(connection: Connection) -> bool:
+    """Whether its transaction is none: by its options, or as its driver was told when it connected."""
+    if connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT":
+        return True
+    if connection.dialect.name != "sqlite":
+        return bool(getattr(connection.connection.dbapi_connection, "autocommit", False))
+    driver: Any = connection.connection.driver_connection
+    if getattr(getattr(driver, "_conn", driver), "autocommit", None) is True:  # (since Python 3.12)
+        return True
+    # Without a level the driver begins nothing; then the application does, or nobody.
+    return driver.isolation_level is None and not driver.in_transaction
 
 
 def _are_two_files(one: URL, other: URL) -> bool:

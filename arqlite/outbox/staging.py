@@ -16,8 +16,9 @@ from sqlalchemy.util.concurrency import in_greenlet
 
 logger = logging.getLogger("arqlite.outbox")
 
+# Comments in front are of those who trace statements; possessive, for most statements begin otherwise.
 _WORD_OF_SAVEPOINT = re.compile(
-    r"\s*(?:(?P<set>SAVEPOINT)|(?P<kept>RELEASE)(?:\s+SAVEPOINT)?"
+    r"(?:\s|--[^\n]*|/\*(?:[^*]|\*(?!/))*+\*/)*+(?:(?P<set>SAVEPOINT)|(?P<kept>RELEASE)(?:\s+SAVEPOINT)?"
     r"|(?P<undone>ROLLBACK)(?:\s+(?:WORK|TRANSACTION))?(?:\s+TO(?:\s+SAVEPOINT)?)?)"
     r'(?:\s+(?P<name>"[^"]+"|\w+))?',
     re.IGNORECASE,

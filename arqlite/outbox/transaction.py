@@ -26,11 +26,13 @@ def accepted_job(ledger: Ledger, offer: Offered) -> AcceptedJob:
     """Tell the ledger of an offer.
 
     Raises:
-        ConfigurationError: the row model has no such columns as the caller says.
+        ConfigurationError: the row model has no such columns as the caller says, or no room for such values.
     """
     job, signature = offer.accepted(), offer.call.signature
     if ledger.redaction and signature is not None:
         ledger.redaction.learn(job.function, signature.parameter_names)
+    if offer.settled.row:
+        check_row(ledger.row_model, offer.settled.row)
     return job._replace(columns=check_row(ledger.row_model, job.columns)) if job.columns else job
 
 

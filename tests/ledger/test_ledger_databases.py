@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine, make_url
 from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import StaticPool
 
 from arqlite.errors import ConfigurationError, MissingExtra
 from arqlite.ledger import Ledger, is_away
@@ -23,6 +24,18 @@ from arqlite.ledger.outage import words_of
         ("mysql://host/jobs", "a ledger is in PostgreSQL or SQLite, not in mysql"),
         (42, "a URL such as 'sqlite:///jobs.db', or an AsyncEngine, got 42"),
         (create_engine("sqlite://"), "or an AsyncEngine, got Engine"),
+        ("sqlite://", "in no database in memory"),
+        ("sqlite:///:memory:", "use a file, in tests a temporary one"),
+        ("sqlite:///file:jobs?mode=memory&cache=shared&uri=true", "in no database in memory"),
+        ("sqlite:///file::memory:?cache=shared&uri=true", "in no database in memory"),
+        (create_async_engine("sqlite+aiosqlite://"), "in no database in memory"),
+        (create_async_engine("sqlite+aiosqlite:///a.db", poolclass=StaticPool), "share one connection"),
+        (
+            create_async_engine("sqlite+aiosqlite:///a.db").execution_options(
+                schema_translate_map={None: "jobs"}
+            ),
+            "find the tables by their search_path",
+        ),
     ],
 )
 def test_no_database_is_told_when_the_ledger_is_made(given: Any, words: str) -> None:

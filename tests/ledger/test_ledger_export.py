@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from query_toys import fill, mixed, row
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from arqlite.errors import ConfigurationError
 from arqlite.ledger import Ledger
@@ -55,6 +56,32 @@ async def test_csv_has_no_formulas(ledger: Ledger, evil: str) -> None:
     _, cells = csv.reader(io.StringIO(await exported(ledger, format="csv", columns=asked), newline=""))
 
     assert cells == [f"'{evil}", json.dumps(evil)]
+
+
+HALF = "caf\udce9.csv"
+
+
+@pytest.mark.parametrize("args", [[HALF], [{HALF: [1, HALF]}]])
+async def test_no_row_fails_an_export(ledger: Ledger, args: list[Any]) -> None:
+    """A row with half a character, of a file's name say, costs none of the others."""
+    await fill(ledger, [row("a", args=args), row("b")])
+
+    lines = (await exported(ledger)).splitlines()
+    _, *cells = csv.reader(io.StringIO(await exported(ledger, format="csv", columns=["id", "args"])))
+
+    told = {one["id"]: one["args"] for one in map(json.loads, lines)}
+    assert told == {"a": args, "b": None}
+    assert {name: json.loads(cell) if cell else None for name, cell in cells} == told
+
+
+async def test_exported_numbers_are_json(engine: AsyncEngine, ledger: Ledger) -> None:
+    """What an older version left in SQLite may be no JSON: it becomes null."""
+    if engine.dialect.name != "sqlite":
+        pytest.skip("PostgreSQL takes no NaN")
+    await fill(ledger, [row("a", args=[float("nan"), 1])])
+
+    assert '"args":[null,1]' in await exported(ledger)
+    assert '"[null,1]"' in await exported(ledger, format="csv")
 
 
 async def test_export_is_of_all_pages(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:

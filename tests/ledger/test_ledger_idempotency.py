@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,8 +12,9 @@ from ledger_toys import Row, queue
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
-from arqlite.errors import IdempotencyConflict, InvalidIdempotencyKey, LedgerError
-from arqlite.ledger import claim, fingerprint, store
+from arqlite.errors import ConfigurationError, IdempotencyConflict, InvalidIdempotencyKey, LedgerError
+from arqlite.ledger import Ledger, Retention, claim, fingerprint, store
+from arqlite.ledger.pruning import Pruning
 from arqlite.ledger.tables import IdempotencyRow
 
 Sessions = async_sessionmaker[AsyncSession]
@@ -96,6 +98,42 @@ async def test_key_is_kept_for_a_day(sessions: Sessions, hours: float, is_replay
     assert (await ask(sessions, now=later))[1] is is_replay
     if not is_replay:
         assert (await ask(sessions, now=later + timedelta(hours=1)))[1] is True
+
+
+@pytest.mark.parametrize("kept_for", [timedelta(days=7), 3600.0])
+async def test_key_may_be_kept_for_another_time(
+    sessions: Sessions, ledger: Ledger, kept_for: timedelta | float
+) -> None:
+    """It belongs to its request for as long as that says, also where keys are pruned meanwhile."""
+    kept = kept_for if isinstance(kept_for, timedelta) else timedelta(seconds=kept_for)
+
+    async def prune_at(moment: datetime) -> int:
+        told: Counter[str] = Counter()
+        await Pruning(sessions, Row, Retention(idempotency=60), clock=lambda: moment).run(told)
+        return told["idempotency"]
+
+    first, _ = await ask(sessions, now=NOW, kept_for=kept_for)
+    last, free = NOW + kept - timedelta(seconds=1), NOW + kept + timedelta(seconds=1)
+
+    assert await prune_at(last) == 0
+    assert await ask(sessions, now=last) == (first, True)
+    assert (await ask(sessions, "other", now=free))[1] is False
+    assert await prune_at(free) == 1
+    assert (await ask(sessions, now=free))[1] is False
+
+
+async def test_key_may_be_kept_for_ever(sessions: Sessions) -> None:
+    """The longest time there is does for all times that matter."""
+    first, _ = await ask(sessions, now=NOW, kept_for=timedelta.max)
+
+    assert await ask(sessions, now=NOW + timedelta(days=3650)) == (first, True)
+
+
+@pytest.mark.parametrize("kept_for", [0, -1.0, float("inf"), "7d"])
+async def test_key_that_cannot_be_kept_so_long(sessions: Sessions, kept_for: Any) -> None:
+    """What is no time is refused in words."""
+    with pytest.raises(ConfigurationError, match="kept_for must be"):
+        await ask(sessions, kept_for=kept_for)
 
 
 async def test_expired_key_is_taken_once(sessions: Sessions) -> None:

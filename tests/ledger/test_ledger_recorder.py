@@ -396,6 +396,19 @@ async def test_results_are_kept_as_they_are(recorder: Recorder, sessions: Sessio
     assert (await row_of(sessions)).output_payload == result
 
 
+NUMBERS = [2**63, -(2**63) - 1, 2**64 - 1, 10**400, 1.0, -0.0, 1e300, 0.1, 2**53 + 1, 10**18, -7, 0]
+
+
+async def test_numbers_are_kept_as_they_are(recorder: Recorder, sessions: Sessions) -> None:
+    """A bare number is no nearest one, and of no other kind, whatever a column of SQLite makes of it."""
+    for place, number in enumerate(NUMBERS):
+        telemetry.execute(stopped(job_id=f"job-{place}", result=number))
+    await recorder.stop()
+
+    rows = [await row_of(sessions, f"job-{place}") for place in range(len(NUMBERS))]
+    assert [repr(row.output_payload) for row in rows] == list(map(repr, NUMBERS))
+
+
 @pytest.mark.parametrize("engine", ["sqlite", "postgres", "psycopg"], indirect=True)
 async def test_two_write_where_more_waits_than_one_transaction_takes(
     toy_ledger: ToyLedger, sessions: Sessions, monkeypatch: pytest.MonkeyPatch

@@ -114,14 +114,14 @@ def test_own_table_is_not_pruned_unasked() -> None:
     class Own(JobRowMixin):
         pass
 
-    assert Ledger("sqlite://").keep == Retention()
-    assert Ledger("sqlite://", row_model=JobRow).keep == Retention()
-    assert Ledger("sqlite://", row_model=Own).keep == KEEP_JOBS
-    assert Ledger("sqlite://", row_model=Own, keep=Retention()).keep == Retention()
-    assert Ledger("sqlite://", keep=None).keep is None
+    assert Ledger("sqlite:///jobs.db").keep == Retention()
+    assert Ledger("sqlite:///jobs.db", row_model=JobRow).keep == Retention()
+    assert Ledger("sqlite:///jobs.db", row_model=Own).keep == KEEP_JOBS
+    assert Ledger("sqlite:///jobs.db", row_model=Own, keep=Retention()).keep == Retention()
+    assert Ledger("sqlite:///jobs.db", keep=None).keep is None
 
 
 def test_keep_that_is_no_retention_is_refused() -> None:
     """A bare age could mean many things."""
     with pytest.raises(ConfigurationError, match="keep of a ledger must be a Retention or None, got 30"):
-        Ledger("sqlite://", keep=30)  # type: ignore[arg-type]
+        Ledger("sqlite:///jobs.db", keep=30)  # type: ignore[arg-type]

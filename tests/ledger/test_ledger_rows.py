@@ -9,6 +9,7 @@ import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ledger_toys import Base, Row, queue, row_of
@@ -23,6 +24,25 @@ from arqlite.ledger.payloads import MESSAGE_LENGTH, TRACEBACK_LENGTH, describe_e
 from arqlite.model.states import LEDGER_STATUS, JobState
 
 Sessions = async_sessionmaker[AsyncSession]
+
+
+@pytest.mark.parametrize("number", [2**63, 10**400, 1.0, -0.0, 0.1, 10**18, "1", "1.0"])
+async def test_numbers_keep_their_value(sessions: Sessions, number: Any) -> None:
+    """What `run_job` wrote as an output, a repeated run returns: it is that number, to the last digit."""
+    await queue(sessions, input_payload=number)
+
+    assert repr((await row_of(sessions)).input_payload) == repr(number)
+
+
+async def test_numbers_of_older_rows_are_read(engine: AsyncEngine, sessions: Sessions) -> None:
+    """SQLite's own numbers, which an older version left in its columns, are still told."""
+    if engine.dialect.name != "sqlite":
+        pytest.skip("PostgreSQL keeps JSON as text")
+    await queue(sessions)
+    async with engine.begin() as connection:
+        await connection.execute(text(f"UPDATE {Row.__tablename__} SET input_payload = '1.5'"))
+
+    assert (await row_of(sessions)).input_payload == 1.5
 
 
 async def test_times_keep_their_moment(sessions: Sessions) -> None:

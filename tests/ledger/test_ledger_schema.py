@@ -292,13 +292,13 @@ async def test_repeatable_reads_do_not_hide_the_other_upgrade(empty: Database) -
     await ledgers[0].check()
 
 
-def test_alembic_is_loaded_when_it_is_needed() -> None:
+def test_alembic_is_loaded_when_it_is_needed(tmp_path: Path) -> None:
     """A worker whose tables are up to date does not pay for Alembic, which takes half a second to load."""
     code = (
         "import asyncio, sys\n"
         "from arqlite.ledger import Ledger\n"
         "async def main():\n"
-        "    ledger = Ledger('sqlite:///:memory:')\n"
+        f"    ledger = Ledger('sqlite:///{tmp_path}/jobs.db')\n"
         "    try:\n"
         "        await ledger.check()\n"
         "    except Exception as error:\n"

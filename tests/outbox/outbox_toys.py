@@ -43,10 +43,10 @@ def connect_args(url: str, schema: str) -> dict[str, Any]:
     return {"options": f"-csearch_path={schema}"}
 
 
-def blocking_engine(url: str, schema: str) -> Engine:
+def blocking_engine(url: str, schema: str, **options: Any) -> Engine:
     """The same database for programs without a loop."""
     url = url.replace("+aiosqlite", "").replace("+asyncpg", "+psycopg")
-    return create_engine(url, connect_args=connect_args(url, schema))
+    return create_engine(url, connect_args=connect_args(url, schema), **options)
 
 
 @dataclass

@@ -132,4 +132,4 @@ async def test_what_needs_a_loop_is_refused(shop: Shop, outbox: Outbox) -> None:
     with pytest.raises(ConfigurationError, match="no option ledger"):
         outbox.options(ledger="strict")
     with pytest.raises(ConfigurationError, match="the same ledger"):
-        Outbox(Ledger("sqlite://"), pool=shop.pool)
+        Outbox(Ledger("sqlite:///other.db"), pool=shop.pool)

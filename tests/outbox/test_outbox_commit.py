@@ -7,12 +7,22 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from outbox_toys import QUEUE, LedgerStatus, Order, Session, Shop, confirm
-from sqlalchemy import event, insert, text
-from sqlalchemy.ext.asyncio import AsyncSession, async_scoped_session
+from outbox_toys import (
+    QUEUE,
+    LedgerStatus,
+    Order,
+    Session,
+    Shop,
+    blocking_engine,
+    confirm,
+    connect_args,
+)
+from sqlalchemy import Connection, event, insert, text
+from sqlalchemy.ext.asyncio import AsyncSession, async_scoped_session, create_async_engine
 
 from arqlite import call
 from arqlite.errors import ConfigurationError
+from arqlite.transactions import Outbox
 
 Eventually = Callable[..., Any]
 
@@ -182,14 +192,75 @@ async def test_session_without_transactions_is_refused(shop: Shop) -> None:
     assert await shop.untouched()
 
 
-async def test_savepoint_in_words_of_sql(shop: Shop) -> None:
-    """A savepoint that somebody wrote by hand counts as well."""
+async def test_engine_without_transactions_is_refused(shop: Shop) -> None:
+    """An engine that was made so says it to its driver alone: its jobs ran after a rollback."""
+    drivers_words: dict[str, dict[str, Any]] = {
+        "sqlite": {"isolation_level": None},
+        "psycopg": {"autocommit": True},
+    }
+    args = connect_args(shop.url, shop.schema)
+    ways: list[dict[str, Any]] = [{"isolation_level": "AUTOCOMMIT", "connect_args": args}]
+    ways += [{"connect_args": args | more} for word, more in drivers_words.items() if word in shop.url]
+    for way in ways:
+        engine = create_async_engine(shop.url, **way)
+        async with AsyncSession(engine) as db:
+            with pytest.raises(ConfigurationError, match="AUTOCOMMIT"):
+                await shop.pool.options(session=db).enqueue(confirm, "a")
+        await engine.dispose()
+
+    assert await shop.untouched()
+
+
+async def test_blocking_engine_without_transactions_is_refused(shop: Shop) -> None:
+    """Drivers that block are asked as well."""
+
+    def work() -> None:
+        engine = blocking_engine(shop.url, shop.schema, isolation_level="AUTOCOMMIT")
+        with Session(engine) as db, pytest.raises(ConfigurationError, match="AUTOCOMMIT"):
+            Outbox(shop.pool.ledger).enqueue(db, confirm, "a")
+        engine.dispose()
+
+    await asyncio.to_thread(work)
+
+    assert await shop.untouched()
+
+
+async def test_transactions_that_the_application_begins_itself(shop: Shop) -> None:
+    """An engine of SQLite whose transactions are begun by hand, as SQLAlchemy advises, has transactions."""
+    if not shop.url.startswith("sqlite"):
+        pytest.skip("other drivers begin them")
+    engine = create_async_engine(shop.url)
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def leave_it_to_us(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN")
+
+    async with AsyncSession(engine) as db:
+        await shop.pool.options(session=db).enqueue(confirm, "rolled back")
+        await db.rollback()
+        assert await shop.untouched()
+        kept = await shop.pool.options(session=db).enqueue(confirm, "kept")
+        await db.commit()
+    await engine.dispose()
+
+    assert await shop.queued() == set(await shop.rows()) == {kept.job_id}
+
+
+@pytest.mark.parametrize(
+    "comment", ["", "/* traceparent='00-1*2' */ ", "-- mine\n", "\n /**/ /* a */--b\n\t"]
+)
+async def test_savepoint_in_words_of_sql(shop: Shop, comment: str) -> None:
+    """A savepoint that somebody wrote by hand counts as well, also behind the comment of who traces it."""
     async with shop.sessions() as db:
         enqueue = shop.pool.options(session=db).enqueue
         kept = await enqueue(confirm, "a")
-        await db.execute(text("SAVEPOINT mine"))
+        await db.execute(text(f"{comment}SAVEPOINT mine"))
         await enqueue(confirm, "b")
-        await db.execute(text("rollback to mine"))
+        await db.execute(text(f"{comment}rollback to mine"))
         await db.commit()
 
     assert await shop.queued() == {kept.job_id} == set(await shop.rows())

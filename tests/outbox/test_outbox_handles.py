@@ -10,10 +10,11 @@ import pytest
 from outbox_toys import QUEUE, LedgerStatus, Shop, confirm
 from sqlalchemy.orm import Session
 
-from arqlite import Job, JobStatus
+from arqlite import ArqRedis, Job, JobStatus
 from arqlite.engine import RedisEngine
 from arqlite.ledger import Cause
-from arqlite.outbox import relay
+from arqlite.model.codec import Codec
+from arqlite.outbox import delivery, marking, relay
 from arqlite.transactions import Outbox
 
 Eventually = Callable[..., Any]
@@ -118,3 +119,51 @@ async def test_cancellation_that_the_relay_crossed(shop: Shop, monkeypatch: pyte
 
     assert await shop.queued() == set()
     assert await job.status() is JobStatus.complete
+
+
+async def test_late_mark_of_an_earlier_job(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, eventually: Eventually
+) -> None:
+    """A row that says that an earlier job of its id was cancelled says nothing of the later one."""
+    write, is_enqueued, told = marking.write_marks, asyncio.Event(), list[Any]()
+
+    async def write_late(*args: Any) -> Any:
+        await is_enqueued.wait()
+        told.append(await write(*args))
+        return told[-1]
+
+    monkeypatch.setattr(marking, "write_marks", write_late)
+    async with shop.sessions() as db, db.begin():
+        first = await shop.pool.options(session=db, job_id="x").enqueue(confirm, "first")
+    assert await first.abort()
+
+    async def is_closed() -> bool:
+        return (await shop.row("x")).status == LedgerStatus.CANCELLED
+
+    await eventually(is_closed)
+    assert await first.delete()
+    # Whose row comes later, or never.
+    second = await ArqRedis(shop.pool.connection_pool).options(job_id="x").enqueue(confirm, "second")
+    is_enqueued.set()
+    await eventually(lambda: told)
+    await shop.pool.outbox.aclose()
+
+    assert not second.conflict
+    assert await second.status() is JobStatus.queued
+
+
+async def test_only_the_very_job_is_cancelled(shop: Shop) -> None:
+    """Between a look into the rows and the word to Redis an id may be used again."""
+    first = await shop.pool.options(job_id="x").enqueue(confirm, "first")
+    engine, codec = shop.pool.queue(QUEUE).engine, Codec()
+    records = {"x": (await engine.peek("x")).record}
+    assert await first.abort()
+    assert await first.delete()
+    await delivery.cancel_all(engine, codec, records)
+    await shop.pool.options(job_id="x").enqueue(confirm, "second")
+
+    await delivery.cancel_all(engine, codec, records)
+    assert await shop.queued() == {"x"}
+
+    await delivery.cancel_all(engine, codec, {"x": (await engine.peek("x")).record})
+    assert await shop.queued() == set()

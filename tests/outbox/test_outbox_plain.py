@@ -249,9 +249,12 @@ async def test_equal_job_that_was_not_foreseen_leaves_no_row(
     assert set(await strict.rows()) == {jobs[0].job_id} == {jobs[1].job_id}
 
 
-async def test_row_that_is_refused_costs_no_other(strict: Shop) -> None:
-    """One bad row of those that share a transaction fails alone."""
-    bad = strict.pool.options(row={"input_payload": object()})
+@pytest.mark.parametrize("column", ["input_payload", "user_id"])
+async def test_row_that_is_refused_costs_no_other(strict: Shop, column: str) -> None:
+    """One bad row fails alone, before it shares a transaction with others or, if only the database can tell,
+    in it.
+    """
+    bad = strict.pool.options(row={column: object()})
 
     *jobs, error = await asyncio.gather(
         *(strict.pool.enqueue(confirm, str(n)) for n in range(5)),
@@ -259,7 +262,7 @@ async def test_row_that_is_refused_costs_no_other(strict: Shop) -> None:
         return_exceptions=True,
     )
 
-    assert isinstance(error, StatementError | TypeError)  # psycopg turns JSON itself
+    assert isinstance(error, StatementError | TypeError)
     assert len(jobs) == len(await strict.rows()) == len(await strict.queued()) == 5
 
 

@@ -224,6 +224,20 @@ async def test_session_needs_a_ledger(shop: Shop) -> None:
     shop.pool.ledger = ledger
 
 
+@pytest.mark.parametrize(
+    "row", [{"user_id": 2**63}, {"job_type": "a\0b"}, {"job_type": "a\ud800"}], ids=["long", "nul", "half"]
+)
+@pytest.mark.parametrize("way", ["session", "strict", "behind"])
+async def test_values_that_no_database_takes(shop: Shop, row: dict[str, Any], way: str) -> None:
+    """They are refused in words, whichever way a row is written: behind, the QUEUED row was left out."""
+    async with shop.sessions() as db:
+        where: dict[str, Any] = {"session": db} if way == "session" else {"ledger": way}
+        with pytest.raises(ConfigurationError, match=f"{next(iter(row))} must be"):
+            await shop.pool.options(row=row, **where).enqueue(confirm, "a")
+
+    assert await shop.untouched()
+
+
 @pytest.mark.parametrize("row", [{"nonsense": 1}, {"status": "QUEUED"}, {"triggered_by": "x"}, {"id": "x"}])
 async def test_columns_that_are_none_of_the_callers(shop: Shop, row: dict[str, Any]) -> None:
     """Unknown columns, and those that the library keeps, are refused in words; nothing is written."""
@@ -233,6 +247,23 @@ async def test_columns_that_are_none_of_the_callers(shop: Shop, row: dict[str, A
         await db.commit()
 
     assert await shop.rows() == {}
+
+
+@pytest.mark.parametrize("way", ["session", "strict", "behind"])
+async def test_columns_that_are_no_json(shop: Shop, eventually: Eventually, way: str) -> None:
+    """What JSON has no word for is told as in outputs, whichever way a row is written."""
+    said = {"input_payload": {"nan": float("nan"), "half": "caf\udce9"}}
+    async with shop.sessions() as db:
+        where: dict[str, Any] = {"session": db} if way == "session" else {"ledger": way}
+        job = await shop.pool.options(row=said, **where).enqueue(confirm, "a")
+        await db.commit()
+
+    async def has_row() -> bool:
+        return job.job_id in await shop.rows()
+
+    await eventually(has_row)
+    row = await shop.row(job.job_id)
+    assert row.input_payload == {"nan": None, "half": "caf\udce9"}
 
 
 async def test_what_is_hidden_cannot_wait_in_a_row(shop: Shop) -> None:

@@ -92,6 +92,17 @@ async def test_young_rows_are_left_to_those_who_wrote_them(shop: Shop) -> None:
     assert await shop.queued() == {job_id}
 
 
+async def test_rows_of_a_clock_that_is_ahead(shop: Shop) -> None:
+    """Where the clock of who committed a job is ahead, the relay waits for no moment of its own."""
+    [job_id] = await commit(shop, "a")
+    now_ms = timestamp_ms()
+
+    await shop.relay(age=20, now_ms=lambda: now_ms - 15_000).tick()
+    assert await shop.queued() == set()
+    await shop.relay(age=1, now_ms=lambda: now_ms - 15_000).tick()
+    assert await shop.queued() == {job_id}
+
+
 async def test_other_queues_are_left_alone(shop: Shop) -> None:
     """Another queue may be on another Redis: its own workers push its jobs."""
     await commit(shop, "a", queue="mail")

@@ -19,6 +19,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from ..changes import Moment, Values
+from ..exactjson import exact
 
 _MOST_PARAMETERS = 32_000
 _ROWS_AT_ONCE = (200, 50, 10, 1)
@@ -38,7 +39,8 @@ class Upsert:
         self.table = table
         self.columns: list[Column[Any]] = [table.c[name] for name in columns]
         self.on_conflict = on_conflict
-        self.has_bytes = [isinstance(_plain(column.type), LargeBinary) for column in self.columns]
+        self.has_json = [isinstance(plain_type(column.type), JSON) for column in self.columns]
+        self.has_bytes = [isinstance(plain_type(column.type), LargeBinary) for column in self.columns]
 
 
 class Update(Upsert):
@@ -133,8 +135,18 @@ class SqliteBulk(Bulk):
                 place += size
 
     def call(self, upsert: Upsert, shape: Shape, first: int = 1) -> tuple[str, Values]:  # noqa: D102
-        rows = chain.from_iterable(zip(*shape.columns, strict=True))
-        return _sqlite_text(upsert, shape.count, shape.same), (*shape.values, *rows)
+        values, columns = iter(shape.values), iter(shape.columns)
+        single: list[Any] = []
+        several: list[Sequence[Any]] = []
+        for is_same, is_json in zip(shape.same, upsert.has_json, strict=True):
+            if is_same:
+                value = next(values)
+                single.append(exact(value) if is_json else value)
+            else:
+                column = next(columns)
+                several.append(list(map(exact, column)) if is_json else column)
+        rows = chain.from_iterable(zip(*several, strict=True))
+        return _sqlite_text(upsert, shape.count, shape.same), (*single, *rows)
 
 
 @lru_cache(maxsize=256)
@@ -255,13 +267,14 @@ def _array(mark: str, sent: str) -> str:
     return f"CAST((SELECT CAST({mark} AS TEXT)) AS {sent}[])"
 
 
-def _plain(column_type: TypeEngine[Any]) -> TypeEngine[Any]:
+def plain_type(column_type: TypeEngine[Any]) -> TypeEngine[Any]:
+    """The type of a column, without what decorates it."""
     return column_type.impl_instance if isinstance(column_type, TypeDecorator) else column_type
 
 
 def _types(column_type: TypeEngine[Any], dialect: Dialect) -> tuple[str, str]:
     """What a column's values are sent as, and how they become what it holds."""
-    plain = _plain(column_type)
+    plain = plain_type(column_type)
     name = column_type.compile(dialect)
     if isinstance(plain, DateTime):
         return "BIGINT", "to_timestamp({} / CAST(1000 AS DOUBLE PRECISION))"

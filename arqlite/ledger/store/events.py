@@ -12,8 +12,9 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Column, Dialect, Table, and_, delete, exists, or_, select, tuple_, update
+from sqlalchemy import JSON, Column, Dialect, Table, and_, delete, exists, or_, select, tuple_, update
 from sqlalchemy import func as sql
+from sqlalchemy.dialects.postgresql.base import PGDialect
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ...errors import LedgerError
@@ -30,7 +31,7 @@ from ..changes import (
 )
 from ..rows import OPEN_STATUSES
 from ..tables import AttemptRow, MinuteRow, SpreadRow
-from .bulk import Bulk, PostgresqlBulk, Shape, Upsert, bulk_of
+from .bulk import Bulk, PostgresqlBulk, Shape, Upsert, bulk_of, plain_type
 from .conflicts import ADDED, ON_ACCEPTED, ON_ATTEMPT, ON_EVENT, ON_MINUTE, on_spread
 from .ends import Ends
 
@@ -51,7 +52,7 @@ class Writing:
         self.bulk: Bulk = bulk_of(dialect.name, dialect.paramstyle)
         self._jobs = table
         self._attempts: Table = AttemptRow.__table__  # type: ignore[assignment]
-        self._dialect = dialect
+        self._dialect, self._dialect_of_json = dialect, _dialect_of_json(dialect)
         # The driver gets plain text, so Python's own defaults must be made here.
         self._own = [
             column
@@ -231,7 +232,9 @@ class Writing:
             return value
         if isinstance(value, datetime) and value.tzinfo is not None:
             return self.bulk.moment(round(value.timestamp() * 1_000))
-        processor = column.type.dialect_impl(self._dialect).bind_processor(self._dialect)
+        is_json = isinstance(plain_type(column.type), JSON)
+        dialect = self._dialect_of_json if is_json else self._dialect
+        processor = column.type.dialect_impl(dialect).bind_processor(dialect)
         return value if processor is None else processor(value)
 
 
@@ -252,6 +255,14 @@ class Refusals:
 def writing_to(table: Table, dialect: Dialect) -> Writing:
     """The statements for a table of jobs; they are long, and made once."""
     return Writing(table, dialect)
+
+
+def _dialect_of_json(dialect: Dialect) -> Dialect:
+    """One whose JSON is text, as statements of many rows send it: psycopg wraps it for itself."""
+    if dialect.name != "postgresql":
+        return dialect
+    serializer = getattr(dialect, "_json_serializer", None)
+    return PGDialect(json_serializer=serializer)  # type: ignore[no-untyped-call]
 
 
 def _parts(keys: Sequence[Any]) -> Iterator[Sequence[Any]]:

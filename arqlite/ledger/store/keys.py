@@ -24,7 +24,7 @@ async def take_key(
     at: datetime,
     free_before: datetime,
 ) -> IdempotencyRow | None:
-    """Take a key that is free, or was taken before `free_before`; else give the row of who has it.
+    """Take a key that is free, or of a row from before `free_before`; else give the row of who has it.
 
     Who takes the same key at this moment waits until this transaction ends, one way or the other.
     """

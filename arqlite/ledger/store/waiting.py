@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import ColumnElement, CursorResult, Table, delete, literal_column, select, update
+from sqlalchemy import ColumnElement, CursorResult, Table, delete, literal_column, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ...model.states import Cause, JobState
@@ -48,9 +48,17 @@ class Unpushed(NamedTuple):
 
 
 async def unpushed(
-    db: AsyncSession, table: Table, queue: str, *, before: datetime, limit: int
+    db: AsyncSession, table: Table, queue: str, *, before: datetime, after: datetime, limit: int
 ) -> list[Unpushed]:
     """Read jobs of a queue that were committed and are not known to be in Redis, the oldest first.
+
+    Args:
+        db: the session.
+        table: the table of jobs.
+        queue: the queue.
+        before: those from before this moment.
+        after: and those from after this one, which are of clocks that are ahead.
+        limit: how many at most.
 
     On PostgreSQL they are kept from everybody who reads so, until the transaction ends; those that another
     one keeps are left out.
@@ -68,7 +76,7 @@ async def unpushed(
         .where(
             columns.queue == queue,
             _is_unpushed(),
-            columns.queued_at < before,
+            or_(columns.queued_at < before, columns.queued_at > after),
             columns.attempt == 0,
             columns.record.is_not(None),
             columns.enqueued_at.is_not(None),
@@ -112,11 +120,17 @@ async def mark_pushed(
     )
 
 
-async def withdrawn(db: AsyncSession, table: Table, queue: str, job_ids: Sequence[str]) -> list[str]:
-    """Tell which jobs somebody cancelled while they were being pushed."""
+async def withdrawn(
+    db: AsyncSession, table: Table, queue: str, job_ids: Sequence[str]
+) -> set[tuple[str, datetime]]:
+    """Tell which jobs somebody cancelled while they were being pushed.
+
+    Returns:
+        Their ids, each with when the job was enqueued: it may be another one than the caller means.
+    """
     columns = table.c
     found = await db.execute(
-        select(columns.id).where(
+        select(columns.id, columns.enqueued_at).where(
             columns.queue == queue,
             columns.id.in_(job_ids),
             columns.status == CANCELLED,
@@ -124,7 +138,7 @@ async def withdrawn(db: AsyncSession, table: Table, queue: str, job_ids: Sequenc
             columns.attempt == 0,
         )
     )
-    return list(found.scalars())
+    return {(job_id, enqueued_at) for job_id, enqueued_at in found.all()}
 
 
 async def close_duplicate(
