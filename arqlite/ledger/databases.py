@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 from urllib.parse import quote_plus
 
-from sqlalchemy import URL, make_url
+from sqlalchemy import URL, Engine, make_url
 from sqlalchemy.exc import ArgumentError, InvalidRequestError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -93,3 +94,19 @@ def _parsed(given: str) -> URL:
             "the ledger's URL is the URL of no database that can be used; one is written as "
             "sqlite:///jobs.db or postgresql://user:password@host/name"
         ) from error
+
+
+def is_same_database(one: Engine, other: Engine) -> bool:
+    """Whether two engines lead to the same database, as far as their URLs tell.
+
+    Its name counts, and not the way there: to a PostgreSQL several may lead, past a pooler say.
+    """
+    if one is other:
+        return True
+    if one.dialect.name != other.dialect.name:
+        return False
+    if one.dialect.name != "sqlite":
+        return one.url.database == other.url.database
+    # In memory, each engine has a database of its own.
+    paths = {os.path.realpath(engine.url.database) for engine in (one, other) if engine.url.database}
+    return len(paths) == 1 and not any(path.endswith(":memory:") for path in paths)

@@ -28,7 +28,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from ..errors import JobExecutionFailed, SerializationError
-from ..model.context import CancelReason, WorkflowStep, running_job
+from ..model.context import CancelReason, Parts, WorkflowStep, running_job
 from ..model.failures import message_of
 from ..model.records import FailedAttempt
 from .references import Reference
@@ -60,6 +60,7 @@ class JobFacts:
     revived_ms: int = 0
     cancel_reason: CancelReason | None = None
     carried: Mapping[str, str] = field(default_factory=dict)
+    parts: Parts = field(default_factory=Parts, compare=False)
 
     @property
     def is_last_attempt(self) -> bool:

@@ -131,12 +131,12 @@ async def test_attempts_of_jobs_with_a_runner_are_told(
     """A `JobRunner` keeps the row of its job; its attempts and minutes are the recorder's all the same."""
     with FakeJob().running():
         await Runner(db).run_job(Toy, "TOY")
-    before = await row_of(sessions)
+    assert (await row_of(sessions)).status is LedgerStatus.RUNNING
 
     await tell(recorder, started(), stopped(result="of the function"))
 
     row, [attempt] = await row_of(sessions), await attempts_of(sessions)
-    assert (row.output_payload, row.updated_at) == ({"done": True}, before.updated_at)
+    assert (row.status, row.output_payload) == (LedgerStatus.SUCCESS, {"done": True})
     assert (attempt.state, attempt.worker) == ("completed", "host:1:a")
     assert [minute[3:5] for minute in await minutes_of(sessions)] == [("completed", 1)]
 
