@@ -36,12 +36,6 @@ class Import(BaseJob):
         print(f"{error}; {'given up' if is_final else 'it will be tried again'}")
 
 
-@task(max_attempts=2, backoff=0)
-async def run_import(ctx: dict[str, Any], path: str) -> Any:
-    async with ledger.sessions() as db:
-        return await JobRunner(db).run_job(Import, "IMPORT", {"path": path}, user_id=1)
-
-
 async def run_one(path: str) -> Any:
     async with ledger.sessions() as db:
         return await JobRunner(db).run_job(Import, "IMPORT", {"path": path}, part=path)
@@ -50,6 +44,12 @@ async def run_one(path: str) -> Any:
 @task(max_attempts=2)
 async def run_all(ctx: dict[str, Any], paths: list[str]) -> Any:
     return await asyncio.gather(*map(run_one, paths))
+
+
+@task(max_attempts=2, backoff=0)
+async def run_import(ctx: dict[str, Any], path: str) -> Any:
+    async with ledger.sessions() as db:
+        return await JobRunner(db).run_job(Import, "IMPORT", {"path": path}, user_id=1)
 
 
 class WorkerSettings:
