@@ -8,7 +8,7 @@ from urllib.parse import quote_plus
 
 from sqlalchemy import URL, Engine, make_url
 from sqlalchemy.exc import ArgumentError, InvalidRequestError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
 from ..errors import ConfigurationError, MissingExtra
 from .redaction import HIDDEN
@@ -110,3 +110,14 @@ def is_same_database(one: Engine, other: Engine) -> bool:
     # In memory, each engine has a database of its own.
     paths = {os.path.realpath(engine.url.database) for engine in (one, other) if engine.url.database}
     return len(paths) == 1 and not any(path.endswith(":memory:") for path in paths)
+
+
+async def read_committed(db: AsyncSession) -> None:
+    """Begin a transaction that needs no more than that, for each of its statements moves rows by itself.
+
+    SERIALIZABLE, as an engine of an application may have it, holds against each other what jobs do to rows
+    beside each other. A transaction that has begun stays as it is.
+    """
+    bind = db.get_bind()
+    if bind.dialect.name == "postgresql" and isinstance(bind, Engine) and not db.in_transaction():
+        await db.connection(execution_options={"isolation_level": "READ COMMITTED"})

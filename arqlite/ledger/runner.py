@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import suppress
-from typing import Any, ClassVar, Generic
+from functools import partial
+from typing import Any, ClassVar, Generic, TypeVar
 
 from sqlalchemy import Engine, inspect
 from sqlalchemy.exc import IntegrityError
@@ -18,7 +19,7 @@ from ..errors import LedgerError, Postpone
 from ..model.context import current_job
 from . import hearing, store
 from .adoption import Adoption, Run, decide
-from .databases import is_same_database
+from .databases import is_same_database, read_committed
 from .endings import Ending, asked_by, ending_of
 from .identity import run_of
 from .jobs import BaseJob, RowT
@@ -31,9 +32,11 @@ from .tables import JobRow
 
 logger = logging.getLogger("arqlite.ledger")
 
+ResultT = TypeVar("ResultT")
+
 SETTLE_TIMEOUT_S = 10.0
 """How long a cancelled job may take to write down its end; the worker waits for it."""
-_ADOPTION_TRIES, _SETTLING_TRIES = 10, 10
+_ADOPTION_TRIES, _CONFLICT_TRIES = 10, 10
 _CONFLICT_PAUSE_S = 0.02
 
 
@@ -125,21 +128,25 @@ class JobRunner(Generic[RowT]):
         if (control := asked_by(result)) is not None:
             raise control
         output = jsonable(result)
-        await self._record_of(job, run)
-        await job.after_run(result)
+        if _has_hook(job, "after_run"):
+            await self._record_of(job, run)
+            await job.after_run(result)
+        await self._alone(partial(self._leave_output, run, output))
+        return output
+
+    async def _leave_output(self, run: Run, output: Any) -> None:
         # The queue's job goes on, and may yet fail: its end is told by whoever hears of it.
         leave = store.note_output if self._end_is_told(run) else store.succeed
         self._must_be_ours(run, await leave(self.db, self.row_model, run, output))
         if not run.is_told:
             await store.end_attempt(self.db, run)
         await self.db.commit()
-        return output
 
     async def _begin(self, job: BaseJob[RowT], run: Run) -> None:
         """Call the hook, and start the clock; whom others keep from that has done nothing yet, and waits."""
         try:
             await job.before_run(await self._record_of(job, run))
-            await self._start_clock(job, run)
+            await self._alone(partial(self._start_clock, job, run), is_alone=not _has_hook(job, "before_run"))
         except Exception as error:
             if current_job() is None or not is_conflict(error):
                 raise
@@ -163,25 +170,41 @@ class JobRunner(Generic[RowT]):
         at = utc_now()
         self._must_be_ours(run, await store.mark_started(self.db, self.row_model, run, at))
         await self.db.commit()
-        set_committed_value(await self._record_of(job, run), "started_at", at)
+        job._last_read = {**job._last_read, "started_at": at}
+        if _has_hook(job, "before_run") or inspect(self.row_model).relationships:
+            set_committed_value(await self._record_of(job, run), "started_at", at)
+        else:  # nobody has changed it, and a look would begin the transaction of the work
+            _restore(job)
+
+    async def _alone(
+        self, write: Callable[[], Awaitable[ResultT]], *, is_alone: bool | None = None
+    ) -> ResultT:
+        """Write in a transaction of its own; where it stands in the way of others, again.
+
+        Args:
+            write: does it, and commits.
+            is_alone: whether the session holds nothing else, which would be lost then; None is to see.
+        """
+        if is_alone is None:
+            is_alone = not self.db.in_transaction()
+        for tries_left in reversed(range(_CONFLICT_TRIES)):
+            try:
+                await read_committed(self.db)
+                return await write()
+            except Exception as error:
+                if not (is_alone and tries_left and is_conflict(error)):
+                    raise
+            await self._roll_back()
+            await _pause()
+        raise AssertionError("the last try returns or raises")  # pragma: no cover
 
     # The row at the start.
 
     async def _take_row(self, job: BaseJob[RowT], run: Run, asked: Asked) -> RowT:
         """Open or adopt the row; look again when somebody else changed it in between."""
         try:
-            for tries_left in reversed(range(_ADOPTION_TRIES)):
-                # What a caller has left in the session would be lost if this were tried again.
-                is_alone = not self.db.in_transaction()
-                try:
-                    row = await self._try_to_take_row(job, run, asked)
-                except Exception as error:
-                    if not (is_alone and tries_left and is_conflict(error)):
-                        raise
-                    await self._roll_back()
-                    await asyncio.sleep(_CONFLICT_PAUSE_S * random.uniform(0.5, 1.5))
-                    continue
-                if row is not None:
+            for _ in range(_ADOPTION_TRIES):
+                if (row := await self._alone(partial(self._try_to_take_row, job, run, asked))) is not None:
                     return row
         except asyncio.CancelledError as error:  # the row may say RUNNING by now
             await _to_the_end(self._end(job, run, error))
@@ -198,7 +221,11 @@ class JobRunner(Generic[RowT]):
         if is_taken and not run.is_told:
             await store.begin_attempt(self.db, run)
         await self.db.commit()
-        return await self._fresh_record(job, run) if is_taken else None
+        if not is_taken:
+            return None
+        if not _has_hook(job, "before_run"):
+            await read_committed(self.db)
+        return await self._fresh_record(job, run)
 
     async def _has_output(self, row: RowT | None, run: Run) -> bool:
         """Whether an earlier run of the job has left its output in the row, be it nothing."""
@@ -234,7 +261,7 @@ class JobRunner(Generic[RowT]):
         if row is None:
             raise LedgerError(f"the row of job {run.job_id} is gone")
         job.job_record = row
-        job._last_read = {name: getattr(row, name) for name in _names_of(row)}
+        job._last_read = _values_of(row)
         return row
 
     async def _record_at_hand(self, job: BaseJob[RowT], run: Run) -> None:
@@ -244,8 +271,7 @@ class JobRunner(Generic[RowT]):
         except Exception as error:  # noqa: BLE001 (whatever it is, the job's own error matters more)
             logger.warning("job %s failed, and its row cannot be read: %s", run.job_id, words_of(error))
             await self._roll_back()
-            for name, value in job._last_read.items():
-                set_committed_value(job.job_record, name, value)
+            _restore(job)
 
     def _postponed(self, run: Run, error: Exception) -> Postpone:
         """What cannot be recorded does not start."""
@@ -271,7 +297,7 @@ class JobRunner(Generic[RowT]):
             await _to_the_end(self._settle(run, ending))
 
     async def _tell_failure(self, job: BaseJob[RowT], run: Run, failure: Exception) -> None:
-        if type(job).on_failure is BaseJob.on_failure:
+        if not _has_hook(job, "on_failure"):
             return
         await self._record_at_hand(job, run)
         try:
@@ -283,6 +309,7 @@ class JobRunner(Generic[RowT]):
     async def _settle(self, run: Run, ending: Ending) -> None:
         """Write the end of the run: in the job's session, else in a new one, for a job may break its own."""
         try:
+            await read_committed(self.db)
             if await self._write(self.db, run, ending):
                 await self.db.commit()
             else:
@@ -296,16 +323,17 @@ class JobRunner(Generic[RowT]):
             await self._settle_apart(run, ending)
 
     async def _settle_apart(self, run: Run, ending: Ending) -> None:
-        for tries_left in reversed(range(_SETTLING_TRIES)):
+        for tries_left in reversed(range(_CONFLICT_TRIES)):
             try:
                 async with AsyncSession(self.db.bind) as own, own.begin():
+                    await read_committed(own)
                     await self._write(own, run, ending)
                 return
             except Exception as error:  # the job's own error matters more to the queue than the ledger's
                 if not (tries_left and is_conflict(error)):
                     logger.exception("job %s: its end could not be written to the ledger", run.job_id)
                     return
-            await asyncio.sleep(_CONFLICT_PAUSE_S * random.uniform(0.5, 1.5))
+            await _pause()
 
     async def _write(self, db: AsyncSession, run: Run, ending: Ending) -> bool:
         # A function may bear the failure of what it runs, and go on: it is told how the queue's job ends.
@@ -322,6 +350,21 @@ class JobRunner(Generic[RowT]):
         except Exception:
             logger.exception("a job's session could not be rolled back; its connection is dropped")
             await self.db.invalidate()
+
+
+def _has_hook(job: BaseJob[Any], name: str) -> bool:
+    """Whether the job does something of its own there."""
+    return getattr(type(job), name) is not getattr(BaseJob, name)
+
+
+def _restore(job: BaseJob[Any]) -> None:
+    """Give the record back what it said when it was last read, and a commit or a rollback expired."""
+    for name, value in job._last_read.items():
+        set_committed_value(job.job_record, name, value)
+
+
+async def _pause() -> None:
+    await asyncio.sleep(_CONFLICT_PAUSE_S * random.uniform(0.5, 1.5))
 
 
 def _what_is_there(row: JobRowMixin, run: Run, asked: Asked) -> Any:
@@ -341,9 +384,10 @@ def _what_is_there(row: JobRowMixin, run: Run, asked: Asked) -> Any:
     return row.output_payload
 
 
-def _names_of(row: JobRowMixin) -> list[str]:
-    """The attributes of a row that are columns."""
-    return [column.key for column in inspect(row).mapper.column_attrs]
+def _values_of(row: JobRowMixin) -> dict[str, Any]:
+    """What the columns of a row say that are loaded."""
+    state = inspect(row)
+    return {one.key: state.dict[one.key] for one in state.mapper.column_attrs if one.key in state.dict}
 
 
 def _overtaken(run: Run) -> LedgerError:

@@ -10,7 +10,7 @@ import pytest
 from ledger_toys import FakeJob, Row, Runner, Toy, row_of
 from recorder_toys import START_MS, Outage, Sessions, ToyLedger, attempts_of, started, stopped, tell, written
 from sqlalchemy import select
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from arqlite import telemetry
@@ -322,6 +322,15 @@ def test_errors_are_told_apart(state: str, away: bool, conflict: bool) -> None:
     error = DBAPIError("INSERT", {}, cause)
 
     assert (is_away(error), is_conflict(error)) == (away, conflict)
+
+
+@pytest.mark.parametrize("state", ["40P01", "40001"])
+def test_conflict_is_no_outage_by_either_driver(state: str) -> None:
+    """Psycopg has conflicts among what passes, as it has a server that is gone."""
+    cause = DeadlockDetectedError()
+    cause.sqlstate = state
+
+    assert not is_away(OperationalError("INSERT", {}, cause))
 
 
 async def test_writer_knows_its_database(toy_ledger: ToyLedger) -> None:
