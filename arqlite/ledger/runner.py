@@ -336,8 +336,7 @@ class JobRunner(Generic[RowT]):
             await _pause()
 
     async def _write(self, db: AsyncSession, run: Run, ending: Ending) -> bool:
-        # A function may bear the failure of what it runs, and go on: it is told how the queue's job ends.
-        note = store.note_failure if ending.state.is_final and self._end_is_told(run) else store.settle
+        note = store.note_failure if ending.may_be_borne and self._end_is_told(run) else store.settle
         if not await note(db, self.row_model, run, ending):
             return False
         if not run.is_told:
