@@ -24,6 +24,7 @@ import threading
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -60,7 +61,11 @@ class JobFacts:
     revived_ms: int = 0
     cancel_reason: CancelReason | None = None
     carried: Mapping[str, str] = field(default_factory=dict)
-    parts: Parts = field(default_factory=Parts, compare=False)
+
+    @cached_property
+    def parts(self) -> Parts:
+        """Which parts of it have begun; none of its facts, which may be a job's result."""
+        return Parts()
 
     @property
     def is_last_attempt(self) -> bool:
