@@ -50,7 +50,7 @@ class Adoption(Enum):
     REOPEN = auto()
     """It is of an earlier job with the same id: it begins anew, for this one."""
     KEEP_OUTPUT = auto()
-    """The job succeeded, and its worker died before it could tell the queue: do not run it again."""
+    """It succeeded already, and the queue's job runs again: do not run it again."""
     KEEP_CANCELLED = auto()
     """Somebody cancelled it before it began: do not run it."""
     OVERTAKEN = auto()
@@ -62,8 +62,14 @@ class Adoption(Enum):
         return self in (Adoption.KEEP_OUTPUT, Adoption.KEEP_CANCELLED)
 
 
-def decide(row: JobRowMixin | None, run: Run) -> Adoption:
-    """Tell what a run that begins may do with the row it finds under its job's id."""
+def decide(row: JobRowMixin | None, run: Run, *, has_output: bool = False) -> Adoption:
+    """Tell what a run that begins may do with the row it finds under its job's id.
+
+    Args:
+        row: the row; None if there is none.
+        run: the run.
+        has_output: whether an earlier run has left its output there, though the job is still open.
+    """
     if row is None:
         return Adoption.OPEN
     if _is_of_an_earlier_job(row, run):
@@ -76,6 +82,8 @@ def decide(row: JobRowMixin | None, run: Run) -> Adoption:
         return Adoption.KEEP_CANCELLED
     if row.attempt > run.attempt:
         return Adoption.OVERTAKEN
+    if has_output and not _began_before_revival(row, run):
+        return Adoption.KEEP_OUTPUT
     return Adoption.ADOPT
 
 
@@ -84,6 +92,13 @@ def _was_revived(row: JobRowMixin, run: Run) -> bool:
     if run.revived_at is None:
         return False
     return row.finished_at is None or run.revived_at >= row.finished_at
+
+
+def _began_before_revival(row: JobRowMixin, run: Run) -> bool:
+    """Whether the row tells of a run before somebody let the job run again by hand: its end was not heard."""
+    if run.revived_at is None:
+        return False
+    return row.started_at is not None and row.started_at < run.revived_at
 
 
 def _is_of_an_earlier_job(row: JobRowMixin, run: Run) -> bool:

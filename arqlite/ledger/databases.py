@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 from urllib.parse import quote_plus
 
-from sqlalchemy import URL, make_url
+from sqlalchemy import URL, Engine, make_url
 from sqlalchemy.exc import ArgumentError, InvalidRequestError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.pool import StaticPool
 
 from ..errors import ConfigurationError, MissingExtra
@@ -117,3 +118,30 @@ def _parsed(given: str) -> URL:
             "the ledger's URL is the URL of no database that can be used; one is written as "
             "sqlite:///jobs.db or postgresql://user:password@host/name"
         ) from error
+
+
+def is_same_database(one: Engine, other: Engine) -> bool:
+    """Whether two engines lead to the same database, as far as their URLs tell.
+
+    Its name counts, and not the way there: to a PostgreSQL several may lead, past a pooler say.
+    """
+    if one is other:
+        return True
+    if one.dialect.name != other.dialect.name:
+        return False
+    if one.dialect.name != "sqlite":
+        return one.url.database == other.url.database
+    # In memory, each engine has a database of its own.
+    paths = {os.path.realpath(engine.url.database) for engine in (one, other) if engine.url.database}
+    return len(paths) == 1 and not any(path.endswith(":memory:") for path in paths)
+
+
+async def read_committed(db: AsyncSession) -> None:
+    """Begin a transaction that needs no more than that, for each of its statements moves rows by itself.
+
+    SERIALIZABLE, as an engine of an application may have it, holds against each other what jobs do to rows
+    beside each other. A transaction that has begun stays as it is.
+    """
+    bind = db.get_bind()
+    if bind.dialect.name == "postgresql" and isinstance(bind, Engine) and not db.in_transaction():
+        await db.connection(execution_options={"isolation_level": "READ COMMITTED"})

@@ -36,6 +36,14 @@ class Ending:
         return LEDGER_STATUS[self.state]
 
     @property
+    def may_be_borne(self) -> bool:
+        """Whether it is final by an error, which the function that called for the run may bear, and go on.
+
+        A job that somebody cancelled is cancelled.
+        """
+        return self.state.is_final and self.error is not None
+
+    @property
     def attempt_state(self) -> str:
         """The same of the attempt, in the words of `JobStopped.state`."""
         return "snoozed" if self.state is JobState.SCHEDULED else self.state.value

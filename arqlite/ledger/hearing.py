@@ -49,6 +49,17 @@ def is_heard(kind: type, ledger: Any, queue: str) -> bool:
     return any((kind, identity, which) in _listening for which in (queue, _EVERY_QUEUE))
 
 
+def ledgers_told(kind: type, queue: str) -> list[Any]:
+    """The ledgers that listeners of this kind tell of a queue."""
+    told = _listening
+    return [
+        one.ledger
+        for (which, _, heard), listeners in told.items()
+        if which is kind and heard in (queue, _EVERY_QUEUE)
+        for one in listeners
+    ]
+
+
 def is_up_to(listener: Listener, queue: str | None, worker: str = "") -> bool:
     """Whether it is this listener's to tell something that all of them hear.
 

@@ -5,18 +5,23 @@ from __future__ import annotations
 import os
 import socket
 import uuid
-from contextvars import ContextVar
 from datetime import UTC, datetime
 
 from ..model.context import RunningJob, current_job
 from .adoption import Run
 from .changes import attempts_told
 
-_runs_so_far: ContextVar[tuple[str, int, int] | None] = ContextVar("arqlite_ledger_runs", default=None)
 
+def run_of(name: str, part: str | None = None) -> Run:
+    """The identity of a run that begins now.
 
-def run_of(name: str) -> Run:
-    """The identity of a run that begins now; `name` stands for the function outside a worker."""
+    Args:
+        name: stands for the function outside a worker.
+        part: which part of the queue's job it is; without one it is the next by number.
+
+    Raises:
+        ValueError: this part of the job has begun already, or its name is none.
+    """
     job = current_job()
     if job is None:
         return Run(
@@ -28,9 +33,9 @@ def run_of(name: str) -> Run:
             worker=f"{socket.gethostname()}:{os.getpid()}",
             is_told=False,
         )
-    number = _number_within(job)
+    suffix = _part_within(job, part)
     return Run(
-        job_id=job.job_id if number == 1 else f"{job.job_id}:{number}",
+        job_id=job.job_id if suffix is None else f"{job.job_id}:{suffix}",
         function=job.function,
         queue=job.queue_name,
         attempt=job.job_try,
@@ -42,8 +47,8 @@ def run_of(name: str) -> Run:
         tags=job.tags,
         meta=job.meta,
         revived_at=_moment(job.revived_ms),
-        part_of=None if number == 1 else job.job_id,
-        is_told=number == 1,
+        part_of=None if suffix is None else job.job_id,
+        is_told=suffix is None,
     )
 
 
@@ -52,13 +57,14 @@ def _moment(at_ms: int) -> datetime | None:
     return datetime.fromtimestamp(at_ms / 1000, UTC) if at_ms > 0 else None
 
 
-def _number_within(job: RunningJob) -> int:
+def _part_within(job: RunningJob, part: str | None) -> str | None:
     """Which run within the queue job it is: the first has the job's id, the second `<id>:2`, and so on.
 
-    The numbers are the same when the queue job runs again, so each part finds its own row.
+    The numbers are the same when the queue job runs again, so each part finds its own row; where their order
+    is not the same, their names are.
     """
-    so_far = _runs_so_far.get()
-    this = job.job_id, job.job_try
-    number = so_far[2] + 1 if so_far is not None and so_far[:2] == this else 1
-    _runs_so_far.set((*this, number))
-    return number
+    if part is not None:
+        job.parts.name(part)
+        return part
+    number = job.parts.number()
+    return None if number == 1 else str(number)

@@ -20,7 +20,7 @@ class BaseJob(ABC, Generic[RowT]):
 
     Attributes:
         db: the session of this run. Commit as often as you like; what is left uncommitted when `run`
-            ends is committed together with SUCCESS, and rolled back when the job fails.
+            ends is committed together with its output, and rolled back when it fails.
         input_payload: what the job was asked to do.
         job_record: the job's row in the ledger, fresh before each hook.
     """
@@ -29,6 +29,7 @@ class BaseJob(ABC, Generic[RowT]):
         self.db = db
         self.input_payload: dict[str, Any] = dict(input_payload or {})
         self.job_record: RowT | None = None
+        self._last_read: Mapping[str, Any] = {}
 
     @abstractmethod
     async def run(self) -> Any:
@@ -38,7 +39,7 @@ class BaseJob(ABC, Generic[RowT]):
         """Called once the row is RUNNING, before the work and its clock start."""
 
     async def after_run(self, result: Any) -> None:
-        """Called with what `run` returned, before the row says SUCCESS; raising fails the job."""
+        """Called with what `run` returned, before the row has it; raising fails the job."""
 
     async def on_failure(self, error: Exception) -> None:
         """Called with the error, after the session was rolled back and before the row tells of it.

@@ -24,7 +24,8 @@ DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeoutError, OSError)
 _AWAY_STATES = (
     "08", "28", "3D", "53", "57", "58", "55P03", "42501", "42P01", "42703", "3F000", "25006",
 )  # fmt: skip
-# What is written is too large or too deep: the next time it is so, too. psycopg has it among what passes.
+# What is written is too large or too deep: the next time it is so, too. psycopg has it among what passes,
+# and conflicts, which are over at once.
 _LIMIT_STATES = ("54",)
 _CONFLICT_STATES = ("40001", "40P01")
 
@@ -32,7 +33,7 @@ _CONFLICT_STATES = ("40001", "40P01")
 def is_away(error: BaseException) -> bool:
     """Tell whether an error says that the database cannot be used at this moment, whatever is asked of it."""
     state = _state_of(error)
-    if state.startswith(_LIMIT_STATES):
+    if state.startswith((*_LIMIT_STATES, *_CONFLICT_STATES)):
         return False
     if isinstance(error, DATABASE_AWAY):
         return True

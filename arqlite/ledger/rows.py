@@ -107,7 +107,7 @@ class JobRowMixin:
         args, kwargs: what it is called with, as JSON; what the ledger must not hold is `***`.
         tags, meta, priority: as the job was enqueued with.
         input_payload: what a `BaseJob` was asked to do.
-        output_payload: what it gave back, once SUCCESS.
+        output_payload: what it gave back. In an open row, what its first `run_job` has done for good.
         error_payload: why it is FAILED, or why it waits again: `{type, message, traceback}`. None on SUCCESS.
         triggered_by: who asked for it: `system`, `api`, a user's name.
         user_id: for whom it runs, if for anybody.

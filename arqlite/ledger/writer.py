@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 
 from .backlog import Accepted, Run
 from .changes import Batch, Moment, Values, batch_of
+from .databases import read_committed
 from .outage import is_away, is_conflict
 from .overflow import unpacked
 from .redaction import Redaction
@@ -159,9 +160,12 @@ class Writer:
         raise AssertionError("the last try returns or raises")  # pragma: no cover
 
     async def _try(self, write: Callable[[AsyncConnection, Writing], Awaitable[ResultT]]) -> ResultT:
-        async with self._ledger.sessions() as db, db.begin():
+        async with self._ledger.sessions() as db:
+            await read_committed(db)
             connection = await db.connection()
-            return await write(connection, self._writing)
+            result = await write(connection, self._writing)
+            await db.commit()
+            return result
 
 
 async def _write_ends(batch: Batch, connection: AsyncConnection, writing: Writing) -> Batch | None:

@@ -23,6 +23,33 @@ class WorkflowStep(NamedTuple):
     step: str
 
 
+class Parts:
+    """Which parts of a job its run has begun; all tasks of the job share it."""
+
+    __slots__ = ("_count", "_names")
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._names: set[str] = set()
+
+    def number(self) -> int:
+        """The number of a part that begins now and has no name, from 1."""
+        self._count += 1
+        return self._count
+
+    def name(self, name: str) -> None:
+        """Note that the part of this name begins.
+
+        Raises:
+            ValueError: it has begun already, or the name is none.
+        """
+        if not name or name.isdigit():
+            raise ValueError(f"a part of a job needs a name that is no number, got {name!r}")
+        if name in self._names:
+            raise ValueError(f"the part {name!r} of this job has begun already")
+        self._names.add(name)
+
+
 class RunningJob(Protocol):
     """What code deep inside a job may ask about it.
 
@@ -48,6 +75,7 @@ class RunningJob(Protocol):
         carried: what tracers had it carry from where it was enqueued, such as `traceparent`.
         cancel_reason: why `CancelledError` was thrown in, None while it was not: `abort` (somebody
             cancelled the job), `timeout`, `shutdown` or `lost_lease` (both: it will run again).
+        parts: which parts of it have begun in this run, where it does its work in parts.
     """
 
     @property
@@ -92,6 +120,8 @@ class RunningJob(Protocol):
     def carried(self) -> Mapping[str, str]: ...  # noqa: D102
     @property
     def cancel_reason(self) -> CancelReason | None: ...  # noqa: D102
+    @property
+    def parts(self) -> Parts: ...  # noqa: D102
 
     def runs_again(self, error: BaseException) -> bool | None:
         """Tell whether the job runs again when its run ends with this error; None where that is not known."""

@@ -24,11 +24,12 @@ import threading
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from multiprocessing.connection import Connection
 from typing import Any
 
 from ..errors import JobExecutionFailed, SerializationError
-from ..model.context import CancelReason, WorkflowStep, running_job
+from ..model.context import CancelReason, Parts, WorkflowStep, running_job
 from ..model.failures import message_of
 from ..model.records import FailedAttempt
 from .references import Reference
@@ -60,6 +61,11 @@ class JobFacts:
     revived_ms: int = 0
     cancel_reason: CancelReason | None = None
     carried: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def parts(self) -> Parts:
+        """Which parts of it have begun; none of its facts, which may be a job's result."""
+        return Parts()
 
     @property
     def is_last_attempt(self) -> bool:

@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from ..model.attempts import decode_attempts
-from ..model.context import CancelReason, WorkflowStep
+from ..model.context import CancelReason, Parts, WorkflowStep
 from ..model.functions import CronFunction, Function
 from ..model.memory import NOTHING, Memory, counters
 from ..model.outcomes import End, Interrupted, Raised, decide
@@ -51,6 +51,7 @@ class Run:
     """
 
     __slots__ = (
+        "_parts",
         "acknowledged",
         "args",
         "blob",
@@ -130,6 +131,14 @@ class Run:
         self.on_begin: Callable[[Run], None] | None = None
         self.notes: Notes | None = None
         self.threads: set[Future[Any]] | None = None
+        self._parts: Parts | None = None
+
+    @property
+    def parts(self) -> Parts:
+        """Which parts of it have begun, for those who do it in parts."""
+        if self._parts is None:
+            self._parts = Parts()
+        return self._parts
 
     @property
     def attempt(self) -> int:

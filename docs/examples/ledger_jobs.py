@@ -36,6 +36,16 @@ class Import(BaseJob):
         print(f"{error}; {'given up' if is_final else 'it will be tried again'}")
 
 
+async def run_one(path: str) -> Any:
+    async with ledger.sessions() as db:
+        return await JobRunner(db).run_job(Import, "IMPORT", {"path": path}, part=path)
+
+
+@task(max_attempts=2)
+async def run_all(ctx: dict[str, Any], paths: list[str]) -> Any:
+    return await asyncio.gather(*map(run_one, paths))
+
+
 @task(max_attempts=2, backoff=0)
 async def run_import(ctx: dict[str, Any], path: str) -> Any:
     async with ledger.sessions() as db:
@@ -43,7 +53,7 @@ async def run_import(ctx: dict[str, Any], path: str) -> Any:
 
 
 class WorkerSettings:
-    functions = [run_import]
+    functions = [run_import, run_all]
     queue_name = "imports"
     redis_settings = RedisSettings.from_dsn(os.environ.get("REDIS_URL") or EmbeddedServer.ensure().url())
     ledger = ledger
@@ -54,9 +64,10 @@ async def main() -> None:
     pool = await create_pool(
         WorkerSettings.redis_settings, default_queue_name=WorkerSettings.queue_name, ledger=ledger
     )
-    for path in ("march.csv", "locked.csv", "broken.csv"):
+    for path in ("march.csv", "locked.csv", "broken.csv", "april.csv and may.csv"):
         print(f"-- {path}")
-        job = await pool.enqueue(run_import, path)
+        parts = path.split(" and ")
+        job = await (pool.enqueue(run_all, parts) if parts[1:] else pool.enqueue(run_import, path))
         worker = create_worker(WorkerSettings, burst=True)
         await worker.async_run()
         await worker.close()

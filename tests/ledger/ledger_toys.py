@@ -16,7 +16,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from arqlite.errors import Cancel, Discard, Retry, RetryJob, Snooze
 from arqlite.ledger import AttemptRow, BaseJob, Cause, JobRowMixin, JobRunner, store
 from arqlite.ledger.outage import Outage
-from arqlite.model.context import CancelReason, RunningJob, running_job
+from arqlite.model.context import CancelReason, Parts, RunningJob, running_job
 from arqlite.model.outcomes import End, Interrupted, Raised, decide
 from arqlite.model.tasks import Task
 
@@ -60,6 +60,7 @@ class FakeJob:
     meta: dict[str, Any] = field(default_factory=dict)
     retry_jobs: bool = True
     task: Task[..., Any] | None = None
+    parts: Parts = field(default_factory=Parts)
 
     @property
     def attempt(self) -> int:

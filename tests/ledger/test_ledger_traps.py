@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 from ledger_toys import (
@@ -16,9 +17,11 @@ from ledger_toys import (
     row_of,
     run,
 )
+from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
-from arqlite.ledger import LedgerStatus, store
+from arqlite.ledger import BaseJob, LedgerStatus, store
 from arqlite.ledger.adoption import Run
 from arqlite.ledger.endings import Ending
 
@@ -58,6 +61,53 @@ async def test_cancellation_is_written_and_leaves(db: AsyncSession, sessions: Se
     assert (await row_of(sessions)).status is LedgerStatus.CANCELLED
     assert "on_failure" not in [entry[0] for entry in Toy.diary]
     assert await notes(sessions) == []
+
+
+async def test_failure_is_told_though_the_row_cannot_be_read(
+    db: AsyncSession, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The database goes away with the job: its hook hears of the failure, with its row as read last."""
+    told: list[Any] = []
+
+    async def on_failure(self: Toy, error: Exception) -> None:
+        assert self.job_record is not None
+        told.append((str(error), self.job_record.job_type, self.job_record.started_at is not None))
+
+    async def fail_away(self: Toy) -> Any:
+        await self.db.execute(select(Row.id))
+        monkeypatch.setattr(store, "find", away)
+        raise ValueError("no money")
+
+    monkeypatch.setattr(Toy, "on_failure", on_failure)
+    monkeypatch.setattr(Toy, "fail", fail_away)
+    with FakeJob().running(), pytest.raises(ValueError, match="no money"):
+        await run(db, "fail")
+
+    assert told == [("no money", "TOY", True)]
+    assert "its row cannot be read" in caplog.text
+    assert "hook" not in caplog.text
+
+
+async def test_job_without_a_hook_is_told_nothing(
+    db: AsyncSession, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """No row is read, and nothing is said, for a hook that is not there."""
+
+    async def fail_away(self: Toy) -> Any:
+        monkeypatch.setattr(store, "find", away)
+        raise ValueError("no money")
+
+    monkeypatch.setattr(Toy, "on_failure", BaseJob.on_failure)
+    monkeypatch.setattr(Toy, "fail", fail_away)
+    with FakeJob().running(), pytest.raises(ValueError, match="no money"):
+        await run(db, "fail")
+
+    assert caplog.messages == []
+
+
+async def away(*arguments: Any) -> Any:
+    """As a database that is gone."""
+    raise OperationalError("SELECT", {}, Exception("gone"))
 
 
 async def test_second_cancellation_does_not_cut_the_writing(

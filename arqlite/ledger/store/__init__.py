@@ -29,7 +29,18 @@ from .pruning import (
     find_ended,
 )
 from .queueing import queue_rows, queue_unless_open
-from .runs import Asked, adopt, mark_started, open_row, reopen, settle, succeed
+from .runs import (
+    Asked,
+    adopt,
+    has_output,
+    mark_started,
+    note_failure,
+    note_output,
+    open_row,
+    reopen,
+    settle,
+    succeed,
+)
 from .summaries import failures, ids_with_rows, values_of
 from .waiting import (
     cancel_unpushed,
@@ -76,12 +87,15 @@ __all__ = (
     "find_ended",
     "find_unpushed",
     "follow_hands",
+    "has_output",
     "ids_with_rows",
     "insert_accepted",
     "insert_queued",
     "list_rows",
     "mark_pushed",
     "mark_started",
+    "note_failure",
+    "note_output",
     "oldest_waiting",
     "open_by_state",
     "open_row",

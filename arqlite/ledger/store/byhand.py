@@ -47,7 +47,7 @@ def _values(job: HandledJob, redaction: Redaction) -> dict[str, Any]:
     if handled.state is JobState.CANCELLED:
         values |= {
             "status": CANCELLED, "state": JobState.CANCELLED, "cause": Cause.CANCELLED, "finished_at": at,
-            "error_payload": _DELETED, "lock": None, "memory": None,
+            "output_payload": None, "error_payload": _DELETED, "lock": None, "memory": None,
         }  # fmt: skip
     else:
         values |= _written(handled, redaction)

@@ -12,7 +12,10 @@ from sqlalchemy import (
     Select,
     Table,
     bindparam,
+    case,
     func,
+    literal,
+    null,
     or_,
     select,
     tuple_,
@@ -259,8 +262,8 @@ async def fail_lost(
         update(table)
         .where(*_as_it_was(table, queue))
         .values(
-            status=FAILED, state=JobState.DISCARDED, cause=Cause.LOST, error_payload=error, finished_at=now,
-            updated_at=now,
+            status=FAILED, state=JobState.DISCARDED, cause=Cause.LOST, output_payload=None,
+            error_payload=error, finished_at=now, updated_at=now,
         )
     )  # fmt: skip
     await _execute_many(db, statement, [_identity(row) for row in rows])
@@ -278,7 +281,7 @@ async def settle_rows(
             update(table)
             .where(*_as_it_was(table, queue))
             .values(
-                status=end.status, state=state, cause=end.cause, output_payload=end.output,
+                status=end.status, state=state, cause=end.cause, output_payload=_output(table, end),
                 error_payload=end.error, attempt=end.attempt, finished_at=end.finished_at,
                 started_at=func.coalesce(table.c.started_at, end.started_at), updated_at=utc_now(),
             ),
@@ -318,6 +321,7 @@ async def note_waiting(
         .values(
             status=QUEUED, state=bindparam("new_state"), memory=bindparam("new_memory"),
             crashes=bindparam("new_crashes"), queued_at=now, updated_at=now, pushed_at=now, finished_at=None,
+            output_payload=case((table.c.status.in_(OPEN_STATUSES), table.c.output_payload), else_=null()),
         )
     )  # fmt: skip
     parameters = [
@@ -424,6 +428,13 @@ def ms_of(moment: datetime | None) -> int | None:
 
 
 _FINAL = {SUCCESS: JobState.COMPLETED, FAILED: JobState.DISCARDED, CANCELLED: JobState.CANCELLED}
+
+
+def _output(table: Table, end: SettledRow) -> Any:
+    """What a runner has left stays the output of a job that succeeds."""
+    if end.status is not SUCCESS:
+        return end.output
+    return func.coalesce(table.c.output_payload, literal(end.output, table.c.output_payload.type))
 
 
 def _dialect(db: AsyncSession) -> Any:

@@ -42,6 +42,12 @@ _ENDS = (
     f" OR (excluded.attempt = 0 AND {_IS_OPEN} AND coalesce(j.enqueued_at <= excluded.updated_at, true))"
 )
 _IS_UNREADABLE = "excluded.function = ''"
+# What a runner has done of a job that goes on is not done again, whoever runs the job next; and it stays the
+# job's output, whatever the function makes of it.
+_OUTPUT = (
+    f"CASE WHEN {_IS_OPEN} AND excluded.status NOT IN ('FAILED', 'CANCELLED')"
+    " THEN coalesce(j.output_payload, excluded.output_payload) ELSE excluded.output_payload END"
+)
 
 
 def _told(name: str) -> str:
@@ -54,7 +60,7 @@ def _known(name: str) -> str:
 
 ON_EVENT = f"""ON CONFLICT (id, queue) DO UPDATE SET
  status = excluded.status, state = excluded.state, cause = excluded.cause, updated_at = excluded.updated_at,
- finished_at = excluded.finished_at, output_payload = excluded.output_payload,
+ finished_at = excluded.finished_at, output_payload = {_OUTPUT},
  {", ".join(map(_told, ("args", "kwargs", "tags", "meta", "max_attempts", "worker", "scheduled_at")))},
  {", ".join(map(_known, ("parent", "enqueued_at", "pushed_at")))},
  record = CASE WHEN {_IS_UNREADABLE} THEN j.record ELSE coalesce(excluded.record, j.record) END,

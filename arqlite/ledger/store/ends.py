@@ -24,7 +24,8 @@ _ID, _ATTEMPT, _WORKER, _FINISHED = map(END_COLUMNS.index, ("id", "attempt", "wo
 
 # Each of them as the statement for all events sets it.
 _CHANGES = f"""status = '{LEDGER_STATUS[JobState.COMPLETED].name}', state = '{JobState.COMPLETED.value}',
- cause = NULL, error_payload = NULL, lock = NULL, memory = NULL, output_payload = excluded.output_payload,
+ cause = NULL, error_payload = NULL, lock = NULL, memory = NULL,
+ output_payload = coalesce(j.output_payload, excluded.output_payload),
  updated_at = excluded.finished_at, finished_at = excluded.finished_at, priority = excluded.priority,
  triggered_by = CASE WHEN j.triggered_by = '{BY_QUEUE}' THEN excluded.triggered_by ELSE j.triggered_by END,
  attempt = excluded.attempt,

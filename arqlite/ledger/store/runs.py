@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, insert
+from sqlalchemy import JSON, ColumnElement, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ...model.states import JobState
@@ -100,6 +100,41 @@ async def succeed(db: AsyncSession, row_model: type[JobRowMixin], run: Run, outp
         error_payload=None,
         finished_at=utc_now(),
     )
+
+
+async def note_output(db: AsyncSession, row_model: type[JobRowMixin], run: Run, output: Any) -> bool:
+    """Leave in the RUNNING row what was done, whatever becomes of the job. False if a later run owns the row.
+
+    It is never NULL then: `has_output` tells it, though the output itself may be nothing.
+    """
+    return await move(
+        db,
+        row_model,
+        _owned_by(row_model, run),
+        leaving=[RUNNING],
+        cause=None,
+        output_payload=JSON.NULL if output is None else output,
+        error_payload=None,
+    )
+
+
+async def note_failure(db: AsyncSession, row_model: type[JobRowMixin], run: Run, ending: Ending) -> bool:
+    """Leave in the RUNNING row what went wrong, whatever becomes of the job. False if a later run owns it."""
+    return await move(
+        db,
+        row_model,
+        _owned_by(row_model, run),
+        leaving=[RUNNING],
+        cause=ending.cause,
+        error_payload=ending.error,
+    )
+
+
+async def has_output(db: AsyncSession, row_model: type[JobRowMixin], run: Run) -> bool:
+    """Whether the row has an output, be it nothing."""
+    columns = table_of(row_model).c
+    asked = select(columns.id).where(*_of_job(row_model, run), columns.output_payload.is_not(None))
+    return (await db.execute(asked)).first() is not None
 
 
 async def settle(db: AsyncSession, row_model: type[JobRowMixin], run: Run, ending: Ending) -> bool:
