@@ -20,7 +20,7 @@ async def overview(request: Request) -> Response:
         "view": found,
         "ended": ended,
         "is_away": is_away,
-        "is_past_away": any(one.code == "ledger-away" for one in found.troubles),
+        "is_past_away": any(one.code in ("ledger-away", "ledger-migrations") for one in found.troubles),
         "has_workers": any(queue.workers for queue in found.queues),
     }
     return render(request, "overview", values)
