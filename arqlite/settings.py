@@ -14,7 +14,8 @@ from .connections import ArqRedis, RedisSettings
 from .cron import CronJob, zone
 from .errors import ConfigurationError
 from .model import checks, limits
-from .model.functions import Function, by_name, func, is_coroutine_function
+from .model.arguments import lacks_ctx
+from .model.functions import Function, by_name, func, is_coroutine_function, without_ctx
 from .model.slips import meant
 from .runtime.executor import Hooks
 from .runtime.limits import Limits
@@ -177,9 +178,17 @@ class WorkerOptions:
         return None if self.capture_logs is None else checks.log_level("capture_logs", self.capture_logs)
 
     def table(self) -> dict[str, Function]:
-        """Everything that can be run, by name; a cron job is a function of its own."""
+        """Everything that can be run, by name; a cron job is a function of its own.
+
+        Raises:
+            ConfigurationError: one has no parameter for `ctx`, or two have one name.
+        """
         own = [func(function) for function in self.functions]
-        return by_name([*own, *(job.registered() for job in self.cron_jobs or ())])
+        table = by_name([*own, *(job.registered() for job in self.cron_jobs or ())])
+        for function in table.values():
+            if lacks_ctx(function.coroutine):
+                raise without_ctx(function)
+        return table
 
     def limits(self) -> Limits:
         """The limits of jobs whose function has none of its own."""

@@ -20,6 +20,9 @@ from arqlite.worker import create_worker
 NAN, INF = float("nan"), float("inf")
 
 
+async def noctx() -> None: ...
+
+
 async def ok(ctx: Ctx) -> None: ...
 
 
@@ -164,6 +167,7 @@ def test_keyword_arguments_win() -> None:
         ({"functions": 5}, ConfigurationError, "functions must be a list, got 5"),
         ({"cron_jobs": 5}, RuntimeError, "cron_jobs, must be instances of CronJob"),
         ({"functions": [5]}, RuntimeError, "5 is not a coroutine function"),
+        ({"functions": [noctx]}, ConfigurationError, "noctx has no parameter for ctx"),
         ({"functions": [ok, "asyncio.nothing"]}, ImportError, 'Module "asyncio" does not define a "nothing"'),
         ({"functions": [dict]}, RuntimeError, "is not a coroutine function"),
     ],

@@ -152,8 +152,8 @@ async def test_job_that_may_be_tried_for_ever_has_its_row(shop: Shop, eventually
     """More tries than a column can count are no reason to have no row, whichever way the job goes."""
     enqueue = shop.pool.options(max_attempts=2**40).enqueue
     jobs = [
-        await enqueue(confirm),
-        await shop.pool.options(max_attempts=2**40, ledger="strict").enqueue(confirm),
+        await enqueue("confirm"),
+        await shop.pool.options(max_attempts=2**40, ledger="strict").enqueue("confirm"),
     ]
     await eventually(lambda: _are_there(shop, jobs))
 
