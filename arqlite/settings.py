@@ -255,6 +255,7 @@ class WorkerOptions:
 
     def _check_objects(self) -> None:
         zone(self.timezone)
+        checks.queue("queue_name", self.queue_name)
         for name, (kind, wanted) in _KINDS.items():
             if getattr(self, name) is not None:
                 checks.instance(name, getattr(self, name), kind, wanted)
@@ -285,8 +286,14 @@ def get_kwargs(settings_cls: WorkerSettingsType) -> dict[str, Any]:
     nearly an option, the log says so.
 
     Raises:
-        ConfigurationError: it is none of these.
+        ConfigurationError: it is none of these, or its queue has an empty name.
     """
+    told = _told_by(settings_cls)
+    checks.queue("queue_name", told.get("queue_name"))
+    return told
+
+
+def _told_by(settings_cls: WorkerSettingsType) -> dict[str, Any]:
     known = set(inspect.signature(WorkerOptions).parameters)
     if isinstance(settings_cls, dict):
         _tell_of_slips(settings_cls, known)
