@@ -22,7 +22,7 @@ from .constants import default_queue_name, expires_extra_ms, job_key_prefix, res
 from .errors import ConfigurationError
 from .jobs import Deserializer, Job, JobDef, JobResult, Serializer
 from .model import checks
-from .surroundings import REDIS_VARIABLE, redis_url
+from .surroundings import REDIS_VARIABLE, missing_dev, redis_url
 
 __all__ = (
     "ArqRedis",
@@ -289,7 +289,8 @@ async def create_pool(
         ledger: the `Ledger` that has a row for every job enqueued here; None is none.
 
     Raises:
-        redis.exceptions.ConnectionError: it could not be reached, after `conn_retries` more attempts.
+        redis.exceptions.ConnectionError: it could not be reached, after `conn_retries` more attempts. Where
+            nobody names a Redis and the project's `arqlite dev` has ended, a note says so.
         RuntimeError: `sentinel` is set and `host` is no list.
         ConfigurationError: these are no settings, this is no ledger, the queue has an empty name, or hosts
             are listed without `sentinel`.
@@ -316,6 +317,8 @@ async def create_pool(
             await _greet(settings)
         except (OSError, RedisError, TimeoutError) as error:
             if retry >= settings.conn_retries:
+                if settings_ is None and (hint := missing_dev()):
+                    error.add_note(hint)
                 raise
             logger.warning(
                 "redis connection error %s %s %s, %s retries remaining...",

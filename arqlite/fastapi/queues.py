@@ -79,6 +79,11 @@ async def opened(targets: Iterable[Any]) -> AsyncIterator[OpenQueues]:
         ConfigurationError: one of them cannot be used, or none is given.
     """
     found = await asyncio.to_thread(lambda: [resolved(target) for target in targets])
+    if not found:
+        raise ConfigurationError(
+            "the application has no queues: give its settings to lifespan(WorkerSettings) or to "
+            "open_queues(app, WorkerSettings); RedisSettings or a pool will do"
+        )
     async with AsyncExitStack() as stack:
         places = places_of(found)
         pools = {place.key: await _open(place, stack) for place in places}
@@ -108,7 +113,8 @@ async def _open(place: Place, stack: AsyncExitStack) -> ArqRedis:
     if place.ledger is not None:
         stack.push_async_callback(place.ledger.aclose)
     pool = await create_pool(
-        place.redis_settings,
+        # Those that were named, or None: where nobody named a Redis, an error says what may be the matter.
+        place.settings.get("redis_settings"),
         job_serializer=place.settings.get("job_serializer"),
         job_deserializer=place.settings.get("job_deserializer"),
         default_queue_name=place.queue,

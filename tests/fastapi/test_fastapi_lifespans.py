@@ -13,6 +13,7 @@ from typing import Any
 import fastapi_toys as toys
 import pytest
 from fastapi import FastAPI
+from redis.exceptions import ConnectionError as RedisConnectionError
 from sqlite_threads import sqlite_threads_end  # noqa: F401 (a fixture)
 
 from arqlite import ArqRedis, RedisSettings
@@ -81,6 +82,31 @@ async def test_path_that_names_nothing_is_told() -> None:
 
     with pytest.raises(ConfigurationError, match=r"'no_such_module\.WorkerSettings' cannot be imported"):
         async with app.router.lifespan_context(app):
+            pass
+
+
+async def test_redis_that_nobody_named_is_told_with_the_dev_that_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beneath the traceback of a start without Redis stands what to start."""
+    for name in ("ARQLITE_REDIS_URL", "ARQLITE_LEDGER_URL", "ARQLITE_ENV"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("ARQLITE_HOME", str(tmp_path))
+    nowhere = RedisSettings(unix_socket_path="/nowhere/redis.sock", conn_retries=0)
+    monkeypatch.setattr("arqlite.connections.default_redis_settings", lambda: nowhere)
+
+    with pytest.raises(RedisConnectionError) as told:
+        async with open_queues(FastAPI(), {"functions": toys.FUNCTIONS}):
+            pass
+
+    assert "no `arqlite dev` runs in this project" in told.value.__notes__[0]
+
+
+@pytest.mark.parametrize("start", [lifespan(), lambda app: open_queues(app)])
+async def test_application_without_queues_is_told(start: Any) -> None:
+    """Who forgets to name the queues reads what to write, and nothing of a console."""
+    with pytest.raises(ConfigurationError, match=r"lifespan\(WorkerSettings\)"):
+        async with start(FastAPI()):
             pass
 
 
