@@ -132,7 +132,7 @@ def _unavailable(count: int, error: Exception, *, is_known: bool = True) -> Ledg
         which = "nobody knows whether " + (
             "a job was accepted" if count == 1 else f"{count} jobs were accepted"
         )
-    advice = f": {NO_TABLES}, {UPGRADE}" if lacks_tables(error) else ""
+    advice = f"; {NO_TABLES}: {UPGRADE}" if lacks_tables(error) else ""
     return LedgerUnavailable(f"the ledger {trouble_of(error)}, and {which}{advice}", is_known=is_known)
 
 

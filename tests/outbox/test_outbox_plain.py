@@ -188,7 +188,7 @@ async def test_missing_tables_are_told_with_what_makes_them(strict: Shop) -> Non
     async with strict.engine.begin() as connection:
         await connection.run_sync(LedgerBase.metadata.drop_all)
 
-    with pytest.raises(LedgerUnavailable, match="a job was not accepted: its tables are missing") as refused:
+    with pytest.raises(LedgerUnavailable, match="a job was not accepted; its tables are missing") as refused:
         await strict.pool.enqueue(confirm, "a")
 
     assert "away" not in str(refused.value)
