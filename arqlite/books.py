@@ -7,10 +7,10 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 
 from .engine import RedisEngine
-from .errors import LedgerError, LedgerUnavailable
+from .errors import LedgerError
 from .ledger import Ledger, LedgerPruner, Recorder
 from .ledger.auditor import Auditor
-from .ledger.outage import is_away, is_conflict, words_of
+from .ledger.opening import wait_for_tables
 from .ledger.store import FinalRow, finals
 from .model.codec import Codec
 from .outbox.overflow import RedisOverflow
@@ -35,7 +35,6 @@ _START_PATIENCE_S = 5.0
 FLUSH_TIMEOUT_S = 5.0
 # A strict worker begins again as soon as the ledger is back.
 _LONGEST_BACKOFF_S = 1.0
-_FIRST_PAUSE_S, _LAST_PAUSE_S = 0.1, 1.0
 
 
 class Books(NoBooks):
@@ -118,33 +117,12 @@ class Books(NoBooks):
 
     async def _prepare(self) -> None:
         try:
-            await self._wait_for_tables()
+            meanwhile = "the worker waits for it" if self._ledger.is_strict else "jobs run all the same"
+            await wait_for_tables(self._ledger, meanwhile)
         except LedgerError:
             self._is_refused = True
             raise
         self._is_open = True
-
-    async def _wait_for_tables(self) -> None:
-        pause = _FIRST_PAUSE_S
-        was_away = False
-        while not await self._is_prepared(was_away):
-            was_away = True
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, _LAST_PAUSE_S)
-        if was_away:
-            logger.warning("the ledger is there now")
-
-    async def _is_prepared(self, was_away: bool) -> bool:
-        try:
-            await (self._ledger.upgrade() if self._ledger.upgrades_itself else self._ledger.check())
-        except Exception as error:
-            if not (isinstance(error, LedgerUnavailable) or is_away(error) or is_conflict(error)):
-                raise
-            if not was_away:
-                what = "the worker waits for it" if self._ledger.is_strict else "jobs run all the same"
-                logger.warning("the ledger is away, %s: %s", what, words_of(error))
-            return False
-        return True
 
     async def _finals(self, job_ids: Sequence[str]) -> Mapping[str, FinalRow]:
         async with self._ledger.sessions() as db:

@@ -13,6 +13,7 @@ from .engine import EndWatch, EnqueueBatch, Keys, LookBatch, RedisEngine, due_ms
 from .enqueuing import Enqueuing, diversion, send, tell_of_slips
 from .errors import ConfigurationError
 from .jobs import Job
+from .model import checks
 from .model.calls import PLAIN, Call, Options, options_of_arq
 from .model.codec import Codec
 from .model.records import JobDef, JobResult
@@ -49,6 +50,7 @@ class ArqRedis(Enqueuing, Redis):  # type: ignore[misc]  # redis-py's own bases 
         ledger: Any = None,
         **kwargs: Any,
     ) -> None:
+        checks.queue("default_queue_name", default_queue_name)
         self.ledger = ledger
         self.job_serializer = job_serializer
         self.job_deserializer = job_deserializer

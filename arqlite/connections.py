@@ -8,7 +8,7 @@ import re
 import ssl as _ssl
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 from urllib.parse import ParseResult, parse_qs, parse_qsl, unquote, urlparse
 
 from redis.asyncio import Redis
@@ -21,7 +21,8 @@ from .client import ArqRedis
 from .constants import default_queue_name, expires_extra_ms, job_key_prefix, result_key_prefix
 from .errors import ConfigurationError
 from .jobs import Deserializer, Job, JobDef, JobResult, Serializer
-from .surroundings import REDIS_VARIABLE, redis_url
+from .model import checks
+from .surroundings import REDIS_VARIABLE, missing_dev, redis_url
 
 __all__ = (
     "ArqRedis",
@@ -108,9 +109,12 @@ class RedisSettings:
 
         Raises:
             RuntimeError: another scheme.
-            ConfigurationError: a query parameter has no such value, the URL cannot be read, or it is one of a
-                Redis Cluster; of such a one the message has no part, which may be one of the password.
+            ConfigurationError: it is no text, a query parameter has no such value, the URL cannot be read, or
+                it is one of a Redis Cluster; of such a one the message has no part, which may be one of the
+                password.
         """
+        if not isinstance(dsn, str):
+            _refuse_url(dsn)
         if _kind_of(dsn) == _CLUSTER:
             raise ConfigurationError(_NO_CLUSTER)
         if _kind_of(dsn) == _SENTINEL:
@@ -207,6 +211,12 @@ def default_redis_settings() -> RedisSettings:
         ) from None
 
 
+def _refuse_url(given: Any) -> NoReturn:
+    """Say what came instead of a URL; of anything but None only the class, for it may have a password."""
+    told = "None (is the variable set?)" if given is None else f"a {type(given).__name__}"
+    raise ConfigurationError(f"a Redis URL is a text such as redis://localhost:6379/0, got {told}")
+
+
 def _parsed(dsn: str) -> tuple[ParseResult, int | None]:
     """The parts of a URL, and its port. What urllib says of a bad one has parts of it: nothing is chained."""
     try:
@@ -279,9 +289,11 @@ async def create_pool(
         ledger: the `Ledger` that has a row for every job enqueued here; None is none.
 
     Raises:
-        redis.exceptions.ConnectionError: it could not be reached, after `conn_retries` more attempts.
+        redis.exceptions.ConnectionError: it could not be reached, after `conn_retries` more attempts. Where
+            nobody names a Redis and the project's `arqlite dev` has ended, a note says so.
         RuntimeError: `sentinel` is set and `host` is no list.
-        ConfigurationError: these are no settings, this is no ledger, or hosts are listed without `sentinel`.
+        ConfigurationError: these are no settings, this is no ledger, the queue has an empty name, or hosts
+            are listed without `sentinel`.
     """
     settings = default_redis_settings() if settings_ is None else settings_
     if not isinstance(settings, RedisSettings):
@@ -299,11 +311,14 @@ async def create_pool(
         from .ledger.given import must_be_a_ledger
 
         must_be_a_ledger(ledger)
+    checks.queue("default_queue_name", default_queue_name)
     while True:
         try:
             await _greet(settings)
         except (OSError, RedisError, TimeoutError) as error:
             if retry >= settings.conn_retries:
+                if settings_ is None and (hint := missing_dev()):
+                    error.add_note(hint)
                 raise
             logger.warning(
                 "redis connection error %s %s %s, %s retries remaining...",

@@ -73,6 +73,7 @@ class Enqueuing:
         Raises:
             JobConflict: a unique job is there already, and its rule says `on_conflict="raise"`.
             InvalidArguments: the function cannot be called so; nothing was enqueued.
+            ConfigurationError: it is no job function, having no `ctx` or no name; nothing was enqueued.
             SerializationError: an argument cannot be written; nothing was enqueued.
             LedgerUnavailable: its row had to be committed first, and the database is away.
         """
@@ -125,7 +126,8 @@ class Enqueuing:
                 `priority`, 0 (the default) runs first, 9 last, among equals the older job;
                 `expires`, seconds or a timedelta after which it is not started any more;
                 `first_try`, the number of its first try, 1 if not given;
-                `max_attempts`, how often it may fail, as its task has it if not given;
+                `max_attempts`, how often it may fail, as its task has it if not given; a bare function is
+                not tried again, so of one that is at hand it is refused;
                 `tags`, a list of texts to find it by, in lower case and each once;
                 `meta`, a dict of plain data that it carries beside its arguments;
                 `unique`, a `Unique` that tells when it counts as a job that is there already; True is that

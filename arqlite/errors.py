@@ -88,7 +88,7 @@ class IdempotencyConflict(LedgerError):
 
 
 class LedgerUnavailable(LedgerError):
-    """The ledger's database is away, or held by another process for too long.
+    """The ledger's database is away, lacks its tables, or is held by another process for too long.
 
     A job that was being enqueued was not accepted: nothing of it is kept and it never runs. Tables that were
     to be created or upgraded are as they were.

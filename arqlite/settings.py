@@ -14,7 +14,8 @@ from .connections import ArqRedis, RedisSettings
 from .cron import CronJob, zone
 from .errors import ConfigurationError
 from .model import checks, limits
-from .model.functions import Function, by_name, func, is_coroutine_function
+from .model.arguments import lacks_ctx
+from .model.functions import Function, by_name, func, is_coroutine_function, without_ctx
 from .model.slips import meant
 from .runtime.executor import Hooks
 from .runtime.limits import Limits
@@ -177,9 +178,17 @@ class WorkerOptions:
         return None if self.capture_logs is None else checks.log_level("capture_logs", self.capture_logs)
 
     def table(self) -> dict[str, Function]:
-        """Everything that can be run, by name; a cron job is a function of its own."""
+        """Everything that can be run, by name; a cron job is a function of its own.
+
+        Raises:
+            ConfigurationError: one has no parameter for `ctx`, or two have one name.
+        """
         own = [func(function) for function in self.functions]
-        return by_name([*own, *(job.registered() for job in self.cron_jobs or ())])
+        table = by_name([*own, *(job.registered() for job in self.cron_jobs or ())])
+        for function in table.values():
+            if lacks_ctx(function.coroutine):
+                raise without_ctx(function)
+        return table
 
     def limits(self) -> Limits:
         """The limits of jobs whose function has none of its own."""
@@ -246,6 +255,7 @@ class WorkerOptions:
 
     def _check_objects(self) -> None:
         zone(self.timezone)
+        checks.queue("queue_name", self.queue_name)
         for name, (kind, wanted) in _KINDS.items():
             if getattr(self, name) is not None:
                 checks.instance(name, getattr(self, name), kind, wanted)
@@ -276,8 +286,14 @@ def get_kwargs(settings_cls: WorkerSettingsType) -> dict[str, Any]:
     nearly an option, the log says so.
 
     Raises:
-        ConfigurationError: it is none of these.
+        ConfigurationError: it is none of these, or its queue has an empty name.
     """
+    told = _told_by(settings_cls)
+    checks.queue("queue_name", told.get("queue_name"))
+    return told
+
+
+def _told_by(settings_cls: WorkerSettingsType) -> dict[str, Any]:
     known = set(inspect.signature(WorkerOptions).parameters)
     if isinstance(settings_cls, dict):
         _tell_of_slips(settings_cls, known)

@@ -40,6 +40,16 @@ def redis_url() -> str | None:
     return None if found is None else found.redis_url
 
 
+def missing_dev() -> str:
+    """What may be the matter where nobody names a Redis in code and none answers: the `arqlite dev` of this
+    project has ended. Empty where the environment says where Redis is, in production, or where none ever ran.
+    """
+    is_production = os.environ.get("ARQLITE_ENV", "").lower() == "production"
+    if redis_url() is not None or is_production or not find_home().is_dir():
+        return ""
+    return f"no `arqlite dev` runs in this project: start it, or set {REDIS_VARIABLE}"
+
+
 def ledger_url() -> str | None:
     """Where the ledger is for those who name none in code; None is nowhere."""
     if url := os.environ.get(LEDGER_VARIABLE):

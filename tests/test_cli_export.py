@@ -84,10 +84,10 @@ def test_file_gets_csv(url: str, tmp_path: Path) -> None:
 
 
 def test_slips_are_told_in_words(url: str) -> None:
-    """A value that cannot be ends with a line that says what can."""
+    """A value that cannot be is a wrong command line, and ends with a line that says what can."""
     told = export(url, "--status", "FAILD")
 
-    assert told.exit_code == 1
+    assert (told.exit_code, export(url, "--columns", "colour").exit_code) == (2, 2)
     assert "there is no status 'FAILD'; did you mean 'FAILED'" in told.output
 
 

@@ -103,6 +103,24 @@ def test_dsn_with_sentinels_that_cannot_be_read(dsn: str) -> None:
         RedisSettings.from_dsn(dsn)
 
 
+@pytest.mark.parametrize(
+    ("dsn", "told"),
+    [(None, r"None \(is the variable set\?\)"), (b"redis://:secret@h", "a bytes$"), (6379, "a int$")],
+)
+def test_dsn_that_is_no_text(dsn: Any, told: str) -> None:
+    """A variable that is not set is told as that, and of anything else nothing that may be secret."""
+    with pytest.raises(ConfigurationError, match=f"a Redis URL is a text such as redis://.*, got {told}"):
+        RedisSettings.from_dsn(dsn)
+
+
+async def test_pool_needs_a_queue_with_a_name() -> None:
+    """Jobs of a queue '' would be served by nobody."""
+    with pytest.raises(ConfigurationError, match="default_queue_name must not be empty"):
+        await create_pool(RedisSettings(), default_queue_name="")
+    with pytest.raises(ConfigurationError, match="default_queue_name must not be empty"):
+        ArqRedis(default_queue_name="")
+
+
 def test_dsn_of_another_scheme() -> None:
     """A URL of another scheme is refused with arq's text."""
     with pytest.raises(RuntimeError, match="invalid DSN scheme"):

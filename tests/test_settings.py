@@ -20,6 +20,9 @@ from arqlite.worker import create_worker
 NAN, INF = float("nan"), float("inf")
 
 
+async def noctx() -> None: ...
+
+
 async def ok(ctx: Ctx) -> None: ...
 
 
@@ -164,6 +167,8 @@ def test_keyword_arguments_win() -> None:
         ({"functions": 5}, ConfigurationError, "functions must be a list, got 5"),
         ({"cron_jobs": 5}, RuntimeError, "cron_jobs, must be instances of CronJob"),
         ({"functions": [5]}, RuntimeError, "5 is not a coroutine function"),
+        ({"queue_name": ""}, ConfigurationError, "queue_name must not be empty (is the variable"),
+        ({"functions": [noctx]}, ConfigurationError, "noctx has no parameter for ctx"),
         ({"functions": [ok, "asyncio.nothing"]}, ImportError, 'Module "asyncio" does not define a "nothing"'),
         ({"functions": [dict]}, RuntimeError, "is not a coroutine function"),
     ],
@@ -174,6 +179,18 @@ def test_bad_options_are_refused(options: dict[str, Any], error: type[Exception]
         Worker(**{"functions": [ok], **options})
 
     assert text in str(caught.value)
+
+
+def test_queue_without_a_name_is_refused_by_all_who_read_settings() -> None:
+    """A worker would serve the queue '', and commands would look into the default one."""
+
+    class Settings:
+        functions = (ok,)
+        queue_name = ""
+
+    for settings in (Settings, Settings(), {"functions": [ok], "queue_name": ""}):
+        with pytest.raises(ConfigurationError, match="queue_name must not be empty"):
+            get_kwargs(settings)
 
 
 def test_durations_may_be_timedeltas() -> None:

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from redis.exceptions import ConnectionError as RedisConnectionError
 
-from arqlite import ArqRedis, RedisSettings, Worker
+from arqlite import ArqRedis, RedisSettings, Worker, create_pool
 from arqlite.connections import default_redis_settings
 from arqlite.console.places import places_of
 from arqlite.errors import ConfigurationError
@@ -48,6 +49,38 @@ def test_environment_says_where_redis_is(monkeypatch: pytest.MonkeyPatch) -> Non
     assert Worker([job]).redis_settings == RedisSettings(host="there", port=7000, database=2)
     assert Worker([job], redis_settings=RedisSettings(port=1)).redis_settings == RedisSettings(port=1)
     assert [place.server for place in places_of([{"functions": [job]}])] == ["there:7000/2"]
+
+
+async def test_dev_that_has_ended_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who names no Redis, and has had an `arqlite dev`, is told beneath the error what to start."""
+    nowhere = RedisSettings(unix_socket_path="/nowhere/redis.sock", conn_retries=0)
+    monkeypatch.setattr("arqlite.connections.default_redis_settings", lambda: nowhere)
+    with pytest.raises(RedisConnectionError) as unnamed:
+        await create_pool()
+    with pytest.raises(RedisConnectionError) as named:
+        await create_pool(nowhere)
+
+    hint = "no `arqlite dev` runs in this project: start it, or set ARQLITE_REDIS_URL"
+    assert unnamed.value.__notes__ == [hint]
+    assert not hasattr(named.value, "__notes__")
+
+
+@pytest.mark.parametrize("is_production", [True, False])
+async def test_project_without_dev_has_no_note(
+    home: Path, monkeypatch: pytest.MonkeyPatch, is_production: bool
+) -> None:
+    """In production, and where no `arqlite dev` has ever run, none is to be started."""
+    if is_production:
+        monkeypatch.setenv("ARQLITE_ENV", "production")
+    else:
+        monkeypatch.setenv("ARQLITE_HOME", str(home / "none"))
+    nowhere = RedisSettings(unix_socket_path="/nowhere/redis.sock", conn_retries=0)
+    monkeypatch.setattr("arqlite.connections.default_redis_settings", lambda: nowhere)
+
+    with pytest.raises(RedisConnectionError) as told:
+        await create_pool()
+
+    assert not hasattr(told.value, "__notes__")
 
 
 def test_variable_that_is_no_url_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -214,10 +214,10 @@ async def test_replace(arq_redis: ArqRedis) -> None:
     rule = Unique(
         keys=["user_id"], replace=["scheduled_at", "priority", "args", "meta", "tags", "max_attempts"]
     )
-    pool = arq_redis.options(unique=rule)
-    first = await pool.options(priority=3, tags=["old"], meta={"n": 1}).enqueue(send, 1, "old")
+    pool, mail = arq_redis.options(unique=rule), make_task(send)
+    first = await pool.options(priority=3, tags=["old"], meta={"n": 1}).enqueue(mail, 1, "old")
     again = await pool.options(priority=1, at=LATER, tags=["new"], meta={"n": 2}, max_attempts=7).enqueue(
-        send, 1, text="new"
+        mail, 1, text="new"
     )
 
     assert (again.conflict, again.job_id) == (True, first.job_id)

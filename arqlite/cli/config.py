@@ -157,7 +157,18 @@ def _shown(name: str, value: Any) -> str:
         return f"{url} {getattr(value, 'mode', '')}".rstrip()
     if name == "ctx" and value:
         return f"{len(value)} values: {', '.join(map(str, value))}"  # which may be anything, secrets too
+    if name == "functions":
+        return truncate(", ".join(map(_job_name, value)) or "none", _LONGEST)
     return truncate(_worded(value), _LONGEST)
+
+
+def _job_name(given: Any) -> str:
+    """What jobs name a function by."""
+    from ..model.functions import Function
+
+    if isinstance(given, str | Function):
+        return given if isinstance(given, str) else given.name
+    return getattr(given, "__qualname__", None) or _worded(given)
 
 
 def _worded(value: Any) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
+from ..errors import ConfigurationError
 from .ages import age
 from .db import db, run_on_ledger, settings_argument, url_option
 
@@ -79,16 +80,26 @@ def export(
 
     async def work(ledger: Ledger) -> None:
         await ledger.check()
-        pieces = ledger.export(format="csv" if kind == "csv" else "jsonl", columns=names, **conditions)
+        with _slips_in_words():
+            pieces = ledger.export(format="csv" if kind == "csv" else "jsonl", columns=names, **conditions)
         if kind == "json":
             pieces = _as_list(pieces)
-        with contextlib.ExitStack() as stack:
+        with contextlib.ExitStack() as stack, _slips_in_words():
             if path is None:
                 await _write(sys.stdout, pieces)
             else:
                 await _write(stack.enter_context(_opened(path)), pieces)
 
     run_on_ledger(settings, url, work)
+
+
+@contextlib.contextmanager
+def _slips_in_words() -> Iterator[None]:
+    """End as for any other wrong command line where a condition or a column cannot be."""
+    try:
+        yield
+    except ConfigurationError as error:
+        raise click.UsageError(str(error)) from error
 
 
 async def _as_list(pieces: AsyncIterator[str]) -> AsyncIterator[str]:

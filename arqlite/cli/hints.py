@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import click
 
-_HINT = "no `arqlite dev` runs in this project: start it, or set ARQLITE_REDIS_URL"
 _NAMES = ("redis_settings", "redis_pool")
 
 
@@ -29,22 +27,15 @@ def hint_of(text: str) -> str:
     Args:
         text: says so, with the address.
     """
-    return _HINT if _is_meant(text) else ""
-
-
-def _is_meant(text: str) -> bool:
-    """Whether this is the default address, for want of any other, where an `arqlite dev` has run before."""
     from ..connections import RedisSettings
-    from ..embedded.home import find_home
-    from ..surroundings import redis_url
+    from ..surroundings import missing_dev
 
     default = RedisSettings()
-    is_default = f"{default.host}:{default.port}" in text
-    if not is_default or redis_url() is not None or os.environ.get("ARQLITE_ENV", "").lower() == "production":
-        return False
+    if f"{default.host}:{default.port}" not in text:
+        return ""
     context = click.get_current_context(silent=True)
     settings = context.meta.get(__name__, ()) if context else ()
-    return find_home().is_dir() and not any(_names_redis(one) for one in settings)
+    return "" if any(_names_redis(one) for one in settings) else missing_dev()
 
 
 def _names_redis(found: Any) -> bool:

@@ -11,6 +11,8 @@ from .defaults import FILE, is_in_project
 from .output import output_option, tell_json
 from .starters import default_settings, files
 
+_NEEDS = ", which is not installed: pip install pytest"
+
 
 @click.command()
 @click.argument("folder", metavar="[DIR]", default=".", type=click.Path(file_okay=False, path_type=Path))
@@ -59,10 +61,14 @@ def _steps(folder: Path, module: str, settings: str, *, for_fastapi: bool) -> li
     return steps
 
 
+def _lacks_pytest() -> bool:
+    return importlib.util.find_spec("pytest") is None
+
+
 def _tell(folder: Path, names: list[str], steps: list[tuple[str, str]]) -> None:
     jobs, test, *others = (str(folder / name) for name in names)
     click.echo(f"wrote {jobs}: two jobs, and the settings of their worker")
-    click.echo(f"wrote {test}: their test; run it with pytest")
+    click.echo(f"wrote {test}: their test; run it with pytest{_NEEDS if _lacks_pytest() else ''}")
     for other in others:
         click.echo(f"wrote {other}: which settings are meant where a command names none")
     for word, step in steps:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 ResultT = TypeVar("ResultT")
 
-AWAY = ("redis-away", "ledger-away")
+AWAY = ("redis-away", "ledger-away", "ledger-migrations")
 """The codes of troubles that say: this was out of reach."""
 
 

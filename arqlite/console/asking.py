@@ -31,17 +31,19 @@ def redis_away(key: str, server: str, why: str) -> Trouble:
     )
 
 
-def ledger_away(ledger: Ledger, places: Sequence[Place], why: str) -> Trouble:
-    """The ledger of some queues did not answer."""
+def ledger_silent(ledger: Ledger, places: Sequence[Place], silence: Silence) -> Trouble:
+    """The ledger of some queues did not answer, or nobody has made its tables."""
     from ..ledger.databases import shown_url
+    from ..ledger.outage import NO_TABLES, UPGRADE
 
-    return Trouble(
-        "error",
-        "ledger-away",
-        f"the ledger at {shown_url(ledger.url)} is away: {why}",
-        "start its database or make it reachable; what happens meanwhile is written when it is back",
-        places[0].key if len(places) == 1 else "",
-    )
+    key = places[0].key if len(places) == 1 else ""
+    where = shown_url(ledger.url)
+    if silence.lacks_tables:
+        text = f"the ledger at {where} cannot be used, {NO_TABLES}: {silence.why}"
+        return Trouble("error", "ledger-migrations", text, UPGRADE, key)
+    text = f"the ledger at {where} is away: {silence.why}"
+    fix = "start its database or make it reachable; what happens meanwhile is written when it is back"
+    return Trouble("error", "ledger-away", text, fix, key)
 
 
 class Asking:
@@ -74,9 +76,9 @@ class Asking:
     async def ledger(
         self, ledger: Ledger, places: Sequence[Place], question: Callable[[], Awaitable[AnswerT]]
     ) -> AnswerT | None:
-        """Ask the ledger of queues; None where it is away or takes too long."""
+        """Ask the ledger of queues; None where it is away, lacks its tables or takes too long."""
         from ..ledger.databases import shown_url
-        from ..ledger.outage import is_away, is_conflict, words_of
+        from ..ledger.outage import bare_words_of, is_away, is_conflict, lacks_tables
 
         key = places[0].key if len(places) == 1 else ""
         where = shown_url(ledger.url)
@@ -90,7 +92,9 @@ class Asking:
             if not (isinstance(error, TimeoutError) or is_away(error) or is_conflict(error)):
                 raise
             said = (
-                f"no answer within {PATIENCE_S:g} s" if isinstance(error, TimeoutError) else words_of(error)
+                f"no answer within {PATIENCE_S:g} s"
+                if isinstance(error, TimeoutError)
+                else bare_words_of(error)
             )
-            self.tell(ledger_away(ledger, places, said))
+            self.tell(ledger_silent(ledger, places, Silence(said, lacks_tables(error))))
         return None

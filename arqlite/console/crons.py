@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..model.crons import CronView
 from ..model.cronwords import in_words
-from .asking import Asking, ledger_away, redis_away
+from .asking import Asking, ledger_silent, redis_away
 from .lines import bare_line_of_row
 from .links import LEDGER_ANSWER_S, Links, Silence
 from .places import Place
@@ -64,12 +64,12 @@ async def _all_recent(
         if isinstance(failure, Exception):
             raise failure
     silent = [
-        jobs.why if isinstance(jobs, Silence) else _TOO_LATE
+        jobs if isinstance(jobs, Silence) else Silence(_TOO_LATE)
         for jobs in told
         if isinstance(jobs, Silence | BaseException)
     ]
     if silent and place.ledger is not None:
-        asking.tell(ledger_away(place.ledger, links.sharing(place), silent[0]))
+        asking.tell(ledger_silent(place.ledger, links.sharing(place), silent[0]))
     return [() if isinstance(jobs, Silence | BaseException) else jobs for jobs in told]
 
 

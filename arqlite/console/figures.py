@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import ConfigurationError
-from .asking import Asking, ledger_away
+from .asking import Asking, ledger_silent
 from .links import Links, Silence
 from .minutes import Span, points
 from .places import Place
@@ -174,7 +174,7 @@ async def _of_ledger(
     )
     for silence in (rows, times):
         if isinstance(silence, Silence):
-            asking.tell(ledger_away(ledger, places, silence.why))
+            asking.tell(ledger_silent(ledger, places, silence))
             break
     if isinstance(rows, Silence):
         return Answer()

@@ -49,9 +49,15 @@ class _Shut(RedisConnectionError):
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """There was no answer, and why."""
+    """There was no answer, and why.
+
+    Attributes:
+        why: what was said, or that nothing was.
+        lacks_tables: whether a database answered that nobody has made its tables, or upgraded them.
+    """
 
     why: str
+    lacks_tables: bool = False
 
 
 @dataclass(slots=True)
@@ -226,7 +232,7 @@ class Links:
         except Exception as error:  # noqa: BLE001 (each driver has its own, and the answer is no)
             if _is_gone(error):
                 door.shut(in_words(error))
-            return Silence(in_words(error))
+            return Silence(in_words(error), _lacks_tables(error))
 
     def ledgers(self) -> Sequence[tuple[Ledger, Sequence[Place]]]:
         """The ledgers, each once, and the queues that have their rows there."""
@@ -277,9 +283,15 @@ def _is_gone(error: Exception) -> bool:
     """Whether a database cannot be asked at all; a slow question, or tables that are missing, say nothing of
     the next one.
     """
-    from ..ledger.outage import is_away, lacks_tables
+    from ..ledger.outage import is_away
 
-    return is_away(error) and not lacks_tables(error)
+    return is_away(error) and not _lacks_tables(error)
+
+
+def _lacks_tables(error: Exception) -> bool:
+    from ..ledger.outage import lacks_tables
+
+    return lacks_tables(error)
 
 
 def in_words(error: BaseException) -> str:

@@ -10,6 +10,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
 from ..console import BULK_LIMIT
+from ..errors import ConfigurationError
 from ..model import checks
 from . import actions, api, live, pages
 from .auth import Auth, from_this_machine
@@ -61,9 +62,13 @@ def create_dashboard(
         The application. Where it is mounted, its owner closes its connections with `running`.
 
     Raises:
-        ConfigurationError: a target cannot be used, or `bulk_limit` is below 1.
+        ConfigurationError: a target cannot be used, `auth` is no function, or `bulk_limit` is below 1.
     """
     checks.count("bulk_limit", bulk_limit, 1)
+    if auth is not None and not callable(auth):  # a secret may be in it
+        raise ConfigurationError(
+            f"auth must be a function such as basic_auth(user, password), got a {type(auth).__name__}"
+        )
     app = Starlette(
         routes=[*map(guarded, (*pages.ROUTES, pages.static)), *actions.ROUTES, live.ROUTE, *api.routes()],
         exception_handlers=handlers(),

@@ -7,7 +7,7 @@ from typing import Final
 from ..console import Console, Query
 from ..model.query import Term
 
-NO_ANSWER: Final = frozenset({"redis-away", "ledger-away", "ledger-slow"})
+NO_ANSWER: Final = frozenset({"redis-away", "ledger-away", "ledger-migrations", "ledger-slow"})
 """The codes of troubles that say: this could not be asked."""
 
 

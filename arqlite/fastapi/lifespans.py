@@ -31,6 +31,9 @@ def lifespan(
 
         app = FastAPI(lifespan=lifespan(WorkerSettings, MailSettings, compose=own_lifespan))
 
+    The tables of their ledgers are made or upgraded before, unless these say `upgrade=False`. If a database
+    is away, the application starts after 5 s all the same, and they are made when it answers.
+
     Args:
         targets: settings of workers, each meaning its queue: a class, an instance or a dict, or the dotted
             path of one, which is imported when the application starts. Or `RedisSettings`, an `ArqRedis` that
@@ -42,6 +45,7 @@ def lifespan(
 
     Raises:
         ConfigurationError: when the application starts: none was given, or one cannot be used.
+        LedgerError: likewise: the tables of a ledger cannot be used as they are.
     """
     outer = _as_context(compose)
     working = _working if embed_worker else contextlib.nullcontext
@@ -64,6 +68,7 @@ async def open_queues(app: FastAPI, *targets: Any) -> AsyncIterator[OpenQueues]:
 
     Raises:
         ConfigurationError: none was given, or one cannot be used.
+        LedgerError: the tables of a ledger cannot be used as they are.
     """
     async with opened(targets) as queues:
         app.state.arqlite = queues

@@ -16,6 +16,7 @@ from ..console.places import Place, places_of
 from ..errors import ConfigurationError
 from ..model.slips import meant
 from ..utils import import_string
+from .tables import tables_made
 
 
 @dataclass(frozen=True)
@@ -70,14 +71,23 @@ def queues_of(connection: HTTPConnection) -> OpenQueues:
 
 @asynccontextmanager
 async def opened(targets: Iterable[Any]) -> AsyncIterator[OpenQueues]:
-    """Open a pool for each of the targets, and close those again that were not given.
+    """Open a pool for each of the targets, with the tables of its ledger, and close those again that were not
+    given.
 
     Raises:
+        LedgerError: the tables of a ledger cannot be used as they are.
         ConfigurationError: one of them cannot be used, or none is given.
     """
     found = await asyncio.to_thread(lambda: [resolved(target) for target in targets])
+    if not found:
+        raise ConfigurationError(
+            "the application has no queues: give its settings to lifespan(WorkerSettings) or to "
+            "open_queues(app, WorkerSettings); RedisSettings or a pool will do"
+        )
     async with AsyncExitStack() as stack:
-        pools = {place.key: await _open(place, stack) for place in places_of(found)}
+        places = places_of(found)
+        pools = {place.key: await _open(place, stack) for place in places}
+        await stack.enter_async_context(tables_made(places))
         yield OpenQueues(found, pools)
 
 
@@ -103,7 +113,8 @@ async def _open(place: Place, stack: AsyncExitStack) -> ArqRedis:
     if place.ledger is not None:
         stack.push_async_callback(place.ledger.aclose)
     pool = await create_pool(
-        place.redis_settings,
+        # Those that were named, or None: where nobody named a Redis, an error says what may be the matter.
+        place.settings.get("redis_settings"),
         job_serializer=place.settings.get("job_serializer"),
         job_deserializer=place.settings.get("job_deserializer"),
         default_queue_name=place.queue,

@@ -61,8 +61,9 @@ class Ledger(Queries):
             cannot be put back into Redis from their rows.
         keep: how long rows stay once their jobs have ended; see `Retention`, whose defaults hold. With a
             `row_model` of your own its rows stay until you say otherwise. None prunes nothing at all.
-        upgrade: whether workers create or upgrade the tables when they start. Otherwise `arqlite db upgrade`
-            does, and a worker refuses to start on tables that are too old.
+        upgrade: whether workers, and applications with `arqlite.fastapi.lifespan`, create or upgrade the
+            tables when they start. Otherwise `arqlite db upgrade` does, and a worker refuses to start on
+            tables that are too old.
         read_timeout: seconds after which a question, `ledger.jobs(...)` say, is stopped in the database.
         remember: for how long, in seconds or as a timedelta, Redis remembers the ends of jobs whose results
             it does not keep: time for their rows to hear of them, at least 5 seconds. Each takes some 200

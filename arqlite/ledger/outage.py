@@ -28,6 +28,11 @@ _AWAY_STATES = (
 # and conflicts, which are over at once.
 _LIMIT_STATES = ("54",)
 _CONFLICT_STATES = ("40001", "40P01")
+_NO_TABLE_STATES = ("42P01", "42703", "3F000")
+_NO_TABLE_WORDS = ("no such table", "no such column", "has no column named")
+
+NO_TABLES = "its tables are missing or too old"
+UPGRADE = "run `arqlite db upgrade`"
 
 
 def is_away(error: BaseException) -> bool:
@@ -48,8 +53,9 @@ def is_conflict(error: BaseException) -> bool:
 
 
 def lacks_tables(error: BaseException) -> bool:
-    """Tell whether a statement met no table of that name."""
-    return _state_of(error) == "42P01" or "no such table" in str(getattr(error, "orig", ""))
+    """Tell whether a statement met no table, or no column, of that name: it is there, and not upgraded."""
+    said = str(getattr(error, "orig", ""))
+    return _state_of(error) in _NO_TABLE_STATES or any(words in said for words in _NO_TABLE_WORDS)
 
 
 def _state_of(error: BaseException) -> str:
@@ -60,8 +66,21 @@ def _state_of(error: BaseException) -> str:
     return state if isinstance(state, str) else ""
 
 
+def trouble_of(error: BaseException) -> str:
+    """Say in two words what is the matter with the ledger: waiting mends no tables."""
+    return "cannot be used" if lacks_tables(error) else "is away"
+
+
 def words_of(error: BaseException) -> str:
-    """Say in a line of a log what the database said, without what SQLAlchemy puts around it."""
+    """Say in a line of a log what the database said, without what SQLAlchemy puts around it; and what to do
+    where nobody has made its tables.
+    """
+    advice = f"; {NO_TABLES}: {UPGRADE}" if lacks_tables(error) else ""
+    return f"{bare_words_of(error)}{advice}"
+
+
+def bare_words_of(error: BaseException) -> str:
+    """Say on one line what the database said, without what SQLAlchemy puts around it."""
     if isinstance(error, DBAPIError) and error.orig is not None:
         error = error.orig
         error = error.__cause__ or error  # asyncpg's own have names of more meaning
@@ -122,7 +141,7 @@ class Absence:
         """Note that the database is away, and why."""
         if self._since is None:
             self._since = time.monotonic()
-            logger.warning("the ledger is away, %s: %s", self._meanwhile, words_of(error))
+            logger.warning("the ledger %s, %s: %s", trouble_of(error), self._meanwhile, words_of(error))
             if has_handlers(LedgerAway):
                 execute(LedgerAway(self._queue, error, timestamp_ms()))
 

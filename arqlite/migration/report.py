@@ -100,25 +100,24 @@ class Report:
         """Tell it in words, a line at a time."""
         would = "would be " if self.dry_run else ""
         queues = ", ".join(self.queues)
-        yield (
-            f"{self.moved} jobs {would}moved from {queues} to {self.target}, {self.deferred} of them deferred"
-        )
+        moved = _jobs(self.moved)
+        yield f"{moved} {would}moved from {queues} to {self.target}, {self.deferred} of them deferred"
         for function, count in self.functions.most_common():
             yield f"  {count:>7}  {function}"
         counts = (
-            (self.recovered, "jobs of an earlier run that broke off were finished"),
-            (self.cancelled, f"jobs whose abort was asked for {would}ended as cancelled"),
-            (self.expired, f"jobs that arq had let expire {would}ended as failed"),
-            (self.crons, f"ticks of arq's cron {would}dropped: arqlite's cron takes over"),
-            (len(self.duplicates), "jobs dropped, for arqlite has their ids already"),
-            (self.held, "jobs run in arqlite for arq's producers, through a bridge"),
-            (self.results, f"results {would}copied"),
-            (self.results_known, "results not copied, for arqlite has their ids already"),
-            (self.results_elsewhere, "results of other queues left alone"),
+            (self.recovered, "job", "of an earlier run that broke off, finished now"),
+            (self.cancelled, "job", f"whose abort was asked for {would}ended as cancelled"),
+            (self.expired, "job", f"that arq had let expire {would}ended as failed"),
+            (self.crons, "tick", f"of arq's cron {would}dropped: arqlite's cron takes over"),
+            (len(self.duplicates), "job", "dropped, known to arqlite by id already"),
+            (self.held, "job", "run in arqlite for arq's producers, through a bridge"),
+            (self.results, "result", f"{would}copied"),
+            (self.results_known, "result", "not copied, known to arqlite by id already"),
+            (self.results_elsewhere, "result", "of other queues left alone"),
         )
-        yield from (f"{count} {words}" for count, words in counts if count)
+        yield from (f"{_counted(count, noun)} {words}" for count, noun, words in counts if count)
         for name, jobs in sorted(self.other_queues.items()):
-            yield f"not looked at: arq's queue {name!r} in the same database, with {jobs} jobs (--queue)"
+            yield f"not looked at: arq's queue {name!r} in the same database, with {_jobs(jobs)} (--queue)"
         yield from self._of_what_changes()
         yield from self._of_what_is_left()
 
@@ -139,16 +138,24 @@ class Report:
         for left in self.left:
             reasons.setdefault((left.function, left.reason), []).append(left.job_id)
         if reasons:
-            yield f"{len(self.left)} jobs left in arq's queue:"
+            yield f"{_jobs(len(self.left))} left in arq's queue:"
         for (function, reason), ids in sorted(reasons.items(), key=lambda found: -len(found[1])):
             who = f"{function}: " if function else ""
             yield f"  {len(ids):>7}  {who}{reason} ({_some(ids)})"
         if self.results_failed:
-            yield f"{len(self.results_failed)} results could not be copied:"
+            yield f"{_counted(len(self.results_failed), 'result')} could not be copied:"
             shown = list(self.results_failed.items())[:_SHOWN]
             yield from (f"  {job_id}: {reason}" for job_id, reason in shown)
         if self.unfinished:
             yield "arq's queue grew as fast as it was drained: move its producers, or run a bridge"
+
+
+def _jobs(number: int) -> str:
+    return _counted(number, "job")
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _some(ids: list[str]) -> str:

@@ -62,11 +62,13 @@ class Signature:
         names: what its arguments are called; None where a call may give any name.
         result: what it gives; None where nothing is said of it.
         is_bare: whether no argument is annotated.
+        lacks_ctx: whether no call of it can succeed, see `lacks_ctx`.
     """
 
     def __init__(self, target: Callable[..., Any], given: int = 1) -> None:
         signature = _signature(target)
         parameters = list(signature.parameters.values())
+        self.lacks_ctx = _lacks_place(target, given)
         self._first = ""
         while given and parameters and parameters[0].kind in _POSITIONAL:
             self._first = parameters[0].name
@@ -248,12 +250,27 @@ def takes(target: Callable[..., Any], count: int, *, at_least: bool = False) -> 
     return True
 
 
+def lacks_ctx(target: Callable[..., Any]) -> bool:
+    """Tell whether a job function has certainly no place for `ctx`, so that each of its jobs would fail.
+
+    Only a function written with `def`, or a method, is looked at: what a decorator has put in the place of
+    one, a partial and an object that can be called may say of themselves what is not so.
+    """
+    return _lacks_place(target.__func__, 2) if inspect.ismethod(target) else _lacks_place(target, 1)
+
+
+def _lacks_place(target: Callable[..., Any], given: int) -> bool:
+    is_as_written = inspect.isfunction(target) and vars(target).keys().isdisjoint(_LIKE_ANOTHER)
+    return is_as_written and not takes(target, given, at_least=True)
+
+
 def unfit(function: str, problems: Sequence[Problem]) -> InvalidArguments:
     """Say in words which arguments do not fit."""
     told = "; ".join(f"{parameter}: {reason}" for parameter, reason in problems)
     return InvalidArguments(f"{function}(): {told}", function=function)
 
 
+_LIKE_ANOTHER = ("__wrapped__", "__signature__")
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 _ONLY_NAMED = inspect.Parameter.KEYWORD_ONLY
 _NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, _ONLY_NAMED)

@@ -11,7 +11,7 @@ from typing_extensions import Unpack
 from ..errors import ConfigurationError, InvalidArguments
 from ..typing import P, R, ResultT
 from .arguments import Signature, signature_of
-from .functions import Function, func
+from .functions import Function, func, without_ctx
 from .options import (
     LOWEST_PRIORITY,
     OPTIONS_OF_ARQ,
@@ -89,10 +89,23 @@ class Call(Generic[ResultT]):
         return made
 
     def settled(self, common: Options) -> Options:
-        """Tell how it is enqueued: its own options come first, then the common ones, then its function's."""
+        """Tell how it is enqueued: its own options come first, then the common ones, then its function's.
+
+        Raises:
+            ConfigurationError: its function is at hand and no task, and how often it may fail was said.
+        """
         if self.made_with is not None:
             common = merged(self.made_with, common)
+        if common.max_attempts is not None and self.target is not None:
+            self._must_be_a_task()
         return common if self.defaults is None else merged(common, self.defaults)
+
+    def _must_be_a_task(self) -> None:
+        if not isinstance(self.target, Task):
+            raise ConfigurationError(
+                f"max_attempts is for tasks, and {self.function} is a bare function, whose failures are"
+                f" final: write @task, or func(..., max_tries=...) and raise Retry where it is to run again"
+            )
 
     def known_attempts(self, settled: Options) -> dict[str, int]:
         """Tell what is written of its task's maximum of attempts, for those who look at the job. How often it
@@ -126,15 +139,20 @@ def call(task: Any, /, *args: Any, **kwargs: Any) -> Call[Any]:
 
     Raises:
         InvalidArguments: the function cannot be called so.
-        ConfigurationError: it is no function.
+        ConfigurationError: it is no function, or has no parameter for `ctx`, or no name that a worker could
+            know it by, as a partial and a lambda have none.
     """
     _refuse_options_of_arq(task, kwargs)
     args = tuple(map(_lasting, args))
     kwargs = {name: _lasting(value) for name, value in kwargs.items()}
     if isinstance(task, str):
+        if not task:
+            raise ConfigurationError("a job needs the name of a function, got an empty text")
         return Call(task, args, kwargs)
     function = _function(task)
     signature = signature_of(function.coroutine)
+    if signature.lacks_ctx:
+        raise without_ctx(function)
     signature.check(function.name, args, kwargs)
     defaults = defaults_of(function) if isinstance(function, Task) else None
     return Call(function.name, args, kwargs, signature, defaults=defaults, target=function)
@@ -174,5 +192,9 @@ def _function(task: Any) -> Function[..., Any]:
     if not callable(task) or isinstance(task, type):
         raise ConfigurationError(
             f"a job is made of a function, what func() made of one, or a name, got {task!r}"
+        )
+    if getattr(task, "__name__", "") == "<lambda>":
+        raise ConfigurationError(
+            "a lambda has no name that a worker knows it by: give it one with func(..., name=...)"
         )
     return func(task)

@@ -102,6 +102,19 @@ def job_id(value: Any) -> str:
     return value
 
 
+def queue(name: str, value: Any) -> None:
+    """Make sure that the name of a queue, where one is given, is not empty: some would take that for none.
+
+    Raises:
+        ConfigurationError: it is empty.
+    """
+    if isinstance(value, str) and not value:
+        raise ConfigurationError(
+            f"{name} must not be empty (is the variable that it is read from set?); leave it out for the"
+            f" default queue"
+        )
+
+
 def log_level(name: str, value: Any) -> int:
     """Take a level of `logging`, a number or its name in any case, as a number.
 

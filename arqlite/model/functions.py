@@ -178,6 +178,14 @@ def _refuse_other_rules(task: Function[..., Any], **options: Any) -> None:
             )
 
 
+def without_ctx(function: Function[..., Any]) -> ConfigurationError:
+    """Say of a function that has no place for `ctx` what it lacks."""
+    short = function.name.rpartition(".")[2]
+    return ConfigurationError(
+        f"{function.name} has no parameter for ctx: a job function takes it first, as in {short}(ctx, ...)"
+    )
+
+
 def name_of(target: Any) -> str:
     """Tell what jobs name a function by, unless it is given a name.
 

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from ..engine.batch import Gathering
 from ..errors import LedgerUnavailable
 from ..ledger import Ledger, store
-from ..ledger.outage import is_away
+from ..ledger.outage import NO_TABLES, UPGRADE, is_away, lacks_tables, trouble_of
 
 logger = logging.getLogger("arqlite.outbox")
 
@@ -87,7 +87,7 @@ class RowBatch:
                     written = await connection.run_sync(write_rows, table, rows)
             except Exception as error:
                 if is_away(error) or isinstance(error, TimeoutError):
-                    raise _unavailable(len(rows)) from error
+                    raise _unavailable(len(rows), error) from error
                 raise
             await self._commit(db, len(rows))
         except BaseException:
@@ -102,7 +102,8 @@ class RowBatch:
                 await db.commit()
         except Exception as error:
             if is_away(error) or isinstance(error, TimeoutError):
-                raise _unavailable(count, is_known=any(word in str(error) for word in _CERTAIN)) from error
+                is_known = any(word in str(error) for word in _CERTAIN)
+                raise _unavailable(count, error, is_known=is_known) from error
             raise
 
     async def _commit_each(self, rows: Sequence[NewRow]) -> Sequence[RowAnswer]:
@@ -125,13 +126,14 @@ class RowBatch:
         return written
 
 
-def _unavailable(count: int, *, is_known: bool = True) -> LedgerUnavailable:
+def _unavailable(count: int, error: Exception, *, is_known: bool = True) -> LedgerUnavailable:
     which = "a job was not accepted" if count == 1 else f"{count} jobs were not accepted"
     if not is_known:
         which = "nobody knows whether " + (
             "a job was accepted" if count == 1 else f"{count} jobs were accepted"
         )
-    return LedgerUnavailable(f"the ledger is away, and {which}", is_known=is_known)
+    advice = f"; {NO_TABLES}: {UPGRADE}" if lacks_tables(error) else ""
+    return LedgerUnavailable(f"the ledger {trouble_of(error)}, and {which}{advice}", is_known=is_known)
 
 
 async def _drop(db: AsyncSession) -> None:

@@ -87,6 +87,8 @@ class Intake:
             first_try + memory.tries + memory.crashes, memory, job["et"],
             memory.due_ms or job.get("at") or job["et"], self._queue_name, worker, self._terms[name], job,
         )  # fmt: skip
+        if "ma" in job and run.terms.task is None:
+            self._tell_of_attempts(job_id, name)
         if first_try > 1 or memory is not memories.NOTHING or "x" in job:
             refusal = self._refusal(run, job.get("x"), now_ms)
             if refusal is not None:
@@ -116,6 +118,17 @@ class Intake:
             logger.warning(
                 "job %s: an argument of %s does not fit its annotation and arrives as it came: %s: %s",
                 job_id, function, *problem,
+            )  # fmt: skip
+
+    def _tell_of_attempts(self, job_id: str, function: str) -> None:
+        """Whoever enqueued it by name could not know that a failure of it is final."""
+        seen = f"{function}: max_attempts"
+        if seen not in self._told:
+            self._told.add(seen)
+            logger.warning(
+                "job %s: it was enqueued with max_attempts, and %s is a bare function: what fails is not"
+                " tried again unless it raises Retry; write @task",
+                job_id, function,
             )  # fmt: skip
 
     def _refusal(self, run: Run, expires_ms: int | None, now_ms: int) -> Refusal | None:

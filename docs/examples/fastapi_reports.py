@@ -46,7 +46,6 @@ class MailSettings:
 
 
 async def own_lifespan(app: FastAPI) -> AsyncIterator[None]:
-    await WorkerSettings.ledger.upgrade()
     yield
     await engine.dispose()
 

@@ -59,6 +59,7 @@ def test_sources(project: Path) -> None:
 
     assert told["queue_name"] == ("own", "toyapp.Own")
     assert told["max_jobs"] == ("7", "toyapp.Base, a base")
+    assert told["functions"][0] == "job"  # which a job has to be enqueued by
     assert told["keep_result"] == ("3600", "default")
 
 

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 from cli_kit_toys import command, python
+from click.testing import CliRunner
+
+from arqlite.cli.init import init
 
 
 @pytest.mark.parametrize(("options", "module"), [([], "tasks"), (["--fastapi"], "app")])
@@ -20,6 +23,17 @@ def test_written_test_passes(tmp_path: Path, options: list[str], module: str) ->
     )
     assert "next:  arqlite dev\n" in done.stdout
     assert "2 passed" in tested.stdout
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_what_the_test_needs_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_there: bool) -> None:
+    """Where there is no pytest, it is said how to have it."""
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: is_there or None)
+
+    told = CliRunner().invoke(init, [str(tmp_path / "shop")], catch_exceptions=False)
+
+    assert "run it with pytest" in told.output
+    assert ("pip install pytest" in told.output) is not is_there
 
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:

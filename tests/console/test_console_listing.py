@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from inspector_toys import enqueue, enqueue_everywhere
@@ -178,6 +179,25 @@ async def test_live_jobs_stand_in_for_a_ledger_that_is_away(arq_redis: ArqRedis)
     assert [(job.id, job.source) for job in page.jobs] == [("one", "redis")]
     assert [(one.severity, one.code) for one in page.troubles] == [("error", "ledger-away")]
     await console.aclose()
+
+
+async def test_ledger_without_tables_is_told_with_what_makes_them(
+    arq_redis: ArqRedis, tmp_path: Path
+) -> None:
+    """A database that nobody has upgraded runs: starting it would change nothing."""
+    await enqueue(arq_redis, "one")
+    ledger = Ledger(f"sqlite:///{tmp_path / 'no.db'}", upgrade=False)
+    console = Console([settings(arq_redis, ledger)])
+
+    page = await console.jobs()
+    figures = await console.figures()
+    await console.aclose()
+
+    assert [job.id for job in page.jobs] == ["one"]
+    for told in (page, figures):
+        [trouble] = told.troubles
+        assert (trouble.code, trouble.fix) == ("ledger-migrations", "run `arqlite db upgrade`")
+        assert "no.db cannot be used, its tables are missing or too old" in trouble.text
 
 
 async def test_rows_are_shown_while_redis_is_away(ledger: Ledger) -> None:

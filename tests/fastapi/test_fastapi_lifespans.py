@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,10 +13,11 @@ from typing import Any
 import fastapi_toys as toys
 import pytest
 from fastapi import FastAPI
+from redis.exceptions import ConnectionError as RedisConnectionError
 from sqlite_threads import sqlite_threads_end  # noqa: F401 (a fixture)
 
 from arqlite import ArqRedis, RedisSettings
-from arqlite.errors import ConfigurationError
+from arqlite.errors import ConfigurationError, LedgerError
 from arqlite.fastapi import OpenQueues, lifespan, open_queues
 from arqlite.ledger import Ledger
 
@@ -79,6 +82,31 @@ async def test_path_that_names_nothing_is_told() -> None:
 
     with pytest.raises(ConfigurationError, match=r"'no_such_module\.WorkerSettings' cannot be imported"):
         async with app.router.lifespan_context(app):
+            pass
+
+
+async def test_redis_that_nobody_named_is_told_with_the_dev_that_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beneath the traceback of a start without Redis stands what to start."""
+    for name in ("ARQLITE_REDIS_URL", "ARQLITE_LEDGER_URL", "ARQLITE_ENV"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("ARQLITE_HOME", str(tmp_path))
+    nowhere = RedisSettings(unix_socket_path="/nowhere/redis.sock", conn_retries=0)
+    monkeypatch.setattr("arqlite.connections.default_redis_settings", lambda: nowhere)
+
+    with pytest.raises(RedisConnectionError) as told:
+        async with open_queues(FastAPI(), {"functions": toys.FUNCTIONS}):
+            pass
+
+    assert "no `arqlite dev` runs in this project" in told.value.__notes__[0]
+
+
+@pytest.mark.parametrize("start", [lifespan(), lambda app: open_queues(app)])
+async def test_application_without_queues_is_told(start: Any) -> None:
+    """Who forgets to name the queues reads what to write, and nothing of a console."""
+    with pytest.raises(ConfigurationError, match=r"lifespan\(WorkerSettings\)"):
+        async with start(FastAPI()):
             pass
 
 
@@ -149,11 +177,71 @@ async def test_failure_of_the_embedded_worker_is_logged(
     assert "no printer" in caplog.text
 
 
+async def test_tables_are_made_before_the_first_request(
+    real_url: str,
+    tmp_path: Path,
+    sqlite_threads_end: Any,  # noqa: F811
+) -> None:
+    """No worker has to start first for a request to have its row, and two applications may begin at once."""
+    url = f"sqlite:///{tmp_path}/jobs.db"
+    apps = [FastAPI(lifespan=lifespan(settings_of(real_url, ledger=Ledger(url)))) for _ in range(2)]
+
+    async def enqueued(app: FastAPI) -> str:
+        async with app.router.lifespan_context(app):
+            pool = app.state.arqlite.pool()
+            async with pool.ledger.sessions() as session, session.begin():
+                job = await pool.options(session=session).enqueue(toys.double, 1)
+        return str(job.job_id)
+
+    made = await asyncio.gather(*map(enqueued, apps))
+
+    ledger = Ledger(url)
+    assert {row.id for row in (await ledger.jobs()).items} == set(made)
+    await ledger.aclose()
+
+
+async def test_tables_of_a_deployment_are_left_alone(
+    real_url: str,
+    tmp_path: Path,
+    sqlite_threads_end: Any,  # noqa: F811
+) -> None:
+    """With `upgrade=False` an application changes no tables."""
+    ledger = Ledger(f"sqlite:///{tmp_path}/jobs.db", upgrade=False)
+    app = FastAPI(lifespan=lifespan(settings_of(real_url, ledger=ledger)))
+
+    async with app.router.lifespan_context(app):
+        with pytest.raises(LedgerError, match="missing"):
+            await ledger.check()
+
+
+async def test_tables_are_made_when_the_database_is_back(
+    real_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    eventually: Any,
+    sqlite_threads_end: Any,  # noqa: F811
+) -> None:
+    """A database that is away at the start keeps no application from starting."""
+    monkeypatch.setattr("arqlite.fastapi.tables._START_PATIENCE_S", 0.05)
+    ledger = Ledger(f"sqlite:///{tmp_path}/later/jobs.db")
+    app = FastAPI(lifespan=lifespan(settings_of(real_url, ledger=ledger)))
+
+    async def is_usable() -> bool:
+        with contextlib.suppress(LedgerError):
+            await ledger.check()
+            return True
+        return False
+
+    async with app.router.lifespan_context(app):
+        assert await app.state.arqlite.pool().ping()
+        (tmp_path / "later").mkdir()
+        await eventually(is_usable)
+
+
 @pytest.mark.real
 async def test_session_of_a_request(real_url: str, tmp_path: Path, sqlite_threads_end: Any) -> None:  # noqa: F811
     """A job that is enqueued in a session is told of from its row; a ledger of a URL is closed at the end."""
     ledger = Ledger(f"sqlite:///{tmp_path}/jobs.db")
-    await ledger.upgrade()
     app = toys.application(settings_of(real_url, ledger=ledger))
 
     async with app.router.lifespan_context(app):

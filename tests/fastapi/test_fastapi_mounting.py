@@ -54,6 +54,14 @@ async def test_auth_is_asked(arq_redis: ArqRedis) -> None:
         assert (await client.get("/ops/queues")).status_code == 404
 
 
+def test_auth_that_is_no_function_is_refused() -> None:
+    """A pair of a name and a password would make each page an error; the password is not told."""
+    with pytest.raises(ConfigurationError, match=r"auth must be a function such as basic_auth") as told:
+        mount_dashboard(FastAPI(), "/ops", auth=("ada", "secret"))  # type: ignore[arg-type]
+
+    assert "secret" not in str(told.value)
+
+
 async def test_two_dashboards(arq_redis: ArqRedis) -> None:
     """Two of them under two paths are two, one of them of a queue that the lifespan does not know."""
     app = FastAPI(lifespan=lifespan(arq_redis))

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from arqlite import ArqRedis, func, telemetry
 from arqlite.ledger import LedgerStatus, store
-from arqlite.ledger.outage import Outage, is_away
+from arqlite.ledger.outage import Absence, Outage, is_away
 from arqlite.telemetry import JobStopped
 
 Sessions = async_sessionmaker[AsyncSession]
@@ -60,6 +60,35 @@ def test_server_that_starts_or_stops_is_away(state: str, is_wrapped: bool) -> No
     """A server that starts up, shuts down, has no connection left or lets nobody in is away."""
     error: Exception = Refused(state)
     assert is_away(DBAPIError("SELECT", {}, error) if is_wrapped else error)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        DBAPIError("SELECT", {}, Refused("42P01")),
+        DBAPIError("SELECT", {}, Refused("42703")),
+        OperationalError("SELECT", {}, Exception("no such table: arqlite_jobs")),
+        OperationalError("INSERT", {}, Exception("table arqlite_jobs has no column named lane")),
+    ],
+    ids=["table", "column", "sqlite table", "sqlite column"],
+)
+def test_tables_that_are_missing_are_told_with_what_makes_them(
+    error: DBAPIError, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nobody is told to start a database that runs, and only lacks its tables."""
+    Absence("", "rows are written later").begin(error)
+
+    [line] = [record.getMessage() for record in caplog.records]
+    assert line.startswith("the ledger cannot be used, rows are written later: ")
+    assert line.endswith("its tables are missing or too old: run `arqlite db upgrade`")
+
+
+def test_database_that_is_away_is_no_matter_of_tables(caplog: pytest.LogCaptureFixture) -> None:
+    """An upgrade starts no server."""
+    Absence("", "rows are written later").begin(GONE)
+
+    [line] = [record.getMessage() for record in caplog.records]
+    assert line == "the ledger is away, rows are written later: Exception: gone"
 
 
 def test_what_is_too_large_is_not_away() -> None:

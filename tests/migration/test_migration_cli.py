@@ -82,7 +82,7 @@ def test_import(project: Path, real_url: str) -> None:
     assert done.stdout.splitlines() == [
         "2 jobs moved from arq:queue to arq:queue, 1 of them deferred",
         "        2  add",
-        "1 results copied",
+        "1 result copied",
     ]
     assert with_arq(real_url, lambda arq: Job("c", arq.client).result()) == 3
 
@@ -159,7 +159,7 @@ def test_import_from_elsewhere(project: Path, real_url: str) -> None:
     )  # fmt: skip
 
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("1 jobs moved from mail to arq:queue")
+    assert done.stdout.startswith("1 job moved from mail to arq:queue")
 
 
 @pytest.mark.real
@@ -170,9 +170,9 @@ def test_dry_run(project: Path, real_url: str) -> None:
     done = arqlite(project, "import-arq", "newapp.Settings", "--dry-run")
 
     assert done.returncode == 0
-    assert "1 jobs would be moved from arq:queue to arq:queue" in done.stdout
+    assert "1 job would be moved from arq:queue to arq:queue" in done.stdout
     assert "  add: tuple -> list (1)" in done.stdout
-    assert "1 jobs moved" in arqlite(project, "import-arq", "newapp.Settings").stdout
+    assert "1 job moved" in arqlite(project, "import-arq", "newapp.Settings").stdout
 
 
 @pytest.mark.real

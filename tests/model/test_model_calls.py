@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from arqlite import call, func
+from arqlite import task as make_task
 from arqlite.errors import ConfigurationError, InvalidArguments
+from arqlite.model.arguments import lacks_ctx, signature_of
 from arqlite.model.calls import PLAIN, Options, checked, merged, options_of_arq, slip_of_arq
 from arqlite.model.context import running_job
 from arqlite.model.options import told_of_askers
@@ -21,6 +24,13 @@ async def add(ctx: dict[Any, Any], a: int, b: int = 0) -> int:
 
 class Host:
     async def method(self, ctx: dict[Any, Any], a: int) -> None: ...
+
+    @classmethod
+    async def for_all(cls, ctx: dict[Any, Any]) -> None: ...
+
+
+class Bare:
+    async def method(self) -> None: ...
 
 
 @pytest.mark.parametrize(
@@ -71,6 +81,72 @@ def test_what_is_no_function_is_refused(task: Any) -> None:
     """A job is made of a function or a name."""
     with pytest.raises(ConfigurationError, match="a job is made of a function, what func"):
         call(task)
+
+
+async def noctx() -> None: ...
+
+
+def handed_on(*args: Any, **kwargs: Any) -> Any:
+    return add(*args, **kwargs)
+
+
+@functools.wraps(noctx)
+async def wrapping(ctx: dict[Any, Any]) -> None:
+    await noctx()
+
+
+def lying(*args: Any) -> None: ...
+
+
+lying.__signature__ = inspect.signature(noctx)  # type: ignore[attr-defined]
+
+
+class Callable_:
+    async def __call__(self, ctx: dict[Any, Any]) -> None: ...
+
+
+@pytest.mark.parametrize(
+    "task", [noctx, func(noctx, name="n"), Bare().method], ids=["bare", "func", "method"]
+)
+def test_function_without_ctx_is_refused(task: Any) -> None:
+    """Each of its jobs would end with a TypeError: it is told where it is enqueued."""
+    with pytest.raises(ConfigurationError, match=r"has no parameter for ctx: .* as in \w+\(ctx, \.\.\.\)"):
+        call(task)
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        handed_on, wrapping, lying, Host().method, Host().for_all, func(Callable_(), name="c"),
+        func(functools.partial(add, b=5), name="p"), func(lambda ctx: None, name="l"),
+    ],
+)  # fmt: skip
+def test_what_may_take_ctx_is_no_mistake(task: Any) -> None:
+    """Only what certainly takes no `ctx` is refused."""
+    assert not signature_of(func(task).coroutine).lacks_ctx
+    assert not lacks_ctx(func(task).coroutine)
+
+
+@pytest.mark.parametrize("task", ["", lambda ctx: None])
+def test_job_needs_a_name(task: Any) -> None:
+    """No worker knows an empty name, or which lambda is meant."""
+    with pytest.raises(ConfigurationError, match="name"):
+        call(task)
+
+
+@pytest.mark.parametrize("target", [add, func(add, max_tries=3)])
+def test_attempts_of_a_bare_function_are_refused(target: Any) -> None:
+    """A failure of a bare function is final: to say how often it may fail would do nothing."""
+    attempts = checked(max_attempts=5)
+    with pytest.raises(
+        ConfigurationError, match=r"add is a bare function.*write @task, or func\(..., max_tries"
+    ):
+        call(target, 1).settled(attempts)
+    with pytest.raises(ConfigurationError, match="max_attempts is for tasks"):
+        call(target, 1).options(max_attempts=5).settled(PLAIN)
+
+    for other in (call(make_task(add), 1), call("add", 1)):
+        assert other.settled(attempts).max_attempts == 5
 
 
 def test_function_without_a_name_needs_one() -> None:

@@ -17,7 +17,7 @@ from sqlalchemy.exc import OperationalError, StatementError
 from arqlite import call
 from arqlite.engine import RedisEngine
 from arqlite.errors import JobConflict, LedgerUnavailable
-from arqlite.ledger import Recorder
+from arqlite.ledger import LedgerBase, Recorder
 from arqlite.outbox import following, rowbatch
 from arqlite.outbox.overflow import RedisOverflow
 
@@ -152,8 +152,8 @@ async def test_job_that_may_be_tried_for_ever_has_its_row(shop: Shop, eventually
     """More tries than a column can count are no reason to have no row, whichever way the job goes."""
     enqueue = shop.pool.options(max_attempts=2**40).enqueue
     jobs = [
-        await enqueue(confirm),
-        await shop.pool.options(max_attempts=2**40, ledger="strict").enqueue(confirm),
+        await enqueue("confirm"),
+        await shop.pool.options(max_attempts=2**40, ledger="strict").enqueue("confirm"),
     ]
     await eventually(lambda: _are_there(shop, jobs))
 
@@ -181,6 +181,19 @@ async def test_database_away_means_not_accepted(strict: Shop) -> None:
     await strict.relay().tick()
     assert refused.value.is_known
     assert (await strict.rows(), await strict.queued()) == ({}, set())
+
+
+async def test_missing_tables_are_told_with_what_makes_them(strict: Shop) -> None:
+    """A database that runs and was never upgraded is not told as away."""
+    async with strict.engine.begin() as connection:
+        await connection.run_sync(LedgerBase.metadata.drop_all)
+
+    with pytest.raises(LedgerUnavailable, match="a job was not accepted; its tables are missing") as refused:
+        await strict.pool.enqueue(confirm, "a")
+
+    assert "away" not in str(refused.value)
+    assert str(refused.value).endswith("run `arqlite db upgrade`")
+    assert await strict.queued() == set()
 
 
 async def test_database_that_does_not_answer_is_away_in_time(

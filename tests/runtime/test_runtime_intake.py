@@ -87,6 +87,20 @@ def test_refusal(memory: Memory | None, options: dict[str, Any], text: str) -> N
     assert (refused.run.function, refused.run.keep_ms) == ("add", 3_600_000)
 
 
+def test_attempts_of_a_bare_function_are_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    """Who named a bare function, and how often it may fail, hears once that a failure is final."""
+    intake = Intake({"add": func(add)}, LIMITS, Codec(), "q")
+    for job_id in ("a", "b"):
+        blob = Codec().encode_job("add", (1,), {}, None, NOW, ma=5)
+        run = intake.read(job_id, queued_record(0, blob), None, NOW, "w")
+        assert isinstance(run, Run)
+
+    assert [record.getMessage() for record in caplog.records] == [
+        "job a: it was enqueued with max_attempts, and add is a bare function: what fails is not tried again "
+        "unless it raises Retry; write @task"
+    ]
+
+
 def test_unreadable_job_is_refused() -> None:
     """A record that is no job is refused, and keeps its bytes."""
     refused = Intake({}, LIMITS, Codec(), "q").read("j", b"Q\x00\xff", None, NOW, "w")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from testing_toys import Broken, act, brief, oban, plain, take
 
-from arqlite import ArqRedis, Cancel, Discard, Retry, Snooze, call, current_job, func
+from arqlite import ArqRedis, Cancel, Discard, Retry, Snooze, call, current_job, func, task
 from arqlite.errors import ConfigurationError, InvalidArguments, JobExecutionFailed, SerializationError
 from arqlite.model.states import JobState
 from arqlite.telemetry import JobStarted, JobStopped, attach, detach
@@ -172,7 +172,7 @@ def test_build_job_keeps_what_is_given() -> None:
     at = datetime(2040, 1, 1, tzinfo=UTC)
 
     job = build_job(
-        act, "ok", attempt=4, at=at, queue="q", job_id="i", priority=3, max_attempts=9, tags=["A"]
+        task(act), "ok", attempt=4, at=at, queue="q", job_id="i", priority=3, max_attempts=9, tags=["A"]
     )
 
     assert (job.attempt, job.scheduled_at, job.queue, job.id) == (4, at, "q", "i")
