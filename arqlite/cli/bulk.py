@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 
 from ..model.verbs import MEANT_BY, Verb, narrowed
 from .exits import OUT_OF_REACH, Failed, Nothing, Wrong
-from .filters import Filtering, filter_argument, parsed
+from .filters import Doing, filter_argument, parsed
 from .operating import end_if_away, operate, tell_troubles
 from .output import output_option, tell_json
 from .screen import is_rich, printable, progress
@@ -62,7 +62,7 @@ def _bulk(function: Any) -> click.Command:
         settings_option,
     ):
         function = option(function)
-    return click.command(cls=Filtering, epilog="FILTER is told at: arqlite jobs --help")(function)
+    return click.command(cls=Doing, epilog="FILTER is told at: arqlite jobs --help")(function)
 
 
 @_bulk
