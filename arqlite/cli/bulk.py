@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import signal
 import sys
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +30,11 @@ _LOOKS_AGAIN_S = (0.1, 0.2, 0.3, 0.4)
 """After so many seconds each those that were asked to end are looked at again: within one in all."""
 
 _MOST_IDS = 5
+_WHY_NONE: Mapping[Verb, str] = {
+    "retry": "one that runs, or may start, is not retried",
+    "cancel": "one that has ended is not cancelled",
+    "delete": "one that runs is not deleted, and rows stay until they are pruned",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +108,13 @@ def _do(action: Action, settings: Sequence[str], words: Sequence[str], yes: bool
     query = narrowed(action.verb, query)
 
     async def work(console: Console) -> tuple[Done, Sequence[AskedToEnd]]:
-        count = await console.count(query)
+        from ..console.bulk import feasible, states_in_words
+
+        counted = feasible(action.verb, query)
+        if counted is None:
+            can = f"one can {action.verb} jobs that are {states_in_words(action.verb)}"
+            raise Nothing(f"no jobs to {action.verb}: {query}; {can}")
+        count = await console.count(counted)
         if not count.value and count.precision == "exact":
             end_if_away(await _away(console, query))
             raise Nothing(f"no jobs to {action.verb}: {query}")
@@ -118,7 +129,7 @@ def _do(action: Action, settings: Sequence[str], words: Sequence[str], yes: bool
     if not told.matched:
         if not told.is_all:
             raise Nothing(f"no jobs to {action.verb} were found among those that were looked at: {query}")
-        raise Nothing(f"no jobs to {action.verb} are left in Redis: {query}; rows stay until they are pruned")
+        raise Nothing(f"no jobs to {action.verb} are left in Redis: {query}; {_WHY_NONE[action.verb]}")
     if output == "json":
         tell_json({"action": action.verb, "query": str(query), **_counts(action, told, running)})
     else:

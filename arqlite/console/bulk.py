@@ -76,6 +76,24 @@ class Batch:
     rows: Sequence[JobRowMixin] = ()
 
 
+def feasible(verb: Verb, query: Query) -> Query | None:
+    """The jobs of a query to which something can be done, as far as it names states; None for none of them.
+
+    One that names none means the same jobs: what a row tells of one that is named by its id may be late.
+    """
+    meant = states_meant(query.terms)
+    if meant is None or meant <= _CAN_BE_DONE_IN[verb]:
+        return query
+    states = sorted(map(str, meant & _CAN_BE_DONE_IN[verb]))
+    return Query((*query.terms, Term("state", tuple(states)))) if states else None
+
+
+def states_in_words(verb: Verb) -> str:
+    """The states in which something can be done to a job: `available, scheduled or executing`."""
+    told = [str(state) for state in JobState if state in _CAN_BE_DONE_IN[verb]]
+    return " or ".join((", ".join(told[:-1]), told[-1]))
+
+
 async def act(links: Links, verb: Verb, query: Query, redact: Iterable[str] | None, limit: int) -> Done:
     """Do something to the jobs that are meant; see `Console.retry`, `cancel` and `delete`.
 

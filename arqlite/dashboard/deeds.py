@@ -11,6 +11,7 @@ from redis.exceptions import RedisError
 
 from ..console import BULK_LIMIT, AskedToEnd, Console, Done, Query, Tally, Trouble
 from ..console.asking import redis_away
+from ..console.bulk import feasible
 from ..console.knowledge import states_meant
 from ..console.links import in_words
 from ..errors import ConfigurationError
@@ -205,7 +206,8 @@ async def do_to_matching(console: Console, verb: Verb, query: Query, *, confirm:
     if not query:
         raise ConfigurationError("say which jobs are meant: queue:NAME means all of a queue")
     states = states_in_words(verb, query)
-    meant = await console.count(narrowed(verb, query))
+    counted = feasible(verb, narrowed(verb, query))
+    meant = Tally(0) if counted is None else await console.count(counted)
     if meant.value > limit and limit < BULK_LIMIT:
         raise ConfigurationError(
             f"that means {_in_words(meant)} jobs, and at most {limit:,} may be meant at once: "

@@ -223,3 +223,31 @@ def test_running_jobs_as_json(invoke: Callable[..., Result]) -> None:
         "matched": 3, "done": 2, "is_all": True, "asked": 1,
         "running": [{"queue": "mail", "id": "a", "worker": "web-1:77", "runs_on": True}],
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("cancel", "toyapp.Mail", "state:completed"),
+         "no jobs to cancel: state:completed; one can cancel jobs that are suspended, scheduled, available,"
+         " executing or retryable"),
+        (("retry", "toyapp.Mail", "status:RUNNING"), "no jobs to retry: status:RUNNING; one can retry jobs"),
+    ],
+    ids=["cancel", "retry"],
+)  # fmt: skip
+def test_jobs_in_no_state_for_it_are_not_counted(
+    invoke: Callable[..., Result], project: Path, words: tuple[str, ...], told: str
+) -> None:
+    """Where only states are named in which it cannot be done, nothing is counted, and it is said why."""
+    done = invoke(*words, "--yes", TOY_NOTES=str(project / "notes"))
+
+    assert (done.exit_code, done.stdout) == (3, "")
+    assert told in done.stderr
+    assert notes(project) == []
+
+
+def test_only_jobs_in_a_state_for_it_are_counted(invoke: Callable[..., Result], project: Path) -> None:
+    """Of states that are named those count in which it can be done."""
+    invoke("cancel", "toyapp.Mail", "state:completed,available", "--yes", TOY_NOTES=str(project / "notes"))
+
+    assert notes(project)[0] == "count state:completed,available state:available"
