@@ -291,7 +291,7 @@ class Moving(Finding):
         try:
             ended, _ = self._codec.decode_end(found.record)
             finish_ms = ended["ft"]
-            attempt, crashes, snoozes = counted(ended)
+            attempt, crashes, snoozes, _ = counted(ended)
         except DeserializationError:
             attempt = crashes = snoozes = 0
         tries = max(attempt - found.first_try + 1, 0)
