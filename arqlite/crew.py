@@ -18,6 +18,7 @@ from .engine import RedisEngine, Waker
 from .model.arguments import signature_of
 from .model.codec import Codec
 from .model.functions import Function
+from .model.tasks import Task
 from .probes import Signs
 from .runtime.bookless import NoBooks
 from .runtime.capacity import Capacity
@@ -121,6 +122,7 @@ class Crew:
                 rate_limit=options.rate_limit,
                 stop=stop,
                 functions=functions,
+                not_aborted=_not_aborted(options, functions),
             ),
             suspect_after=limits.suspect_after,
             lease_ms=lease_ms,
@@ -458,6 +460,15 @@ async def _first_of(*waits: Any) -> None:
 
 def _session_name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(8)}"
+
+
+def _not_aborted(options: WorkerOptions, functions: Mapping[str, Function]) -> list[str]:
+    """The functions whose running jobs run on when somebody cancels them, as `Messages` has it."""
+    return [
+        name
+        for name, function in functions.items()
+        if not options.allow_abort_jobs and not isinstance(function, Task)
+    ]
 
 
 def _hang_limit(functions: Mapping[str, Function], limits: Limits, lease_ms: int) -> float | None:

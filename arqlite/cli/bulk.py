@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import signal
 import sys
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
+from redis.exceptions import RedisError
 
 from ..model.verbs import MEANT_BY, Verb, narrowed
 from .exits import OUT_OF_REACH, Failed, Nothing, Wrong
-from .filters import Filtering, filter_argument, parsed
+from .filters import Doing, filter_argument, parsed
 from .operating import end_if_away, operate, tell_troubles
 from .output import output_option, tell_json
-from .screen import is_rich, progress
+from .screen import is_rich, printable, progress
 from .targets import settings_option
 from .wording import many, tally
 
 if TYPE_CHECKING:
-    from ..console import Console, Done, Query, QueueState, Tally, Trouble
+    from ..console import AskedToEnd, Console, Done, Query, QueueState, Tally, Trouble
+
+
+_LOOKS_AGAIN_S = (0.1, 0.2, 0.3, 0.4)
+"""After so many seconds each those that were asked to end are looked at again: within one in all."""
+
+_MOST_IDS = 5
+_WHY_NONE: Mapping[Verb, str] = {
+    "retry": "one that runs, or may start, is not retried",
+    "cancel": "one that has ended is not cancelled",
+    "delete": "one that runs is not deleted, and rows stay until they are pruned",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +67,7 @@ def _bulk(function: Any) -> click.Command:
         settings_option,
     ):
         function = option(function)
-    return click.command(cls=Filtering, epilog="FILTER is told at: arqlite jobs --help")(function)
+    return click.command(cls=Doing, epilog="FILTER is told at: arqlite jobs --help")(function)
 
 
 @_bulk
@@ -70,7 +83,8 @@ def retry(settings: tuple[str, ...], words: tuple[str, ...], yes: bool, output: 
 def cancel(settings: tuple[str, ...], words: tuple[str, ...], yes: bool, output: str) -> None:
     """Cancel jobs that have not ended.
 
-    Those that run are told to stop.
+    Of those that run their workers are asked to, which end tasks, and other jobs only with allow_abort_jobs =
+    True. After a second at most it is told which run still; ends with 1 if some run on.
     """
     _do(CANCEL, settings, words, yes, output)
 
@@ -93,31 +107,87 @@ def _do(action: Action, settings: Sequence[str], words: Sequence[str], yes: bool
         )
     query = narrowed(action.verb, query)
 
-    async def work(console: Console) -> Done:
-        count = await console.count(query)
+    async def work(console: Console) -> tuple[Done, Sequence[AskedToEnd]]:
+        from ..console.bulk import feasible, states_in_words
+
+        counted = feasible(action.verb, query)
+        if counted is None:
+            can = f"one can {action.verb} jobs that are {states_in_words(action.verb)}"
+            raise Nothing(f"no jobs to {action.verb}: {query}; {can}")
+        count = await console.count(counted)
         if not count.value and count.precision == "exact":
             end_if_away(await _away(console, query))
             raise Nothing(f"no jobs to {action.verb}: {query}")
         _ask(action, count, yes)
-        return await _all(action, console, query, count)
+        told = await _all(action, console, query, count)
+        return told, await _still_running(console, told.asked)
 
-    told = operate(settings, work)
+    told, running = operate(settings, work)
     is_away = tell_troubles(told.troubles)
     if not told.matched and is_away:
         raise click.exceptions.Exit(OUT_OF_REACH)
     if not told.matched:
         if not told.is_all:
             raise Nothing(f"no jobs to {action.verb} were found among those that were looked at: {query}")
-        raise Nothing(f"no jobs to {action.verb} are left in Redis: {query}; rows stay until they are pruned")
+        raise Nothing(f"no jobs to {action.verb} are left in Redis: {query}; {_WHY_NONE[action.verb]}")
     if output == "json":
-        tell_json({"action": action.verb, "query": str(query), **_counts(told)})
+        tell_json({"action": action.verb, "query": str(query), **_counts(action, told, running)})
     else:
-        click.echo(f"{action.done} {many(told.done, 'job')}")
+        click.echo(_in_words(action, told, running))
     if is_away:
         raise click.exceptions.Exit(OUT_OF_REACH)
-    if not told.done or not told.is_all:
+    if not (told.done or told.asked) or not told.is_all:
         left = "the others changed meanwhile, or are in no state for it"
         raise Failed(f"{action.done} {told.done:,} of {told.matched:,} jobs: {left}")
+    _tell_running(running)
+
+
+def _in_words(action: Action, told: Done, running: Sequence[AskedToEnd]) -> str:
+    done = f"{action.done} {many(told.done, 'job')}"
+    if not told.asked:
+        return done
+    if len(told.asked) == 1:
+        asked = "asked the worker of 1 job that runs to cancel it"
+        rest = "it runs still" if running else "it runs no more"
+    else:
+        asked = f"asked the workers of {many(len(told.asked), 'job')} that run to cancel them"
+        count = "none" if not running else f"{len(running):,}"
+        rest = f"{count} of them run still" if len(running) != 1 else "1 of them runs still"
+    return f"{f'{done}, ' if told.done else ''}{asked}: {rest}"
+
+
+def _tell_running(running: Sequence[AskedToEnd]) -> None:
+    """Say why jobs run that were to be cancelled, as far as that is known."""
+    if on := [one for one in running if one.runs_on]:
+        raise Failed(
+            f"{_which(on)} on: a worker with allow_abort_jobs=False cancels only tasks while they run; set"
+            " allow_abort_jobs = True in its settings"
+        )
+    if running:
+        click.echo(f"{_which(running)} still: a job may clean up before it ends", err=True)
+
+
+def _which(running: Sequence[AskedToEnd]) -> str:
+    """Name jobs: `2 jobs (a, b) run`."""
+    ids = [printable(one.id) for one in running[:_MOST_IDS]]
+    more = ", ..." if len(running) > _MOST_IDS else ""
+    return f"{many(len(running), 'job')} ({', '.join(ids)}{more}) {'runs' if len(running) == 1 else 'run'}"
+
+
+async def _still_running(console: Console, asked: Sequence[AskedToEnd]) -> Sequence[AskedToEnd]:
+    """Those that run still, after a moment in which their workers may end them; all of them where nobody
+    can be asked.
+    """
+    running = asked
+    for pause_s in _LOOKS_AGAIN_S:
+        if all(one.runs_on for one in running):
+            break
+        await asyncio.sleep(pause_s)
+        try:
+            running = await console.still_running(asked)
+        except (RedisError, OSError):
+            break
+    return running
 
 
 async def _away(console: Console, query: Query) -> list[QueueState]:
@@ -157,6 +227,7 @@ async def _all(action: Action, console: Console, query: Query, count: Tally) -> 
 
     matched = done = 0
     troubles: dict[Trouble, None] = {}
+    asked: dict[tuple[str, str], AskedToEnd] = {}
     act = action.on(console)
     with progress() as bar:
         task = bar.add_task(action.verb, total=count.value or None)
@@ -164,11 +235,15 @@ async def _all(action: Action, console: Console, query: Query, count: Tally) -> 
             step = await act(query)
             matched, done = max(matched, done + step.matched), done + step.done
             troubles.update(dict.fromkeys(step.troubles))
+            asked.update(((one.queue, one.id), one) for one in step.asked)
             bar.update(task, completed=done, total=max(count.value, done))
+            # Those that run on would be found again, and again.
             if step.is_all or not step.done:
-                return Done(matched, done, step.is_all, tuple(troubles))
+                return Done(matched, done, step.is_all, tuple(troubles), tuple(asked.values()))
 
 
-def _counts(told: Done) -> dict[str, Any]:
-    counted = {"matched": told.matched, "done": told.done, "is_all": told.is_all}
+def _counts(action: Action, told: Done, running: Sequence[AskedToEnd]) -> dict[str, Any]:
+    counted: dict[str, Any] = {"matched": told.matched, "done": told.done, "is_all": told.is_all}
+    if action is CANCEL:
+        counted |= {"asked": len(told.asked), "running": list(running)}
     return {**counted, "troubles": list(told.troubles)} if told.troubles else counted

@@ -14,8 +14,7 @@ import click
 
 from ..model.slips import meant
 from .hints import remember
-
-_CUSTOMARY = "WorkerSettings"
+from .modules import CUSTOMARY
 
 
 def load(path: str) -> Any:
@@ -36,8 +35,8 @@ def _found(path: str) -> Any:
     if module_path and (module := _module(module_path)) is not None and hasattr(module, name):
         return getattr(module, name)
     whole = f"{module_path}.{name}" if module_path else name
-    if (module := _module(whole)) is not None and hasattr(module, _CUSTOMARY):
-        return getattr(module, _CUSTOMARY)
+    if (module := _module(whole)) is not None and hasattr(module, CUSTOMARY):
+        return getattr(module, CUSTOMARY)
     raise click.UsageError(_missing(module_path, name))
 
 
@@ -65,7 +64,7 @@ def _missing(module_path: str, name: str) -> str:
         return f"{name!r} is a module without a WorkerSettings: name the settings in it{_examples(names)}"
     missing = module_path or name
     modules = list(_modules_here())
-    hint = meant(missing, modules, {}, shown=lambda near: f"{near}.{name if module_path else _CUSTOMARY}")
+    hint = meant(missing, modules, {}, shown=lambda near: f"{near}.{name if module_path else CUSTOMARY}")
     looked = f"looked in {os.getcwd()} and the environment"
     # The first words of one without a dot are arq's.
     odd = "" if module_path or not name else f'"{name}" doesn\'t look like a module path: '

@@ -12,8 +12,12 @@ from click.core import ParameterSource
 
 from .broken import load_in_words
 from .defaults import HOW_TO_NAME, VARIABLE, are_named, named
+from .modules import CUSTOMARY, defines
 
-_PATH = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")
+_MODULE, _NAME = r"[^\W\d]\w*(?:\.[^\W\d]\w*)*", r"[^\W\d]\w*"
+_PATH = re.compile(rf"{_MODULE}\.{_NAME}")
+_WITH_COLON = re.compile(rf"({_MODULE}):({_NAME})")
+_ONE_WORD = re.compile(_NAME)
 
 settings_option = click.option(
     "-s",
@@ -34,9 +38,16 @@ def all_settings(function: Any) -> Any:
 class _SettingsFirst(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Take a path in the first word for settings, as where workers are run."""
-        if args and _PATH.fullmatch(args[0]) and not _are_named(ctx, args) and _may_be_settings(args[0]):
+        if args and not _are_named(ctx, args) and self.takes_for_settings(args[0]):
             args = ["--settings", *args]
         return super().parse_args(ctx, args)
+
+    def takes_for_settings(self, word: str) -> bool:
+        """Whether the first word is the path of settings, where no option names any."""
+        if _PATH.fullmatch(word):
+            return _may_be_settings(word)
+        # A name of one word, or two with a colon, may be a queue, a job's id, a function.
+        return _says_so_itself(word) and (":" in word or not are_named())
 
     def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
         """Say that settings may come first."""
@@ -94,6 +105,21 @@ def _are_named(ctx: click.Context, args: Sequence[str]) -> bool:
     return bool(ctx.meta.get(__name__)) or any(
         arg.startswith("--settings") or re.match("-s([^-]|$)", arg) for arg in before
     )
+
+
+def could_be_settings(word: str) -> str:
+    """The path of the settings that a word could mean, too, as its module has them; empty for none."""
+    if not _says_so_itself(word):
+        return ""
+    return word.replace(":", ".") if ":" in word else f"{word}.{CUSTOMARY}"
+
+
+def _says_so_itself(word: str) -> bool:
+    """Whether a word is `module:Class`, or a module, and the file of that module tells of such settings."""
+    are_named()  # from here on modules are found where they are looked for when settings are loaded
+    if told := _WITH_COLON.fullmatch(word):
+        return defines(*told.groups())
+    return _ONE_WORD.fullmatch(word) is not None and defines(word)
 
 
 def _may_be_settings(path: str) -> bool:

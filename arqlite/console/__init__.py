@@ -6,6 +6,7 @@ from .console import Console
 from .places import Place
 from .redaction import REDACTED_KEYS
 from .views import (
+    AskedToEnd,
     Attempt,
     AuditLine,
     AuditPage,
@@ -35,6 +36,7 @@ from .views import (
 __all__ = (
     "BULK_LIMIT",
     "REDACTED_KEYS",
+    "AskedToEnd",
     "Attempt",
     "AuditLine",
     "AuditPage",

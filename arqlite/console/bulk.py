@@ -19,6 +19,7 @@ from ..model.states import (
     FINAL_STATES,
     INCOMPLETE_STATES,
     MAY_HAVE_COME_DUE,
+    STATE_LETTERS,
     STATES_BY_LETTER,
     JobState,
 )
@@ -33,10 +34,12 @@ from .livelist import LiveList
 from .matching import Matcher
 from .places import Place
 from .reviving import revive
-from .views import Done
+from .views import AskedToEnd, Done
 
 if TYPE_CHECKING:  # without a ledger there need not be an SQLAlchemy
+    from ..inspector import Inspector
     from ..ledger import JobRowMixin, Ledger
+    from ..model.queues import QueueInfo
 
 BULK_LIMIT = 5_000
 """To so many jobs one call does something."""
@@ -51,10 +54,11 @@ _CAN_BE_DONE_IN: dict[Verb, frozenset[JobState]] = {
 }
 # Where these were not there, jobs that are meant may be left. An open job is in Redis, whatever rows tell.
 _MISSED: dict[Verb, frozenset[str]] = {
-    "retry": frozenset({"redis-away", "ledger-away", "ledger-slow"}),
+    "retry": frozenset({"redis-away", "ledger-away", "ledger-migrations", "ledger-slow"}),
     "cancel": frozenset({"redis-away"}),
     "delete": frozenset({"redis-away"}),
 }
+_EXECUTING = STATE_LETTERS[JobState.EXECUTING]
 _WAITS_FOR_A_WORKER = INCOMPLETE_STATES - {JobState.EXECUTING}
 
 
@@ -71,6 +75,24 @@ class Batch:
     place: Place
     ids: Sequence[str]
     rows: Sequence[JobRowMixin] = ()
+
+
+def feasible(verb: Verb, query: Query) -> Query | None:
+    """The jobs of a query to which something can be done, as far as it names states; None for none of them.
+
+    One that names none means the same jobs: what a row tells of one that is named by its id may be late.
+    """
+    meant = states_meant(query.terms)
+    if meant is None or meant <= _CAN_BE_DONE_IN[verb]:
+        return query
+    states = sorted(map(str, meant & _CAN_BE_DONE_IN[verb]))
+    return Query((*query.terms, Term("state", tuple(states)))) if states else None
+
+
+def states_in_words(verb: Verb) -> str:
+    """The states in which something can be done to a job: `available, scheduled or executing`."""
+    told = [str(state) for state in JobState if state in _CAN_BE_DONE_IN[verb]]
+    return " or ".join((", ".join(told[:-1]), told[-1]))
 
 
 async def act(links: Links, verb: Verb, query: Query, redact: Iterable[str] | None, limit: int) -> Done:
@@ -97,6 +119,20 @@ async def purge(links: Links, key: str) -> Done:
     return await _Deed(asked, "cancel", BULK_LIMIT).done("queue.purge", {})
 
 
+async def still_running(links: Links, asked: Iterable[AskedToEnd]) -> list[AskedToEnd]:
+    """Those that run still; see `Console.still_running`."""
+    by_queue: dict[str, list[AskedToEnd]] = {}
+    for one in asked:
+        by_queue.setdefault(one.queue, []).append(one)
+    found: list[AskedToEnd] = []
+    for key, jobs in by_queue.items():
+        place = links.place(key)
+        engine = RedisEngine(await links.pool(place), place.queue)
+        standings = await engine.standings([one.id for one in jobs])
+        found += [one for one, standing in zip(jobs, standings, strict=True) if standing.state == _EXECUTING]
+    return found
+
+
 class _Deed:
     """Does one thing to the jobs that a query means, and to `most` of them at most."""
 
@@ -108,6 +144,7 @@ class _Deed:
         self._states = _CAN_BE_DONE_IN[verb] if meant is None else meant & _CAN_BE_DONE_IN[verb]
         self._matched = 0
         self._done = 0
+        self._to_end: dict[tuple[str, str], AskedToEnd] = {}
         self._silent: dict[str, Exception] = {}
 
     async def done(self, action: str, detail: dict[str, Any]) -> Done:
@@ -117,11 +154,15 @@ class _Deed:
             is_all = await self._do()
         finally:
             told = {**detail, "matched": self._matched, "done": self._done}
+            if self._to_end:
+                told["asked"] = len(self._to_end)
             await tell_audit(self._asked.links, self._asked.places, action, told)
         if not self._matched and len(self._silent) == len(self._asked.places):
             raise next(iter(self._silent.values()))
         troubles = [one for one in self._asked.asking.troubles if one.code in _MISSED[self._verb]]
-        return Done(self._matched, self._done, is_all and not troubles, tuple(troubles))
+        return Done(
+            self._matched, self._done, is_all and not troubles, tuple(troubles), tuple(self._to_end.values())
+        )
 
     async def _do(self) -> bool:
         """Whether no more are left."""
@@ -169,11 +210,35 @@ class _Deed:
         if not ids:
             return
         inspector = await self._asked.links.inspector(place)
-        do = {"retry": inspector.retry_jobs, "cancel": inspector.cancel_jobs, "delete": inspector.delete_jobs}
+        states = sorted(self._states)
         for start in range(0, len(ids), _AT_ONCE):
             chunk = list(ids[start : start + _AT_ONCE])
-            self._done += await do[self._verb](place.queue, ids=chunk, state=sorted(self._states))
+            if self._verb == "retry":
+                self._done += await inspector.retry_jobs(place.queue, ids=chunk, state=states)
+            elif self._verb == "delete":
+                self._done += await inspector.delete_jobs(place.queue, ids=chunk, state=states)
+            else:
+                await self._cancel(inspector, place, chunk, states)
             self._matched += len(chunk)
+
+    async def _cancel(
+        self, inspector: Inspector, place: Place, ids: Sequence[str], states: Sequence[JobState]
+    ) -> None:
+        """Cancel jobs, and tell of those that run what their workers say they do about it."""
+        told = await inspector.cancel_jobs_apart(place.queue, ids=ids, state=states)
+        self._done += told.at_once
+        if not told.asked:
+            return
+        # They are asked, whether or not it is known what comes of it.
+        for job_id, (_, session) in told.asked.items():
+            self._to_end[place.key, job_id] = AskedToEnd(place.key, job_id, session)
+        info: QueueInfo | None = None
+        with contextlib.suppress(RedisError, OSError):
+            info = await inspector.check_queue(place.queue)
+        sessions = {} if info is None else {one.session: one for one in info.sessions}
+        for job_id, (function, session) in told.asked.items():
+            if session in sessions and function in sessions[session].not_aborted:
+                self._to_end[place.key, job_id] = AskedToEnd(place.key, job_id, session, runs_on=True)
 
     async def _of_redis(self, place: Place) -> AsyncIterator[Batch]:
         """Those that are meant in Redis."""

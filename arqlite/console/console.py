@@ -12,7 +12,7 @@ from ..jobs import Job
 from ..model.query import Query
 from . import crons, figures, overview, queues, steering, system
 from .auditing import audit_page
-from .bulk import BULK_LIMIT, act, purge
+from .bulk import BULK_LIMIT, act, purge, still_running
 from .counting import count, counts
 from .details import job_detail
 from .failures import error_groups
@@ -22,6 +22,7 @@ from .listing import list_jobs
 from .places import Place, places_of
 from .suggestions import suggestions
 from .views import (
+    AskedToEnd,
     AuditPage,
     CronList,
     Done,
@@ -244,9 +245,18 @@ class Console:
     async def cancel(self, query: Query, *, limit: int = BULK_LIMIT) -> Done:
         """Cancel the jobs that are meant and have not ended; at most `limit` of them, see `retry`.
 
-        Where the query names no state these are all that have not ended.
+        Where the query names no state these are all that have not ended. Those that run are told apart, as
+        `Done.asked`: their workers were asked to end them, and may not do it.
         """
         return await act(self._links, "cancel", query, self._redact, limit)
+
+    async def still_running(self, asked: Iterable[AskedToEnd]) -> Sequence[AskedToEnd]:
+        """Look again at jobs whose workers were asked to end them: those that run still.
+
+        Raises:
+            RedisError, OSError: a Redis of their queues does not answer.
+        """
+        return await still_running(self._links, asked)
 
     async def delete(self, query: Query, *, limit: int = BULK_LIMIT) -> Done:
         """Delete the jobs that are meant and that nobody runs; at most `limit` of them, see `retry`.

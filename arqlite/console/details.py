@@ -266,6 +266,8 @@ def _completed(line: JobLine, by_row: JobLine) -> JobLine:
     }
     if by_row.state is line.state:
         told["cause"] = by_row.cause
+        if line.state.is_final and by_row.due_at is not None:
+            told["due_at"] = by_row.due_at  # an end that was made of a row does not tell it
     elif not line.state.is_final:
         told.pop("error", None)
     return dataclasses.replace(line, **told)

@@ -136,6 +136,7 @@ def _worker(key: str, session: SessionInfo, leader: str | None) -> WorkerInfo:
         loop_lag=session.loop_lag,
         functions=session.functions,
         function_count=session.function_count,
+        not_aborted=session.not_aborted,
     )
 
 

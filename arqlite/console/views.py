@@ -66,6 +66,8 @@ class WorkerInfo:
         loop_lag: by how much its event loop is late; None if it does not tell.
         functions: what it can run, at most 100; empty if it does not tell.
         function_count: how many it can run; 0 if it does not tell.
+        not_aborted: those whose running jobs run on when they are cancelled, for it has
+            `allow_abort_jobs=False`, at most 100; empty if it does not tell, too.
     """
 
     queue: str
@@ -82,6 +84,7 @@ class WorkerInfo:
     loop_lag: timedelta | None = None
     functions: Sequence[str] = ()
     function_count: int = 0
+    not_aborted: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -556,12 +559,31 @@ class AuditPage:
 
 
 @dataclass(frozen=True, slots=True)
+class AskedToEnd:
+    """A running job whose worker was asked to end it.
+
+    Attributes:
+        queue, id: the key of its queue, and its id.
+        worker: the session that runs it; empty where it began just now.
+        runs_on: whether that worker is known to let it run on, for it has `allow_abort_jobs=False`, and the
+            job is no task.
+    """
+
+    queue: str
+    id: str
+    worker: str = ""
+    runs_on: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Done:
     """What became of an action on many jobs.
 
     Attributes:
         matched: how many jobs were meant.
-        done: to how many it was done; others changed meanwhile, or are in no state for it.
+        done: to how many it was done; others changed meanwhile, or are in no state for it. Of a cancellation
+            those that are over by it.
+        asked: of a cancellation, those that run, and end when their workers have ended them.
         is_all: whether no more are left that are meant: one call does it to so many at most. False, too,
             where something could not be asked.
         troubles: what could not be asked: a Redis, of whose jobs none was moved since, or, for a retry, a
@@ -572,3 +594,4 @@ class Done:
     done: int
     is_all: bool = True
     troubles: Sequence[Trouble] = ()
+    asked: Sequence[AskedToEnd] = ()

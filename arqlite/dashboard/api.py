@@ -179,7 +179,7 @@ async def _do_to_job(request: Request) -> Deed:
     verb = deeds.verb_of(named(request, "verb"))
     queue, job_id = named(request, "queue"), named(request, "id")
     deed = await deeds.do_to_job(console_of(request), verb, queue, job_id)
-    if not deed.done:
+    if not (deed.done or deed.asked):
         raise HTTPException(409 if deed.matched else 404, deed.text)
     return deed
 

@@ -9,8 +9,9 @@ from typing import Any, Final, Protocol
 
 from redis.exceptions import RedisError
 
-from ..console import BULK_LIMIT, Console, Done, Query, Tally, Trouble
+from ..console import BULK_LIMIT, AskedToEnd, Console, Done, Query, Tally, Trouble
 from ..console.asking import redis_away
+from ..console.bulk import feasible
 from ..console.knowledge import states_meant
 from ..console.links import in_words
 from ..errors import ConfigurationError
@@ -33,6 +34,8 @@ CRON_NEEDS: Final = {"run": "crons.run", "pause": "crons.pause", "resume": "cron
 MANY: Final = 50
 """To more jobs than these something is done only when it was typed what."""
 
+_WHY_ON: Final = "a worker with allow_abort_jobs=False cancels only tasks while they run"
+
 _DONE: Final = {"retry": "Retried", "cancel": "Cancelled", "delete": "Deleted"}
 
 
@@ -43,7 +46,9 @@ class Deed:
     Attributes:
         text: it in a sentence.
         matched: how many jobs were meant; 0 where it is not about jobs.
-        done: to how many it was done.
+        done: to how many it was done; of a cancellation how many are over by it.
+        asked: of a cancellation, how many run, so that their workers were asked to end them.
+        runs_on: of these, how many are known to run on: their workers have `allow_abort_jobs=False`.
         is_all: whether no more are left that are meant; False, too, where something could not be asked.
         job_id: the id of a job that was made; empty for none.
         troubles: what could not be asked, so that it was done to the jobs of the others only.
@@ -55,6 +60,8 @@ class Deed:
     is_all: bool = True
     job_id: str = ""
     troubles: Sequence[Trouble] = ()
+    asked: int = 0
+    runs_on: int = 0
 
 
 class NotConfirmed(Exception):
@@ -126,6 +133,8 @@ async def do_to_job(console: Console, verb: Verb, queue: str, job_id: str) -> De
     """
     await _must_mean_single_jobs(console, [(queue, job_id)])
     done = await _verb(console, verb)(one_job(queue, job_id), limit=1)
+    if done.asked:
+        return _told(console, verb, [done])
     if done.done:
         has_row = verb == "delete" and any(place.key == queue and place.ledger for place in console.places)
         rest = " from Redis; its row stays until it is pruned" if has_row else ""
@@ -197,7 +206,8 @@ async def do_to_matching(console: Console, verb: Verb, query: Query, *, confirm:
     if not query:
         raise ConfigurationError("say which jobs are meant: queue:NAME means all of a queue")
     states = states_in_words(verb, query)
-    meant = await console.count(narrowed(verb, query))
+    counted = feasible(verb, narrowed(verb, query))
+    meant = Tally(0) if counted is None else await console.count(counted)
     if meant.value > limit and limit < BULK_LIMIT:
         raise ConfigurationError(
             f"that means {_in_words(meant)} jobs, and at most {limit:,} may be meant at once: "
@@ -346,8 +356,11 @@ def _told(console: Console, verb: str, parts: Sequence[Done]) -> Deed:
     matched, done = sum(part.matched for part in parts), sum(part.done for part in parts)
     troubles = tuple(dict.fromkeys(trouble for part in parts for trouble in part.troubles))
     is_all = parts[-1].is_all and not troubles
-    others = matched - done
-    text = f"{_DONE[verb]} {_jobs(done)}{_not_asked(troubles)}."
+    others = matched - done - sum(len(part.asked) for part in parts)
+    # Those that run on are found again by the next part.
+    asked = {(one.queue, one.id): one for part in parts for one in part.asked}
+    said = [f"{_DONE[verb]} {_jobs(done)}{_not_asked(troubles)}."] if done or troubles or not asked else []
+    text = " ".join([*said, *([_asked_to_end(list(asked.values()))] if asked else [])])
     if others > 0:
         text += f" {_jobs(others)} changed meanwhile or are in no state for it."
     # Where something could not be asked, the last part that did nothing tells that the others are through.
@@ -355,7 +368,20 @@ def _told(console: Console, verb: str, parts: Sequence[Done]) -> Deed:
         text += " More are left: do it once more."
     if verb == "delete" and any(place.ledger for place in console.places):
         text += " Rows in a ledger stay until they are pruned."
-    return Deed(text, matched, done, is_all, troubles=troubles)
+    runs_on = sum(one.runs_on for one in asked.values())
+    return Deed(text, matched, done, is_all, troubles=troubles, asked=len(asked), runs_on=runs_on)
+
+
+def _asked_to_end(asked: Sequence[AskedToEnd]) -> str:
+    """Whose workers were asked to cancel them, and what is known of what these do."""
+    runs_on = sum(one.runs_on for one in asked)
+    if len(asked) == 1:
+        begin = f"Asked the worker of job {asked[0].id}, which runs, to cancel it"
+        return f"{begin}. It runs on: {_WHY_ON}." if runs_on else f"{begin}."
+    begin = f"Asked the workers of {_jobs(len(asked))} that run to cancel them"
+    if not runs_on:
+        return f"{begin}."
+    return f"{begin}. {f'{runs_on:,} of them run' if runs_on < len(asked) else 'They run'} on: {_WHY_ON}."
 
 
 def _not_asked(troubles: Sequence[Trouble]) -> str:

@@ -32,6 +32,20 @@ DELETED_IN = frozenset(JobState) - {JobState.EXECUTING}
 TRIALS = 5
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Cancelled:
+    """What became of a cancellation.
+
+    Attributes:
+        at_once: how many jobs are over by it: they waited, or ran in a worker that is dead.
+        asked: those that run, and whose workers were asked to end them: their ids, each with the function and
+            the session that ran it when it was looked at; that is empty where it began just now.
+    """
+
+    at_once: int
+    asked: Mapping[str, tuple[str, str]]
+
+
 class Moving(Finding):
     """What is done to jobs without changing what they are.
 
@@ -42,6 +56,8 @@ class Moving(Finding):
     async def cancel_job(self, job_id: str, queue: str | None = None) -> bool:
         """Cancel a job that has not ended: at once where it waits; where it runs, its worker is asked to.
 
+        A worker ends running tasks, and others only with `allow_abort_jobs`: without it they run on.
+
         Args:
             job_id: its id.
             queue: its queue; the pool's default.
@@ -49,7 +65,8 @@ class Moving(Finding):
         Returns:
             Whether it is cancelled, or its worker was asked. False for one that had ended or is unknown.
         """
-        return await self._cancel_meant(self._engine(queue), _one(job_id)) == 1
+        told = await self._cancel_meant(self._engine(queue), _one(job_id))
+        return bool(told.at_once or told.asked)
 
     async def cancel_jobs(self, queue: str | None = None, **conditions: Unpack[JobConditions]) -> int:
         """Cancel all jobs that the conditions hold for and that have not ended; see `cancel_job`.
@@ -59,11 +76,18 @@ class Moving(Finding):
             conditions: which jobs, see `JobConditions`; `state="all"` are all.
 
         Returns:
-            How many are cancelled or will be by their workers.
+            How many are cancelled, or run and their workers were asked to end them.
 
         Raises:
             ConfigurationError: there is no condition, or one that cannot be meant.
         """
+        told = await self.cancel_jobs_apart(queue, **conditions)
+        return told.at_once + len(told.asked)
+
+    async def cancel_jobs_apart(
+        self, queue: str | None = None, **conditions: Unpack[JobConditions]
+    ) -> Cancelled:
+        """Do what `cancel_jobs` does, and tell the jobs that are over apart from those that run still."""
         wanted = _meant(conditions)
         return await self._cancel_meant(self._engine_meant(queue, wanted), wanted)
 
@@ -103,19 +127,20 @@ class Moving(Finding):
         wanted = _meant(conditions)
         return await self._delete_meant(self._engine_meant(queue, wanted), wanted)
 
-    async def _cancel_meant(self, engine: RedisEngine, wanted: JobFilter) -> int:
-        moved, asked = 0, set[str]()
+    async def _cancel_meant(self, engine: RedisEngine, wanted: JobFilter) -> Cancelled:
+        at_once, asked = 0, dict[str, tuple[str, str]]()
         async for page, states in self._movable(engine, wanted, INCOMPLETE_STATES):
             stops = [Stop(found.job_id, self._cancelled(engine, found)) for found in page]
             answers = await engine.cancel_many(stops, CANCELLED_KEEP_MS, states)
             self._report(engine, "cancel", _whose(page, answers, ("cancelled", "asked")))
             for found, answer in zip(page, answers, strict=True):
                 if answer == "cancelled":
-                    moved += 1
+                    at_once += 1
                     await self._report_cancelled(engine, found)
                 elif answer == "asked":  # and it may be met again before it has ended
-                    asked.add(found.job_id)
-        return moved + len(asked)
+                    session = found.standing.session if found.standing is not None else ""
+                    asked[found.job_id] = (found.function, session)
+        return Cancelled(at_once, asked)
 
     async def _retry_meant(self, engine: RedisEngine, wanted: JobFilter) -> int:
         moved = 0
@@ -266,7 +291,7 @@ class Moving(Finding):
         try:
             ended, _ = self._codec.decode_end(found.record)
             finish_ms = ended["ft"]
-            attempt, crashes, snoozes = counted(ended)
+            attempt, crashes, snoozes, _ = counted(ended)
         except DeserializationError:
             attempt = crashes = snoozes = 0
         tries = max(attempt - found.first_try + 1, 0)

@@ -29,7 +29,7 @@ _FINISHED_HEAD, _QUEUED_HEAD = 14, 2
 # Readers of JSON refuse longer ones: turning their digits into a number takes too long.
 _LONGEST_NUMBER = 4300
 _TOO_LONG_A_NUMBER = re.compile(rb"\d{4301}")
-_COUNTERS = ("at", "cr", "sn")
+_COUNTERS = ("at", "cr", "sn", "du")
 _PLAIN_KEYS = frozenset(("f", "a", "k", "t", "et"))
 UNSERIALIZABLE = "unable to serialize result"
 # The function and the time, without which an envelope is none.

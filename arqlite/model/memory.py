@@ -64,11 +64,13 @@ class Counted(NamedTuple):
         attempt: how many attempts were begun and count, its first number included.
         crashes: runs that ended with their worker.
         snoozes: how often it asked to run later.
+        due_ms: when its last run was due, in ms since 1970; 0 when that is as it was enqueued.
     """
 
     attempt: int
     crashes: int
     snoozes: int
+    due_ms: int = 0
 
 
 def counters(attempt: int, start: int, memory: Memory) -> dict[str, int]:
@@ -84,10 +86,12 @@ def counters(attempt: int, start: int, memory: Memory) -> dict[str, int]:
         told["cr"] = memory.crashes
     if memory.snoozes:
         told["sn"] = memory.snoozes
+    if memory.due_ms:
+        told["du"] = memory.due_ms
     return told
 
 
 def counted(ended: Mapping[str, Any]) -> Counted:
     """Read it from the envelope of an end; what is no number is 0."""
-    told = ended.get("at", ended.get("t")), ended.get("cr"), ended.get("sn")
+    told = ended.get("at", ended.get("t")), ended.get("cr"), ended.get("sn"), ended.get("du")
     return Counted(*(number if isinstance(number, int) else 0 for number in told))

@@ -30,6 +30,8 @@ class SessionInfo:
         version: of arqlite; empty if it does not tell.
         functions: what it can run, by name, at most `MOST_FUNCTIONS`; empty if it does not tell.
         function_count: how many it can run.
+        not_aborted: those whose running jobs it does not abort, for it has `allow_abort_jobs=False`, at most
+            `MOST_FUNCTIONS`; empty if it does not tell, too.
         memory: bytes that its process has in memory; None if it does not tell.
         loop_lag: by how much its event loop was late at the last heartbeat; None if it does not tell.
         is_alive: whether its lease lasts; otherwise its jobs wait for a rescue.
@@ -45,6 +47,7 @@ class SessionInfo:
     version: str = ""
     functions: Sequence[str] = ()
     function_count: int = 0
+    not_aborted: Sequence[str] = ()
     memory: int | None = None
     loop_lag: timedelta | None = None
     is_alive: bool = True
@@ -159,6 +162,7 @@ class Settlement:
             version=said.get("version", ""),
             functions=said.get("functions", ()),
             function_count=said.get("function_count", 0),
+            not_aborted=said.get("not_aborted", ()),
             memory=memory or said.get("memory"),
             loop_lag=None if lag_ms is None else timedelta(milliseconds=lag_ms),
             is_alive=is_alive,

@@ -34,6 +34,7 @@ class Orders:
         global_limit, rate_limit: what its settings say of the jobs of all workers together.
         stop: called once when the worker was told to end.
         functions: the names of what it can run, for those who look.
+        not_aborted: the names of those whose running jobs it does not abort, whoever asks.
 
     Attributes:
         max_jobs: how many jobs it runs at once now.
@@ -51,6 +52,7 @@ class Orders:
         rate_limit: RateLimit | None = None,
         stop: Callable[[], None] = lambda: None,
         functions: Collection[str] = (),
+        not_aborted: Collection[str] = (),
     ) -> None:
         self.max_jobs = max_jobs
         self._queue = queue
@@ -64,6 +66,7 @@ class Orders:
         }
         self._stop = stop
         self._functions = sorted(functions)
+        self._not_aborted = sorted(not_aborted)
         self._settled = NOTHING_SETTLED
         self._started_ms = timestamp_ms()
         self._joined_ms: int | None = None
@@ -103,6 +106,7 @@ class Orders:
             "version": VERSION,
             "functions": self._functions[:MOST_FUNCTIONS],
             "function_count": len(self._functions),
+            "not_aborted": self._not_aborted[:MOST_FUNCTIONS],
             "memory": resident_memory(),
         }
         if self._since is not None:

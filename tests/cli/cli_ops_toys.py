@@ -23,6 +23,7 @@ from redis.exceptions import ConnectionError as RedisAway
 import arqlite.console
 from arqlite import Inspector, RedisSettings, create_pool
 from arqlite.console import (
+    AskedToEnd,
     Attempt,
     CronLine,
     CronList,
@@ -105,7 +106,8 @@ class FakeConsole:
     With TOY_AWAY in the environment Redis is out of reach, TOY_EMPTY leaves nothing to be told, TOY_STUCK has
     no job move, TOY_SPARSE has jobs far down the list only, and with TOY_ROWS only rows tell of jobs. With
     TOY_UNCOUNTED nobody knows how many there are, and with TOY_UNSEEN none is found among those looked at.
-    With TOY_PARTLY the Redis of a queue is away when something is done.
+    With TOY_PARTLY the Redis of a queue is away when something is done. TOY_ASKED names jobs that run, TOY_ON
+    those that run on by their worker's settings, and TOY_STILL those that run when they are looked at again.
     """
 
     def __init__(self, targets: Any, *, by: str = "") -> None:
@@ -199,6 +201,10 @@ class FakeConsole:
     async def cancel(self, query: Any) -> Done:
         return self._moved("cancel", query)
 
+    async def still_running(self, asked: Any) -> Sequence[AskedToEnd]:
+        _note("look again")
+        return [one for one in asked if one.id in os.environ.get("TOY_STILL", "").split()]
+
     async def delete(self, query: Any) -> Done:
         return self._moved("delete", query)
 
@@ -240,6 +246,10 @@ class FakeConsole:
         step, matched = min(self.left, 2), self.left
         self.left -= step
         _note(f"{verb} {query}")
+        if told := os.environ.get("TOY_ASKED"):
+            on = os.environ.get("TOY_ON", "").split()
+            asked = tuple(AskedToEnd("mail", one, "web-1:77", one in on) for one in told.split())
+            return Done(matched, matched - len(asked), asked=asked)
         if "TOY_PARTLY" in os.environ:
             away = Trouble(
                 "error", "redis-away", "the Redis of queue pictures does not answer", "", "pictures"

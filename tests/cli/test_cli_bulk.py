@@ -173,3 +173,81 @@ def test_nothing_found_where_redis_is_away(
     done = invoke("cancel", *words, "--yes", TOY_EMPTY="1", TOY_HALF_AWAY="1", **settings)
 
     assert (done.exit_code, "pictures at" in done.stderr) == (code, code == 4)
+
+
+@pytest.mark.parametrize(
+    ("variables", "told", "code"),
+    [
+        ({"TOY_ASKED": "a"},
+         "cancelled 2 jobs, asked the worker of 1 job that runs to cancel it: it runs no more", 0),
+        ({"TOY_ASKED": "a b", "TOY_STILL": "b"},
+         "cancelled 1 job, asked the workers of 2 jobs that run to cancel them: 1 of them runs still", 0),
+        ({"TOY_ASKED": "a b c", "TOY_ON": "a b c"},
+         "asked the workers of 3 jobs that run to cancel them: 3 of them run still", 1),
+    ],
+    ids=["ended", "still", "on"],
+)  # fmt: skip
+def test_running_jobs_are_told_apart(
+    invoke: Callable[..., Result], variables: dict[str, str], told: str, code: int
+) -> None:
+    """Of jobs that run it is said that their workers were asked, and after a look how many run still."""
+    done = invoke("cancel", "toyapp.Mail", "tag:vip", "--yes", **variables)
+
+    assert (done.exit_code, done.stdout) == (code, f"{told}\n")
+
+
+def test_why_jobs_run_on_is_said(invoke: Callable[..., Result], project: Path) -> None:
+    """Where all are known to run on nobody waits, and the setting that lets them is named."""
+    file = str(project / "notes")
+    done = invoke("cancel", "toyapp.Mail", "tag:vip", "--yes", TOY_ASKED="a", TOY_ON="a", TOY_NOTES=file)
+
+    assert done.exit_code == 1
+    assert "Error: 1 job (a) runs on: a worker with allow_abort_jobs=False cancels only tasks" in done.stderr
+    assert "look again" not in notes(project)
+
+
+def test_job_that_may_clean_up_is_no_failure(invoke: Callable[..., Result]) -> None:
+    """A job that runs still a second later may be cleaning up: that is said, and the code is 0."""
+    done = invoke("cancel", "toyapp.Mail", "tag:vip", "--yes", TOY_ASKED="a", TOY_STILL="a")
+
+    assert done.exit_code == 0
+    assert "1 job (a) runs still: a job may clean up before it ends" in done.stderr
+
+
+def test_running_jobs_as_json(invoke: Callable[..., Result]) -> None:
+    """JSON counts those whose workers were asked apart, and names those that run still."""
+    told = invoke("cancel", "toyapp.Mail", "tag:vip", "--yes", "-o", "json", TOY_ASKED="a", TOY_ON="a").stdout
+
+    assert json.loads(told) == {
+        "action": "cancel", "query": "tag:vip state:available,scheduled,retryable,suspended,executing",
+        "matched": 3, "done": 2, "is_all": True, "asked": 1,
+        "running": [{"queue": "mail", "id": "a", "worker": "web-1:77", "runs_on": True}],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("cancel", "toyapp.Mail", "state:completed"),
+         "no jobs to cancel: state:completed; one can cancel jobs that are suspended, scheduled, available,"
+         " executing or retryable"),
+        (("retry", "toyapp.Mail", "status:RUNNING"), "no jobs to retry: status:RUNNING; one can retry jobs"),
+    ],
+    ids=["cancel", "retry"],
+)  # fmt: skip
+def test_jobs_in_no_state_for_it_are_not_counted(
+    invoke: Callable[..., Result], project: Path, words: tuple[str, ...], told: str
+) -> None:
+    """Where only states are named in which it cannot be done, nothing is counted, and it is said why."""
+    done = invoke(*words, "--yes", TOY_NOTES=str(project / "notes"))
+
+    assert (done.exit_code, done.stdout) == (3, "")
+    assert told in done.stderr
+    assert notes(project) == []
+
+
+def test_only_jobs_in_a_state_for_it_are_counted(invoke: Callable[..., Result], project: Path) -> None:
+    """Of states that are named those count in which it can be done."""
+    invoke("cancel", "toyapp.Mail", "state:completed,available", "--yes", TOY_NOTES=str(project / "notes"))
+
+    assert notes(project)[0] == "count state:completed,available state:available"

@@ -118,6 +118,21 @@ def test_failures_are_found_and_retried(shop: Shop) -> None:
         assert shell.ended() == 0
 
 
+@pytest.mark.usefixtures("worker")
+def test_job_that_runs_on_is_not_told_as_cancelled(shop: Shop) -> None:
+    """By default a worker lets a running job run on: that is said, and the command fails."""
+    shop.run("enqueue", "gate", "--id", "s1")
+    shop.jobs("state:executing", count=1)
+
+    done = shop.run("cancel", "s1", "--yes")
+
+    assert (done.exit_code, done.stdout) == (
+        1,
+        "asked the worker of 1 job that runs to cancel it: it runs still\n",
+    )
+    assert "1 job (s1) runs on: a worker with allow_abort_jobs=False" in done.stderr
+
+
 def test_waiting_jobs_are_cancelled_and_deleted(shop: Shop) -> None:
     """Jobs that wait are cancelled, then deleted; after that nothing is there for it."""
     for number in range(3):

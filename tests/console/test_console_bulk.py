@@ -6,14 +6,16 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from console_now_toys import join
 from inspector_toys import enqueue, enqueue_everywhere, states_of
 from query_toys import row
 from reading_toys import away_ledger, fill, ids, settings
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
+from worker_toys import at_work
 
-from arqlite import ArqRedis, Inspector, Worker, func
-from arqlite.console import Console, Done
+from arqlite import ArqRedis, Inspector, Worker, func, task
+from arqlite.console import AskedToEnd, Console, Done
 from arqlite.console import bulk as bulk_module
 from arqlite.errors import ConfigurationError
 from arqlite.ledger import Ledger
@@ -54,8 +56,9 @@ async def test_jobs_that_are_meant_are_moved(
 
     after = await states_of(Inspector(arq_redis))
     changed = {job_id for job_id in before if before[job_id] != after.get(job_id)}
-    assert told == Done(done, done)
-    assert len(changed) in (done, done - 1)  # (a running job is asked to end)
+    asked = [AskedToEnd("arq:queue", "executing", "s")] if (verb, line) == ("cancel", "state:all") else []
+    assert told == Done(done, done - len(asked), asked=tuple(asked))
+    assert len(changed) == done - len(asked)
     assert {after.get(job_id, "gone") for job_id in changed} == {state}
 
 
@@ -250,15 +253,15 @@ async def test_outage_in_the_middle_keeps_what_was_done(
     for number in range(5):
         await enqueue(arq_redis, f"job-{number}")
     calls = []
-    cancel_jobs = Inspector.cancel_jobs
+    cancel_jobs = Inspector.cancel_jobs_apart
 
-    async def failing(self: Inspector, *args: Any, **options: Any) -> int:
+    async def failing(self: Inspector, *args: Any, **options: Any) -> Any:
         calls.append(options)
         if len(calls) == 2:
             raise RedisConnectionError("gone")
         return await cancel_jobs(self, *args, **options)
 
-    monkeypatch.setattr(Inspector, "cancel_jobs", failing)
+    monkeypatch.setattr(Inspector, "cancel_jobs_apart", failing)
 
     done = await Console([arq_redis]).cancel(Query.parse("function:toy"))
 
@@ -306,3 +309,47 @@ async def _rows(ledger: Ledger, count: int, **conditions: Any) -> Any:
 
 async def _audit(console: Console, action: str) -> Any:
     return [one for one in (await console.audit()).lines if one.action == action]
+
+
+@pytest.mark.parametrize(
+    ("not_aborted", "runs_on"), [(["toy"], True), (["other"], False), (None, False)], ids=str
+)
+async def test_running_job_is_told_apart(
+    arq_redis: ArqRedis, not_aborted: list[str] | None, runs_on: bool
+) -> None:
+    """That a running job was cancelled is not said: its worker was asked, and may have told that it won't."""
+    await enqueue_everywhere(arq_redis)
+    await join(arq_redis, **({} if not_aborted is None else {"not_aborted": not_aborted}))
+
+    told = await Console([arq_redis]).cancel(Query.parse("id:executing"))
+
+    assert told == Done(1, 0, asked=(AskedToEnd("arq:queue", "executing", "s", runs_on),))
+
+
+async def test_jobs_that_were_asked_to_end_are_looked_at_again(arq_redis: ArqRedis) -> None:
+    """Whoever has asked workers to end jobs can look which of them run still."""
+    await enqueue_everywhere(arq_redis)
+    asked = [AskedToEnd("arq:queue", job_id, "s") for job_id in ("executing", "completed", "gone")]
+
+    assert await Console([arq_redis]).still_running(asked) == asked[:1]
+
+
+@pytest.mark.parametrize(
+    ("may_abort", "not_aborted"), [(False, ["plain"]), (True, [])], ids=["default", "allowed"]
+)
+async def test_worker_tells_what_it_does_not_abort(
+    arq_redis: ArqRedis, make_worker: Any, eventually: Eventually, may_abort: bool, not_aborted: list[str]
+) -> None:
+    """A worker tells of its functions which ones run on when somebody cancels them: tasks never do."""
+
+    @task(name="a_task")
+    async def a_task(ctx: Any) -> None: ...
+
+    async def joined() -> Any:
+        return (await Console([arq_redis]).queue("arq:queue")).workers
+
+    worker = make_worker([func(noting, name="plain"), a_task], allow_abort_jobs=may_abort)
+    async with at_work(worker):
+        [told] = await eventually(joined)
+
+    assert list(told.not_aborted) == not_aborted

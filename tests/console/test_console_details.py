@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from inspector_toys import enqueue, enqueue_everywhere
 from query_toys import minutes, row
 from reading_toys import away_ledger, fill, settings
 
-from arqlite import ArqRedis, Retry, Worker, call, func, task
+from arqlite import ArqRedis, Inspector, Retry, Worker, call, func, task
 from arqlite.console import Console
 from arqlite.errors import ConfigurationError
 from arqlite.ledger import AttemptRow, Ledger
@@ -196,6 +197,21 @@ async def test_row_alone_is_enough(ledger: Ledger, arq_redis: ArqRedis) -> None:
     assert detail.actions == {"retry"}
     assert detail.children == ["child"]
     assert detail.meta == {"cookie": "***"}
+
+
+async def test_ended_job_was_due_when_its_row_says(ledger: Ledger, arq_redis: ArqRedis) -> None:
+    """Where an end in Redis does not tell when its last run was due, the row does."""
+    await enqueue_everywhere(arq_redis)
+    live = await Inspector(arq_redis).job("completed")
+    assert live is not None
+    due = live.inserted_at + timedelta(seconds=90)
+    one = row("completed", queue="arq:queue", enqueued_at=live.inserted_at, scheduled_at=due)
+    await fill(ledger, [one])
+
+    detail = await Console([settings(arq_redis, ledger)]).job("completed")
+
+    assert detail is not None
+    assert (detail.sources, detail.line.due_at) == ({"redis", "ledger"}, due)
 
 
 async def test_later_job_of_an_id_is_told(ledger: Ledger, arq_redis: ArqRedis) -> None:

@@ -191,6 +191,16 @@ async def test_what_went_well_is_not_among_all_that_are_retried(q: str) -> None:
     assert f"only those that are {words} were meant" in flash_of(done)
 
 
+async def test_jobs_in_no_state_for_it_need_no_typing() -> None:
+    """Nobody has to type the number of jobs to which it cannot be done anyway."""
+    console = Console()
+    console.jobs_ += [job for job in console.jobs_ if job.state == "completed"] * 8
+    async with user(console) as client:
+        done = await client.post("/jobs/bulk", data={"verb": "cancel", "q": "state:completed"})
+
+    assert done.status_code == 303
+
+
 async def test_states_that_a_query_names_are_not_told_again() -> None:
     """Who names the states hears how many there were, and nothing of states."""
     async with user(Console()) as client:

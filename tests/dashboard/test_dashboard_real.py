@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+from console_now_toys import join
 from guard_toys import SAME_ORIGIN, browser
 from reading_toys import fake_pool
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -216,6 +217,34 @@ async def test_job_is_retried_and_cancelled(app: Starlette, two: Two) -> None:
         "mail/mail-w": "cancelled",
         "mail/mail-0": "completed",
     }
+
+
+@pytest.mark.parametrize(
+    ("not_aborted", "runs_on", "rest"),
+    [
+        (["send_mail"], 1, ". It runs on: a worker with allow_abort_jobs=False cancels only tasks"),
+        ([], 0, "."),
+    ],
+    ids=["default", "aborts"],
+)
+async def test_running_job_is_not_told_as_cancelled(
+    app: Starlette, two: Two, not_aborted: list[str], runs_on: int, rest: str
+) -> None:
+    """Of a job that runs it is said that its worker was asked, and that it runs on where that is known."""
+    await two.pool.enqueue_job("send_mail", "ada", _job_id="mail-r", _queue_name="mail")
+    engine = await join(two.pool, "s", "mail", not_aborted=not_aborted)
+    await engine.turn("s", 1, {}, ())
+
+    async with person(app, "ada") as client:
+        one = await client.post(f"{API}/jobs/mail/mail-r/cancel")
+        many = await client.post(f"{API}/jobs/cancel", json={"q": "queue:mail state:executing"})
+
+    assert (one.status_code, many.status_code) == (200, 200)
+    for told in (one.json(), many.json()):
+        counts = [told[name] for name in ("matched", "done", "asked", "runs_on")]
+        assert counts == [1, 0, 1, runs_on]
+        assert told["text"].startswith(f"Asked the worker of job mail-r, which runs, to cancel it{rest}")
+    await engine.close()
 
 
 async def test_secret_arguments_are_not_told(two: Two, eventually: Callable[..., Awaitable[Any]]) -> None:

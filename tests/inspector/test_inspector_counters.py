@@ -5,12 +5,25 @@ from __future__ import annotations
 import asyncio
 import pickle
 import time
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from inspector_toys import Fault
 
-from arqlite import ArqRedis, Discard, Inspector, JobState, Snooze, Workflow, call, cron, current_job, task
+from arqlite import (
+    ArqRedis,
+    Discard,
+    Inspector,
+    JobState,
+    Snooze,
+    Workflow,
+    call,
+    cron,
+    current_job,
+    func,
+    task,
+)
 from arqlite.engine import RedisEngine
 from arqlite.model.records import JobView
 
@@ -219,3 +232,41 @@ async def test_maximum_of_the_worker_counts(arq_redis: ArqRedis, make_worker: An
     await make_worker([made(9)], max_jobs=1).main()
 
     assert seen == [9, 3, 9]
+
+
+@pytest.mark.parametrize("serializer", ["json", "pickle"])
+async def test_end_tells_when_the_last_run_was_due(
+    arq_redis: ArqRedis, make_worker: Any, serializer: str
+) -> None:
+    """A job that ran again later was due then: it has not waited since it was enqueued."""
+    options: dict[str, Any] = {}
+    if serializer == "pickle":
+        arq_redis.job_serializer, arq_redis.job_deserializer = pickle.dumps, pickle.loads
+        options = {"job_serializer": pickle.dumps, "job_deserializer": pickle.loads}
+
+    acts = [Snooze(0.05), Snooze(0.05)]
+
+    @task(name="toy")
+    async def toy(ctx: dict[str, Any]) -> None:
+        if acts:
+            raise acts.pop()
+
+    job = await arq_redis.enqueue(toy)
+    await make_worker([toy], **options).main()
+
+    told = await view(arq_redis, job.job_id)
+    assert told.attempted_at is not None
+    assert told.inserted_at + timedelta(seconds=0.1) <= told.scheduled_at <= told.attempted_at
+
+
+async def test_end_of_the_first_run_was_due_as_it_was_enqueued(arq_redis: ArqRedis, make_worker: Any) -> None:
+    """A job that had no trouble was due when it was enqueued, or for the time it was deferred to."""
+    job = await arq_redis.options(delay=0.05).enqueue("toy")
+    await make_worker([func(noop, name="toy")]).main()
+
+    told = await view(arq_redis, job.job_id)
+    assert told.scheduled_at == told.inserted_at + timedelta(seconds=0.05)
+
+
+async def noop(ctx: dict[str, Any]) -> None:
+    """Do nothing."""

@@ -50,15 +50,16 @@ def test_pardon_stands_before_the_last_number() -> None:
         (0, 1, NOTHING, {"at": 0}),
         (2, 2, Memory(1), {}),
         (2, 4, Memory(1, 2, snoozes=3), {"at": 2, "cr": 2, "sn": 3}),
+        (2, 2, Memory(1, due_ms=1_700_000_000_000), {"du": 1_700_000_000_000}),
     ],
 )
 def test_counters_of_an_end(attempt: int, start: int, memory: Memory, written: dict[str, int]) -> None:
     """Only what the number of the last start does not tell is written, and all is read again."""
     assert counters(attempt, start, memory) == written
-    assert counted({"t": start, **written}) == Counted(attempt, memory.crashes, memory.snoozes)
+    assert counted({"t": start, **written}) == Counted(attempt, memory.crashes, memory.snoozes, memory.due_ms)
 
 
-@pytest.mark.parametrize("ended", [{}, {"t": None}, {"t": 2, "at": "x", "cr": [], "sn": None}])
+@pytest.mark.parametrize("ended", [{}, {"t": None}, {"t": 2, "at": "x", "cr": [], "sn": None, "du": "x"}])
 def test_strange_counters_are_zero(ended: dict[str, Any]) -> None:
     """What somebody else wrote into an end hides nothing else of it."""
     assert counted(ended) == Counted(0, 0, 0)

@@ -20,10 +20,6 @@ async def overview(request: Request) -> Response:
         "view": found,
         "ended": ended,
         "is_away": is_away,
-<<<<<<< HEAD
-=======
-        "is_past_away": any(one.code in ("ledger-away", "ledger-migrations") for one in found.troubles),
->>>>>>> uA
         "has_workers": any(queue.workers for queue in found.queues),
     }
     return render(request, "overview", values)
