@@ -48,7 +48,7 @@ async def test_row_tells_what_was_asked(shop: Shop) -> None:
         "max_attempts": 7, "row": {"job_type": "MAIL", "user_id": 7, "input_payload": {"i": 1}},
     }  # fmt: skip
     async with shop.sessions() as db, db.begin():
-        job = await shop.pool.options(session=db, **options).enqueue(confirm, "a", copies=2)
+        job = await shop.pool.options(session=db, **options).enqueue("confirm", "a", copies=2)
 
     row = await shop.row(job.job_id)
     assert (row.queue, row.function, row.job_type, row.status) == (QUEUE, "confirm", "MAIL", "QUEUED")
