@@ -51,7 +51,7 @@ async def test_running_jobs_of_a_frozen_worker_are_cancelled(
 ) -> None:
     """Jobs that still run when a worker wakes past its lease are cancelled there, as `lost_lease`."""
     [frozen] = await fleet.start(1, lease=2.0)
-    job = await pool.enqueue_job("nap", 6.0)
+    job = await pool.enqueue_job("nap", 12.0)
     assert job is not None
     await until(lambda: trace.runs(), 10, "it runs")
 
@@ -59,7 +59,7 @@ async def test_running_jobs_of_a_frozen_worker_are_cancelled(
     await fleet.start(1, lease=2.0)
     await until(lambda: len(trace.runs()) == 2, 10, "another worker has taken over")
     fleet.signal(frozen, signal.SIGCONT)
-    result = await job.result(timeout=15)
+    result = await job.result(timeout=25)
 
     old, new = trace.of(job.job_id)
     assert (old.pid, old.ended, old.reason) == (frozen, None, "lost_lease")
