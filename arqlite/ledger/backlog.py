@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from ..telemetry import JobStarted, JobStopped
 from ..utils import timestamp_ms
 from .accepting import AcceptedJob
-from .changes import Moment, Told, Values, accepted_values, told_of
+from .changes import EndedRun, Moment, Told, Values, accepted_values, end_of_run, told_of
 from .redaction import Redaction
 
 Run: TypeAlias = tuple[int, float, Told]
@@ -18,6 +18,7 @@ Run: TypeAlias = tuple[int, float, Told]
 Accepted: TypeAlias = tuple[int, float, Values, Mapping[str, Any]]
 """An accepted job: number and time as in `Run`, values of `ACCEPTED_COLUMNS`, and of further columns."""
 _Key: TypeAlias = tuple[str, str, int, str]
+_Place: TypeAlias = tuple[int, float]
 _Start: TypeAlias = tuple[int, float, JobStarted]
 
 
@@ -81,27 +82,44 @@ class Backlog:
 
     def add(self, event: JobStarted | JobStopped) -> None:
         """Take what a worker told."""
+        if isinstance(event, JobStopped):
+            started, place = self._start_of(event.queue, event.job_id, event.attempt, event.worker)
+            self._end(told_of(started, event, self._moment, self._redaction), place)
+            return
         self.told += 1
-        if not (self._begun or self._going_on) and isinstance(event, JobStopped):
-            self.waiting += 1
-            told = told_of(None, event, self._moment, self._redaction)
-            self._runs.append((self.told, self._clock(), told))
-            return
         key = event.queue, event.job_id, event.attempt, event.worker
-        if isinstance(event, JobStarted):
-            if key not in self._begun:
-                self.waiting += 1
-            self._begun[key] = self.told, self._clock(), event
-            return
-        start = self._begun.pop(key, None)
-        if start is not None:
-            number, told_at, started = start
-            self._runs.append((number, told_at, told_of(started, event, self._moment, self._redaction)))
-            return
-        self.waiting += 1
+        if key not in self._begun:
+            self.waiting += 1
+        self._begun[key] = self.told, self._clock(), event
+
+    def end(self, run: EndedRun, value: Any) -> bool:
+        """Take a run that a worker has at hand and that ended well; False if only its event tells enough."""
+        told = end_of_run(run, value, self._moment, self._redaction)
+        if told is None:
+            return False
+        _, place = self._start_of(run.queue_name, run.job_id, run.job_try, run.worker)
+        self._end(told, place)
+        return True
+
+    def _start_of(
+        self, queue: str, job_id: str, attempt: int, worker: str
+    ) -> tuple[JobStarted | None, _Place | None]:
+        """Forget the start of a run that is over; tells it, and its number and time if it waits itself."""
+        if not (self._begun or self._going_on):
+            return None, None
+        key = queue, job_id, attempt, worker
+        if key in self._begun:
+            number, told_at, started = self._begun.pop(key)
+            self.waiting -= 1
+            return started, (number, told_at)
         start = self._going_on.pop(key, None)
-        told = told_of(None if start is None else start[2], event, self._moment, self._redaction)
-        self._runs.append((self.told, self._clock(), told))
+        return None if start is None else start[2], None
+
+    def _end(self, told: Told, place: _Place | None) -> None:
+        self.told += 1
+        self.waiting += 1
+        number, told_at = place or (self.told, self._clock())
+        self._runs.append((number, told_at, told))
 
     def begin(self, starts: Iterable[JobStarted]) -> None:
         """Take the starts of runs that go on."""

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from operator import itemgetter
-from typing import Any, TypeAlias
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, TypeAlias
 
 from pydantic_core import to_json
 
 from ..errors import JobControl
-from ..model.memory import decode
+from ..model.memory import Memory, decode
 from ..model.states import LEDGER_STATUS, Cause, JobState, LedgerStatus
 from ..telemetry import JobStarted, JobStopped
 from .accepting import AcceptedJob
 from .payloads import describe_error, jsonable_or_text
 from .redaction import Redaction
 from .rows import BY_QUEUE, MOST_ATTEMPTS
-from .spreads import SPANS, as_text, bucket_of
 
 JOB_COLUMNS = (
     "id", "queue", "job_type", "function", "status", "state", "cause", "args", "kwargs", "tags", "meta",
@@ -51,12 +47,14 @@ Values: TypeAlias = tuple[Any, ...]
 Moment: TypeAlias = Callable[[int], Any]
 """What a time in ms since 1970 is to a database."""
 
+COMPLETED = JobState.COMPLETED.value
+FUNCTION_LENGTH = 255
+"""Counts have of longer names only so much."""
+
 # A run may end in one state that no job is in: the job that it leaves behind is scheduled.
 _STATES = {state.value: (LEDGER_STATUS[state].name, state.value) for state in JobState}
 _STATES["snoozed"] = _STATES[JobState.SCHEDULED.value]
 _RUNNING, _QUEUED, _SUCCESS = LedgerStatus.RUNNING.name, LedgerStatus.QUEUED.name, LedgerStatus.SUCCESS.name
-_COMPLETED = JobState.COMPLETED.value
-_FUNCTION_LENGTH = 255
 _LAST_MS = 253_402_300_799_999
 """The end of the year 9999; by mistake, a job may well be scheduled for later."""
 
@@ -72,70 +70,28 @@ Told: TypeAlias = Run | End
 and again while they wait."""
 
 
-@dataclass(slots=True)
-class Batch:
-    """What is written in one transaction.
+class EndedRun(Protocol):
+    """A run that a worker has at hand; its attributes are those of `runtime.run.Run`."""
 
-    Attributes:
-        ends: jobs that ended well, in the order of ids. Most probably there are rows of them that need but
-            few changes. They come before the layers.
-        layers: jobs and attempts, in lists that are to be written one after the other. A list has an id only
-            once, for one statement can move a row once; and it is in the order of ids, for two writers must
-            lock their rows in the same order.
-        minutes: by minute, queue, function and state: count, ms run, ms waited, and the longest of both.
-        spreads: by minute, queue and function: how many ran for how long, and waited for how long, by bucket;
-            the minute is the first of the shortest of `spreads.SPANS`.
-    """
+    job_id: str
+    queue_name: str
+    function: str
+    args: Any
+    kwargs: dict[str, Any]
+    job_try: int
+    memory: Memory
+    enqueue_ms: int
+    score_ms: int
+    started_ms: int
+    finished_ms: int
+    has_begun: bool
+    worker: str
 
-    ends: list[End] = field(default_factory=list)
-    layers: list[list[tuple[Values, Values | None]]] = field(default_factory=list)
-    minutes: dict[Values, list[int]] = field(default_factory=dict)
-    spreads: dict[Values, tuple[dict[int, int], dict[int, int]]] = field(default_factory=dict)
-
-    def minute_rows(self) -> list[Values]:
-        """Rows of `MINUTE_COLUMNS`, in their order."""
-        return [(*key, *sums) for key, sums in sorted(self.minutes.items())]
-
-    def spread_rows(self) -> list[Values]:
-        """Rows of `SPREAD_COLUMNS`, in their order."""
-        rows: dict[Values, tuple[Counter[int], Counter[int]]] = {}
-        for (minute, queue, function), counted in self.spreads.items():
-            for span in SPANS:
-                key = minute - minute % span, span, queue, function
-                for sums, counts in zip(rows.setdefault(key, (Counter(), Counter())), counted, strict=True):
-                    sums.update(counts)
-        return [(*key, as_text(ran), as_text(waited)) for key, (ran, waited) in sorted(rows.items())]
-
-    def with_ends(self, ends: Iterable[End]) -> Batch:
-        """The same layers, of which the first has these ends as well, and no ends apart."""
-        first, *others = self.layers or [[]]
-        first = [*first, *(in_full(end)[:2] for end in ends)]
-        return Batch([], [sorted(first, key=itemgetter(0)), *others], self.minutes, self.spreads)
-
-
-def batch_of(told: Iterable[Told]) -> Batch:
-    """Put what was told in the order in which it is written."""
-    batch = Batch()
-    heights: dict[Values, int] = {}
-    for one in told:
-        key = one[0][:2]
-        if len(one) == 2 and key not in heights:
-            heights[key] = 1  # (an end that finds no such row goes into the first layer)
-            batch.ends.append(one)
-            _count_end(batch, one)
-            continue
-        job, attempt, tally = in_full(one)
-        if tally is not None:
-            _count(batch, *tally, has_run=attempt is not None)
-        # Rows of one id, of an earlier and a later run or job, come to lie on each other.
-        height = heights.get(key, 0)
-        heights[key] = height + 1
-        while len(batch.layers) <= height:
-            batch.layers.append([])
-        batch.layers[height].append((job, attempt))
-    for rows in (batch.ends, *batch.layers):
-        rows.sort(key=itemgetter(0))  # type: ignore[attr-defined]
-    return batch
+    @property
+    def given(self) -> tuple[int, tuple[str, ...], dict[str, Any], int, int, bytes, str, str]:
+        """How often it may be tried, tags, meta, priority, which attempt it is, record, parent, and who asked
+        for it.
+        """
 
 
 def in_full(told: Told) -> Run:
@@ -149,47 +105,13 @@ def in_full(told: Told) -> Run:
     ) = end  # fmt: skip
     return (
         (
-            job_id, queue, function, function, _SUCCESS, _COMPLETED, None, args, kwargs, tags, meta, priority,
+            job_id, queue, function, function, _SUCCESS, COMPLETED, None, args, kwargs, tags, meta, priority,
             output, None, by, parent, attempt, crashes, most, worker, enqueued, enqueued, enqueued, scheduled,
             began, at, at, at, record, None,
         ),
-        (job_id, queue, attempt, worker, _COMPLETED, None, began, at, None),
-        (minute, queue, function[:_FUNCTION_LENGTH], _COMPLETED, ran, waited),
+        (job_id, queue, attempt, worker, COMPLETED, None, began, at, None),
+        (minute, queue, function[:FUNCTION_LENGTH], COMPLETED, ran, waited),
     )  # fmt: skip
-
-
-def _count_end(batch: Batch, end: End) -> None:
-    (_, queue, *_), (function, _, _, _, _, _, minute, ran, waited) = end
-    _count(batch, minute, queue, function[:_FUNCTION_LENGTH], _COMPLETED, ran, waited)
-
-
-def _count(
-    batch: Batch,
-    minute: int,
-    queue: str,
-    function: str,
-    state: str,
-    ran: int,
-    waited: int,
-    *,
-    has_run: bool = True,
-) -> None:
-    sums = batch.minutes.setdefault((minute, queue, function, state), [0, 0, 0, 0, 0])
-    sums[0] += 1
-    sums[1] += ran
-    sums[2] += waited
-    if ran > sums[3]:
-        sums[3] = ran
-    if waited > sums[4]:
-        sums[4] = waited
-    if not has_run:
-        return
-    key = minute - minute % SPANS[0], queue, function
-    counted = batch.spreads.get(key)
-    if counted is None:
-        counted = batch.spreads[key] = {}, {}
-    for counts, bucket in zip(counted, (bucket_of(ran), bucket_of(waited)), strict=True):
-        counts[bucket] = counts.get(bucket, 0) + 1
 
 
 def told_of(
@@ -199,7 +121,7 @@ def told_of(
     if stopped is not None and (end := _end_of(started, stopped, moment, redaction)) is not None:
         return end
     finished = ended = output = error = cause = memory = tally = None
-    event = stopped or started
+    event = started if stopped is None else stopped
     if event is None:
         raise ValueError("nothing was told")
     at = moment(event.at_ms)
@@ -225,7 +147,7 @@ def told_of(
                 finished = at
     began = _began(started, stopped, moment)
     function, worker = event.function, event.worker or None
-    args, kwargs, tags, meta, record = _given(event, redaction)
+    args, kwargs, tags, meta, record = _given_to(event, redaction)
     job = (
         event.job_id, event.queue, function, function, status, state, cause, args, kwargs, tags, meta,
         event.priority, output, error, event.triggered_by or BY_QUEUE, event.parent or None, event.attempt,
@@ -242,9 +164,9 @@ def _end_of(
     started: JobStarted | None, stopped: JobStopped, moment: Moment, redaction: Redaction
 ) -> End | None:
     """The end of a job that is known to the last detail, and went well at once; else None."""
-    if stopped.state != _COMPLETED or stopped.attempt != 1 or stopped.enqueue_ms <= 0:
+    if stopped.state != COMPLETED or stopped.attempt != 1 or stopped.enqueue_ms <= 0:
         return None
-    args, kwargs, tags, meta, record = _given(stopped, redaction)
+    args, kwargs, tags, meta, record = _given_to(stopped, redaction)
     began = _began(started, stopped, moment)
     if record is None or began is None:
         return None
@@ -260,6 +182,27 @@ def _end_of(
         stopped.queue_time_ms,
     )  # fmt: skip
     return end, more
+
+
+def end_of_run(run: EndedRun, value: Any, moment: Moment, redaction: Redaction) -> End | None:
+    """The same of a run that a worker has at hand, and of no other job than `told_of` makes an `End` of."""
+    function, enqueued_ms, began_ms, at_ms = run.function, run.enqueue_ms, run.started_ms, run.finished_ms
+    if run.job_try != 1 or not (function and run.has_begun) or enqueued_ms <= 0:
+        return None
+    max_attempts, tags, meta, priority, _, record, parent, by = run.given
+    args, kwargs, tags, meta, record = _given(function, run.args, run.kwargs, tags, meta, record, redaction)
+    if record is None:
+        return None
+    due_ms = run.score_ms
+    end = (
+        run.job_id, run.queue_name, priority, by or BY_QUEUE, None if value is None else json_of(value), 1,
+        run.memory.crashes, min(max_attempts, MOST_ATTEMPTS), run.worker or None, moment(enqueued_ms),
+        moment(min(due_ms, _LAST_MS)) if due_ms > 0 else None, moment(began_ms), moment(at_ms), record,
+    )  # fmt: skip
+    waited_ms = began_ms - due_ms if began_ms > due_ms else 0
+    return end, (
+        function, args, kwargs, tags, meta, parent or None, at_ms // 60_000, at_ms - began_ms, waited_ms,
+    )  # fmt: skip
 
 
 def attempts_told(most: int | None) -> int | None:
@@ -280,26 +223,40 @@ def _began(started: JobStarted | None, stopped: JobStopped | None, moment: Momen
 
 def _tally(event: JobStopped) -> Values:
     return (
-        event.at_ms // 60_000, event.queue, event.function[:_FUNCTION_LENGTH], event.state, event.duration_ms,
+        event.at_ms // 60_000, event.queue, event.function[:FUNCTION_LENGTH], event.state, event.duration_ms,
         event.queue_time_ms,
     )  # fmt: skip
 
 
-def _given(event: JobStarted | JobStopped, redaction: Redaction) -> Values:
+def _given(
+    function: str,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    tags: Sequence[str],
+    meta: Mapping[str, Any],
+    record: bytes,
+    redaction: Redaction,
+) -> Values:
     """What the job was enqueued with, as JSON, and its record; all None of a job that could not be read."""
-    if not event.function:
+    if not function:
         return None, None, None, None, None
-    args, kwargs, record = event.args, event.kwargs, event.record or None
-    if redaction and redaction.concerns(event.function):
-        args, kwargs, is_whole = redaction.applied(event.function, args, kwargs)
-        record = record if is_whole else None
+    kept: bytes | None = record or None
+    if (args or kwargs) and redaction.concerns(function):
+        args, kwargs, is_whole = redaction.applied(function, args, kwargs)
+        kept = kept if is_whole else None
     return (
         json_of(args) if args else "[]",
         json_of(kwargs) if kwargs else "{}",
-        json_of(event.tags) if event.tags else "[]",
-        json_of(event.meta) if event.meta else "{}",
-        record,
+        json_of(tags) if tags else "[]",
+        json_of(meta) if meta else "{}",
+        kept,
     )
+
+
+def _given_to(event: JobStarted | JobStopped, redaction: Redaction) -> Values:
+    return _given(
+        event.function, event.args, event.kwargs, event.tags, event.meta, event.record, redaction
+    )  # fmt: skip
 
 
 def accepted_values(

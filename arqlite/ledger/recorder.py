@@ -23,6 +23,7 @@ from ..utils import timestamp_ms
 from . import hearing
 from .accepting import AcceptedJob
 from .backlog import Accepted, Backlog, Run
+from .changes import COMPLETED, EndedRun
 from .leaving import leave_accepted_out, leave_packet_out, leave_run_out, report_overflow
 from .milestones import Milestones
 from .outage import Absence, is_away, is_conflict
@@ -165,18 +166,28 @@ class Recorder(Service):
 
     def take(self, event: JobStarted | JobStopped) -> None:
         """Remember what a worker told; called by telemetry, in the event loop."""
-        if self._is_meant(event):
+        if self._is_meant(event.queue, event.worker):
             self._backlog.add(event)
             self._has_more()
+
+    def take_run(self, run: EndedRun, state: str, value: object, memory: object) -> bool:
+        """Remember a run that a worker has at hand, if it ended as most do; False asks for its event."""
+        if state != COMPLETED:
+            return False
+        if self._is_meant(run.queue_name, run.worker):
+            if not self._backlog.end(run, value):
+                return False
+            self._has_more()
+        return True
 
     def answers_for(self, worker: str) -> bool:
         """Whether it records what this worker runs, by the name of its session."""
         return worker in self.sessions
 
-    def _is_meant(self, event: JobStarted | JobStopped) -> bool:
-        if self.queue is None or event.queue != self.queue:
+    def _is_meant(self, queue: str, worker: str) -> bool:
+        if self.queue is None or queue != self.queue:
             return self.queue is None
-        return event.worker in self.sessions or hearing.is_up_to(self, self.queue, event.worker)
+        return worker in self.sessions or hearing.is_up_to(self, self.queue, worker)
 
     def tell(self, event: JobStopped) -> None:
         """Remember the end of a job of any queue, which telemetry did not tell this one of."""
@@ -209,7 +220,7 @@ class Recorder(Service):
             if self.beginnings is None:
                 telemetry.attach(self._handler_id, (JobStarted, JobStopped), self.take)
             else:
-                telemetry.attach(self._handler_id, JobStopped, self.take)
+                telemetry.attach(self._handler_id, JobStopped, self.take, shortcut=self.take_run)
                 self.beginnings.heard = self._has_more
             hearing.begin(self, self.queue)
             self._is_listening = True

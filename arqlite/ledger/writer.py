@@ -13,7 +13,8 @@ from typing import Any, Protocol, TypeVar
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 
 from .backlog import Accepted, Run
-from .changes import Batch, Moment, Values, batch_of
+from .batches import Batch, batch_of
+from .changes import Moment, Values
 from .databases import read_committed
 from .outage import is_away, is_conflict
 from .overflow import unpacked

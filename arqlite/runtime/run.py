@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from ..model.attempts import decode_attempts
+from ..model.codec import queued_record
 from ..model.context import CancelReason, Parts, WorkflowStep
 from ..model.functions import CronFunction, Function
 from ..model.memory import NOTHING, Memory, counters
@@ -19,6 +20,10 @@ from .limits import NO_TERMS, Terms
 from .notes import Notes
 
 NOTHING_STORED: Mapping[str, Any] = {}
+
+_LEAST = frozenset(("f", "et", "a", "k"))
+"""What is stored of a job that was enqueued without options."""
+_FIRST = queued_record(0, b"")
 
 
 class Run:
@@ -51,6 +56,7 @@ class Run:
     """
 
     __slots__ = (
+        "_given",
         "_parts",
         "acknowledged",
         "args",
@@ -63,7 +69,6 @@ class Run:
         "enqueue_ms",
         "finished_ms",
         "function",
-        "given",
         "has_begun",
         "job_id",
         "job_try",
@@ -116,7 +121,7 @@ class Run:
         self.terms = terms
         self.stored = stored
         self.past: Sequence[bytes] = ()
-        self.given: tuple[Any, ...] | None = None
+        self._given: tuple[int, tuple[str, ...], dict[str, Any], int, int, bytes, str, str] | None = None
         self.timeout_s = terms.timeout_s
         self.claimed_at = 0.0
         self.has_begun = False
@@ -186,6 +191,27 @@ class Run:
     def priority(self) -> int:
         """0 runs first, 9 last."""
         return int(self.stored.get("p") or 0)
+
+    @property
+    def given(self) -> tuple[int, tuple[str, ...], dict[str, Any], int, int, bytes, str, str]:
+        """What both its start and its end tell of it as it was enqueued, looked up once for both.
+
+        How often it may be tried, tags, meta, priority, which attempt this is, its record, the id of its
+        parent and who asked for it.
+        """
+        given = self._given
+        if given is None:
+            noted = self.stored.get
+            if self.memory is NOTHING and self.stored.keys() <= _LEAST:  # as of most
+                given = self.terms.max_attempts, (), {}, 0, 1, _FIRST + self.blob, "", ""
+            else:
+                record = queued_record(self.priority, self.blob)
+                given = (
+                    self.max_attempts, self.tags, self.meta, self.priority, self.attempt, record,
+                    noted("pa") or "", noted("by") or "",
+                )  # fmt: skip
+            self._given = given
+        return given
 
     @property
     def carried(self) -> dict[str, str]:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import Discard, JobControl
-from ..model.codec import queued_record
 from ..model.memory import NOTHING, Memory
-from ..telemetry import JobException, JobStarted, JobStopped, execute, has_handlers
+from ..telemetry import JobException, JobStarted, JobStopped, execute, execute_made, has_handlers
 from ..telemetry.events import StoppedState
 from .run import Run
 
@@ -20,7 +19,7 @@ def tell_start(run: Run) -> None:
 
 def start_of(run: Run) -> JobStarted:
     """What telemetry is told of the start of a run."""
-    max_attempts, tags, meta, priority, attempt, record, parent, by = run.given = _given(run)
+    max_attempts, tags, meta, priority, attempt, record, parent, by = run.given
     return JobStarted(
         run.queue_name, run.job_id, run.function, run.job_try, run.worker, run.started_ms, run.enqueue_ms,
         max_attempts, tags, meta, priority, run.args, run.kwargs, run.score_ms, attempt, run.memory.crashes,
@@ -37,23 +36,24 @@ def tell_stop(run: Run, state: StoppedState, value: Any, memory: Memory = NOTHIN
         value: what the function returned, or why the run ended otherwise.
         memory: what the queue remembers of the job's runs from now on.
     """
-    is_error = state != "completed" and isinstance(value, BaseException)
-    if is_error and has_handlers(JobException) and is_failure(state, value):
+    if state != "completed" and has_handlers(JobException) and is_failure(state, value):
         _tell_failure(run, state, value)
-    if has_handlers(JobStopped):
-        result, error = (None, value) if is_error else (value, None)
-        cause = run.cause if state != "completed" and run.cause is not None else ""
-        text = "" if memory is NOTHING else memory.encode()
-        max_attempts, tags, meta, priority, attempt, record, parent, by = run.given or _given(run)
-        started_ms, finished_ms, score_ms = run.started_ms, run.finished_ms, run.score_ms
-        execute(
-            JobStopped(
-                run.queue_name, run.job_id, run.function, run.job_try, run.worker, state,
-                finished_ms - started_ms, result, error, finished_ms, run.enqueue_ms, max_attempts, tags,
-                meta, priority, run.args, run.kwargs, score_ms, max(started_ms - score_ms, 0), attempt,
-                run.memory.crashes, record, parent, by, cause, text, started_ms if run.has_begun else 0,
-            )
-        )  # fmt: skip
+    execute_made(JobStopped, _stop_of, run, state, value, memory)
+
+
+def _stop_of(run: Run, state: StoppedState, value: Any, memory: Memory) -> JobStopped:
+    is_error = state != "completed" and isinstance(value, BaseException)
+    result, error = (None, value) if is_error else (value, None)
+    cause = run.cause if state != "completed" and run.cause is not None else ""
+    text = "" if memory is NOTHING else memory.encode()
+    max_attempts, tags, meta, priority, attempt, record, parent, by = run.given
+    started_ms, finished_ms, score_ms = run.started_ms, run.finished_ms, run.score_ms
+    return JobStopped(
+        run.queue_name, run.job_id, run.function, run.job_try, run.worker, state, finished_ms - started_ms,
+        result, error, finished_ms, run.enqueue_ms, max_attempts, tags, meta, priority, run.args, run.kwargs,
+        score_ms, max(started_ms - score_ms, 0), attempt, run.memory.crashes, record, parent, by, cause,
+        text, started_ms if run.has_begun else 0,
+    )  # fmt: skip
 
 
 def is_failure(state: StoppedState, value: Any) -> bool:
@@ -77,15 +77,6 @@ def _tell_failure(run: Run, state: StoppedState, error: BaseException) -> None:
             run.max_attempts, run.tags, run.meta, run.priority, run.args, run.kwargs, run.score_ms,
             _queue_time_ms(run), run.attempt,
         )
-    )  # fmt: skip
-
-
-def _given(run: Run) -> tuple[Any, ...]:
-    """What both its start and its end tell of a job as it was enqueued: it is looked up once for both."""
-    noted, priority = run.stored.get, run.priority
-    return (
-        run.max_attempts, run.tags, run.meta, priority, run.attempt, queued_record(priority, run.blob),
-        noted("pa") or "", noted("by") or "",
     )  # fmt: skip
 
 

@@ -1,6 +1,6 @@
 """What happens inside arqlite, as events that anyone may follow."""
 
-from .core import Event, attach, attached, detach, execute, has_handlers
+from .core import Event, attach, attached, detach, execute, execute_made, has_handlers
 from .events import (
     EVENTS,
     CronFired,
@@ -68,6 +68,7 @@ __all__ = (
     "detach",
     "detach_default_logger",
     "execute",
+    "execute_made",
     "has_handlers",
     "queue_of_spans",
     "report_errors",

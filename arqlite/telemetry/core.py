@@ -19,9 +19,12 @@ logger = logging.getLogger("arqlite.telemetry")
 Event: TypeAlias = Any
 """One of the dataclasses of `arqlite.telemetry.events`."""
 Handler: TypeAlias = Callable[[Event], object]
+Shortcut: TypeAlias = Callable[..., bool]
+"""Is called with what an event would be made of; tells whether that is all that its handler needs."""
 EventChoice: TypeAlias = type | str
 """A class of events, the name of one ("job.stop"), or a pattern of names ("job.*")."""
 
+_FAILED = "telemetry handler %s failed on %s"
 _KNOWN_NAMES: tuple[str, ...] = tuple(event_type.name for event_type in EVENTS)  # type: ignore[attr-defined]
 
 
@@ -31,6 +34,7 @@ class _Attached(NamedTuple):
     types: frozenset[type]
     patterns: tuple[str, ...]
     handler: Handler
+    shortcut: Shortcut | None
 
     def wants(self, event_type: type) -> bool:
         if event_type in self.types:
@@ -43,10 +47,16 @@ class _Attached(NamedTuple):
 _attaching = threading.Lock()
 _attached: dict[str, _Attached] = {}
 # Who is told of a type, found out when it is first asked for.
-_routes: dict[type, tuple[tuple[str, Handler], ...]] = {}
+_routes: dict[type, tuple[tuple[str, Handler, Shortcut | None], ...]] = {}
 
 
-def attach(handler_id: str, events: EventChoice | Iterable[EventChoice], handler: Handler) -> None:
+def attach(
+    handler_id: str,
+    events: EventChoice | Iterable[EventChoice],
+    handler: Handler,
+    *,
+    shortcut: Shortcut | None = None,
+) -> None:
     """Call `handler(event)` for every event that is chosen, in the thread where it happens.
 
     A handler must be quick and must not raise; one that raises is logged and stays attached. A second
@@ -56,6 +66,7 @@ def attach(handler_id: str, events: EventChoice | Iterable[EventChoice], handler
         handler_id: what `detach` knows it by.
         events: one or more classes of events, names like "job.stop", or patterns like "job.*" and "*".
         handler: a plain function.
+        shortcut: is asked first where the library hands out what an event is made of, see `execute_made`.
 
     Raises:
         ConfigurationError: no event has such a name, none is chosen, or the handler is no plain function.
@@ -81,7 +92,7 @@ def attach(handler_id: str, events: EventChoice | Iterable[EventChoice], handler
     if len(types) + len(patterns) < len(set(choices)):
         raise ConfigurationError(f"events must be classes of events or their names, got {choices!r}")
     with _attaching:
-        _replace({**_attached, handler_id: _Attached(types, patterns, handler)})
+        _replace({**_attached, handler_id: _Attached(types, patterns, handler, shortcut)})
 
 
 def detach(handler_id: str) -> None:
@@ -113,11 +124,31 @@ def execute(event: Event) -> None:
     """Hand an event to everybody who attached to its type."""
     event_type = type(event)
     route = _routes.get(event_type)
-    for handler_id, handler in _find_route(event_type) if route is None else route:
+    for handler_id, handler, _ in _find_route(event_type) if route is None else route:
         try:
             handler(event)
         except Exception:
-            logger.exception("telemetry handler %s failed on %s", handler_id, event_type.__name__)
+            logger.exception(_FAILED, handler_id, event_type.__name__)
+
+
+def execute_made(event_type: type, make: Callable[..., Event], *told: Any) -> None:
+    """Hand an event to everybody who attached to its type, and make it only if somebody needs it.
+
+    Args:
+        event_type: its type.
+        make: makes it of what is told.
+        told: what it is made of; shortcuts are called with it.
+    """
+    event = None
+    route = _routes.get(event_type)
+    for handler_id, handler, shortcut in _find_route(event_type) if route is None else route:
+        try:
+            if shortcut is None or not shortcut(*told):
+                if event is None:
+                    event = make(*told)
+                handler(event)
+        except Exception:
+            logger.exception(_FAILED, handler_id, event_type.__name__)
 
 
 def _replace(attached_now: dict[str, _Attached]) -> None:
@@ -126,9 +157,13 @@ def _replace(attached_now: dict[str, _Attached]) -> None:
     _routes = {}
 
 
-def _find_route(event_type: type) -> tuple[tuple[str, Handler], ...]:
+def _find_route(event_type: type) -> tuple[tuple[str, Handler, Shortcut | None], ...]:
     routes = _routes  # ahead of the rest: what is found is of no use to who attaches meanwhile
-    route = tuple((handler_id, one.handler) for handler_id, one in _attached.items() if one.wants(event_type))
+    route = tuple(
+        (handler_id, one.handler, one.shortcut)
+        for handler_id, one in _attached.items()
+        if one.wants(event_type)
+    )
     routes[event_type] = route
     return route
 

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from arqlite.errors import Cancel, Discard, JobExecutionFailed, Retry, RetryJob, Snooze
-from arqlite.model.memory import Memory
+from arqlite.ledger.changes import end_of_run, told_of
+from arqlite.ledger.redaction import Redaction
+from arqlite.model.functions import func
+from arqlite.model.memory import NOTHING, Memory
 from arqlite.model.states import Cause
+from arqlite.runtime.run import Run
 from arqlite.runtime.telling import is_failure, tell_start, tell_stop
 from arqlite.telemetry import JobException, JobStarted, JobStopped, attached
 
@@ -25,35 +30,21 @@ def events() -> Iterator[list[Any]]:
         yield seen
 
 
-def run(**fields: Any) -> Any:
+async def send(ctx: dict[Any, Any]) -> None:
+    """Never called."""
+
+
+def run(**fields: Any) -> Run:
     """A run of a job, at its third start and second attempt."""
-    return SimpleNamespace(
-        **{
-            "queue_name": "mail",
-            "job_id": "42",
-            "function": "send",
-            "job_try": 3,
-            "worker": "host:1:a",
-            "enqueue_ms": 900,
-            "score_ms": 950,
-            "started_ms": 1000,
-            "finished_ms": 1012,
-            "attempt": 2,
-            "args": ("ada",),
-            "kwargs": {"n": 1},
-            "max_attempts": 20,
-            "tags": ("urgent",),
-            "meta": {"tenant": 7},
-            "priority": 2,
-            "memory": Memory(crashes=1),
-            "given": None,
-            "has_begun": True,
-            "blob": b"{}",
-            "stored": {"pa": "parent", "by": "ada"},
-            "cause": None,
-            **fields,
-        }
-    )
+    made = Run(
+        "42", "send", func(send), ("ada",), {"n": 1}, b"{}", 3, Memory(tries=1, crashes=1), 900, 950, "mail",
+        "host:1:a",
+        stored={"pa": "parent", "by": "ada", "p": 2, "ma": 20, "g": ["urgent"], "m": {"tenant": 7}},
+    )  # fmt: skip
+    made.started_ms, made.finished_ms, made.has_begun = 1000, 1012, True
+    for name, value in fields.items():
+        setattr(made, name, value)
+    return made
 
 
 def test_start_has_the_job(events: list[Any]) -> None:
@@ -149,9 +140,61 @@ def test_what_is_a_failure(events: list[Any], state: Any, value: Any, failed: bo
 
 def test_nothing_is_built_for_nobody() -> None:
     """Without a handler nothing of a run is looked at, and of a success no exception is made."""
-    nothing: Any = SimpleNamespace()
+    nothing: Any = object()
     tell_start(nothing)
     tell_stop(nothing, "discarded", BOOM)
     with attached(JobException, lambda event: None):
         tell_stop(nothing, "completed", None)
         tell_stop(nothing, "cancelled", BOOM)
+
+
+_END = 2
+"""Of so many parts is the end of a job that needs but few changes of its row."""
+PLAIN = {"f": "send", "et": 900}
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
+    max_leaves=4,
+)
+STORED = st.fixed_dictionaries(
+    {key: st.just(value) for key, value in PLAIN.items()},
+    optional={
+        "p": st.integers(0, 9),
+        "ma": st.integers(1, 2**40),
+        "g": st.lists(st.text(max_size=3), max_size=2),
+        "m": st.dictionaries(st.text(max_size=3), JSON, max_size=2),
+        "pa": st.text(min_size=1, max_size=4),
+        "by": st.text(min_size=1, max_size=4),
+        "t": st.integers(1, 3),
+    },
+)
+
+
+@given(
+    stored=STORED,
+    memory=st.sampled_from([NOTHING, Memory(tries=1), Memory(granted=7, snoozes=2), Memory(crashes=3)]),
+    args=st.lists(JSON, max_size=2),
+    kwargs=st.dictionaries(st.sampled_from(["n", "secret"]), JSON, max_size=2),
+    times=st.tuples(st.integers(0, 2000), st.integers(0, 2**50), st.integers(1, 2000), st.integers(1, 2000)),
+    result=JSON,
+    job_try=st.integers(1, 2),
+    hidden=st.sampled_from([(), ("secret",), {"send": ("secret",)}]),
+)
+def test_shortcut_tells_what_the_event_does(
+    stored: Any, memory: Memory, args: Any, kwargs: Any, times: Any, result: Any, job_try: int, hidden: Any
+) -> None:
+    """The ledger makes the same rows of a run that ended well as of the event that tells of it, if any."""
+    enqueue_ms, score_ms, started_ms, finished_ms = times
+    made = run(
+        stored=stored, memory=memory, args=args, kwargs=kwargs, job_try=job_try, enqueue_ms=enqueue_ms,
+        score_ms=score_ms, started_ms=started_ms, finished_ms=finished_ms,
+    )  # fmt: skip
+    seen: list[Any] = []
+    with attached(JobStopped, seen.append):
+        tell_stop(made, "completed", result)
+    redaction = Redaction(hidden)
+
+    told = told_of(None, seen[0], int, redaction)
+    shortcut = end_of_run(made, result, int, redaction)
+
+    assert shortcut == (told if len(told) == _END else None)

@@ -18,6 +18,7 @@ from arqlite.telemetry import (
     attached,
     detach,
     execute,
+    execute_made,
     has_handlers,
 )
 
@@ -241,3 +242,52 @@ def test_what_is_no_handler() -> None:
         attach("x", [], print)
     with pytest.raises(ConfigurationError, match="events must be classes of events or their names, got 3"):
         attach("x", 3, print)  # type: ignore[arg-type]
+
+
+def test_shortcut_spares_the_event() -> None:
+    """A handler that needs no more than what an event is made of has it not made."""
+    heard: list[Any] = []
+    attach("a", Rang, heard.append, shortcut=lambda number: heard.append(number) or True)
+
+    execute_made(Rang, lambda number: pytest.fail("an event was made"), 1)
+
+    assert heard == [1]
+
+
+def test_event_is_made_once_for_all_who_need_it() -> None:
+    """Who has no shortcut, or whose shortcut does not do, gets the same event."""
+    heard: list[Any] = []
+    attach("a", Rang, heard.append, shortcut=lambda _: False)
+    attach("b", Rang, heard.append)
+
+    execute_made(Rang, Rang, 1)
+
+    assert heard == [Rang(1), Rang(1)]
+    assert heard[0] is heard[1]
+
+
+def test_nobody_has_an_event_made() -> None:
+    """Without a handler nothing is made."""
+    execute_made(Rang, lambda: pytest.fail("an event was made for nobody"))
+
+
+def test_shortcut_that_raises_harms_nobody(caplog: pytest.LogCaptureFixture) -> None:
+    """It is logged, and the others are told."""
+    heard: list[Any] = []
+    attach("a", Rang, heard.append, shortcut=lambda number: 1 // (number - 1) > 0)
+    attach("b", Rang, heard.append)
+
+    execute_made(Rang, Rang, 1)
+
+    assert heard == [Rang(1)]
+    assert "telemetry handler a failed on Rang" in caplog.text
+
+
+def test_ready_event_takes_no_shortcut() -> None:
+    """An event that is there already is handed to its handler."""
+    heard: list[Any] = []
+    attach("a", Rang, heard.append, shortcut=lambda _: pytest.fail("asked for a shortcut"))
+
+    execute(Rang(1))
+
+    assert heard == [Rang(1)]

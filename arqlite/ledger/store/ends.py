@@ -14,7 +14,8 @@ from sqlalchemy import Table, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ...model.states import LEDGER_STATUS, JobState, LedgerStatus
-from ..changes import END_COLUMNS, MINUTE_COLUMNS, SPREAD_COLUMNS, Batch, End, Values
+from ..batches import Batch
+from ..changes import END_COLUMNS, MINUTE_COLUMNS, SPREAD_COLUMNS, End, Values
 from ..rows import BY_QUEUE
 from ..tables import AttemptRow, MinuteRow, SpreadRow
 from .bulk import PostgresqlBulk, Shape, Update, Upsert

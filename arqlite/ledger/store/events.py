@@ -18,6 +18,7 @@ from sqlalchemy.dialects.postgresql.base import PGDialect
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ...errors import LedgerError
+from ..batches import Batch
 from ..changes import (
     ACCEPTED_COLUMNS,
     ATTEMPT_COLUMNS,
@@ -26,7 +27,6 @@ from ..changes import (
     LOST_STATE,
     MINUTE_COLUMNS,
     SPREAD_COLUMNS,
-    Batch,
     Values,
 )
 from ..rows import OPEN_STATUSES
