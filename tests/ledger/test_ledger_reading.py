@@ -37,11 +37,14 @@ async def test_timeout_is_of_the_question_alone(ledger: Ledger) -> None:
             assert (await db.execute(text("SHOW statement_timeout"))).scalar_one() == "0"
 
 
-async def test_page_follows_its_index(ledger: Ledger) -> None:
-    """PostgreSQL makes no bitmap of an index for some of its rows; charts, which read many, may have one."""
+@pytest.mark.parametrize("way", ["enable_bitmapscan", "enable_seqscan"])
+async def test_page_follows_its_index(ledger: Ledger, way: str) -> None:
+    """For some of its rows PostgreSQL makes no bitmap of an index, nor does it read the table from its beginning;
+    charts, which read many, may have both.
+    """
     if ledger.engine.dialect.name == "sqlite":
-        pytest.skip("SQLite has no bitmaps")
-    asked = text("SHOW enable_bitmapscan")
+        pytest.skip("SQLite has no such settings")
+    asked = text(f"SHOW {way}")
     async with reading(ledger.sessions, 2.0, follows_index=True) as db:
         of_page = (await db.execute(asked)).scalar_one()
     async with reading(ledger.sessions, 2.0) as db:
