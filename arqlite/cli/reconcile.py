@@ -23,7 +23,7 @@ _DIFFERS = 1
 _MEANINGS = {
     "pushed": "not in Redis, put there again",
     "failed": "not in Redis, and the row does not keep what the job is made of: FAILED, cause LOST",
-    "settled": "over in Redis, and the row did not say so",
+    "settled": "over, and the row did not say so",
     "retired": "over by its row, and waiting in Redis: taken out",
     "requeued": "waiting in Redis, and the row said otherwise",
     "opened": "in Redis without a row: one was written",

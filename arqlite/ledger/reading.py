@@ -18,8 +18,8 @@ READ_TIMEOUT_S = 2.0
 # A page is found in a few ms; to compile its plan first, as PostgreSQL would for a dear one, takes 100.
 _LIMITS = "SELECT set_config('statement_timeout', :ms, true), set_config('jit', 'off', true)"
 _LIMITED = text(_LIMITS)
-# A bitmap is made of all that an index has of a value, and sorted then, where 50 rows were asked for. And some
-# rows of many are looked for from the table's beginning, while those that wait are mostly at its end.
+# A bitmap is made of all that an index has of a value, and sorted then, where 50 rows were asked for. And of
+# many rows some are looked for from the table's beginning, while those that wait are mostly at its end.
 _AWAY_FROM_IT = ("enable_bitmapscan", "enable_seqscan")
 _FOLLOWING = text(", ".join((_LIMITS, *(f"set_config('{name}', 'off', true)" for name in _AWAY_FROM_IT))))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from ..engine import UPKEEP_CHUNK, RedisEngine
@@ -14,7 +14,7 @@ from ..model.codec import Codec
 from ..model.states import LedgerStatus
 from .ends import job_of
 from .repairs import Difference
-from .rules import NO_JOB, Repair, decide
+from .rules import NO_JOB, Repair, decide, decide_part
 
 # Jobs that run come first: they have waited already.
 STATUSES = (LedgerStatus.RUNNING, LedgerStatus.QUEUED)
@@ -68,13 +68,28 @@ class Comparison:
 
     async def of_rows(self, rows: Sequence[KnownRow]) -> list[Difference]:
         """Look where the jobs of these rows are."""
+        jobs, parts = [row for row in rows if not row.is_part], [row for row in rows if row.is_part]
         # Redis is asked after the rows were read: what ended meanwhile has left its end there.
-        places = await self.engine.compare([row.job_id for row in rows])
-        found = []
-        for row, place in zip(rows, places, strict=True):
+        places = await self.engine.compare([row.job_id for row in jobs])
+        found = await self._of_parts(parts)
+        for row, place in zip(jobs, places, strict=True):
             job = job_of(place.record, self._codec) if place.record else NO_JOB
             found.append(Difference(row.job_id, decide(row, place, job), row, place))
         return [one for one in found if one.repair is not Repair.NOTHING]
+
+    async def _of_parts(self, parts: Sequence[KnownRow]) -> list[Difference]:
+        """Look whether the jobs go on of which these are parts; the queue knows only those."""
+        if not parts:
+            return []
+        job_ids = sorted({part.parent or "" for part in parts})
+        places = dict(zip(job_ids, await self.engine.compare(job_ids), strict=True))
+        async with self.ledger.sessions() as db:
+            jobs = await comparing.rows_of(db, self.ledger.row_model, self.engine.queue, job_ids)
+        found = []
+        for part in parts:
+            job, place = jobs.get(part.parent or ""), places[part.parent or ""]
+            found.append(Difference(part.job_id, decide_part(job, place), part, place, job=job))
+        return found
 
     async def of_records(self, page: Sequence[tuple[str, bytes]]) -> list[Difference]:
         """Look what rows say of jobs that were read from Redis and had not ended there."""
@@ -100,13 +115,22 @@ class Comparison:
                 rows = await comparing.rows_of(
                     db, self.ledger.row_model, self.engine.queue, [one.job_id for one in chunk]
                 )
-            places = await self.engine.compare([one.job_id for one in chunk])
-            for one, place in zip(chunk, places, strict=True):
+            confirmed += await self._parts_again(chunk, rows)
+            jobs = [one for one in chunk if one.repair is not Repair.END_PART]
+            places = await self.engine.compare([one.job_id for one in jobs])
+            for one, place in zip(jobs, places, strict=True):
                 row = rows.get(one.job_id)
                 job = job_of(place.record or one.record, self._codec)
                 if _is_same(row, one.row) and decide(row, place, job) is one.repair:
                     confirmed.append(one._replace(row=row, place=place))
         return confirmed
+
+    async def _parts_again(
+        self, found: Sequence[Difference], rows: Mapping[str, KnownRow]
+    ) -> list[Difference]:
+        before = {one.job_id: one.row for one in found if one.repair is Repair.END_PART}
+        parts = [row for job_id, row in rows.items() if job_id in before and _is_same(row, before[job_id])]
+        return [one for one in await self._of_parts(parts) if one.repair is Repair.END_PART]
 
     async def all(self, *, is_emptied: bool = False) -> AsyncIterator[list[Difference]]:
         """Look at all open rows, and then at all jobs in Redis that have not ended.

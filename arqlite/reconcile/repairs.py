@@ -16,12 +16,12 @@ from ..ledger.audit import AuditEntry
 from ..ledger.outage import is_away, is_conflict
 from ..ledger.rows import utc_now
 from ..ledger.store import comparing
-from ..ledger.store.comparing import KnownRow
+from ..ledger.store.comparing import KnownRow, SettledRow
 from ..ledger.store.waiting import StoredJob
 from ..model import memory as memories
 from ..model.codec import Codec
 from ..model.memory import Memory
-from ..model.states import JobState
+from ..model.states import Cause, JobState, LedgerStatus
 from ..outbox.pushing import restored
 from ..runtime.outage import REDIS_TROUBLE
 from .ends import body_of, settled_row
@@ -37,6 +37,11 @@ _IN_FRONT = "=0"
 # The audit names the first of a batch.
 _MOST_IDS = 20
 _MOST_LEFT_OUT = 1_000
+LEFT_BY_ITS_JOB = {
+    "type": "JobLost",
+    "message": "the job ended while this part of it ran, and nobody told how that went on",
+    "traceback": "",
+}
 LOST_WITHOUT_RECORD = {
     "type": "JobLost",
     "message": "Redis lost the job, and its row does not keep what it could be made of again",
@@ -53,6 +58,7 @@ class Difference(NamedTuple):
         row: what the ledger says; None if nothing.
         place: where it is in Redis.
         record: of a job that waits, how Redis stores it, if that is at hand.
+        job: what the ledger says of the job of which this is a part; None of any other.
     """
 
     job_id: str
@@ -60,6 +66,7 @@ class Difference(NamedTuple):
     row: KnownRow | None
     place: Place
     record: bytes = b""
+    job: KnownRow | None = None
 
 
 @dataclass(slots=True)
@@ -103,6 +110,7 @@ _COUNTED_AS = {
     Repair.SETTLE: "settled",
     Repair.RETIRE: "retired",
     Repair.OPEN: "opened",
+    Repair.END_PART: "settled",
 }
 
 
@@ -207,6 +215,9 @@ class Mender:
                     if one.row is not None
                 ]
                 await comparing.settle_rows(db, row_model, queue, ends)
+            case Repair.END_PART:
+                parts = [_left_part(one.row, one.job) for one in group if one.row is not None]
+                await comparing.settle_rows(db, row_model, queue, parts)
             case Repair.RETIRE:
                 return await self._retire(db, group)
             case Repair.OPEN:
@@ -263,6 +274,15 @@ class Mender:
             for outcome in outcomes
         ]
         return await self._engine.retire(over, _RETIRED_KEEP_MS)
+
+
+def _left_part(row: KnownRow, job: KnownRow | None) -> SettledRow:
+    """A part of a job that is over: cancelled with it, or lost."""
+    ended_at = utc_now() if job is None or job.finished_at is None else job.finished_at
+    if job is not None and job.status is LedgerStatus.CANCELLED:
+        return SettledRow(row, job.status, job.cause, None, None, row.attempt, None, ended_at)
+    error = LEFT_BY_ITS_JOB
+    return SettledRow(row, LedgerStatus.FAILED, Cause.LOST, None, error, row.attempt, None, ended_at)
 
 
 def _as_lost(row: KnownRow, job: StoredJob) -> Restored:

@@ -31,6 +31,8 @@ class Repair(StrEnum):
     """It waits in Redis although it is over by its row: take it out."""
     OPEN = "open"
     """It is in Redis and has no row: write one."""
+    END_PART = "end_part"
+    """It is a part of a job that is over: so is it."""
 
 
 class Job(NamedTuple):
@@ -70,6 +72,17 @@ def decide(row: KnownRow | None, place: Place, job: Job = NO_JOB) -> Repair:
             return Repair.REQUEUE if row.status is LedgerStatus.RUNNING else Repair.NOTHING
         case _:
             return Repair.NOTHING
+
+
+def decide_part(job: KnownRow | None, place: Place) -> Repair:
+    """Tell what is to be done of an open row of a part of a job.
+
+    Args:
+        job: what the ledger says of the job; None if it says nothing.
+        place: where the job is in Redis.
+    """
+    is_over = place.where in ("absent", "over") and (job is None or not job.is_open)
+    return Repair.END_PART if is_over else Repair.NOTHING
 
 
 def _decide_absent(row: KnownRow) -> Repair:

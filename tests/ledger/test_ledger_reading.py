@@ -39,8 +39,8 @@ async def test_timeout_is_of_the_question_alone(ledger: Ledger) -> None:
 
 @pytest.mark.parametrize("way", ["enable_bitmapscan", "enable_seqscan"])
 async def test_page_follows_its_index(ledger: Ledger, way: str) -> None:
-    """For some of its rows PostgreSQL makes no bitmap of an index, nor does it read the table from its beginning;
-    charts, which read many, may have both.
+    """For a page PostgreSQL neither makes a bitmap of an index nor reads the table from its beginning; for
+    charts, which are of many rows, it may do both.
     """
     if ledger.engine.dialect.name == "sqlite":
         pytest.skip("SQLite has no such settings")

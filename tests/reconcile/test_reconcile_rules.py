@@ -13,7 +13,7 @@ from arqlite.ledger.store.comparing import KnownRow
 from arqlite.ledger.tables import QueueRow
 from arqlite.model.memory import Memory
 from arqlite.model.states import Cause, JobState, LedgerStatus
-from arqlite.reconcile.rules import Job, Repair, Verdict, decide, judge
+from arqlite.reconcile.rules import Job, Repair, Verdict, decide, decide_part, judge
 
 QUEUED, RUNNING, SUCCESS, FAILED, CANCELLED = LedgerStatus
 STATES = {
@@ -94,6 +94,25 @@ def test_repair(known: KnownRow | None, place: Place, job: Job, repair: Repair) 
 
 
 KNOWN = QueueRow(queue="q", marker="m", beat=5, server="s")
+
+
+@pytest.mark.parametrize(
+    ("job", "place", "repair"),
+    [
+        (row(SUCCESS), ABSENT, Repair.END_PART),
+        (row(SUCCESS), OVER, Repair.END_PART),
+        (row(CANCELLED), OVER, Repair.END_PART),
+        (None, ABSENT, Repair.END_PART),
+        (None, WAITING, Repair.NOTHING),
+        (row(RUNNING), ABSENT, Repair.NOTHING),
+        (row(RUNNING), EXECUTING, Repair.NOTHING),
+        (row(FAILED), WAITING, Repair.NOTHING),
+        (row(FAILED), EXECUTING, Repair.NOTHING),
+    ],
+)
+def test_repair_of_a_part(job: KnownRow | None, place: Place, repair: Repair) -> None:
+    """An open part is over with its job, when neither the job's row nor Redis say that it goes on."""
+    assert decide_part(job, place) is repair
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
-    ColumnElement,
     Row,
     Select,
     Table,
@@ -16,7 +15,6 @@ from sqlalchemy import (
     func,
     literal,
     null,
-    or_,
     select,
     tuple_,
     update,
@@ -45,6 +43,7 @@ class KnownRow(NamedTuple):
         job_id, status, state, attempt, crashes, memory, enqueued_at, created_at, scheduled_at, started_at,
             finished_at, updated_at, pushed_at, cause: as in the row.
         is_restorable: whether it keeps what the job is pushed from.
+        parent: the id of the job that enqueued it, or of which it is a part.
     """
 
     job_id: str
@@ -62,6 +61,13 @@ class KnownRow(NamedTuple):
     pushed_at: datetime | None
     cause: Cause | None
     is_restorable: bool
+    parent: str | None = None
+
+    @property
+    def is_part(self) -> bool:
+        """Whether it is a further run within a job, `<id>:2` say, which the queue knows nothing of."""
+        is_within = self.parent is not None and self.job_id.startswith(f"{self.parent}:")
+        return is_within and not self.is_restorable
 
     @property
     def is_open(self) -> bool:
@@ -134,7 +140,7 @@ async def open_rows_after(
     unchanged_since: datetime | None = None,
     limit: int = 500,
 ) -> list[KnownRow]:
-    """Rows of one open status, those that were created first before the others.
+    """Rows of one open status, those that were created first before the others; parts of jobs among them.
 
     Args:
         db: a session.
@@ -146,7 +152,7 @@ async def open_rows_after(
         limit: how many, at most.
     """
     columns = table_of(row_model).c
-    statement = _known(columns).where(columns.queue == queue, columns.status == status, _is_a_job(columns))
+    statement = _known(columns).where(columns.queue == queue, columns.status == status)
     if after is not None:
         created_at, job_id = after
         mark = tuple_(bindparam(None, created_at, columns.created_at.type), bindparam(None, job_id))
@@ -441,16 +447,13 @@ def _dialect(db: AsyncSession) -> Any:
     return postgresql if db.get_bind().dialect.name == "postgresql" else sqlite
 
 
-def _is_a_job(columns: Any) -> ColumnElement[bool]:
-    """Whether the queue has such a job: a further run within one, `<id>:2`, lives with that one."""
-    start = func.substr(columns.id, 1, func.length(columns.parent) + 1)
-    return or_(columns.parent.is_(None), columns.record.is_not(None), start != columns.parent + ":")
-
-
 def _known(columns: Any) -> Select[Any]:
-    names = KnownRow._fields[1:-1]
+    *names, _, parent = KnownRow._fields[1:]
     return select(
-        columns.id, *(columns[name] for name in names), columns.record.is_not(None).label("is_restorable")
+        columns.id,
+        *(columns[name] for name in names),
+        columns.record.is_not(None).label("is_restorable"),
+        columns[parent],
     )
 
 
