@@ -187,7 +187,7 @@ def _end_of(
 def end_of_run(run: EndedRun, value: Any, moment: Moment, redaction: Redaction) -> End | None:
     """The same of a run that a worker has at hand, and of no other job than `told_of` makes an `End` of."""
     function, enqueued_ms, began_ms, at_ms = run.function, run.enqueue_ms, run.started_ms, run.finished_ms
-    if run.job_try != 1 or not (function and run.has_begun) or enqueued_ms <= 0:
+    if run.job_try != 1 or not (function and run.has_begun) or min(enqueued_ms, began_ms) <= 0:
         return None
     max_attempts, tags, meta, priority, _, record, parent, by = run.given
     args, kwargs, tags, meta, record = _given(function, run.args, run.kwargs, tags, meta, record, redaction)

@@ -71,13 +71,14 @@ def attach(
     Raises:
         ConfigurationError: no event has such a name, none is chosen, or the handler is no plain function.
     """
-    if not callable(handler):
-        raise ConfigurationError(f"handler {handler_id!r} must be a function, got {handler!r}")
-    if inspect.iscoroutinefunction(handler):
-        raise ConfigurationError(
-            f"handler {handler_id!r} must be a plain function, it is called at once and nobody awaits it; "
-            f"{handler!r} is a coroutine function"
-        )
+    for function in (handler, *([] if shortcut is None else [shortcut])):
+        if not callable(function):
+            raise ConfigurationError(f"handler {handler_id!r} must be a function, got {function!r}")
+        if inspect.iscoroutinefunction(function):
+            raise ConfigurationError(
+                f"handler {handler_id!r} must be a plain function, it is called at once and nobody awaits "
+                f"it; {function!r} is a coroutine function"
+            )
     if not isinstance(events, str | type | Iterable):
         raise ConfigurationError(f"events must be classes of events or their names, got {events!r}")
     choices = [events] if isinstance(events, str | type) else list(events)

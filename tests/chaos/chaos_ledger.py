@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
+from chaos_wait import until
 from sqlalchemy import func as sql
 from sqlalchemy import select
 
@@ -23,7 +23,8 @@ class Shop:
 
     Args:
         redis_url: where the queue is.
-        folder: where the ledger is.
+        database: where the ledger is.
+        mode: of the ledger.
 
     Attributes:
         starts, ends: how often, by the number that the job was given.
@@ -31,9 +32,9 @@ class Shop:
         gate: jobs called `held` wait for it.
     """
 
-    def __init__(self, redis_url: str, folder: Path) -> None:
+    def __init__(self, redis_url: str, database: Any, mode: Any = "strict") -> None:
         self.settings = RedisSettings.from_dsn(redis_url)
-        self.ledger = Ledger(f"sqlite:///{folder / 'jobs.db'}", mode="strict")
+        self.ledger = Ledger(database, mode=mode)
         self.starts: Counter[int] = Counter()
         self.ends: Counter[int] = Counter()
         self.held: set[int] = set()
@@ -53,6 +54,7 @@ class Shop:
             chunk = range(start, min(start + step, numbers.stop))
             jobs = await asyncio.gather(*(self.pool.enqueue_job(function, n) for n in chunk))
             self._numbers.update((job.job_id, n) for job, n in zip(jobs, chunk, strict=True) if job)
+        await until(self._has_all_rows, 30, "each accepted job has its row")
 
     def hire(self, count: int = 1, **options: Any) -> None:
         """Start workers in this event loop."""
@@ -79,6 +81,11 @@ class Shop:
         async with self.ledger.sessions() as db:
             found = await db.execute(select(sql.count()).select_from(JobRow).where(JobRow.status == status))
             return int(found.scalar_one())
+
+    async def _has_all_rows(self) -> bool:
+        async with self.ledger.sessions() as db:
+            rows = (await db.execute(select(sql.count()).select_from(JobRow))).scalar_one()
+        return int(rows) == len(self._numbers)
 
     async def finished(self) -> set[int]:
         """The numbers of the jobs that succeeded by the ledger's word."""

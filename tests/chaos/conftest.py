@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import uuid
 import warnings
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -13,6 +14,8 @@ from chaos_fleet import Fleet
 from chaos_proxy import Proxy
 from chaos_server import ChaosServer
 from chaos_trace import Trace
+from postgres import postgres_url  # noqa: F401 (a fixture)
+from sqlalchemy import create_engine, make_url, text
 
 from arqlite import create_pool
 from arqlite.connections import ArqRedis, RedisSettings
@@ -67,6 +70,19 @@ async def fleet(server: ChaosServer, pool: ArqRedis, tmp_path: Path) -> AsyncIte
 def trace(fleet: Fleet) -> Trace:
     """What the jobs of the fleet recorded."""
     return Trace(fleet.trace_path)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database for a ledger; the test runs once on each."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'jobs.db'}"
+    name, url = f"t{uuid.uuid4().hex}", make_url(request.getfixturevalue("postgres_url"))
+    engine = create_engine(url.set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    engine.dispose()
+    return url.set(database=name).render_as_string(hide_password=False)
 
 
 @pytest_asyncio.fixture(autouse=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
 
 from chaos_account import close_books, ended_count, left_in_redis, tell
 from chaos_fleet import Fleet
@@ -19,12 +18,12 @@ JOBS, KILLS = 800, 5
 
 
 async def test_kill_storm_runs_nothing_that_is_over(
-    pool: ArqRedis, fleet: Fleet, trace: Trace, tmp_path: Path
+    pool: ArqRedis, fleet: Fleet, trace: Trace, database_url: str
 ) -> None:
     """However often workers are killed, all jobs end well, and none starts again after its commit."""
-    ledger = Ledger(f"sqlite:///{tmp_path / 'jobs.db'}")
+    ledger = Ledger(database_url)
     await ledger.upgrade()
-    options = {"lease": 2.0, "max_jobs": 4, "ledger": f"sqlite:///{tmp_path / 'jobs.db'}", "mode": "strict"}
+    options = {"lease": 2.0, "max_jobs": 4, "ledger": database_url, "mode": "strict"}
     await fleet.start(3, **options)
     ids = [job.job_id for job in await pool.enqueue_many([("nap", (0.1,))] * JOBS)]
 

@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 import redis
 from chaos_ledger import HELD, QUICK, Shop
+from chaos_proxy import Proxy
 from chaos_server import ChaosServer
 from chaos_wait import until
 from sqlite_threads import sqlite_threads_end  # noqa: F401 (a fixture)
@@ -18,10 +19,16 @@ FINISHED, RUNNING, ALL = 3_000, 50, 10_000
 WITHIN_S = 40.0
 
 
+@pytest.fixture
+def books(database_url: str) -> tuple[str, str]:
+    """An empty database for a ledger, and the mode of that: one of the two on each."""
+    return database_url, "strict" if database_url.startswith("sqlite") else "behind"
+
+
 @pytest_asyncio.fixture
-async def shop(server: ChaosServer, tmp_path: Path) -> AsyncIterator[Shop]:
+async def shop(server: ChaosServer, books: tuple[str, str]) -> AsyncIterator[Shop]:
     """Workers with a ledger, none of them hired yet."""
-    made = Shop(server.url(), tmp_path)
+    made = Shop(server.url(), *books)
     await made.open()
     yield made
     await made.close()
@@ -117,3 +124,51 @@ async def test_runs_that_lost_their_redis_are_done_again(server: ChaosServer, sh
     assert all(shop.ends[number] == 1 for number in range(20))
     assert await shop.causes_of_attempts() == {"LOST": 20, None: 20}
     assert shop.all_at_work()
+
+
+async def test_lagging_replica_takes_over(
+    server: ChaosServer, proxy: Proxy, tmp_path: Path, books: tuple[str, str]
+) -> None:
+    """A replica that had heard nothing for a while is promoted: what has ended since does not run again, what
+    was accepted since does, and what ran is done again.
+    """
+    replica = ChaosServer(tmp_path / "replica")
+    replica.start()
+    shop = Shop(server.url(proxy.port), *books)
+    await shop.open()
+    try:
+        shop.hire(2, max_jobs=25)
+        await shop.accept(QUICK, range(500))
+        await until(lambda: _is(shop.counted("SUCCESS"), 500), 20, "the first are over")
+        await shop.accept(HELD, range(500, 800))
+        await until(lambda: len(shop.held) == 50, 20, "50 run and 250 wait")
+        await _copied(server, replica)
+        shop.gate.set()
+        await shop.accept(QUICK, range(800, 1300))
+        await until(lambda: _is(shop.counted("SUCCESS"), 1300), 20, "all of those are over")
+        shop.shut_gate()
+        await shop.accept(HELD, range(1300, 1500))
+        await until(lambda: len(shop.held) == 350, 20, "50 of the last run")
+
+        server.kill()
+        proxy.target = replica.port
+        shop.gate.set()
+        await until(lambda: _is(shop.counted("SUCCESS"), 1500), WITHIN_S, "the last have run")
+
+        assert all(shop.starts[number] == 1 for number in range(1300))
+        assert set(shop.ends) == set(range(1500))
+        assert shop.all_at_work()
+    finally:
+        await shop.close()
+        replica.stop()
+
+
+async def _copied(primary: ChaosServer, replica: ChaosServer) -> None:
+    """Have a replica hear everything up to now, and nothing any more."""
+    with redis.Redis(port=replica.port) as client:
+        client.replicaof("127.0.0.1", primary.port)
+        await until(lambda: client.info("replication").get("master_link_status") == "up", 20, "it listens")
+        with redis.Redis(port=primary.port) as source:
+            place = source.info("replication")["master_repl_offset"]
+        await until(lambda: client.info("replication")["slave_repl_offset"] >= place, 20, "it has all")
+        client.replicaof("NO", "ONE")

@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from arqlite.errors import Cancel, Discard, JobExecutionFailed, Retry, RetryJob, Snooze
 from arqlite.ledger.changes import end_of_run, told_of
 from arqlite.ledger.redaction import Redaction
+from arqlite.model.codec import queued_record
 from arqlite.model.functions import func
 from arqlite.model.memory import NOTHING, Memory
 from arqlite.model.states import Cause
 from arqlite.runtime.run import Run
-from arqlite.runtime.telling import is_failure, tell_start, tell_stop
+from arqlite.runtime.telling import is_failure, start_of, tell_start, tell_stop
 from arqlite.telemetry import JobException, JobStarted, JobStopped, attached
 
 BOOM = ValueError("boom")
@@ -178,23 +179,39 @@ STORED = st.fixed_dictionaries(
     times=st.tuples(st.integers(0, 2000), st.integers(0, 2**50), st.integers(1, 2000), st.integers(1, 2000)),
     result=JSON,
     job_try=st.integers(1, 2),
+    worker=st.sampled_from(["host:1:a", ""]),
+    is_start_told=st.booleans(),
     hidden=st.sampled_from([(), ("secret",), {"send": ("secret",)}]),
 )
 def test_shortcut_tells_what_the_event_does(
-    stored: Any, memory: Memory, args: Any, kwargs: Any, times: Any, result: Any, job_try: int, hidden: Any
-) -> None:
+    stored: Any, memory: Memory, args: Any, kwargs: Any, times: Any, result: Any, job_try: int, worker: str,
+    is_start_told: bool, hidden: Any,
+) -> None:  # fmt: skip
     """The ledger makes the same rows of a run that ended well as of the event that tells of it, if any."""
     enqueue_ms, score_ms, started_ms, finished_ms = times
     made = run(
         stored=stored, memory=memory, args=args, kwargs=kwargs, job_try=job_try, enqueue_ms=enqueue_ms,
-        score_ms=score_ms, started_ms=started_ms, finished_ms=finished_ms,
+        score_ms=score_ms, started_ms=started_ms, finished_ms=finished_ms, worker=worker,
     )  # fmt: skip
     seen: list[Any] = []
     with attached(JobStopped, seen.append):
         tell_stop(made, "completed", result)
     redaction = Redaction(hidden)
+    redaction.learn("send", ("first", "secret"))
+    started = start_of(made) if is_start_told else None
 
-    told = told_of(None, seen[0], int, redaction)
+    told = told_of(started, seen[0], int, redaction)
     shortcut = end_of_run(made, result, int, redaction)
 
     assert shortcut == (told if len(told) == _END else None)
+
+
+@given(stored=STORED, memory=st.sampled_from([NOTHING, Memory(tries=1), Memory(granted=7, snoozes=2)]))
+def test_what_was_given_is_what_the_job_has(stored: Any, memory: Memory) -> None:
+    """What start and end tell of a job as it was enqueued is looked up in one go, and is as its run says."""
+    made = run(stored=stored, memory=memory)
+
+    assert made.given == (
+        made.max_attempts, made.tags, made.meta, made.priority, made.attempt,
+        queued_record(made.priority, made.blob), stored.get("pa", ""), stored.get("by", ""),
+    )  # fmt: skip

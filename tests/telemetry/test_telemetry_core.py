@@ -291,3 +291,13 @@ def test_ready_event_takes_no_shortcut() -> None:
     execute(Rang(1))
 
     assert heard == [Rang(1)]
+
+
+def test_shortcut_is_a_plain_function() -> None:
+    """One that would have to be awaited is refused as such a handler is: it would be taken for a yes."""
+
+    async def later(number: int) -> bool:
+        return True
+
+    with pytest.raises(ConfigurationError, match="plain function"):
+        attach("a", Rang, print, shortcut=later)
