@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from browser_toys import chromium, looking, playwright, served
 from dashboard_toys import MAIL, SLASHED, FakeConsole, pages_app
+from lacking import part
 from starlette.responses import PlainTextResponse
 
 from arqlite.console import JobDetail
@@ -139,7 +140,7 @@ def test_page_that_breaks_is_complained_of(browser: Any) -> None:
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_pages_have_no_serious_barrier(browser: Any, origin: str, theme: str) -> None:
     """axe finds nothing that keeps somebody from reading or using a page."""
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    axe = part("axe_playwright_python.sync_playwright").Axe()
     with looking(browser, origin, color_scheme=theme, bypass_csp=True) as watched:
         watched.open("/jobs")
         found = []
