@@ -10,7 +10,7 @@ from typing import IO, Any, Final
 import click
 
 from ..errors import ArqliteError, ConfigurationError, InvalidArguments, LedgerUnavailable, MissingExtra
-from .hints import with_hint
+from .hints import with_advice
 from .screen import printable
 
 FAILED: Final = 1
@@ -84,7 +84,7 @@ def ending_in_words() -> Iterator[None]:
     except (AuthenticationError, NoPermissionError) as error:
         raise OutOfReach(f"Redis lets nobody in like this ({_reason(error)})") from error
     except (RedisError, OSError) as error:
-        raise OutOfReach(with_hint(f"Redis cannot be reached ({_reason(error)})")) from error
+        raise OutOfReach(with_advice(f"Redis cannot be reached ({_reason(error)})")) from error
     except Exception as error:
         if not _is_of_database(error):
             raise

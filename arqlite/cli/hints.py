@@ -1,10 +1,13 @@
-"""What may be the matter where Redis is not at the default address: the project's `arqlite dev` has ended."""
+"""What to do where Redis is away; at the default address the project's `arqlite dev` may have ended."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import click
+
+ADVICE: Final = "start it or make it reachable, or correct its address in the settings or ARQLITE_REDIS_URL"
+"""What to do where nothing better is known."""
 
 _NAMES = ("redis_settings", "redis_pool")
 
@@ -16,9 +19,14 @@ def remember(found: Any) -> None:
 
 
 def with_hint(text: str) -> str:
-    """Add to what says that Redis is away what may be the matter, where that is known."""
+    """Add to what says that Redis is away, and what to do, what may be the matter, where that is known."""
     hint = hint_of(text)
     return f"{text.rstrip('.')}; {hint}" if hint else text
+
+
+def with_advice(text: str) -> str:
+    """Add to what says that Redis is away, and nothing more, what to do."""
+    return f"{text.rstrip('.')}; {hint_of(text) or ADVICE}"
 
 
 def hint_of(text: str) -> str:

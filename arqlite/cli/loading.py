@@ -62,13 +62,26 @@ def _missing(module_path: str, name: str) -> str:
     if not module_path and (module := _module(name)) is not None:
         names = [f"{name}.{found}" for found in _settings_in(module)]
         return f"{name!r} is a module without a WorkerSettings: name the settings in it{_examples(names)}"
-    missing = module_path or name
-    modules = list(_modules_here())
-    hint = meant(missing, modules, {}, shown=lambda near: f"{near}.{name if module_path else CUSTOMARY}")
-    looked = f"looked in {os.getcwd()} and the environment"
-    # The first words of one without a dot are arq's.
-    odd = "" if module_path or not name else f'"{name}" doesn\'t look like a module path: '
-    return f"{odd}no module named {missing!r} ({looked}){hint and f'; {hint}'}"
+    if not module_path:
+        return no_module(name)
+    hint = meant(module_path, list(_modules_here()), {}, shown=lambda near: f"{near}.{name}")
+    return f"no module named {module_path!r} {_looked()}{hint and f'; {hint}'}"
+
+
+def no_module(word: str, hint: str = "") -> str:
+    """Say that a word without a dot is no module, and what may be meant.
+
+    Args:
+        word: what was typed.
+        hint: what may be meant where no module is near.
+    """
+    near = meant(word, list(_modules_here()), {}, shown=lambda near: f"{near}.{CUSTOMARY}") or hint
+    odd = f'"{word}" doesn\'t look like a module path: ' if word else ""  # arq's words
+    return f"{odd}no module named {word!r} {_looked()}{near and f'; {near}'}"
+
+
+def _looked() -> str:
+    return f"(looked in {os.getcwd()} and the environment)"
 
 
 def _settings_in(module: ModuleType) -> Iterator[str]:

@@ -6,6 +6,8 @@ import importlib.util
 import re
 from pathlib import Path
 
+from .defaults import look_in
+
 CUSTOMARY = "WorkerSettings"
 """What the settings of a module are called where only the module is named."""
 
@@ -29,6 +31,19 @@ def defines(module: str, name: str = CUSTOMARY) -> bool:
         return False
     own = rf"class\s+{name}\b|{name}\s*(:[^=\n]+)?=[^=]"
     return re.search(rf"^\s*({own}|(from|import)\b.*\b{name}\b)", text, re.MULTILINE) is not None
+
+
+def may_be_module(word: str) -> bool:
+    """Whether a module of this name is there, which is not imported; one that nobody can tell of may be.
+
+    Args:
+        word: without a dot.
+    """
+    look_in(Path.cwd())
+    try:
+        return importlib.util.find_spec(word) is not None
+    except (ImportError, ValueError):
+        return True
 
 
 def _file_of(module: str) -> Path | None:

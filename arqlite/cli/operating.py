@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from .exits import OUT_OF_REACH, ending_in_words
-from .hints import with_hint
+from .hints import with_advice, with_hint
 from .screen import printable
 from .targets import loaded
 from .wording import sentence
@@ -69,7 +69,9 @@ def operate_knowing(
 
 def end_if_away(queues: Iterable[QueueState]) -> None:
     """Say which queues were out of reach, and end the command if any was."""
-    told = [with_hint(f"{queue.key} at {queue.server} cannot be reached: {queue.error}") for queue in queues]
+    told = [
+        with_advice(f"{queue.key} at {queue.server} cannot be reached: {queue.error}") for queue in queues
+    ]
     for line in told:
         click.echo(f"error: {printable(line)}", err=True)
     if told:

@@ -80,18 +80,31 @@ class Sections(click.Group):
 
 
 class WorkerFirst(Sections):
-    """A group whose subcommand may be left out: what is no subcommand is a worker's settings."""
+    """A group whose subcommand may be left out: what is no subcommand is a worker's settings.
+
+    A word that can be no settings either is told as a command that there is not.
+    """
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Put the `worker` subcommand where arq's users have none."""
         own_options = {"--help", "-V", "--version"}
         if args and args[0] not in self.list_commands(ctx) and args[0] not in own_options:
-            self._refuse_slip(ctx, args[0])
+            if not ctx.resilient_parsing:  # a shell completes what comes later, and wants no errors
+                self._refuse_unknown(ctx, args[0])
             args = ["worker", *args]
         return super().parse_args(ctx, args)
 
-    def _refuse_slip(self, ctx: click.Context, word: str) -> None:
-        """A word without a dot is no path: it may be a command that was nearly said."""
-        hint = meant(word, self.list_commands(ctx), {}, _NEARLY) if "." not in word else ""
-        if hint:
+    def _refuse_unknown(self, ctx: click.Context, word: str) -> None:
+        """A word without a dot is no path: it is a module, or a command that there is not."""
+        from .loading import no_module  # here, for the help needs none of it
+        from .modules import may_be_module
+
+        if "." in word:
+            return
+        commands = self.list_commands(ctx)
+        if hint := meant(word, commands, {}, _NEARLY):
             raise click.UsageError(f"there is no command {word!r}; {hint}", ctx)
+        if ":" in word or word.startswith("-") or may_be_module(word):
+            return
+        why = no_module(word, meant(word, commands, {}))
+        raise click.UsageError(f"there is no command {word!r}, nor such settings: {why}", ctx)

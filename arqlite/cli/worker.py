@@ -19,7 +19,7 @@ from ..speaking import speakers_named, speaking_as
 from .broken import load_in_words
 from .choosing import chosen, queues_of
 from .defaults import HOW_TO_NAME, named
-from .hints import with_hint
+from .hints import with_advice
 from .leash import Leash
 from .loading import load as load
 from .supervisor import MISTAKE, NUMBER, Supervisor
@@ -231,7 +231,7 @@ def told_in_words(
             raise
         reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         text = f"Redis cannot be reached ({reason})" + (about and f" ({about})")
-        raise told(with_hint(text)) from error
+        raise told(with_advice(text)) from error
     except (RuntimeError, ValueError, ImportError) as error:
         if not is_expected():
             raise

@@ -15,6 +15,7 @@ from redis.exceptions import NoPermissionError
 from sqlalchemy.exc import OperationalError
 
 from arqlite.cli.exits import Ending, ending_in_words
+from arqlite.cli.hints import ADVICE
 from arqlite.errors import (
     ConfigurationError,
     InvalidArguments,
@@ -41,12 +42,13 @@ FINDERS = [
 
 @pytest.mark.parametrize("args", COMMANDS, ids=" ".join)
 def test_redis_away_is_told(invoke: Callable[..., Result], args: tuple[str, ...]) -> None:
-    """A Redis that is away ends each command with 4 and one line."""
+    """A Redis that is away ends each command with 4 and one line, which says what to do."""
     done = invoke(*args, TOY_AWAY="1")
 
     assert done.exit_code == 4
     assert done.stdout == ""
     assert done.stderr.startswith("Error: Redis cannot be reached (ConnectionError: Error 111")
+    assert done.stderr.endswith(f"; {ADVICE}\n")
     assert done.stderr.count("\n") == 1
 
 
@@ -169,5 +171,5 @@ def test_own_class_of_an_error_is_not_told() -> None:
         raise _Shut("ConnectionError: Error 111 connecting to redis.example:6380")
 
     assert caught.value.message == (
-        "Redis cannot be reached (ConnectionError: Error 111 connecting to redis.example:6380)"
+        f"Redis cannot be reached (ConnectionError: Error 111 connecting to redis.example:6380); {ADVICE}"
     )

@@ -60,6 +60,14 @@ def test_dev_that_has_ended_is_told(home: Path, args: tuple[str, ...]) -> None:
     assert told(home, *args).count(HINT) == 1
 
 
+@pytest.mark.parametrize("args", COMMANDS, ids=" ".join)
+def test_what_to_do_is_told_where_there_was_no_dev(home: Path, args: tuple[str, ...]) -> None:
+    """Where no `arqlite dev` is missing, each command that finds no Redis says what else to do."""
+    home.rmdir()
+
+    assert told(home, *args).count("start it") == 1
+
+
 @pytest.mark.parametrize("command", ["queues", "pause"])
 def test_address_of_the_settings_is_no_hint(home: Path, command: str) -> None:
     """Where the settings name this Redis, an `arqlite dev` would not help."""

@@ -11,6 +11,7 @@ import pytest
 from cli_ops_toys import run, terminal
 from click.testing import Result
 
+from arqlite.cli.hints import ADVICE
 from arqlite.cli.queues import NAMES, rows
 from arqlite.console import QueueState, WorkerInfo
 
@@ -49,7 +50,8 @@ def test_queue_out_of_reach(invoke: Callable[..., Result]) -> None:
         ["mail", "paused"],
         ["pictures", "error"],
     ]
-    assert done.stderr == "error: pictures at redis.example:6380/3 cannot be reached: ConnectionError\n"
+    away = "error: pictures at redis.example:6380/3 cannot be reached: ConnectionError"
+    assert done.stderr == f"{away}; {ADVICE}\n"
 
 
 def test_queue_out_of_reach_has_no_numbers(invoke: Callable[..., Result]) -> None:

@@ -60,6 +60,56 @@ def test_slip_of_a_command_is_told(project: Path) -> None:
     assert "there is no command 'jbos'; did you mean 'jobs'?" in done.stderr
 
 
+@pytest.mark.parametrize(
+    "args", [("demo",), ("stats", "--burst"), ("demo", "--help"), ("demo/run",)], ids=" ".join
+)
+def test_word_that_is_nothing_is_told(project: Path, args: tuple[str, ...]) -> None:
+    """A word that is no command and no module is told as such, and leads to the help of all commands."""
+    done = run(project, *args, fake=False)
+
+    assert done.returncode == 2
+    assert f"Error: there is no command {args[0]!r}, nor such settings: " in done.stderr
+    assert "Try 'arqlite --help' for help." in done.stderr
+    assert "arqlite worker" not in done.stderr
+    assert "did you mean" not in done.stderr
+
+
+@pytest.mark.parametrize(("word", "near"), [("enq", "'enqueue'"), ("oyapp", "toyapp.WorkerSettings")])
+def test_word_that_is_nothing_is_told_with_the_nearest(project: Path, word: str, near: str) -> None:
+    """Such a word is told with the nearest command, or the nearest module of the folder, if one is near."""
+    done = run(project, word, fake=False)
+
+    assert done.returncode == 2
+    assert f"there is no command {word!r}" in done.stderr
+    assert f"did you mean {near}?" in done.stderr
+
+
+@pytest.mark.parametrize("word", ["shop", "shop.WorkerSettings", "shop:WorkerSettings"])
+def test_settings_need_no_subcommand(project: Path, word: str) -> None:
+    """A path, one with a colon and the name of a module are settings, as with arq, and are imported."""
+    (project / "shop.py").write_text("raise SystemExit(7)\n")
+
+    assert run(project, word, fake=False).returncode == 7
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("demo.WorkerSettings", "no module named 'demo' ("),
+        ("demo:WorkerSettings", "no module named 'demo' ("),
+        ("toyapp", "'toyapp' is a module without a WorkerSettings"),
+    ],
+)
+def test_path_that_leads_nowhere_is_about_the_worker(project: Path, word: str, said: str) -> None:
+    """What can only be a path, and a module that is there, are told with the usage of a worker."""
+    done = run(project, word, fake=False)
+
+    assert done.returncode == 2
+    assert f"Error: {said}" in done.stderr
+    assert "there is no command" not in done.stderr
+    assert "Try 'arqlite worker --help' for help." in done.stderr
+
+
 def test_added_command_is_listed() -> None:
     """A command that others add is in the help, and can be called."""
     group = Sections(sections={"Setup": {}}, name="arqlite")

@@ -56,10 +56,12 @@ def test_completion_script(project: Path, shell: str, word: str) -> None:
         ("arqlite jobs state:dis", ["plain,state:discarded"]),
         ("arqlite jobs pri", ["plain,priority:"]),
         ("arqlite cron r", ["plain,resume", "plain,run"]),
+        ("arqlite demo --bur", ["plain,--burst"]),
+        ("arqlite jbos --bur", ["plain,--burst"]),
     ],
 )
 def test_words_are_completed(project: Path, words: str, wanted: list[str]) -> None:
-    """Commands, names of a filter and their values are completed."""
+    """Commands, filters and values are completed; a first word that is wrong is no error yet."""
     count = str(len(words.split()) - 1)
     done = run(project, fake=False, _ARQLITE_COMPLETE="bash_complete", COMP_WORDS=words, COMP_CWORD=count)
 
