@@ -131,7 +131,8 @@ def test_page_that_breaks_is_complained_of(browser: Any) -> None:
         assert watched.complaints == []
 
         faulty.ends = ("/jobs", "/errors")
-        assert look_again("/jobs") == 500
+        # What the script had asked for before may still be answered.
+        assert 500 in (look_again("/jobs") for _ in range(5))
         watched.page.goto(origin + "/errors")
 
         assert set(watched.complaints) == {f"answer: 500 of {origin}{path}" for path in faulty.ends}

@@ -201,11 +201,12 @@ async def test_prune_of_many_batches(queue: Queue, eventually: Any) -> None:
 
 async def test_expired_result_is_absent(queue: Queue, eventually: Any) -> None:
     """A result that outlived its time is absent for every reader, though it is not pruned yet."""
-    await queue.fill("a")
+    await queue.fill("a", "kept")
     await queue.open("s")
     await queue.claim("s")
+    await queue.finish("s", "kept", keep_ms=HOUR)
     await queue.finish("s", "a", keep_ms=20)
-    assert await queue.home("a") == "finished"
+    assert await queue.home("kept") == "finished"
 
     async def is_absent() -> bool:
         return await queue.home("a") == "absent"
