@@ -42,6 +42,15 @@ def server(tmp_path: Path) -> Iterator[ChaosServer]:
 
 
 @pytest.fixture
+def replica(tmp_path: Path) -> Iterator[ChaosServer]:
+    """Another server, which follows none until it is told to."""
+    replica = ChaosServer(tmp_path / "replica")
+    replica.start()
+    yield replica
+    replica.stop()
+
+
+@pytest.fixture
 def proxy(server: ChaosServer) -> Iterator[Proxy]:
     """A proxy before the server that passes everything until told otherwise."""
     proxy = Proxy(server.port)

@@ -28,19 +28,10 @@ sentinel failover-timeout {name} 5000
 
 
 @pytest.fixture
-def replica(server: ChaosServer, tmp_path: Path) -> Iterator[ChaosServer]:
-    """Follows the server."""
-    made = ChaosServer(tmp_path / "replica")
-    made.start()
-    with redis.Redis(port=made.port) as client:
-        client.replicaof("127.0.0.1", server.port)
-    yield made
-    made.stop()
-
-
-@pytest.fixture
 def sentinel(server: ChaosServer, replica: ChaosServer, tmp_path: Path) -> Iterator[int]:
-    """The port of a Sentinel that is about to learn of both."""
+    """The port of a Sentinel that is about to learn of the server and of a replica that follows it."""
+    with redis.Redis(port=replica.port) as client:
+        client.replicaof("127.0.0.1", server.port)
     folder, port = tmp_path / "sentinel", free_port()
     folder.mkdir()
     told = folder / "sentinel.conf"

@@ -127,13 +127,11 @@ async def test_runs_that_lost_their_redis_are_done_again(server: ChaosServer, sh
 
 
 async def test_lagging_replica_takes_over(
-    server: ChaosServer, proxy: Proxy, tmp_path: Path, books: tuple[str, str]
+    server: ChaosServer, replica: ChaosServer, proxy: Proxy, books: tuple[str, str]
 ) -> None:
     """A replica that had heard nothing for a while is promoted: what has ended since does not run again, what
     was accepted since does, and what ran is done again.
     """
-    replica = ChaosServer(tmp_path / "replica")
-    replica.start()
     shop = Shop(server.url(proxy.port), *books)
     await shop.open()
     try:
@@ -160,7 +158,6 @@ async def test_lagging_replica_takes_over(
         assert shop.all_at_work()
     finally:
         await shop.close()
-        replica.stop()
 
 
 async def _copied(primary: ChaosServer, replica: ChaosServer) -> None:
