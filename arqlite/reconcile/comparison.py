@@ -19,6 +19,9 @@ from .rules import NO_JOB, Repair, decide, decide_part
 # Jobs that run come first: they have waited already.
 STATUSES = (LedgerStatus.RUNNING, LedgerStatus.QUEUED)
 
+PART_GRACE = timedelta(minutes=15)
+"""So long may a part go on in a task when its job is over: to end its row sooner would undo its work."""
+
 Mark = tuple[LedgerStatus, tuple[datetime, str] | None]
 """Where to go on: the status that is looked at, and the last row of the page before."""
 
@@ -81,6 +84,7 @@ class Comparison:
         """Look whether the jobs go on of which these are parts; the queue knows only those."""
         if not parts:
             return []
+        since = self._clock() - PART_GRACE
         job_ids = sorted({part.parent or "" for part in parts})
         places = dict(zip(job_ids, await self.engine.compare(job_ids), strict=True))
         async with self.ledger.sessions() as db:
@@ -88,6 +92,8 @@ class Comparison:
         found = []
         for part in parts:
             job, place = jobs.get(part.parent or ""), places[part.parent or ""]
+            if job is not None and job.finished_at is not None and job.finished_at > since:
+                continue
             found.append(Difference(part.job_id, decide_part(job, place), part, place, job=job))
         return found
 
