@@ -23,7 +23,8 @@ async def test_kill_storm_runs_nothing_that_is_over(
     """However often workers are killed, all jobs end well, and none starts again after its commit."""
     ledger = Ledger(database_url)
     await ledger.upgrade()
-    options = {"lease": 2.0, "max_jobs": 4, "ledger": database_url, "mode": "strict"}
+    # A job that meets the third kill would be given up: what it ends by is not what this is about.
+    options = {"lease": 2.0, "max_jobs": 4, "max_rescues": 40, "ledger": database_url, "mode": "strict"}
     await fleet.start(3, **options)
     ids = [job.job_id for job in await pool.enqueue_many([("nap", (0.1,))] * JOBS)]
 

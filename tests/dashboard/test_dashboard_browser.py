@@ -15,7 +15,7 @@ from lacking import part
 from starlette.responses import PlainTextResponse
 
 from arqlite.console import JobDetail
-from arqlite.dashboard import live
+from arqlite.dashboard import live, sharing
 from arqlite.model.states import JobState
 
 pytestmark = pytest.mark.slow
@@ -296,6 +296,74 @@ def test_page_without_a_stream_asks_by_itself(browser: Any, monkeypatch: pytest.
         assert [one.partition("?")[0] for one in watched.complaints] == [f"answer: 503 of {origin}/live"]
 
 
+@pytest.mark.parametrize("mishap", ["no answer", "a proxy's answer", "a proxy's page"])
+def test_page_that_could_not_be_fetched_is_fetched_again(browser: Any, mishap: str) -> None:
+    """One fetch that fails, or that a proxy answers while a dashboard starts anew, leaves no page behind."""
+    console, missed = FakeConsole(), []
+
+    def fail_once(route: Any) -> None:
+        if missed or route.request.resource_type != "fetch":
+            route.continue_()
+            return
+        missed.append(route.request.url)
+        if mishap == "no answer":
+            route.abort()
+        else:
+            kind = "text/html" if mishap == "a proxy's page" else "text/plain"
+            route.fulfill(status=502, content_type=kind, body="<p>Bad gateway")
+
+    with served(console=console) as origin, looking(browser, origin) as watched:
+        page = watched.page
+        page.goto(origin)
+        page.evaluate("localStorage.setItem('arqlite.rate', '1')")
+        page.route("**/jobs", fail_once)
+        watched.open("/jobs")
+        page.wait_for_selector("body[data-state=away]")
+        page.wait_for_selector("body[data-state=live]")
+        place = next(
+            at
+            for at, job in enumerate(console.jobs_)
+            if job.state is JobState.EXECUTING and job.queue == SLASHED
+        )
+        console.jobs_[place] = replace(console.jobs_[place], state=JobState.DISCARDED)
+
+        playwright.expect(page.locator("tbody tr").nth(place)).to_contain_text("failed")
+
+        assert missed == [f"{origin}/jobs"]
+
+
+def test_page_that_leads_elsewhere_says_that_it_lives_no_more(browser: Any) -> None:
+    """Where a session is over and each page leads to a login, an open page stays, and its light is out."""
+    with served() as origin, looking(browser, origin) as watched:
+        page = watched.page
+        watched.open("/jobs")
+        page.wait_for_selector("body[data-state=live]")
+        page.route("**/jobs", lambda route: route.fulfill(status=302, headers={"Location": origin + "/"}))
+
+        page.keyboard.press(".")
+
+        page.wait_for_selector("body[data-state=off]")
+        assert page.locator("h1").inner_text() == "Jobs"
+        assert watched.complaints == []
+
+
+def test_page_catches_up_with_what_no_stream_tells(browser: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tag alone changes no number of a queue: a page that has heard nothing for a minute looks by itself."""
+    monkeypatch.setattr(sharing, "FRESH_S", 0.0)
+    console = FakeConsole()
+    with served(console=console) as origin, looking(browser, origin) as watched:
+        page = watched.page
+        page.clock.install()
+        with page.expect_response(lambda answer: answer.request.resource_type == "fetch"):
+            watched.open("/jobs")
+        console.jobs_[0] = replace(console.jobs_[0], tags=("late",))
+
+        page.clock.run_for(66_000)
+
+        playwright.expect(page.locator("tbody tr").first).to_contain_text("late")
+        assert watched.complaints == []
+
+
 def test_selection_holds_the_page(browser: Any) -> None:
     """While rows are selected nothing moves below them; when none is, the page catches up."""
     console = FakeConsole()
@@ -317,8 +385,9 @@ def test_selection_holds_the_page(browser: Any) -> None:
             other.open("/jobs")
             playwright.expect(other.page.locator("tbody tr").nth(place)).to_contain_text("failed")
             other.page.wait_for_selector("body[data-state=live]")
-            console.jobs_[place + 4] = replace(console.jobs_[place + 4], tags=("late",))
-            console.jobs_[place + 1] = replace(console.jobs_[place + 1], state=JobState.EXECUTING)
+            # Not as it was at first: a stream that has not seen what was between would have nothing to tell.
+            late = replace(console.jobs_[place + 4], tags=("late",), state=JobState.EXECUTING)
+            console.jobs_[place + 4] = late
             playwright.expect(other.page.locator("tbody tr").nth(place + 4)).to_contain_text("late")
         assert "running" in row.inner_text()
 

@@ -94,7 +94,7 @@ function doToJobs(verb) {
 // -- live: hear that something has changed, fetch this page again, and change what differs
 
 const rate = () => Number(kept.get("rate", "5"));
-let stream = null, isDue = false, isFetching = false, isBroken = false, timer = 0, again = 0, isOver = false;
+let stream = null, isDue = false, isFetching = false, isBroken = false, timer = 0, again = 0, isOver = false, lastLook = Date.now();
 
 function isHeld() {
   const focused = document.activeElement, selection = getSelection();
@@ -133,9 +133,10 @@ function heard(isOpen) {
 }
 function pace() {
   clearInterval(timer);
-  // What a running job tells of itself changes nothing that the stream looks at.
-  timer = setInterval(() => { isDue ||= isBroken || one("[data-follow]") !== null; refreshIfDue(); }, Math.max(rate(), isBroken ? 5 : 1) * 1000);
+  timer = setInterval(() => { isDue ||= isBroken || isUntold(); refreshIfDue(); }, Math.max(rate(), isBroken ? 5 : 1) * 1000);
 }
+// The stream looks at numbers of queues: a running job tells of itself, and a tag or a time may change, without one.
+const isUntold = () => one("[data-follow]") !== null || Date.now() - lastLook > 60_000;
 function showState(state) {
   body.dataset.state = state ?? (!rate() || document.hidden ? "off" : isBroken ? "asks" : "live");
 }
@@ -145,13 +146,18 @@ function refreshIfDue() {
 async function refresh() {
   isFetching = true;
   isDue = false;
+  lastLook = Date.now();
   try {
     const answer = await fetch(location.href, { headers: { Accept: "text/html" }, credentials: "same-origin" });
+    const isAway = answer.status >= 500;
     // What a form has answered stands under the address of the form, which is no page: it is left as it is.
     const isPage = !answer.redirected && answer.status !== 405 && (answer.headers.get("content-type") ?? "").startsWith("text/html");
-    if (!isPage) { isOver = true; connect(); return; }
+    if (!isPage && !isAway) { isOver = true; connect(); showState("off"); return; }
     const told = new DOMParser().parseFromString(await answer.text(), "text/html"), fresh = one("#main", told);
-    if (!fresh || isHeld()) { isDue = true; return; }
+    isDue ||= isAway || !fresh || isHeld();
+    // A proxy may answer for a dashboard that starts anew: what it says is none of our pages.
+    if (!fresh) return showState(isAway ? "away" : undefined);
+    if (isHeld()) return;
     // What was just done is told once, by the first page: it stays there long enough to be read.
     const said = one("#flash");
     if (said && !one("#flash", told) && performance.now() < 8000) fresh.prepend(said.cloneNode(true));
@@ -160,6 +166,7 @@ async function refresh() {
     settle();
     showState();
   } catch {
+    isDue = true;
     showState("away");
   } finally {
     isFetching = false;
