@@ -41,8 +41,8 @@ async def test_kill_storm_loses_nothing(
 ) -> None:
     """2,000 jobs while a worker is killed every second: none is lost, and only jobs in flight run again.
 
-    A lease is two of the storm's seconds: what was rescued begins just before the next kill, so that one run in
-    a dozen has a job that met three of them, and it would be given up. That is `max_rescues`' doing, see below.
+    A lease is two of the storm's seconds: what was rescued begins just before the next kill, so that one run
+    in a dozen has a job that met three of them and would be given up. That is for `max_rescues`, see below.
     """
     options = {"lease": 2.0, "max_jobs": 4, "max_rescues": 40}
     await fleet.start(4, **options)

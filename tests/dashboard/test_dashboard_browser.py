@@ -348,7 +348,7 @@ def test_page_that_leads_elsewhere_says_that_it_lives_no_more(browser: Any) -> N
 
 
 def test_page_catches_up_with_what_no_stream_tells(browser: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A tag alone changes no number of a queue: a page that has heard nothing for a minute looks by itself."""
+    """A tag alone changes no number of a queue: a page that heard nothing for a minute looks by itself."""
     monkeypatch.setattr(sharing, "FRESH_S", 0.0)
     console = FakeConsole()
     with served(console=console) as origin, looking(browser, origin) as watched:
