@@ -183,6 +183,10 @@ class ArqRedis(Enqueuing, Redis):  # type: ignore[misc]  # redis-py's own bases 
         """
         return await Job(job_id, self, queue_name or self.default_queue_name).delete()
 
+    def for_queue(self, queue: str) -> ArqRedis:
+        """The client that reaches a queue's keys: this one, but in a cluster."""
+        return self
+
     async def aclose(self, close_connection_pool: bool | None = None) -> None:
         """Close the pool; may be called twice. What rows and Redis are still to be told, is told first."""
         if self._outbox is not None:

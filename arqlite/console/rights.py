@@ -39,6 +39,7 @@ async def missing_rights(pool: ArqRedis, queue: str) -> list[str]:
 
     Nothing is changed. Of a user who may not even begin or end a transaction only that is told.
     """
+    pool = pool.for_queue(queue)
     keys = Keys(queue, pool.connection_pool.connection_kwargs.get("db") or 0)
     names = {"K": keys.base + "checkup", "C": keys.finished_channel}
     redis_pool: Any = pool.connection_pool  # redis-py leaves some of it unannotated

@@ -59,7 +59,7 @@ async def _of_server(links: Links, address: str, place: Place, *, thorough: bool
 
 
 async def _look(address: str, place: Place, inspector: Inspector, *, thorough: bool) -> ServerFacts:
-    pool = inspector.pool
+    pool = inspector.pool.for_queue(place.queue)
     rights = await missing_rights(pool, place.queue) if thorough else ()
     latency_s, skew = await _clock(pool)
     told = await _or_nothing(pool.info())

@@ -88,7 +88,8 @@ class RedisEngine(Management, Homes, Duties, FlowVerbs, Steering, Spilling, Upke
     """One queue in one Redis database.
 
     Args:
-        client: a `redis.asyncio.Redis`; its pool serves all calls but a worker's turns.
+        client: a `redis.asyncio.Redis`; its pool serves all calls but a worker's turns. One of a cluster
+            (`for_queue`) hands out the client of the queue's node.
         queue: the queue's name.
         timeout: seconds after which a call without an answer counts as failed.
 
@@ -98,7 +99,8 @@ class RedisEngine(Management, Homes, Duties, FlowVerbs, Steering, Spilling, Upke
     """
 
     def __init__(self, client: Any, queue: str, *, timeout: float = 5.0) -> None:
-        self.client = client
+        # In a cluster each queue has its node, and the client of that one is another.
+        self.client = client = client.for_queue(queue) if hasattr(client, "for_queue") else client
         self.queue = queue
         self.keys = Keys(queue, client.connection_pool.connection_kwargs.get("db") or 0)
         self.remember_ms = 0

@@ -66,6 +66,11 @@ class ChaosServer:
         if self._process is not None:
             self._end(signal.SIGKILL)
 
+    @property
+    def is_up(self) -> bool:
+        """Whether it was started, and not ended since."""
+        return self._process is not None
+
     def accepted_ends(self) -> Counter[str]:
         """Count per job how often an end was written, by the server's own append-only file."""
         ends: Counter[str] = Counter()
