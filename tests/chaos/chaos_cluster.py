@@ -34,7 +34,7 @@ class Node(ChaosServer):
     def _options(self) -> list[str]:
         return [
             *super()._options(), "--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf",
-            "--cluster-node-timeout", "1500", "--cluster-port", str(self.bus),
+            "--cluster-node-timeout", "4000", "--cluster-port", str(self.bus),
             "--cluster-require-full-coverage", "no", "--cluster-replica-validity-factor", "0",
             "--repl-diskless-sync-delay", "0",
         ]  # fmt: skip
