@@ -183,10 +183,6 @@ class ArqRedis(Enqueuing, Redis):  # type: ignore[misc]  # redis-py's own bases 
         """
         return await Job(job_id, self, queue_name or self.default_queue_name).delete()
 
-    def for_queue(self, queue: str) -> ArqRedis:
-        """The client that reaches a queue's keys: this one, but in a cluster."""
-        return self
-
     async def aclose(self, close_connection_pool: bool | None = None) -> None:
         """Close the pool; may be called twice. What rows and Redis are still to be told, is told first."""
         if self._outbox is not None:
@@ -196,6 +192,9 @@ class ArqRedis(Enqueuing, Redis):  # type: ignore[misc]  # redis-py's own bases 
             await watch.close()
         self._watches.clear()
         await super().aclose(close_connection_pool)
+        if self.auto_close_connection_pool if close_connection_pool is None else close_connection_pool:
+            # Older redis-py only disconnects its pool; one of sentinels or of a cluster has more to close.
+            await self.connection_pool.aclose()
 
     def queue(self, name: str) -> EnqueueBatch:
         """Hand out the one place where jobs for a queue are gathered."""

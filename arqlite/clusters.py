@@ -1,63 +1,62 @@
-"""A client of a Redis Cluster: each queue's calls go to the node that has the queue."""
+"""A client of a Redis Cluster, for what is about no queue; to queues leads `engine/shards.py`."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import MovedError
 
 from .client import ArqRedis
 from .engine.shards import Address, Shard, ShardPool, cluster_map, slot_of
 
+logger = logging.getLogger("arqlite.connections")
+
+# A key may move on while it is followed, and not for ever.
+_HOPS = 4
+
 
 class ClusterRedis(ArqRedis):
-    """An `ArqRedis` of a cluster.
+    """An `ArqRedis` of a cluster: a command of one key goes to the node that has it.
 
-    Queues may be on different nodes; whatever is done to one goes to its own, and so does a command of one
-    key. A command of several keys is the server's matter, as with any client.
+    A command of several keys, and a pipeline, is the server's matter: its keys have to share a slot.
     """
-
-    def __init__(self, pool: ShardPool, clients: dict[int, ClusterRedis] | None = None) -> None:
-        super().__init__(pool)
-        self.auto_close_connection_pool = True
-        self._shard_pool = pool
-        self._clients = {} if clients is None else clients
-        self._clients.setdefault(pool.shard.slot, self)
-        self._is_first = clients is None
-
-    def for_queue(self, queue: str) -> ClusterRedis:
-        """The client of the node that has a queue."""
-        return self._of_slot(slot_of(queue))
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
         """Send a command; to the node that has its key."""
-        try:
-            return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]  # as redis-py's
-        except MovedError as moved:  # one of this client's own slot is not told
-            return await self._of_slot(moved.slot_id).execute_command(*args, **options)
+        send: Any = super().execute_command
+        for _ in range(_HOPS):
+            try:
+                return await send(*args, **options)
+            except MovedError as moved:  # one of this client's own slot is not told
+                send = self._pool.node(moved.node_addr).execute_command
+        return await send(*args, **options)
 
     async def scan_iter(  # type: ignore[override]  # redis-py annotates the blocking one's
         self, *args: Any, **options: Any
     ) -> AsyncIterator[Any]:
-        """Walk through the keys of all nodes."""
-        for slot in await self._shard_pool.shard.cluster.slots_of_masters():
-            # Not this method of that client, which would walk through all of them again.
-            async for key in super(ClusterRedis, self._of_slot(slot)).scan_iter(*args, **options):
-                yield key
+        """Walk through the keys of all masters; those that are away are told in the log and left out.
 
-    async def aclose(self, close_connection_pool: bool | None = None) -> None:
-        """Close the pools of all nodes; may be called twice."""
-        if self._is_first:
-            for client in [client for client in self._clients.values() if client is not self]:
-                await client.aclose(close_connection_pool)
-        await super().aclose(close_connection_pool)
+        Raises:
+            redis.exceptions.ConnectionError: none of them is there.
+        """
+        masters = await self._pool.shard.cluster.masters()
+        away = 0
+        for host, port in masters:
+            try:
+                async for key in self._pool.node((host, port)).scan_iter(*args, **options):
+                    yield key
+            except (RedisConnectionError, OSError) as error:
+                away += 1
+                if away == len(masters):
+                    raise
+                logger.warning("keys of %s:%s are left out: %s", host, port, error)
 
-    def _of_slot(self, slot: int) -> ClusterRedis:
-        client = self._clients.get(slot)
-        if client is None:
-            client = ClusterRedis(self._shard_pool.sibling(slot), self._clients)
-        return client
+    @property
+    def _pool(self) -> ShardPool:
+        return cast("ShardPool", self.connection_pool)
 
 
 def cluster_client(seeds: Sequence[Address], queue: str, settings: Mapping[str, Any]) -> ClusterRedis:
@@ -69,4 +68,6 @@ def cluster_client(seeds: Sequence[Address], queue: str, settings: Mapping[str, 
         settings: of its connections, as for `redis.asyncio.Redis`.
     """
     shard = Shard(cluster_map(seeds, settings), slot_of(queue))
-    return ClusterRedis(ShardPool(shard, **settings))
+    client = ClusterRedis(ShardPool(shard, **settings))
+    client.auto_close_connection_pool = True
+    return client

@@ -13,8 +13,8 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 from redis.backoff import NoBackoff
+from redis.exceptions import AuthenticationError, RedisError, ResponseError
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError
 
 from .client import ArqRedis
 from .clusters import cluster_client
@@ -46,6 +46,8 @@ __all__ = (
 logger = logging.getLogger("arqlite.connections")
 
 _UNLIMITED_CONNECTIONS = 2**31
+# What a server says that has fewer databases, and what one of a cluster does.
+_NO_DATABASE = ("DB index is out of range", "SELECT is not allowed")
 # A server that accepts a connection and then says nothing is as good as none.
 _GREETING_S = 4.0
 
@@ -143,8 +145,12 @@ async def _greet(settings: RedisSettings, queue: str) -> None:
             await client.ping()
     except RedisConnectionError as error:
         # A connection wraps whatever went wrong while it was made; this will not be better the next time.
-        if isinstance(error.__cause__, ConfigurationError):
+        if isinstance(error.__cause__, ConfigurationError | AuthenticationError):
             raise error.__cause__ from None
+        raise
+    except ResponseError as error:
+        if settings.database and any(words in str(error) for words in _NO_DATABASE):
+            raise ConfigurationError(f"this Redis has no database {settings.database}: {error}") from None
         raise
     finally:
         await client.aclose(close_connection_pool=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -35,7 +37,7 @@ class Node(ChaosServer):
         return [
             *super()._options(), "--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf",
             "--cluster-node-timeout", "4000", "--cluster-port", str(self.bus),
-            "--cluster-require-full-coverage", "no", "--cluster-replica-validity-factor", "0",
+            "--cluster-replica-validity-factor", "0",
             "--repl-diskless-sync-delay", "0",
         ]  # fmt: skip
 
@@ -94,11 +96,19 @@ class Cluster:
                 return next(node for node in self.nodes if node.port == port)
         raise LookupError(slot)
 
-    def move(self, slot: int, to: Node) -> None:
-        """Move a slot with its keys to another master."""
+    def begin_to_move(self, slot: int, to: Node) -> Node:
+        """Have two masters expect that a slot goes from one to the other; tells from which."""
         origin = self.owner_of(slot)
         to.ask("CLUSTER SETSLOT", slot, "IMPORTING", origin.name)
         origin.ask("CLUSTER SETSLOT", slot, "MIGRATING", to.name)
+        return origin
+
+    def move(self, slot: int, to: Node) -> None:
+        """Move a slot with its keys to another master."""
+        self.finish_move(slot, self.begin_to_move(slot, to), to)
+
+    def finish_move(self, slot: int, origin: Node, to: Node) -> None:
+        """Move the keys, and have both masters know it."""
         while keys := origin.ask("CLUSTER GETKEYSINSLOT", slot, 100):
             origin.ask("MIGRATE", "127.0.0.1", to.port, "", 0, 5000, "REPLACE", "KEYS", *keys)
         for node in (to, origin):
@@ -109,6 +119,14 @@ class Cluster:
         at = time.monotonic()
         node.kill()
         return at
+
+    def freeze(self, node: Node) -> None:
+        """Have a node accept connections and say nothing."""
+        os.kill(node.pid, signal.SIGSTOP)
+
+    def thaw(self, node: Node) -> None:
+        """Have a frozen node go on."""
+        os.kill(node.pid, signal.SIGCONT)
 
     def wait_until_replicated(self, master: Node) -> None:
         """Wait until all replicas have what their master has written so far."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from chaos_server import ChaosServer
 from chaos_trace import Trace
 from chaos_wait import until
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from arqlite import create_pool
 from arqlite.connections import ArqRedis, ClusterSettings, RedisSettings
@@ -104,6 +107,31 @@ async def test_failover_of_a_node_loses_nothing(
     assert all(fleet.is_alive(pid) for pid in pids)
 
 
+async def test_frozen_node_is_left(cluster: Cluster, pool: ArqRedis, fleet: Fleet, trace: Trace) -> None:
+    """A node that accepts connections and says nothing holds nobody up once its replica has taken over."""
+    master = cluster.owner_of(slot_of(QUEUE))
+    cluster.add_replica(master)
+    jobs = await pool.enqueue_many([("nap", (0.05,))] * 100)
+    ids = [job.job_id for job in jobs if job is not None]
+    cluster.wait_until_replicated(master)
+    await fleet.start(1, lease=5.0, max_jobs=5)
+    await until(lambda: len(trace.finished()) > 20, WITHIN_S, "some are over")
+
+    cluster.freeze(master)
+    try:
+        await until(lambda: trace.finished() >= set(ids), WITHIN_S, f"all are over\n{fleet.logs()}")
+        with contextlib.suppress(RedisTimeoutError):  # over a connection that the node had before
+            await pool.enqueue_job("nap")
+        late = await pool.enqueue_job("nap")
+        other = await create_pool(RedisSettings.from_dsn(cluster.url()))
+        await other.aclose(close_connection_pool=True)
+    finally:
+        cluster.thaw(master)
+
+    assert late is not None
+    assert close_books(ids, trace, fleet.killed).lost == set()
+
+
 async def test_slot_that_moves_takes_its_queue_along(
     cluster: Cluster, pool: ArqRedis, fleet: Fleet, trace: Trace
 ) -> None:
@@ -115,7 +143,13 @@ async def test_slot_that_moves_takes_its_queue_along(
     ids = [job.job_id for job in jobs if job is not None]
     await until(lambda: len(trace.finished()) > 50, WITHIN_S, "some are over")
 
-    cluster.move(slot_of(QUEUE), target)
+    # Nobody who enqueues hears of it, but that it takes a while.
+    cluster.begin_to_move(slot_of(QUEUE), target)
+    meanwhile = asyncio.create_task(pool.enqueue_job("nap"))
+    await asyncio.sleep(0)
+    cluster.finish_move(slot_of(QUEUE), origin, target)
+    during = await meanwhile
+    assert during is not None
     await until(lambda: trace.finished() >= set(ids), WITHIN_S, f"all are over\n{fleet.logs()}")
     late = await pool.enqueue_job("nap")
     assert late is not None
@@ -123,10 +157,29 @@ async def test_slot_that_moves_takes_its_queue_along(
 
     account = close_books(ids, trace, fleet.killed)
     assert (account.lost, account.most_at_once, account.repeats) == (set(), 1, 0)
+    assert trace.of(during.job_id)
     assert cluster.owner_of(slot_of(QUEUE)) is target
     assert all([(await result_of(pool, job_id)).success for job_id in ids])
     assert await left_in_redis(pool, ids) == {}
     assert all(fleet.is_alive(pid) for pid in pids)
+
+
+async def test_other_keys_need_few_connections(cluster: Cluster, pool: ArqRedis) -> None:
+    """What a job keeps in the cluster goes to the node of each key, and takes no connection per slot."""
+    for number in range(300):
+        await pool.set(f"cache:{number}", number)
+
+    assert [await pool.get(f"cache:{number}") for number in (0, 150, 299)] == [b"0", b"150", b"299"]
+    assert len([key async for key in pool.scan_iter(match="cache:*")]) == 300
+    assert sum(int(node.ask("INFO", "clients")["connected_clients"]) for node in cluster.masters) < 12
+    await pool.aclose(close_connection_pool=True)
+    assert sum(int(node.ask("INFO", "clients")["connected_clients"]) for node in cluster.masters) == 3
+
+
+async def test_database_that_a_cluster_lacks(cluster: Cluster) -> None:
+    """A database number is told as what is wrong, at once."""
+    with pytest.raises(ConfigurationError, match="this Redis has no database 1"):
+        await create_pool(RedisSettings.from_dsn(cluster.url() + "/1"))
 
 
 async def test_cluster_is_reached_though_a_listed_node_is_away(cluster: Cluster) -> None:
