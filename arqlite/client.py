@@ -192,6 +192,9 @@ class ArqRedis(Enqueuing, Redis):  # type: ignore[misc]  # redis-py's own bases 
             await watch.close()
         self._watches.clear()
         await super().aclose(close_connection_pool)
+        if self.auto_close_connection_pool if close_connection_pool is None else close_connection_pool:
+            # Older redis-py only disconnects its pool; one of sentinels or of a cluster has more to close.
+            await self.connection_pool.aclose()
 
     def queue(self, name: str) -> EnqueueBatch:
         """Hand out the one place where jobs for a queue are gathered."""

@@ -1,36 +1,39 @@
-"""Where Redis is, and how to connect to it."""
+"""How to connect to Redis: to one server, to the master of sentinels, to a cluster."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import re
 import ssl as _ssl
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields, replace
-from typing import Any, NoReturn, cast
-from urllib.parse import ParseResult, parse_qs, parse_qsl, unquote, urlparse
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, cast
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import AuthenticationError, RedisError, ResponseError
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from .client import ArqRedis
+from .clusters import cluster_client
 from .constants import default_queue_name, expires_extra_ms, job_key_prefix, result_key_prefix
 from .errors import ConfigurationError
 from .jobs import Deserializer, Job, JobDef, JobResult, Serializer
 from .model import checks
-from .surroundings import REDIS_VARIABLE, missing_dev, redis_url
+from .redis_settings import ClusterSettings, RedisSettings, SentinelSettings, default_redis_settings
+from .surroundings import missing_dev
 
 __all__ = (
     "ArqRedis",
+    "ClusterSettings",
     "Deserializer",
     "Job",
     "JobDef",
     "JobResult",
     "RedisSettings",
+    "SentinelSettings",
     "Serializer",
     "create_pool",
     "default_queue_name",
@@ -42,229 +45,11 @@ __all__ = (
 
 logger = logging.getLogger("arqlite.connections")
 
-_SCHEMES = {"redis": False, "rediss": True, "valkey": False, "valkeys": True, "unix": False}
-_SENTINEL, _CLUSTER = "+sentinel", "+cluster"
-_SENTINEL_PORT = 26_379
-_HOST = re.compile(r"(?:\[([0-9A-Fa-f:.%]+)\]|([^\s\[\]:,]+))(?::(\d{1,5}))?")
-_YES, _NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
-_SWITCHES = dict.fromkeys(_YES, True) | dict.fromkeys(_NO, False)
-_ENCODE = "percent-encode / ? # [ ] and @ in the password, / as %2F and so on"
-_NO_CLUSTER = (
-    "arqlite does not speak to a Redis Cluster: give it one server, redis://host:6379/0, or sentinels, "
-    "redis+sentinel://host1:26379,host2:26379/mymaster/0"
-)
-_LAST_PORT = 65_535
-# Fields that hold objects, for which a URL has no words.
-_OBJECTS = ("retry", "retry_on_error")
 _UNLIMITED_CONNECTIONS = 2**31
+# What a server says that has fewer databases, and what one of a cluster does.
+_NO_DATABASE = ("DB index is out of range", "SELECT is not allowed")
 # A server that accepts a connection and then says nothing is as good as none.
 _GREETING_S = 4.0
-
-
-@dataclass
-class RedisSettings:
-    """Where Redis is and how to reach it.
-
-    Attributes:
-        host: a name, or for sentinels a list of (host, port).
-        port, unix_socket_path, database, username, password: as in redis-py.
-        ssl and ssl_*: as in redis-py.
-        conn_timeout: seconds that connecting may take.
-        conn_retries, conn_retry_delay: how often, and after how many seconds, `create_pool` tries again.
-        max_connections: of the pool; None is no limit.
-        sentinel, sentinel_master: whether `host` lists sentinels, and the name of the master they watch.
-        retry_on_timeout, retry_on_error, retry: as in redis-py.
-    """
-
-    host: str | list[tuple[str, int]] = "localhost"
-    port: int = 6379
-    unix_socket_path: str | None = None
-    database: int = 0
-    username: str | None = None
-    password: str | None = None
-    ssl: bool = False
-    ssl_keyfile: str | None = None
-    ssl_certfile: str | None = None
-    ssl_cert_reqs: str = "required"
-    ssl_ca_certs: str | None = None
-    ssl_ca_data: str | None = None
-    ssl_check_hostname: bool = False
-    conn_timeout: int = 1
-    conn_retries: int = 5
-    conn_retry_delay: int = 1
-    max_connections: int | None = None
-    sentinel: bool = False
-    sentinel_master: str = "mymaster"
-    retry_on_timeout: bool = False
-    retry_on_error: list[Exception] | None = None
-    retry: Retry | None = None
-
-    @classmethod
-    def from_dsn(cls, dsn: str) -> RedisSettings:
-        """Read a URL: `redis://user:password@host:6379/1`, `rediss://…` or `unix:///path?db=1`; of sentinels
-        `redis+sentinel://user:password@host1:26379,host2:26379/mymaster/1`, or `rediss+sentinel://…`.
-
-        User and password are percent-decoded; query parameters with the name of a field set it. Of sentinels
-        these are `SentinelSettings`.
-
-        Raises:
-            RuntimeError: another scheme.
-            ConfigurationError: it is no text, a query parameter has no such value, the URL cannot be read, or
-                it is one of a Redis Cluster; of such a one the message has no part, which may be one of the
-                password.
-        """
-        if not isinstance(dsn, str):
-            _refuse_url(dsn)
-        if _kind_of(dsn) == _CLUSTER:
-            raise ConfigurationError(_NO_CLUSTER)
-        if _kind_of(dsn) == _SENTINEL:
-            return SentinelSettings.from_url(dsn)
-        url, port = _parsed(dsn)
-        query = {name: values[-1] for name, values in parse_qs(url.query).items()}
-        is_local = url.scheme == "unix"
-        database = query.pop("db", None) or (None if is_local else url.path.strip("/")) or "0"
-        if not database.isdecimal():
-            raise ConfigurationError(f"the database in a Redis URL must be a number; {_ENCODE}")
-        settings = cls(
-            host="localhost" if is_local else url.hostname or "localhost",
-            port=6379 if is_local else port or 6379,
-            unix_socket_path=unquote(url.path) if is_local else None,
-            ssl=_SCHEMES[url.scheme],
-            username=unquote(url.username) if url.username else None,
-            password=unquote(url.password) if url.password else None,
-            database=int(database),
-        )
-        for name, text in query.items():
-            settings._set_from_text(name, text)
-        return settings
-
-    def __repr__(self) -> str:
-        shown = ((field.name, getattr(self, field.name)) for field in fields(self))
-        return f"{type(self).__name__}({', '.join(f'{k}={_masked(k, v)!r}' for k, v in shown)})"
-
-    def _set_from_text(self, name: str, text: str) -> None:
-        current = getattr(self, name, None)
-        if name not in {field.name for field in fields(self)}:
-            logger.warning("Redis URL: unknown parameter %r is ignored", name)
-        elif name in _OBJECTS:
-            raise ConfigurationError(f"{name} cannot be set in a Redis URL, got {text!r}; set it in code")
-        elif isinstance(current, bool):
-            if text.lower() not in _SWITCHES:
-                raise ConfigurationError(f"{name} in a Redis URL must be true or false, got {text!r}")
-            setattr(self, name, _SWITCHES[text.lower()])
-        elif isinstance(current, int) or name == "max_connections":
-            if not text.isdecimal():
-                raise ConfigurationError(f"{name} in a Redis URL must be a number, got {text!r}")
-            setattr(self, name, int(text))
-        else:
-            setattr(self, name, text)
-
-
-@dataclass(repr=False)
-class SentinelSettings(RedisSettings):
-    """Where sentinels are that want another user, or another password, than Redis itself.
-
-    Attributes:
-        sentinel_username, sentinel_password: for the sentinels; None is what Redis is told, an empty text is
-            nothing.
-    """
-
-    sentinel_username: str | None = None
-    sentinel_password: str | None = None
-
-    @classmethod
-    def from_url(cls, dsn: str) -> SentinelSettings:
-        """Read a URL of sentinels; see `RedisSettings.from_dsn`."""
-        scheme, _, rest = dsn.partition("://")
-        authority = re.split("[/?#]", rest, maxsplit=1)[0]
-        login, has_login, listed = authority.rpartition("@")
-        url = urlparse(f"//x{rest.removeprefix(authority)}")
-        if "@" in url.path or "@" in url.fragment:
-            raise ConfigurationError(f"a Redis URL has an @ where none can be; {_ENCODE}")
-        service, _, database = url.path.strip("/").partition("/")
-        # All but the hosts is read as in the URL of one server.
-        plain = f"{scheme.removesuffix(_SENTINEL)}://{login}{has_login}sentinel/{database}"
-        settings = cast("SentinelSettings", cls.from_dsn(f"{plain}?{url.query}" if url.query else plain))
-        settings.host, settings.port = list(_sentinels(listed)), cls.port
-        settings.sentinel = True
-        if service:
-            settings.sentinel_master = unquote(service)
-        for name in ("sentinel_username", "sentinel_password"):
-            if f"{name}=" in url.query.split("&"):  # empty: the sentinels want none
-                setattr(settings, name, "")
-        return settings
-
-
-def default_redis_settings() -> RedisSettings:
-    """Where Redis is for those who name none: as `ARQLITE_REDIS_URL` says, or where the `arqlite dev` of this
-    project has it, else on localhost.
-
-    Raises:
-        ConfigurationError: the variable is no URL of a Redis.
-    """
-    url = redis_url()
-    try:
-        return RedisSettings() if url is None else RedisSettings.from_dsn(url)
-    except (RuntimeError, ValueError) as error:
-        raise ConfigurationError(
-            f"{REDIS_VARIABLE} must be a URL such as redis://localhost:6379/0 ({error})"
-        ) from None
-
-
-def _refuse_url(given: Any) -> NoReturn:
-    """Say what came instead of a URL; of anything but None only the class, for it may have a password."""
-    told = "None (is the variable set?)" if given is None else f"a {type(given).__name__}"
-    raise ConfigurationError(f"a Redis URL is a text such as redis://localhost:6379/0, got {told}")
-
-
-def _parsed(dsn: str) -> tuple[ParseResult, int | None]:
-    """The parts of a URL, and its port. What urllib says of a bad one has parts of it: nothing is chained."""
-    try:
-        url = urlparse(dsn)
-        port = url.port
-    except ValueError:
-        raise ConfigurationError(f"the host or the port in a Redis URL cannot be read; {_ENCODE}") from None
-    if url.scheme not in _SCHEMES:
-        raise RuntimeError("invalid DSN scheme")
-    if _is_cut_short(url):
-        raise ConfigurationError(f"a Redis URL has an @ where none can be; {_ENCODE}")
-    return url, port
-
-
-def _kind_of(dsn: str) -> str:
-    """`+sentinel` or `+cluster` of a URL's scheme; empty for one server."""
-    scheme, _, kind = dsn.partition("://")[0].rpartition("+")
-    return f"+{kind}" if f"+{kind}" in (_SENTINEL, _CLUSTER) and scheme in _SCHEMES.keys() - {"unix"} else ""
-
-
-def _sentinels(listed: str) -> Iterator[tuple[str, int]]:
-    """Read `host1:26379,host2`."""
-    for told in listed.split(","):
-        found = _HOST.fullmatch(told)
-        if found is None or not 0 < int(found[3] or _SENTINEL_PORT) <= _LAST_PORT:
-            raise ConfigurationError(
-                "sentinels are listed in a URL as host:port,host:port, as in "
-                f"redis+sentinel://s1:26379,s2:26379/mymaster/0; {_ENCODE}"
-            )
-        yield found[1] or found[2], int(found[3] or _SENTINEL_PORT)
-
-
-def _is_cut_short(url: ParseResult) -> bool:
-    """Whether an @ stands behind the host, as it does if the password has a character that ends the host."""
-    known = {field.name for field in fields(SentinelSettings)}
-    path_may = url.scheme == "unix" and (not url.netloc or "@" in url.netloc)
-    return (
-        "@" in url.fragment
-        or ("@" in url.path and not path_may)
-        or any(
-            "@" in name or ("@" in value and name not in known)
-            for name, value in parse_qsl(url.query, keep_blank_values=True)
-        )
-    )
-
-
-def _masked(name: str, value: object) -> object:
-    return "***" if name in ("password", "sentinel_password") and value else value
 
 
 async def create_pool(
@@ -293,19 +78,14 @@ async def create_pool(
             nobody names a Redis and the project's `arqlite dev` has ended, a note says so.
         RuntimeError: `sentinel` is set and `host` is no list.
         ConfigurationError: these are no settings, this is no ledger, the queue has an empty name, or hosts
-            are listed without `sentinel`.
+            are listed without `sentinel` and are no `ClusterSettings`.
     """
     settings = default_redis_settings() if settings_ is None else settings_
     if not isinstance(settings, RedisSettings):
         raise ConfigurationError(
             f"create_pool takes RedisSettings (see RedisSettings.from_dsn), got {settings!r}"
         )
-    if not settings.sentinel and not isinstance(settings.host, str):
-        raise ConfigurationError(
-            f"a list of hosts is for sentinels, and sentinel is not set: {settings.host!r}"
-        )
-    if settings.sentinel and isinstance(settings.host, str):
-        raise RuntimeError("str provided for 'host' but 'sentinel' is true; list of sentinels expected")
+    _check_hosts(settings)
     if ledger is not None:
         # Here, since without a ledger there need not be an SQLAlchemy.
         from .ledger.given import must_be_a_ledger
@@ -314,7 +94,7 @@ async def create_pool(
     checks.queue("default_queue_name", default_queue_name)
     while True:
         try:
-            await _greet(settings)
+            await _greet(settings, default_queue_name)
         except (OSError, RedisError, TimeoutError) as error:
             if retry >= settings.conn_retries:
                 if settings_ is None and (hint := missing_dev()):
@@ -330,7 +110,7 @@ async def create_pool(
             if retry > 0:
                 logger.info("redis connection successful")
             break
-    pool = _connect(settings)
+    pool = _connect(settings, default_queue_name)
     pool.job_serializer = job_serializer
     pool.job_deserializer = job_deserializer
     pool.default_queue_name = default_queue_name
@@ -339,17 +119,48 @@ async def create_pool(
     return pool
 
 
-async def _greet(settings: RedisSettings) -> None:
+def _check_hosts(settings: RedisSettings) -> None:
+    is_listed = not isinstance(settings.host, str)
+    if isinstance(settings, ClusterSettings):
+        if not is_listed or not settings.host:
+            raise ConfigurationError(
+                f"the host of ClusterSettings is a list of (host, port), got {settings.host!r}"
+            )
+        if settings.sentinel:
+            raise ConfigurationError("a cluster has no sentinels: its nodes watch each other")
+    elif settings.sentinel and not is_listed:
+        raise RuntimeError("str provided for 'host' but 'sentinel' is true; list of sentinels expected")
+    elif is_listed and not settings.sentinel:
+        raise ConfigurationError(
+            "a list of hosts is for sentinels, and sentinel is not set; for a cluster there are"
+            f" ClusterSettings: {settings.host!r}"
+        )
+
+
+async def _greet(settings: RedisSettings, queue: str) -> None:
     """Try once to reach Redis; the client would try ten times and more by itself, each time it is asked."""
-    client = _connect(replace(settings, retry=Retry(NoBackoff(), 0)))
+    client = _connect(replace(settings, retry=Retry(NoBackoff(), 0)), queue)
     try:
         async with asyncio.timeout(settings.conn_timeout + _GREETING_S):
             await client.ping()
+    except RedisConnectionError as error:
+        # A connection wraps whatever went wrong while it was made; this will not be better the next time.
+        if isinstance(error.__cause__, ConfigurationError | AuthenticationError):
+            raise error.__cause__ from None
+        raise
+    except ResponseError as error:
+        if settings.database and any(words in str(error) for words in _NO_DATABASE):
+            raise ConfigurationError(f"this Redis has no database {settings.database}: {error}") from None
+        raise
     finally:
         await client.aclose(close_connection_pool=True)
 
 
-def _connect(settings: RedisSettings) -> ArqRedis:
+def _connect(settings: RedisSettings, queue: str) -> ArqRedis:
+    if isinstance(settings, ClusterSettings):
+        hosts = cast("list[tuple[str, int]]", settings.host)
+        how = {"db": settings.database, "socket_keepalive": True, **_common(settings), **_tls(settings)}
+        return cluster_client(hosts, queue, how)
     return _sentinel_client(settings) if settings.sentinel else _client(settings)
 
 
@@ -437,7 +248,9 @@ def _tls(settings: RedisSettings) -> dict[str, Any]:
 def _address(settings: RedisSettings) -> str:
     if settings.unix_socket_path:
         return settings.unix_socket_path
-    return f"{settings.host}:{settings.port}"
+    if isinstance(settings.host, str):
+        return f"{settings.host}:{settings.port}"
+    return ", ".join(f"{host}:{port}" for host, port in settings.host)
 
 
 async def log_redis_info(redis: Redis, log_func: Callable[[str], Any]) -> None:

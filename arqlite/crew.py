@@ -108,7 +108,7 @@ class Crew:
         self._books = _books_of(options, functions, self.engine, codec, self._deliver)
         self.producer = Producer(
             self.engine,
-            Waker(pool, self.engine.keys),
+            Waker(self.engine.client, self.engine.keys),
             self._books.acker,
             Intake(self._plain.table, limits, codec, options.queue),
             Capacity(functions, options.max_jobs, processes),

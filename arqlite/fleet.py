@@ -242,7 +242,8 @@ def _place(worker: Worker) -> tuple[str, int]:
     pool = worker.options.redis_pool
     told = worker.redis_settings
     if pool is None and told is not None:
-        return told.unix_socket_path or f"{told.host}:{told.port}", told.database
+        where = f"{told.host}:{told.port}" if isinstance(told.host, str) else str(told.host)
+        return told.unix_socket_path or where, told.database
     kwargs = (pool or worker.pool).connection_pool.connection_kwargs
     return kwargs.get("path") or f"{kwargs.get('host')}:{kwargs.get('port')}", int(kwargs.get("db") or 0)
 

@@ -19,7 +19,6 @@ from .connections import (
     ArqRedis,
     RedisSettings,
     create_pool,
-    default_redis_settings,
     log_redis_info,
 )
 from .constants import (
@@ -47,6 +46,7 @@ from .model.slips import options_in_words
 from .model.tasks import elsewhere, rules_of
 from .probes import Signs
 from .probes.systemd import announced
+from .redis_settings import default_redis_settings
 from .runtime.executor import Counters
 from .service import Service, end_task
 from .settings import WORDS_OF_OTHERS, WorkerOptions, get_kwargs, with_default_ledger

@@ -24,7 +24,13 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from worker_toys import Ctx, enqueue, lines
 
 from arqlite import ArqRedis, create_pool, func
-from arqlite.connections import RedisSettings, SentinelSettings, default_redis_settings, log_redis_info
+from arqlite.connections import (
+    ClusterSettings,
+    RedisSettings,
+    SentinelSettings,
+    default_redis_settings,
+    log_redis_info,
+)
 from arqlite.embedded.binaries import server_binaries
 from arqlite.errors import ConfigurationError, DeserializationError, SerializationError
 from arqlite.jobs import Job
@@ -83,13 +89,60 @@ def test_dsn(dsn: str, wanted: dict[str, Any]) -> None:
     assert {name: getattr(settings, name) for name in wanted} == wanted
 
 
-@pytest.mark.parametrize("dsn", ["redis+cluster://h:7000", "rediss+cluster://u:hunter2@h"])
-def test_dsn_of_a_cluster(dsn: str) -> None:
-    """A Redis Cluster is refused with what there is instead, and with nothing of the password."""
-    with pytest.raises(ConfigurationError, match=r"Redis Cluster: give it .*redis\+sentinel://") as caught:
-        RedisSettings.from_dsn(dsn)
+@pytest.mark.parametrize(
+    ("dsn", "wanted"),
+    [
+        ("redis+cluster://n1:7000,n2", {"host": [("n1", 7000), ("n2", 6379)], "database": 0, "ssl": False}),
+        (
+            "rediss+cluster://u:p%40ss@n1/?ssl_ca_certs=/ca.pem",
+            {
+                "host": [("n1", 6379)], "username": "u", "password": "p@ss", "ssl": True,
+                "ssl_ca_certs": "/ca.pem",
+            },
+        ),
+        ("valkey+cluster://[::1]:7000/2", {"host": [("::1", 7000)], "database": 2}),
+    ],
+)  # fmt: skip
+def test_dsn_of_a_cluster(dsn: str, wanted: dict[str, Any]) -> None:
+    """A URL lists nodes of a cluster; all else in it is read as in that of one server."""
+    settings = RedisSettings.from_dsn(dsn)
+
+    assert type(settings) is ClusterSettings
+    assert not settings.sentinel
+    assert {name: getattr(settings, name) for name in wanted} == wanted
+
+
+def test_dsn_of_a_cluster_shows_no_password() -> None:
+    """Neither an error nor a repr has the password of a cluster's URL."""
+    with pytest.raises(ConfigurationError, match=r"as in redis\+cluster://n1:6379,n2:6379") as caught:
+        RedisSettings.from_dsn("redis+cluster://u:hunter2@n1,,n2")
 
     assert "hunter2" not in str(caught.value)
+    assert "hunter2" not in repr(RedisSettings.from_dsn("redis+cluster://u:hunter2@n1"))
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        (ClusterSettings(host="n1"), "the host of ClusterSettings is a list"),
+        (ClusterSettings(host=[]), "the host of ClusterSettings is a list"),
+        (ClusterSettings(host=[("n1", 1)], sentinel=True), "a cluster has no sentinels"),
+        (RedisSettings(host=[("n1", 1)]), "for a cluster there are ClusterSettings"),
+    ],
+)
+async def test_hosts_that_cannot_be_meant(settings: RedisSettings, told: str) -> None:
+    """A list of hosts has to be one of sentinels or of nodes, and what it is has to be said."""
+    with pytest.raises(ConfigurationError, match=told):
+        await create_pool(settings)
+
+
+async def test_cluster_that_is_away() -> None:
+    """Where no node answers, all that were asked are named."""
+    settings = ClusterSettings(host=[("127.0.0.1", 1), ("localhost", 2)], conn_retries=0)
+    with pytest.raises(
+        RedisConnectionError, match=r"no node of the cluster answers \(127.0.0.1:1, localhost:2\)"
+    ):
+        await create_pool(settings)
 
 
 @pytest.mark.parametrize(

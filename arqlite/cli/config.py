@@ -89,7 +89,7 @@ def _settings_of(settings: Any, shows_all: bool) -> Iterator[Setting]:
 
 def _redis(made: Any) -> Any:
     """Where Redis is: of a pool that is given its connection, else of the settings, else where arq looks."""
-    from ..connections import default_redis_settings
+    from ..redis_settings import default_redis_settings
 
     return made.redis_settings or (None if made.redis_pool is not None else default_redis_settings())
 
@@ -199,6 +199,8 @@ def _dsn(redis: RedisSettings) -> str:
     if isinstance(redis.host, str):
         return f"{scheme}://{login}{redis.host}:{redis.port}/{redis.database}"
     hosts = ",".join(f"{host}:{port}" for host, port in redis.host)
+    if not redis.sentinel:
+        return f"{scheme}+cluster://{login}{hosts}/{redis.database}"
     return f"{scheme}+sentinel://{login}{hosts}/{redis.sentinel_master}/{redis.database}"
 
 

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from ..connections import ArqRedis, RedisSettings, default_redis_settings
+from ..connections import ArqRedis, RedisSettings
 from ..constants import default_queue_name
 from ..errors import ConfigurationError
 from ..model.functions import Function, func
+from ..redis_settings import default_redis_settings
 from ..settings import get_kwargs, with_default_ledger
 
 if TYPE_CHECKING:  # without a ledger there need not be an SQLAlchemy
@@ -118,5 +119,8 @@ def _server_of(kwargs: Mapping[str, Any]) -> str:
 
 
 def _server_of_settings(settings: RedisSettings) -> str:
-    where = settings.unix_socket_path or f"{settings.host}:{settings.port}"
+    host, port = settings.host, settings.port
+    if not isinstance(host, str):  # one of the sentinels, or of the nodes, stands for all of them
+        host, port = host[0]
+    where = settings.unix_socket_path or f"{host}:{port}"
     return f"{where}/{settings.database}"

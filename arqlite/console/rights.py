@@ -14,6 +14,7 @@ from redis.exceptions import NoPermissionError, ResponseError
 from ..connections import ArqRedis
 from ..engine import Keys
 from ..engine.keys import PREFIX
+from ..engine.shards import client_of
 
 NEEDED: dict[str, tuple[Any, ...]] = {
     "blpop": ("K", 1), "del": ("K",), "eval": ("return 1", 1, "K"), "evalsha": ("0" * 40, 1, "K"),
@@ -41,7 +42,7 @@ async def missing_rights(pool: ArqRedis, queue: str) -> list[str]:
     """
     keys = Keys(queue, pool.connection_pool.connection_kwargs.get("db") or 0)
     names = {"K": keys.base + "checkup", "C": keys.finished_channel}
-    redis_pool: Any = pool.connection_pool  # redis-py leaves some of it unannotated
+    redis_pool: Any = client_of(pool, queue).connection_pool  # redis-py leaves some of it unannotated
     connection = await redis_pool.get_connection()
     is_clean = False
     try:

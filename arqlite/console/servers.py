@@ -12,8 +12,9 @@ from typing import Any
 
 from redis.exceptions import ResponseError
 
-from ..connections import ArqRedis
+from ..connections import ArqRedis, ClusterSettings
 from ..embedded import is_embedded
+from ..engine.shards import ShardPool, client_of, slot_of
 from ..inspector import Inspector
 from .facts import ServerFacts
 from .links import Links, Silence
@@ -26,11 +27,14 @@ _UNLIMITED = 2**31
 
 
 def doors(places: Sequence[Place]) -> list[tuple[str, Place]]:
-    """The servers, each once for each user: its address without a database, and a queue that is there."""
-    found: dict[tuple[str, str], Place] = {}
+    """The servers, each once for each user: its address without a database, and a queue that is there. Of a
+    cluster the nodes are not known yet, and each slot may be on another one.
+    """
+    found: dict[tuple[str, str, int], Place] = {}
     for place in places:
-        found.setdefault((place.server.rpartition("/")[0], _user(place)), place)
-    return [(address, place) for (address, _), place in found.items()]
+        slot = slot_of(place.queue) if _is_in_cluster(place) else -1
+        found.setdefault((place.server.rpartition("/")[0], _user(place), slot), place)
+    return [(address, place) for (address, *_), place in found.items()]
 
 
 async def server_facts(links: Links, *, thorough: bool = False) -> list[ServerFacts]:
@@ -41,7 +45,14 @@ async def server_facts(links: Links, *, thorough: bool = False) -> list[ServerFa
         thorough: also what takes longer to find out: rights, and whether an address is public.
     """
     there = doors(links.places)
-    return list(await asyncio.gather(*(_of_server(links, *each, thorough=thorough) for each in there)))
+    facts = await asyncio.gather(*(_of_server(links, *each, thorough=thorough) for each in there))
+    return list({(one.info.server, one.user, one.info.error): one for one in facts}.values())
+
+
+def _is_in_cluster(place: Place) -> bool:
+    if place.pool is not None:
+        return isinstance(place.pool.connection_pool, ShardPool)
+    return isinstance(place.redis_settings, ClusterSettings)
 
 
 def _user(place: Place) -> str:
@@ -59,7 +70,9 @@ async def _of_server(links: Links, address: str, place: Place, *, thorough: bool
 
 
 async def _look(address: str, place: Place, inspector: Inspector, *, thorough: bool) -> ServerFacts:
-    pool = inspector.pool
+    pool = client_of(inspector.pool, place.queue)
+    if isinstance(pool.connection_pool, ShardPool):
+        address = await pool.connection_pool.address()
     rights = await missing_rights(pool, place.queue) if thorough else ()
     latency_s, skew = await _clock(pool)
     told = await _or_nothing(pool.info())
@@ -76,7 +89,7 @@ async def _look(address: str, place: Place, inspector: Inspector, *, thorough: b
         most_clients=int(told.get("maxclients") or 0),
         pool_size=0 if most >= _UNLIMITED else most,
         is_embedded=bool(path) and is_embedded(path),
-        is_public=thorough and not path and await _is_public(connection.get("host")),
+        is_public=thorough and not path and await _is_public(address.rpartition(":")[0]),
         has_tls=_has_tls(pool),
     )
 

@@ -26,9 +26,15 @@ except ImportError:  # hiredis is an accelerator; redis-py packs as well
 else:
     _pack = cast("Callable[[tuple[Any, ...]], bytes]", pack_command)
 
+# So long a cluster is left alone that is about to settle.
+_SETTLING_S = 0.1
 # A demoted or locked server goes on answering; what stands behind its name may be another one by now.
 WRONG_SERVER = (ReadOnlyError, AuthenticationError)
 _BROKEN = (RedisConnectionError, RedisTimeoutError, OSError, EOFError, *WRONG_SERVER)
+
+
+class Elsewhere(RedisConnectionError):
+    """The queue is at another node of its cluster, or will be somewhere in a moment."""
 
 
 class Link:
@@ -108,8 +114,19 @@ async def calls_on_pool(
     async with _bounded(client, timeout):
         try:
             return await _on_pool(client, script, calls)
+        except Elsewhere:
+            return await _when_settled(client, script, calls)
         except _BROKEN:
             return await _on_pool(client, script, calls)
+
+
+async def _when_settled(client: Any, script: Script, calls: Sequence[Sequence[Any]]) -> list[Any]:
+    """Try until the cluster knows where the queue is; whoever asks has a time for all of it."""
+    while True:
+        try:
+            return await _on_pool(client, script, calls)
+        except Elsewhere:
+            await asyncio.sleep(_SETTLING_S)
 
 
 @contextlib.asynccontextmanager

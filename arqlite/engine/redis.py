@@ -45,6 +45,7 @@ from .protocol import (
     Turn,
 )
 from .scripts import Script, load
+from .shards import client_of
 from .spilling import Spilling
 from .steering import Steering, settled_of
 from .twin import blocking_twin
@@ -88,7 +89,8 @@ class RedisEngine(Management, Homes, Duties, FlowVerbs, Steering, Spilling, Upke
     """One queue in one Redis database.
 
     Args:
-        client: a `redis.asyncio.Redis`; its pool serves all calls but a worker's turns.
+        client: a `redis.asyncio.Redis`; its pool serves all calls but a worker's turns. In a cluster
+            another one does, of the queue's node.
         queue: the queue's name.
         timeout: seconds after which a call without an answer counts as failed.
 
@@ -98,7 +100,7 @@ class RedisEngine(Management, Homes, Duties, FlowVerbs, Steering, Spilling, Upke
     """
 
     def __init__(self, client: Any, queue: str, *, timeout: float = 5.0) -> None:
-        self.client = client
+        self.client = client = client_of(client, queue)
         self.queue = queue
         self.keys = Keys(queue, client.connection_pool.connection_kwargs.get("db") or 0)
         self.remember_ms = 0

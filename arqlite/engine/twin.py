@@ -11,6 +11,8 @@ from redis.asyncio.connection import SSLConnection
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.sentinel import Sentinel
 
+from .shards import ShardPool, blocking_shard
+
 # What a connection is, as opposed to what a pool or an event loop keeps beside it.
 _IDENTITY = (
     "host",
@@ -30,7 +32,8 @@ def blocking_twin(client: Any, timeout: float) -> redis.Redis:
     """Make a `redis.Redis` that talks to the same server and database as this `redis.asyncio.Redis`.
 
     Args:
-        client: the asyncio client; a sentinel-managed one gets a twin that asks the sentinels, too.
+        client: the asyncio client; a sentinel-managed one gets a twin that asks the sentinels, too, and one
+            of a cluster a twin that asks its nodes.
         timeout: seconds for connecting and for each answer.
     """
     pool = client.connection_pool
@@ -41,6 +44,8 @@ def blocking_twin(client: Any, timeout: float) -> redis.Redis:
         return fakeredis.FakeRedis(server=settings["server"], db=settings.get("db", 0))
     limits: dict[str, Any] = {"socket_timeout": timeout, "socket_connect_timeout": timeout}
     own = {name: settings[name] for name in settings if name in _IDENTITY or name.startswith("ssl_")}
+    if isinstance(pool, ShardPool):
+        return blocking_shard(pool, own | limits)
     if isinstance(pool, asyncio_sentinel.SentinelConnectionPool):
         return _sentinel_twin(pool, own | limits)
     twin_class = _blocking_class(pool.connection_class)

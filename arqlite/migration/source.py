@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from redis.asyncio import Redis
 
+from ..clusters import ClusterRedis
 from ..constants import (
     abort_jobs_ss,
     in_progress_key_prefix,
@@ -18,6 +19,7 @@ from ..constants import (
 from ..engine import Keys, Planted
 from ..engine.link import call_on_pool
 from ..engine.scripts import load
+from ..errors import ConfigurationError
 from .convert import Move, Waiting
 from .wire import HELD_SCORE, OUR_LOCK
 
@@ -55,9 +57,17 @@ class ArqQueue:
     Args:
         client: of that database; any `redis.asyncio.Redis` that returns bytes.
         queue: the queue's name.
+
+    Raises:
+        ConfigurationError: the client is one of a cluster, where arq does not run.
     """
 
     def __init__(self, client: Redis, queue: str) -> None:
+        if isinstance(client, ClusterRedis):
+            raise ConfigurationError(
+                "arq has no queue in a Redis Cluster, for a job's keys would be in several slots: give the"
+                " redis_settings of the server that arq's workers have"
+            )
         self.client: Any = client
         self.queue = queue
         self._index = Keys.staged_index(queue)

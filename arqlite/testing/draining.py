@@ -223,7 +223,7 @@ class _Drain:
         script, keys = load("stage", PACKAGE), self._engine.keys
         names = {name: getattr(keys, name) for name in script.contract.keys}
         call = script.arguments(names, {"until_ms": until_ms})
-        await call_on_pool(self._pool, script, call, PATIENCE_S)
+        await call_on_pool(self._engine.client, script, call, PATIENCE_S)
 
 
 def kind_of(seen: Seen) -> str:

@@ -8,6 +8,7 @@ from ..client import ArqRedis
 from ..engine import Keys
 from ..engine.link import call_on_pool
 from ..engine.scripts import load
+from ..engine.shards import client_of
 from ..errors import DeserializationError
 from ..model import memory as memories
 from ..model.codec import Codec, blob_of
@@ -49,7 +50,7 @@ async def enqueued_jobs(pool: ArqRedis, queue: str) -> Listed:
     keys, script = keys_of(pool, queue), load("enqueued", PACKAGE)
     names = {name: getattr(keys, name) for name in script.contract.keys}
     call = script.arguments(names, {"base": keys.base})
-    now_ms, *facts = await call_on_pool(pool, script, call, PATIENCE_S)
+    now_ms, *facts = await call_on_pool(client_of(pool, queue), script, call, PATIENCE_S)
     codec = Codec(pool.job_serializer, pool.job_deserializer)
     jobs: list[JobView] = []
     for place in range(0, len(facts), 5):

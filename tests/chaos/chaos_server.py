@@ -66,6 +66,17 @@ class ChaosServer:
         if self._process is not None:
             self._end(signal.SIGKILL)
 
+    @property
+    def is_up(self) -> bool:
+        """Whether it was started, and not ended since."""
+        return self._process is not None
+
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        assert self._process is not None
+        return self._process.pid
+
     def accepted_ends(self) -> Counter[str]:
         """Count per job how often an end was written, by the server's own append-only file."""
         ends: Counter[str] = Counter()

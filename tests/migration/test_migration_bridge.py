@@ -14,6 +14,7 @@ from migration_toys import QUEUE, Arq
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from arqlite import ArqRedis, Job, JobStatus, Worker, func, telemetry
+from arqlite.clusters import cluster_client
 from arqlite.connections import RedisSettings
 from arqlite.embedded import EmbeddedServer
 from arqlite.errors import ConfigurationError
@@ -454,3 +455,11 @@ async def _is_gone(arq: Arq, job_id: str) -> bool:
 
 async def _is_empty(arq: Arq) -> bool:
     return await arq.client.zcard(arq.queue) == 0
+
+
+def test_cluster_has_no_queue_of_arq() -> None:
+    """Who brings a worker into a cluster is told that arq's queue is somewhere else."""
+    client = cluster_client([("127.0.0.1", 1)], QUEUE, {})
+
+    with pytest.raises(ConfigurationError, match=r"no queue in a Redis Cluster.*redis_settings of the server"):
+        ArqQueue(client, QUEUE)
