@@ -461,5 +461,7 @@ def test_cluster_has_no_queue_of_arq() -> None:
     """Who brings a worker into a cluster is told that arq's queue is somewhere else."""
     client = cluster_client([("127.0.0.1", 1)], QUEUE, {})
 
-    with pytest.raises(ConfigurationError, match=r"no queue in a Redis Cluster.*redis_settings of the server"):
+    with pytest.raises(
+        ConfigurationError, match=r"no queue in a Redis Cluster.*redis_settings of the server"
+    ):
         ArqQueue(client, QUEUE)
