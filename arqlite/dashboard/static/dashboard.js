@@ -220,7 +220,7 @@ const isOurs = (element, name) => element.dataset.own !== undefined || name === 
 // -- completing: a list below an input, moved through by arrows
 
 function listBelow(input, list, find, take) {
-  let options = [], at = -1, asked = 0;
+  let options = [], at = -1, asked = 0, hasMoved = false;
   const show = () => {
     list.replaceChildren(...options.map((option, place) => {
       const item = document.createElement("li");
@@ -238,16 +238,20 @@ function listBelow(input, list, find, take) {
     else input.removeAttribute("aria-activedescendant");
   };
   const ask = async (first = -1) => {
+    hasMoved = false;
     const number = ++asked, found = await find();
     if (number !== asked) return;
+    // Who has moved to an option while this list was under way keeps it, if it is in this list, too.
+    const same = hasMoved ? found.findIndex((option) => option.label === options[at]?.label) : -1;
     options = found;
-    at = options.length ? first : -1;
+    at = same >= 0 ? same : options.length ? first : -1;
     show();
   };
   input.addEventListener("keydown", (event) => {
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       if (!options.length) return;
       event.preventDefault();
+      hasMoved = true;
       at = (at + (event.key === "ArrowDown" ? 1 : -1) + options.length) % options.length;
       show();
     } else if ((event.key === "Enter" || event.key === "Tab") && at >= 0 && !list.hidden) {
