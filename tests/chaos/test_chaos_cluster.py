@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 from chaos_account import close_books, left_in_redis, result_of
 from chaos_cluster import Cluster
 from chaos_fleet import Fleet
@@ -40,20 +39,10 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
         cluster.stop()
 
 
-@pytest_asyncio.fixture
-async def pool(cluster: Cluster) -> AsyncIterator[ArqRedis]:
-    """One client for all queues."""
-    pool = await create_pool(RedisSettings.from_dsn(cluster.url()))
-    yield pool
-    await pool.aclose(close_connection_pool=True)
-
-
-@pytest_asyncio.fixture
-async def fleet(cluster: Cluster, pool: ArqRedis, tmp_path: Path) -> AsyncIterator[Fleet]:
-    """Worker processes that know two nodes of the cluster."""
-    fleet = Fleet(cluster.url(), pool, tmp_path)
-    yield fleet
-    fleet.dismiss()
+@pytest.fixture
+def server(cluster: Cluster) -> Cluster:
+    """Pool and fleet of all chaos tests know a server by its URL: here it is that of the cluster."""
+    return cluster
 
 
 async def test_queues_are_worked_off_wherever_they_are(
@@ -199,7 +188,7 @@ async def test_cluster_is_reached_though_a_listed_node_is_away(cluster: Cluster)
     assert depth == 1
 
 
-async def test_server_that_is_no_cluster_is_told_as_that(server: ChaosServer) -> None:
+async def test_server_that_is_no_cluster_is_told_as_that(replica: ChaosServer) -> None:
     """A URL of a cluster that leads to one server is refused at once, with the one that would do."""
     with pytest.raises(ConfigurationError, match="no node of a cluster: its URL begins with redis://"):
-        await create_pool(ClusterSettings(host=[("127.0.0.1", server.port)]))
+        await create_pool(ClusterSettings(host=[("127.0.0.1", replica.port)]))
